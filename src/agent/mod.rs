@@ -1,0 +1,304 @@
+//! The loop: sleep until something is due or the connection is ready, then do it.
+
+mod start;
+
+pub use start::start;
+
+use crate::builtin::{Builtin, FAMILIES, FAMILY_COUNT, Sample};
+use crate::config::Config;
+use crate::format::{Record, json};
+use crate::host::{Fault, Host, OS, Trouble};
+use crate::ring::{LINE_MAX, Ring};
+use crate::sched::{self, Sched, paired_families};
+use crate::sender::{Event, Sender};
+use crate::sys;
+use crate::text::Text;
+use crate::throttle::Throttle;
+use crate::wheel::{Timers, set_bits};
+use crate::world::{Part, World};
+
+/// Milliseconds that the last flush may take.
+const LAST_FLUSH: u64 = 2_000;
+
+/// Longest host name (`gethostname(2)`: 64 on Linux).
+pub const HOST_NAME_MAX: usize = 64;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The user asked for it, or all that was asked for is done.
+    Done,
+    /// Standard output was closed.
+    Closed,
+}
+
+/// The agent, with all its memory.
+pub struct Agent<'a> {
+    config: &'a Config<'a>,
+    host: Host,
+    identity: json::Identity,
+    builtin: Builtin,
+    /// What the log was told of each family's faults.
+    faults: [Throttle; FAMILY_COUNT],
+    failing: Timers,
+    sched: Sched,
+    ring: Ring<'a>,
+    sender: Sender<'a>,
+    lines: u64,
+}
+
+impl<'a> Agent<'a> {
+    /// An agent that has read nothing yet. Equal seeds give equal backoff.
+    pub fn new(
+        config: &'a Config<'a>,
+        host: Host,
+        identity: json::Identity,
+        memory: &'a mut [u8],
+        seed: u32,
+        now: u64,
+    ) -> Self {
+        let spread = hash(identity.encoded());
+        Self {
+            config,
+            host,
+            identity,
+            builtin: Builtin::default(),
+            faults: [Throttle::new(); FAMILY_COUNT],
+            failing: 0,
+            sched: Sched::new(now, config.interval, config.flush, spread),
+            ring: Ring::new(memory),
+            sender: Sender::new(config.transfer, seed ^ spread, now, config.debug),
+            lines: 0,
+        }
+    }
+
+    /// Lines made so far.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Lines lost so far for want of room.
+    pub fn dropped(&self) -> u64 {
+        self.ring.dropped()
+    }
+
+    /// Bytes of lines that are not known to have arrived.
+    pub fn queued(&self) -> usize {
+        self.ring.queued()
+    }
+
+    /// Collects and sends until the user asks it to end.
+    pub fn run<W: World>(&mut self, world: &mut W) -> Ending {
+        self.take(world, sched::ALL_FAMILIES);
+        self.sched.start(world.now());
+        if self.config.endpoint.is_some() {
+            self.sched.stop_name();
+        }
+        loop {
+            if self.step(world, None) {
+                let due = self.sched.due(world.now());
+                self.take(world, due & sched::ALL_FAMILIES);
+                return self.finish(world);
+            }
+            if self.sender.has_ended() {
+                return Ending::Closed;
+            }
+        }
+    }
+
+    /// Takes every metric once, a second apart those that need two reads, and sends the lines.
+    pub fn once<W: World>(&mut self, world: &mut W) -> Ending {
+        let second = world.now() + sched::PAIR_GAP;
+        self.take(world, sched::ALL_FAMILIES);
+        loop {
+            let is_stopped = self.step(world, Some(second));
+            if self.sender.has_ended() {
+                return Ending::Closed;
+            }
+            if is_stopped {
+                break;
+            }
+            if world.now() >= second {
+                self.take(world, paired_families());
+                break;
+            }
+        }
+        self.finish(world)
+    }
+
+    /// One wake-up: sleeps until something is due (or until `at_most`), and does it. Says whether
+    /// the user asked to end.
+    fn step<W: World>(&mut self, world: &mut W, at_most: Option<u64>) -> bool {
+        self.sched.set_sender(self.sender.deadline());
+        let until = [self.sched.next(), at_most].into_iter().flatten().min();
+        let ready = world.sleep(until, self.sender.is_stalled());
+        let now = world.now();
+        if ready.transfer {
+            self.tell_sender(Event::Ready, world, now);
+        }
+        if ready.stop {
+            return true;
+        }
+        let due = self.sched.due(now);
+        let is_due = |timer: usize| due & 1 << timer != 0;
+        if is_due(sched::NAME) {
+            self.ask_name();
+        }
+        self.take(world, due & sched::ALL_FAMILIES);
+        if is_due(sched::FLUSH) {
+            self.tell_sender(Event::Flush, world, now);
+        }
+        if is_due(sched::SENDER) {
+            self.tell_sender(Event::Due, world, now);
+        }
+        false
+    }
+
+    fn tell_sender<W: World>(&mut self, event: Event, world: &mut W, now: u64) {
+        self.sender.on(event, world, &mut self.ring, now);
+    }
+
+    /// Sends what the connection takes within two seconds.
+    fn finish<W: World>(&mut self, world: &mut W) -> Ending {
+        let mut now = world.now();
+        let until = now + LAST_FLUSH;
+        self.tell_sender(Event::Flush, world, now);
+        while self.ring.unsent_length() > 0 && self.sender.is_under_way() && now < until {
+            let deadline = self.sender.deadline().unwrap_or(until);
+            let ready = world.sleep(Some(deadline.min(until)), self.sender.is_stalled());
+            now = world.now();
+            if ready.stop {
+                break;
+            }
+            if ready.transfer {
+                self.tell_sender(Event::Ready, world, now);
+            } else if now >= deadline {
+                self.tell_sender(Event::Due, world, now);
+            }
+        }
+        // What the peer sent and nobody read would make the kernel reset the connection, and what
+        // is still in flight would be lost with it.
+        let _ = world.drain();
+        world.close();
+        if self.sender.has_ended() {
+            Ending::Closed
+        } else {
+            Ending::Done
+        }
+    }
+
+    /// Takes the samples of these families and puts their lines into the ring.
+    fn take<W: World>(&mut self, world: &mut W, families: Timers) {
+        if families == 0 {
+            return;
+        }
+        let timestamp = world.wall();
+        for number in set_bits(families) {
+            if self.config.debug {
+                world.log(&[
+                    Part::Text(b"## ticker hit "),
+                    Part::Text(FAMILIES[number].name.as_bytes()),
+                ]);
+            }
+            let result = self.builtin.take(number, &mut self.host, &mut |sample| {
+                let mut buffer = [0; LINE_MAX];
+                let record = record(&sample, timestamp);
+                if let Some(line) = json::line(&mut buffer, &self.identity, &record) {
+                    self.ring.push(line);
+                    self.lines += 1;
+                    if self.config.debug {
+                        log_sample(world, &sample, line);
+                    }
+                }
+            });
+            self.report(world, number, result);
+        }
+    }
+
+    /// Says once that a family has begun to fail, and that it has ceased to.
+    fn report<W: World>(&mut self, world: &mut W, number: usize, result: Result<(), Fault>) {
+        let bit = 1 << number;
+        let has_changed = result.is_err() != (self.failing & bit != 0);
+        if !has_changed {
+            return;
+        }
+        self.failing ^= bit;
+        let now = world.now();
+        if self.faults[number].pass(now).is_none() {
+            return;
+        }
+        let family = Part::Text(FAMILIES[number].name.as_bytes());
+        match result {
+            Ok(()) => world.log(&[family, Part::Text(b": can be read again")]),
+            Err(fault) => {
+                let file = fault.file.to_bytes();
+                let root = if file.starts_with(b"/") {
+                    b""
+                } else {
+                    self.config.proc
+                };
+                let slash = if root.is_empty() || root.ends_with(b"/") {
+                    b"".as_slice()
+                } else {
+                    b"/"
+                };
+                let trouble = match fault.trouble {
+                    Trouble::System(errno) => Part::Cause(errno.into()),
+                    Trouble::Content(words) => Part::Text(words.as_bytes()),
+                };
+                let [colon, root, slash, file] = [b": ", root, slash, file].map(Part::Text);
+                world.log(&[family, colon, root, slash, file, colon, trouble]);
+            }
+        }
+    }
+
+    /// The host's name may change, with DHCP for instance.
+    fn ask_name(&mut self) {
+        if let Some(identity) = identity(self.config) {
+            self.identity = identity;
+        }
+    }
+}
+
+fn record<'s>(sample: &Sample<'s>, timestamp: u64) -> Record<'s> {
+    Record {
+        metric: sample.metric.name,
+        instance: sample.instance,
+        value: sample.value,
+        timestamp,
+    }
+}
+
+fn log_sample<W: World>(world: &mut W, sample: &Sample, line: &[u8]) {
+    let mut buffer = [0; 32];
+    let mut value = Text::new(&mut buffer);
+    value.fixed(sample.value);
+    let name = Part::Text(sample.metric.name.as_bytes());
+    world.log(&[
+        Part::Text(b"sample "),
+        name,
+        Part::Text(b" "),
+        Part::Text(value.bytes()),
+    ]);
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    world.log(&[Part::Text(b"~~ sender get metric "), Part::Text(line)]);
+}
+
+/// Who the lines are from: the endpoint given, or the host's name. `None` if that and the tags are
+/// too long.
+pub fn identity(config: &Config) -> Option<json::Identity> {
+    let mut buffer = [0; HOST_NAME_MAX + 1];
+    let name = match config.endpoint {
+        Some(endpoint) => endpoint,
+        None => sys::host_name(&mut buffer).unwrap_or_default(),
+    };
+    let name = if name.is_empty() { b"localhost" } else { name };
+    json::Identity::new(name, OS, config.tags())
+}
+
+/// FNV-1a, 32 bits: the same endpoint gives the same number on any machine.
+fn hash(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
+}

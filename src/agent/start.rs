@@ -1,0 +1,95 @@
+//! From the command line to a running agent.
+
+use super::{Agent, Ending, HOST_NAME_MAX, identity};
+use crate::builtin;
+use crate::config::{self, Command, Config};
+use crate::format::json::Identity;
+use crate::host::{Host, OS};
+use crate::sys::{self, Errno, Kernel};
+use crate::text::{Put, Text};
+use crate::world::{Transfer, World};
+
+const OK: i32 = 0;
+const FAILED: i32 = 1;
+/// As Go's flags have it.
+const BAD_USAGE: i32 = 2;
+
+/// Does what the arguments (behind the program's name) ask for; answers the exit status.
+pub fn start(arguments: impl Iterator<Item = &'static [u8]>) -> i32 {
+    let mut config = match config::parse(arguments) {
+        Ok(config) => config,
+        Err(error) => return complain(error),
+    };
+    match config.command {
+        Command::Help => print_all(config::usage),
+        Command::List => print_all(builtin::list),
+        Command::Version => print_all(|put| put(concat!(env!("MINI_MONITOR_VERSION"), "\n").as_bytes())),
+        Command::Once => {
+            config.transfer = Transfer::Stdout;
+            run(&config)
+        }
+        Command::Run => run(&config),
+    }
+}
+
+fn run(config: &Config) -> i32 {
+    // A host name of the worst kind has to fit too: it may come later.
+    let worst = config.endpoint.unwrap_or(&[1; HOST_NAME_MAX]);
+    if Identity::new(worst, OS, config.tags()).is_none() {
+        return complain(config::Error::TooLong);
+    }
+    let Some(identity) = identity(config) else {
+        return complain(config::Error::TooLong);
+    };
+    let host = match Host::open(config.proc) {
+        Ok(host) => host,
+        Err(errno) => return fail(config.proc, errno),
+    };
+    let memory = match sys::map(config.buffer) {
+        Ok(memory) => memory,
+        Err(errno) => return fail(b"-buffer", errno),
+    };
+    let mut world = Kernel::new();
+    let now = world.now();
+    let mut agent = Agent::new(config, host, identity, memory, sys::random_seed(), now);
+    let ending = match config.command {
+        Command::Once => agent.once(&mut world),
+        _ => agent.run(&mut world),
+    };
+    if ending == Ending::Done && agent.lines() > 0 {
+        OK
+    } else {
+        FAILED
+    }
+}
+
+/// Prints to standard output what `write` hands over piece by piece.
+fn print_all(write: fn(Put)) -> i32 {
+    let mut status = OK;
+    write(&mut |piece| {
+        if sys::print(1, piece).is_err() {
+            status = FAILED;
+        }
+    });
+    status
+}
+
+fn complain(error: config::Error) -> i32 {
+    let mut buffer = [0; 512];
+    let mut text = Text::new(&mut buffer);
+    error.describe(&mut text);
+    let _ = sys::print(2, text.bytes());
+    BAD_USAGE
+}
+
+fn fail(what: &[u8], errno: Errno) -> i32 {
+    let mut buffer = [0; 512];
+    let mut text = Text::new(&mut buffer);
+    text.put(b"mini-monitor: ");
+    text.put(what);
+    text.put(b": ");
+    sys::describe(&mut text, errno);
+    text.put(b"\n");
+    let _ = sys::print(2, text.bytes());
+    FAILED
+}

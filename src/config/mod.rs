@@ -1,0 +1,84 @@
+//! What the user asks for: the flags, checked, with errors that a person can act on.
+
+mod flags;
+mod value;
+
+pub use flags::{Error, FLAGS, Flag, parse, usage};
+
+use crate::world::Transfer;
+
+/// Tags that can be given.
+pub const TAGS_MAX: usize = 32;
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Collect and send.
+    Run,
+    /// Print every metric once.
+    Once,
+    /// Print the table of metrics.
+    List,
+    /// Print the version.
+    Version,
+    /// Print the flags.
+    Help,
+}
+
+/// How to do it.
+pub struct Config<'a> {
+    /// What to do.
+    pub command: Command,
+    /// Where the lines go.
+    pub transfer: Transfer<'a>,
+    /// Log each step.
+    pub debug: bool,
+    /// Milliseconds between two turns of a family, unless it is a slow one.
+    pub interval: u32,
+    /// Milliseconds between two flushes.
+    pub flush: u32,
+    /// The endpoint, if not the host's name.
+    pub endpoint: Option<&'a [u8]>,
+    tags: [&'a [u8]; TAGS_MAX],
+    tag_count: usize,
+    /// Bytes of the ring.
+    pub buffer: usize,
+    /// Where the kernel's `/proc` is.
+    pub proc: &'a [u8],
+    /// Where the kernel's `/sys` is.
+    pub sys: &'a [u8],
+}
+
+impl<'a> Config<'a> {
+    /// The tags, in the order given.
+    pub fn tags(&self) -> &[&'a [u8]] {
+        self.tags.get(..self.tag_count).unwrap_or_default()
+    }
+
+    fn add_tag(&mut self, tag: &'a [u8]) -> Option<()> {
+        *self.tags.get_mut(self.tag_count)? = tag;
+        self.tag_count += 1;
+        Some(())
+    }
+}
+
+impl Default for Config<'_> {
+    fn default() -> Self {
+        Self {
+            command: Command::Run,
+            transfer: Transfer::Tcp {
+                host: b"127.0.0.1",
+                port: 6000,
+            },
+            debug: false,
+            interval: 5_000,
+            flush: 5_000,
+            endpoint: None,
+            tags: [&[]; TAGS_MAX],
+            tag_count: 0,
+            buffer: 64 << 10,
+            proc: b"/proc",
+            sys: b"/sys",
+        }
+    }
+}

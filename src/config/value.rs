@@ -1,0 +1,172 @@
+//! Values of flags.
+
+use crate::num::parse_u64;
+use crate::world::Transfer;
+
+/// The bounds of a duration, in milliseconds: 10 ms to 24 h.
+const DURATION_LEAST: u64 = 10;
+const DURATION_MOST: u64 = 24 * 3_600_000;
+
+/// The bounds of the ring, in bytes: 4 KiB to 1 GiB.
+const SIZE_LEAST: u64 = 4 << 10;
+const SIZE_MOST: u64 = 1 << 30;
+
+/// Longest host name (RFC 1035, section 2.3.4).
+const HOST_MAX: usize = 253;
+/// Longest path of a Unix socket (`unix(7)`).
+const UNIX_PATH_MAX: usize = 107;
+
+/// A number, and the unit behind it.
+fn number_and_unit(text: &[u8]) -> Option<(u64, &[u8])> {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit());
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    Some((parse_u64(number)?, unit))
+}
+
+/// `500ms`, `5s`, `2m`, `1h`, or plain seconds: in milliseconds.
+pub(super) fn duration(text: &[u8]) -> Option<u32> {
+    let (number, unit) = number_and_unit(text)?;
+    let factor = match unit {
+        b"ms" => 1,
+        b"s" | b"" => 1_000,
+        b"m" => 60_000,
+        b"h" => 3_600_000,
+        _ => return None,
+    };
+    let millis = number.checked_mul(factor)?;
+    (DURATION_LEAST..=DURATION_MOST)
+        .contains(&millis)
+        .then_some(millis as u32)
+}
+
+/// `64K`, `1M`, `1G`, or plain bytes.
+pub(super) fn size(text: &[u8]) -> Option<usize> {
+    let (number, unit) = number_and_unit(text)?;
+    let factor = match unit {
+        b"" => 1,
+        b"K" | b"k" => 1 << 10,
+        b"M" | b"m" => 1 << 20,
+        b"G" | b"g" => 1 << 30,
+        _ => return None,
+    };
+    let bytes = number.checked_mul(factor)?;
+    (SIZE_LEAST..=SIZE_MOST)
+        .contains(&bytes)
+        .then_some(bytes as usize)
+}
+
+/// As Go's flags take it.
+pub(super) fn switch(text: &[u8]) -> Option<bool> {
+    match text {
+        b"true" | b"1" => Some(true),
+        b"false" | b"0" => Some(false),
+        _ => None,
+    }
+}
+
+/// `host:port`, `:port`, `[v6]:port`, `unix:/path` or `-`.
+pub(super) fn transfer(text: &[u8]) -> Option<Transfer<'_>> {
+    if text == b"-" {
+        return Some(Transfer::Stdout);
+    }
+    if let Some(path) = text.strip_prefix(b"unix:") {
+        let fits = (1..=UNIX_PATH_MAX).contains(&path.len());
+        return (fits && path.first() == Some(&b'/')).then_some(Transfer::Unix(path));
+    }
+    let colon = text.iter().rposition(|&byte| byte == b':')?;
+    let (host, port) = (text.get(..colon)?, text.get(colon + 1..)?);
+    let port = u16::try_from(parse_u64(port)?).ok().filter(|&port| port != 0)?;
+    let host = match host.strip_prefix(b"[") {
+        Some(rest) => rest.strip_suffix(b"]").filter(|inside| inside.contains(&b':'))?,
+        None if host.contains(&b':') => return None,
+        None => host,
+    };
+    let is_name = host.len() <= HOST_MAX && host.iter().all(u8::is_ascii_graphic);
+    is_name.then_some(Transfer::Tcp { host, port })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let good = [
+            ("500ms", 500),
+            ("5s", 5_000),
+            ("2m", 120_000),
+            ("7", 7_000),
+            ("24h", 86_400_000),
+        ];
+        for (text, millis) in good {
+            assert_eq!(duration(text.as_bytes()), Some(millis), "{text}");
+        }
+        for bad in [
+            "",
+            "s",
+            "5x",
+            "-5s",
+            "0",
+            "9ms",
+            "25h",
+            "1.5s",
+            "5 s",
+            "99999999999999999999",
+            "18446744073709551615h",
+        ] {
+            assert_eq!(duration(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        let good = [("4096", 4096), ("64K", 65_536), ("1m", 1 << 20), ("1G", 1 << 30)];
+        for (text, bytes) in good {
+            assert_eq!(size(text.as_bytes()), Some(bytes), "{text}");
+        }
+        for bad in ["", "K", "4095", "3K", "2G", "1T", "64KB", "18446744073709551615G"] {
+            assert_eq!(size(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn transfers() {
+        let tcp = |host: &'static str, port| {
+            Some(Transfer::Tcp {
+                host: host.as_bytes(),
+                port,
+            })
+        };
+        let good = [
+            ("-", Some(Transfer::Stdout)),
+            ("unix:/run/x", Some(Transfer::Unix(b"/run/x"))),
+            ("127.0.0.1:6000", tcp("127.0.0.1", 6000)),
+            (":6000", tcp("", 6000)),
+            ("metrics.example:65535", tcp("metrics.example", 65_535)),
+            ("[::1]:6000", tcp("::1", 6000)),
+            ("[fe80::1%eth0]:1", tcp("fe80::1%eth0", 1)),
+        ];
+        for (text, expected) in good {
+            assert_eq!(transfer(text.as_bytes()), expected, "{text}");
+        }
+        let long = format!("unix:/{}", "a".repeat(107));
+        for bad in [
+            "",
+            "host",
+            "host:",
+            ":0",
+            ":65536",
+            "host:port",
+            "::1:6000",
+            "[::1]",
+            "[::1:6000",
+            "[name]:1",
+            "unix:",
+            "unix:relative",
+            "a b:1",
+            &long,
+        ] {
+            assert_eq!(transfer(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The transfer's own line: one JSON object (RFC 8259) in UTF-8, its keys in a fixed order.
+//!
+//! `{"metric":"cpu.usage","endpoint":"jungle85","tag":["linux"],"value":15.3846,"timestamp":1503212470}`
+
+use super::Record;
+use crate::text::Text;
+
+/// The longest encoded form of endpoint and tags.
+const IDENTITY_MAX: usize = 1024;
+
+/// Endpoint and the tags that every line has, encoded once: a line then copies them.
+pub struct Identity {
+    encoded: [u8; IDENTITY_MAX],
+    length: usize,
+}
+
+impl Identity {
+    /// Encodes the endpoint and the tags, the operating system's name first. `None` if they take
+    /// more than 1024 bytes (a byte that has to be escaped takes up to six).
+    pub fn new(endpoint: &[u8], os: &str, tags: &[&[u8]]) -> Option<Self> {
+        let mut encoded = [0; IDENTITY_MAX];
+        let mut text = Text::new(&mut encoded);
+        text.put(b"\",\"endpoint\":\"");
+        escape(&mut text, endpoint);
+        text.put(b"\",\"tag\":[\"");
+        text.put(os.as_bytes());
+        for tag in tags {
+            text.put(b"\",\"");
+            escape(&mut text, tag);
+        }
+        let (length, cut) = (text.bytes().len(), text.is_cut());
+        (!cut).then_some(Self { encoded, length })
+    }
+
+    /// The encoded form.
+    pub fn encoded(&self) -> &[u8] {
+        self.encoded.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// Writes the record as one line, its newline included. `None` if the buffer is too small.
+pub fn line<'b>(buffer: &'b mut [u8], identity: &Identity, record: &Record) -> Option<&'b [u8]> {
+    let mut text = Text::new(buffer);
+    text.put(b"{\"metric\":\"");
+    text.put(record.metric.as_bytes());
+    text.put(identity.encoded());
+    for (key, value) in record.instance {
+        text.put(b"\",\"");
+        text.put(key.as_bytes());
+        text.put(b"=");
+        escape(&mut text, value);
+    }
+    text.put(b"\"],\"value\":");
+    text.fixed(record.value);
+    text.put(b",\"timestamp\":");
+    text.number(record.timestamp);
+    text.put(b"}\n");
+    (!text.is_cut()).then(|| text.into_bytes())
+}
+
+/// Bytes that may stand in a JSON string as they are, as far as ASCII goes.
+fn is_plain(byte: u8) -> bool {
+    byte >= b' ' && byte != b'"' && byte != b'\\'
+}
+
+/// Writes any bytes as the inside of a JSON string. What is not UTF-8 becomes U+FFFD.
+fn escape(text: &mut Text, bytes: &[u8]) {
+    for chunk in bytes.utf8_chunks() {
+        escape_utf8(text, chunk.valid().as_bytes());
+        if !chunk.invalid().is_empty() {
+            text.put("\u{FFFD}".as_bytes());
+        }
+    }
+}
+
+fn escape_utf8(text: &mut Text, bytes: &[u8]) {
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|&byte| !is_plain(byte)) {
+        let (plain, special) = rest.split_at(at);
+        text.put(plain);
+        if let Some((&byte, after)) = special.split_first() {
+            escape_byte(text, byte);
+            rest = after;
+        }
+    }
+    text.put(rest);
+}
+
+fn escape_byte(text: &mut Text, byte: u8) {
+    let hex = |digit: u8| b"0123456789abcdef"[usize::from(digit & 15)];
+    match byte {
+        b'"' => text.put(b"\\\""),
+        b'\\' => text.put(b"\\\\"),
+        b'\n' => text.put(b"\\n"),
+        b'\t' => text.put(b"\\t"),
+        b'\r' => text.put(b"\\r"),
+        _ => text.put(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::Fixed;
+    use miniserde::{Deserialize, json};
+
+    #[derive(Deserialize)]
+    struct Parsed {
+        metric: String,
+        endpoint: String,
+        tag: Vec<String>,
+        value: f64,
+        timestamp: u64,
+    }
+
+    fn written(endpoint: &[u8], tags: &[&[u8]], record: &Record) -> String {
+        let identity = Identity::new(endpoint, "linux", tags).unwrap();
+        let mut buffer = [0; crate::ring::LINE_MAX];
+        String::from_utf8(line(&mut buffer, &identity, record).unwrap().to_vec()).unwrap()
+    }
+
+    fn usage<'a>(instance: &'a [(&'a str, &'a [u8])]) -> Record<'a> {
+        Record {
+            metric: "cpu.usage",
+            instance,
+            value: Fixed::new(153_846, 4),
+            timestamp: 1_503_212_470,
+        }
+    }
+
+    #[test]
+    fn the_line_has_exactly_the_promised_shape() {
+        assert_eq!(
+            written(b"jungle85", &[], &usage(&[])),
+            "{\"metric\":\"cpu.usage\",\"endpoint\":\"jungle85\",\"tag\":[\"linux\"],\
+             \"value\":15.3846,\"timestamp\":1503212470}\n"
+        );
+        assert_eq!(
+            written(b"j", &[b"site=a", b"b"], &usage(&[("iface", b"eth0")])),
+            "{\"metric\":\"cpu.usage\",\"endpoint\":\"j\",\"tag\":[\"linux\",\"site=a\",\"b\",\"iface=eth0\"],\
+             \"value\":15.3846,\"timestamp\":1503212470}\n"
+        );
+    }
+
+    #[test]
+    fn any_bytes_come_back_as_the_same_text() {
+        let all: Vec<u8> = (0..=255).collect();
+        let hostile: [&[u8]; 6] = [
+            &all[..128],
+            &all[128..],
+            b"a\"b\\c\nd\x00e\x7f",
+            "gr\u{fc}n \u{1f680} \u{2028}".as_bytes(),
+            b"cut \xf0\x9f\x9a",
+            b"",
+        ];
+        for bytes in hostile {
+            let line = written(bytes, &[bytes], &usage(&[("mount", bytes)]));
+            assert_eq!(line.matches('\n').count(), 1, "{line}");
+            assert!(line.ends_with('\n'));
+            let parsed: Parsed = json::from_str(&line).unwrap();
+            let text = String::from_utf8_lossy(bytes);
+            assert_eq!(parsed.endpoint, text);
+            assert_eq!(
+                parsed.tag,
+                ["linux".into(), text.to_string(), format!("mount={text}")]
+            );
+            assert_eq!(
+                (parsed.metric.as_str(), parsed.timestamp),
+                ("cpu.usage", 1_503_212_470)
+            );
+            assert!((parsed.value - 15.3846).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_whole() {
+        assert!(Identity::new(&[b'a'; 1100], "linux", &[]).is_none());
+        assert!(Identity::new(&[1; 200], "linux", &[]).is_none(), "six bytes each");
+        let identity = Identity::new(b"j", "linux", &[]).unwrap();
+        let whole = written(b"j", &[], &usage(&[])).len();
+        for length in 0..whole {
+            assert!(line(&mut vec![0; length], &identity, &usage(&[])).is_none());
+        }
+        assert!(line(&mut vec![0; whole], &identity, &usage(&[])).is_some());
+    }
+}

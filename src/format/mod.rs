@@ -1,0 +1,17 @@
+//! A sample to one line of a line protocol.
+
+pub mod json;
+
+use crate::num::Fixed;
+
+/// All that a line says, beside who says it.
+pub struct Record<'a> {
+    /// The metric's name, in plain characters that no format escapes (`a-z`, `0-9`, `.`).
+    pub metric: &'a str,
+    /// What tells one instance from another, such as `iface` and `eth0`; any bytes.
+    pub instance: &'a [(&'a str, &'a [u8])],
+    /// The value.
+    pub value: Fixed,
+    /// Seconds since 1970.
+    pub timestamp: u64,
+}

@@ -1,0 +1,263 @@
+//! Decimal numbers without floating point: parse, format, fixed point.
+
+/// A decimal number: `mantissa` / 10^`scale`, with its sign.
+///
+/// The mantissa is a whole `u64`, so that every counter of the kernel fits as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    negative: bool,
+    mantissa: u64,
+    scale: u8,
+}
+
+/// Decimal places of a percentage.
+const PERCENT_SCALE: u8 = 4;
+/// 100 % with [`PERCENT_SCALE`] places.
+const HUNDRED: u64 = 1_000_000;
+/// The longest text of a `u64`.
+pub const DIGITS_MAX: usize = 20;
+/// More decimal places than this are not kept; the kernel prints two or three.
+const SCALE_MAX: u8 = 9;
+
+impl Fixed {
+    /// A number that is not negative, with `scale` (at most 9) decimal places.
+    pub const fn new(mantissa: u64, scale: u8) -> Self {
+        debug_assert!(scale <= SCALE_MAX);
+        Self {
+            negative: false,
+            mantissa,
+            scale,
+        }
+    }
+
+    /// A whole number, such as a counter or a size in bytes.
+    pub const fn whole(mantissa: u64) -> Self {
+        Self::new(mantissa, 0)
+    }
+
+    /// `part` of `total` as a percentage with four decimals, rounded half up.
+    ///
+    /// A part above the total is clamped to 100; a total of zero has no percentage.
+    pub fn percent(part: u64, total: u64) -> Option<Self> {
+        // The product below has to fit: both lose low bits, far below the fourth decimal.
+        let spare = (u64::MAX / HUNDRED / 2).leading_zeros();
+        let shift = spare.saturating_sub(total.leading_zeros());
+        let (part, total) = (part.min(total) >> shift, total >> shift);
+        let mantissa = (part * HUNDRED + total / 2).checked_div(total)?;
+        Some(Self::new(mantissa, PERCENT_SCALE))
+    }
+
+    /// Reads `-12.50`: digits, with a sign and a point if need be. At most nine decimals are kept.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let (negative, digits) = match text.split_first()? {
+            (b'-', rest) => (true, rest),
+            _ => (false, text),
+        };
+        let point = digits.iter().position(|&byte| byte == b'.');
+        let (whole, fraction) = match point {
+            Some(at) => (digits.get(..at)?, digits.get(at + 1..)?),
+            None => (digits, [].as_slice()),
+        };
+        if point.is_some() && fraction.is_empty() {
+            return None;
+        }
+        let kept = fraction.get(..fraction.len().min(usize::from(SCALE_MAX)))?;
+        if !fraction.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let mut mantissa = parse_u64(whole)?;
+        for digit in kept {
+            mantissa = push_digit(mantissa, *digit)?;
+        }
+        Some(Self {
+            negative,
+            mantissa,
+            scale: kept.len() as u8,
+        })
+    }
+
+    /// Whether the number is below zero.
+    pub fn is_negative(self) -> bool {
+        self.negative && self.mantissa != 0
+    }
+
+    /// The digits before the point, and the digits behind it as a number of `scale` digits;
+    /// zeros at the end are gone, so that nothing is written that says nothing.
+    pub fn parts(self) -> (u64, u64, u8) {
+        if self.scale == 0 {
+            return (self.mantissa, 0, 0);
+        }
+        let mut unit = 1;
+        for _ in 0..self.scale {
+            unit *= 10;
+        }
+        let (mut fraction, mut scale) = (self.mantissa % unit, self.scale);
+        while scale > 0 && fraction.is_multiple_of(10) {
+            fraction /= 10;
+            scale -= 1;
+        }
+        (self.mantissa / unit, fraction, scale)
+    }
+}
+
+fn push_digit(number: u64, digit: u8) -> Option<u64> {
+    let value = digit.wrapping_sub(b'0');
+    if value > 9 {
+        return None;
+    }
+    number.checked_mul(10)?.checked_add(u64::from(value))
+}
+
+/// Reads one to twenty digits and nothing else; a value above `u64::MAX` is no number.
+pub fn parse_u64(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter()
+        .try_fold(0, |number, &digit| push_digit(number, digit))
+}
+
+const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
+2021222324252627282930313233343536373839\
+4041424344454647484950515253545556575859\
+6061626364656667686970717273747576777879\
+8081828384858687888990919293949596979899";
+
+/// Writes `number` at the end of `digits` and returns the written part.
+pub fn format_u64(number: u64, digits: &mut [u8; DIGITS_MAX]) -> &[u8] {
+    let mut at = DIGITS_MAX;
+    let mut rest = number;
+    // Nine digits at a time: a 32-bit processor divides its own word in one step, 64 bits in many.
+    while rest > u64::from(u32::MAX) {
+        let low = (rest % 1_000_000_000) as u32;
+        rest /= 1_000_000_000;
+        at = format_u32(low, at, digits, 9);
+    }
+    at = format_u32(rest as u32, at, digits, 1);
+    digits.get(at..).unwrap_or_default()
+}
+
+/// Writes at least `least` digits before `at`; returns where they start.
+fn format_u32(number: u32, at: usize, digits: &mut [u8], least: usize) -> usize {
+    let mut start = at;
+    let mut rest = number;
+    while rest >= 100 {
+        let pair = (rest % 100) as usize * 2;
+        rest /= 100;
+        start -= 2;
+        digits[start] = PAIRS[pair];
+        digits[start + 1] = PAIRS[pair + 1];
+    }
+    while rest > 0 || at - start < least {
+        start -= 1;
+        digits[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(number: u64) -> String {
+        let mut digits = [0; DIGITS_MAX];
+        String::from_utf8(format_u64(number, &mut digits).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn formats_every_width_as_the_standard_library_does() {
+        let mut number = 1u64;
+        for _ in 0..64 {
+            for near in [number - 1, number, number + 1] {
+                assert_eq!(text(near), near.to_string());
+            }
+            number = number.wrapping_mul(2).max(1);
+        }
+        for power in 0..20 {
+            let number = 10u64.pow(power);
+            assert_eq!(text(number), number.to_string());
+            assert_eq!(text(number - 1), (number - 1).to_string());
+        }
+        assert_eq!(text(u64::MAX), u64::MAX.to_string());
+    }
+
+    #[test]
+    fn parses_what_is_a_number_and_nothing_else() {
+        for number in [0, 7, 10, 4_294_967_296, u64::MAX] {
+            assert_eq!(parse_u64(number.to_string().as_bytes()), Some(number));
+        }
+        for bad in [
+            "",
+            "-1",
+            "+1",
+            " 1",
+            "1 ",
+            "1.0",
+            "18446744073709551616",
+            "\u{661}",
+            "1a",
+        ] {
+            assert_eq!(parse_u64(bad.as_bytes()), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn parses_decimals() {
+        assert_eq!(Fixed::parse(b"0.25"), Some(Fixed::new(25, 2)));
+        assert_eq!(Fixed::parse(b"12"), Some(Fixed::whole(12)));
+        let minus = Fixed::parse(b"-1.5").unwrap();
+        assert!(minus.is_negative());
+        assert_eq!(minus.parts(), (1, 5, 1));
+        assert!(!Fixed::parse(b"-0.0").unwrap().is_negative());
+        assert_eq!(Fixed::parse(b"1.12345678912"), Some(Fixed::new(1_123_456_789, 9)));
+        for bad in ["", "-", ".", "1.", ".5", "1.2.3", "1.x", "x", "--1", "1.5-"] {
+            assert_eq!(Fixed::parse(bad.as_bytes()), None, "{bad:?}");
+        }
+        assert_eq!(Fixed::parse(b"18446744073709551615.5"), None);
+    }
+
+    #[test]
+    fn percentages_are_rounded_clamped_and_never_overflow() {
+        let percent = |part, total| Fixed::percent(part, total).map(Fixed::parts);
+        assert_eq!(percent(10, 65), Some((15, 3846, 4)));
+        assert_eq!(percent(1, 3), Some((33, 3333, 4)));
+        assert_eq!(percent(2, 3), Some((66, 6667, 4)));
+        assert_eq!(percent(1, 2), Some((50, 0, 0)));
+        assert_eq!(percent(0, 5), Some((0, 0, 0)));
+        assert_eq!(percent(6, 5), Some((100, 0, 0)));
+        assert_eq!(percent(1, 0), None);
+        assert_eq!(percent(0, 0), None);
+        assert_eq!(percent(u64::MAX, u64::MAX), Some((100, 0, 0)));
+        assert_eq!(percent(u64::MAX / 4, u64::MAX), Some((25, 0, 0)));
+    }
+
+    #[test]
+    fn percentages_agree_with_wide_arithmetic() {
+        let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+        let mut next = || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed
+        };
+        for _ in 0..100_000 {
+            let total = (next() >> (next() % 64)).max(1);
+            let part = next() % total;
+            let exact = (u128::from(part) * 1_000_000 + u128::from(total / 2)) / u128::from(total);
+            let ours = Fixed::percent(part, total).unwrap();
+            let off = u128::from(ours.mantissa).abs_diff(exact);
+            assert!(
+                off <= u128::from(total > 1 << 43),
+                "{part}/{total}: {ours:?}, exactly {exact}"
+            );
+        }
+    }
+
+    #[test]
+    fn zeros_behind_the_last_digit_are_dropped() {
+        assert_eq!(Fixed::new(1_000_400, 4).parts(), (100, 4, 2));
+        assert_eq!(Fixed::new(5, 2).parts(), (0, 5, 2));
+        assert_eq!(Fixed::whole(u64::MAX).parts(), (u64::MAX, 0, 0));
+    }
+}

@@ -1,0 +1,176 @@
+//! What is due when: the families, the flush, the host's name, and the sender.
+//!
+//! Periodic deadlines are multiples of their period on one common phase, so that those of
+//! different periods fall on the same wake-ups. A period goes on from its deadline, not from the
+//! moment it was served, and skips what it missed.
+
+use crate::builtin::{FAMILIES, FAMILY_COUNT};
+use crate::wheel::{Timers, Wheel, set_bits};
+
+/// The flush; the families, timers 0 to `FLUSH` − 1, come before it, so that it takes their lines.
+pub const FLUSH: usize = FAMILY_COUNT;
+/// The host's name is asked for again.
+pub const NAME: usize = FLUSH + 1;
+/// The sender's own deadline.
+pub const SENDER: usize = NAME + 1;
+const PERIODIC: usize = NAME + 1;
+
+/// All families, as timers.
+pub const ALL_FAMILIES: Timers = (1 << FAMILY_COUNT) - 1;
+
+/// Milliseconds between the two reads of a family that needs two.
+pub const PAIR_GAP: u64 = 1_000;
+/// The first regular turn comes no sooner after the first read than this, nor than its period.
+const FIRST_GAP: u64 = 1_000;
+/// Milliseconds between two looks at the host's name.
+const NAME_PERIOD: u64 = 60_000;
+/// Phases spread over a minute, the longest default period.
+const PHASES: u64 = 60_000;
+
+/// Deadlines, in milliseconds of the monotonic clock.
+pub struct Sched {
+    wheel: Wheel,
+    periods: [u64; PERIODIC],
+    phase: u64,
+}
+
+impl Sched {
+    /// Nothing is due yet. `spread` is any number that differs over the fleet.
+    pub fn new(now: u64, interval: u32, flush: u32, spread: u32) -> Self {
+        let mut periods = [NAME_PERIOD; PERIODIC];
+        for (period, family) in periods.iter_mut().zip(&FAMILIES) {
+            *period = u64::from(family.interval_at(interval));
+        }
+        periods[FLUSH] = u64::from(flush);
+        Self {
+            wheel: Wheel::new(now),
+            periods,
+            phase: u64::from(spread) % PHASES,
+        }
+    }
+
+    /// Arms all periodic timers; the families have had their first read. A family that needs two
+    /// has its second a second later.
+    pub fn start(&mut self, now: u64) {
+        for timer in 0..PERIODIC {
+            let gap = FIRST_GAP.min(self.periods[timer]);
+            self.wheel.arm(timer, self.next_turn(timer, now + gap - 1));
+        }
+        for family in set_bits(paired_families()) {
+            self.wheel.arm(family, now + PAIR_GAP);
+        }
+    }
+
+    /// Sets or clears the sender's deadline.
+    pub fn set_sender(&mut self, deadline: Option<u64>) {
+        match deadline {
+            Some(deadline) if self.wheel.deadline(SENDER) == Some(deadline) => {}
+            Some(deadline) => self.wheel.arm(SENDER, deadline),
+            None => self.wheel.disarm(SENDER),
+        }
+    }
+
+    /// The host's name is given: nobody asks for it.
+    pub fn stop_name(&mut self) {
+        self.wheel.disarm(NAME);
+    }
+
+    /// The next deadline of all.
+    pub fn next(&self) -> Option<u64> {
+        self.wheel.next()
+    }
+
+    /// What is due, armed for its next turn if it is periodic.
+    pub fn due(&mut self, now: u64) -> Timers {
+        let due = self.wheel.expire(now);
+        for timer in set_bits(due).take_while(|&timer| timer < PERIODIC) {
+            let deadline = self.next_turn(timer, now);
+            self.wheel.arm(timer, deadline);
+        }
+        due
+    }
+
+    /// The first multiple of the timer's period, on the phase, after `now`.
+    fn next_turn(&self, timer: usize, now: u64) -> u64 {
+        let period = self.periods[timer];
+        // The phase's remainder is taken first: the sum must not fall below zero.
+        now + period - (now + period - self.phase % period) % period
+    }
+}
+
+/// Families whose values come from two reads.
+pub fn paired_families() -> Timers {
+    let is_paired = |number: &usize| FAMILIES[*number].is_paired;
+    (0..FAMILY_COUNT)
+        .filter(is_paired)
+        .fold(0, |set, number| set | 1 << number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOAD: usize = 1;
+    const DISK: usize = 3;
+
+    /// Every deadline up to an hour, and what is due at it.
+    fn run(sched: &mut Sched, start: u64) -> Vec<(u64, Timers)> {
+        sched.start(start);
+        let mut turns = Vec::new();
+        while let Some(now) = sched.next().filter(|&now| now < start + 3_600_000) {
+            turns.push((now, sched.due(now)));
+        }
+        turns
+    }
+
+    #[test]
+    fn periods_share_their_wake_ups_on_one_phase() {
+        for (start, spread) in [(0, 0), (123_456, 59_999), (4_999, 0), (987_654_321, 31_337)] {
+            let mut sched = Sched::new(start, 5_000, 5_000, spread);
+            let turns = run(&mut sched, start);
+            assert_eq!(turns[0].0, start + PAIR_GAP.min(turns[0].0 - start));
+            let regular = turns
+                .iter()
+                .filter(|(now, _)| now % 5_000 == u64::from(spread) % 5_000);
+            assert!(
+                turns.len() - regular.count() <= 1,
+                "only the second read is off the phase"
+            );
+            assert!((720..=721).contains(&turns.len()), "{}", turns.len());
+            for (now, due) in turns {
+                assert_eq!(due & 1 << DISK != 0, now % 60_000 == u64::from(spread) % 60_000);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_cpu_turn_comes_after_one_second_and_no_turn_follows_another_too_soon() {
+        for start in (0..5_000).step_by(7) {
+            let mut sched = Sched::new(start, 5_000, 5_000, 0);
+            let mut last = [start; PERIODIC];
+            for (now, due) in run(&mut sched, start).into_iter().take(10) {
+                for timer in set_bits(due) {
+                    assert!(
+                        now - last[timer] >= 1_000 || timer == 0,
+                        "timer {timer} from {start}"
+                    );
+                    assert!(now - last[timer] < 66_000);
+                    last[timer] = now;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn missed_turns_are_skipped_and_the_phase_stays() {
+        let mut sched = Sched::new(0, 5_000, 5_000, 300);
+        sched.start(0);
+        let due = sched.due(47_811);
+        assert_eq!(due & 1 << LOAD, 1 << LOAD);
+        assert_eq!(sched.next(), Some(50_300));
+        sched.set_sender(Some(48_000));
+        assert_eq!(sched.next(), Some(48_000));
+        assert_eq!(sched.due(48_000), 1 << SENDER);
+        assert_eq!(sched.next(), Some(50_300), "the sender is not periodic");
+    }
+}

@@ -1,0 +1,318 @@
+//! The connection: a table of states and events.
+//!
+//! | state | due | ready | flush |
+//! |---|---|---|---|
+//! | waiting | look up | | |
+//! | resolving | fail | connect | |
+//! | connecting | next address, or fail | up, next address, or fail | |
+//! | up | | read, go on writing, or lost | write, or lost |
+//! | ended | | | |
+
+use crate::backoff::Backoff;
+use crate::ring::Ring;
+use crate::throttle::Throttle;
+use crate::world::{Cause, Part, Transfer, World};
+
+/// Milliseconds that a look-up, or a connect to one address, may take.
+const PATIENCE: u64 = 10_000;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Until the deadline, before the next attempt.
+    Waiting,
+    Resolving,
+    /// To this address of so many.
+    Connecting {
+        address: usize,
+        count: usize,
+    },
+    /// Connected to this address.
+    Up {
+        address: usize,
+    },
+    /// Standard output is closed for good.
+    Ended,
+}
+
+/// What happens to a sender.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Its deadline has come.
+    Due,
+    /// The world says that the connection is ready.
+    Ready,
+    /// It is time to send what has been collected.
+    Flush,
+}
+
+/// What a sender works with in one step.
+struct Context<'c, 'm, W> {
+    world: &'c mut W,
+    ring: &'c mut Ring<'m>,
+    now: u64,
+}
+
+/// Carries the ring's lines to the transfer.
+pub struct Sender<'a> {
+    transfer: Transfer<'a>,
+    state: State,
+    deadline: Option<u64>,
+    backoff: Backoff,
+    /// The connection has not taken all: it is to be watched for room.
+    is_stalled: bool,
+    /// This connection has carried a whole line.
+    has_carried: bool,
+    up_since: u64,
+    /// How the first address of this round failed.
+    failure: Option<(usize, Cause)>,
+    dials: Throttle,
+    connections: Throttle,
+    /// The log has been told of this connection.
+    is_told: bool,
+    debug: bool,
+}
+
+impl<'a> Sender<'a> {
+    /// A sender that is due at once. Equal seeds give equal delays.
+    pub fn new(transfer: Transfer<'a>, seed: u32, now: u64, debug: bool) -> Self {
+        Self {
+            transfer,
+            state: State::Waiting,
+            deadline: Some(now),
+            backoff: Backoff::new(seed),
+            is_stalled: false,
+            has_carried: false,
+            up_since: now,
+            failure: None,
+            dials: Throttle::new(),
+            connections: Throttle::new(),
+            is_told: false,
+            debug,
+        }
+    }
+
+    /// When it wants [`Event::Due`], at the latest.
+    pub fn deadline(&self) -> Option<u64> {
+        self.deadline
+    }
+
+    /// Whether the connection is to be watched for room to write.
+    pub fn is_stalled(&self) -> bool {
+        self.is_stalled
+    }
+
+    /// Whether a connection is there or on its way, so that lines may still leave.
+    pub fn is_under_way(&self) -> bool {
+        !matches!(self.state, State::Waiting | State::Ended)
+    }
+
+    /// Whether the transfer is gone for good.
+    pub fn has_ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    /// Does what the state asks for.
+    pub fn on<W: World>(&mut self, event: Event, world: &mut W, ring: &mut Ring, now: u64) {
+        let with = &mut Context { world, ring, now };
+        match (self.state, event) {
+            (State::Waiting, Event::Due) => self.look_up(with),
+            (State::Resolving, Event::Due) => self.fail_lookup(Cause::TimedOut, with),
+            (State::Resolving, Event::Ready) => self.looked_up(with),
+            (State::Connecting { address, count }, Event::Due) => {
+                self.next_address(address, count, Cause::TimedOut, with);
+            }
+            (State::Connecting { address, count }, Event::Ready) => match with.world.outcome() {
+                Ok(()) => self.up(address, with),
+                Err(cause) => self.next_address(address, count, cause, with),
+            },
+            (State::Up { address }, Event::Ready) => self.serve(address, with),
+            (State::Up { address }, Event::Flush) => self.flush(address, with),
+            _ => {}
+        }
+    }
+
+    fn look_up<W: World>(&mut self, with: &mut Context<W>) {
+        match with.world.resolve(&self.transfer) {
+            Ok(Some(count)) => self.connect(0, count, with),
+            Ok(None) => {
+                self.state = State::Resolving;
+                self.deadline = Some(with.now + PATIENCE);
+            }
+            Err(cause) => self.fail_lookup(cause, with),
+        }
+    }
+
+    fn looked_up<W: World>(&mut self, with: &mut Context<W>) {
+        match with.world.resolved() {
+            Ok(count) => self.connect(0, count, with),
+            Err(cause) => self.fail_lookup(cause, with),
+        }
+    }
+
+    /// Tries the addresses from this one on, until one is under way.
+    fn connect<W: World>(&mut self, first: usize, count: usize, with: &mut Context<W>) {
+        for address in first..count {
+            match with.world.connect(address) {
+                Ok(true) => return self.up(address, with),
+                Ok(false) => {
+                    self.state = State::Connecting { address, count };
+                    self.deadline = Some(with.now + PATIENCE);
+                    return;
+                }
+                Err(cause) => _ = self.failure.get_or_insert((address, cause)),
+            }
+        }
+        self.fail_dial(with);
+    }
+
+    fn next_address<W: World>(&mut self, address: usize, count: usize, cause: Cause, with: &mut Context<W>) {
+        self.failure.get_or_insert((address, cause));
+        self.connect(address + 1, count, with);
+    }
+
+    fn fail_lookup<W: World>(&mut self, cause: Cause, with: &mut Context<W>) {
+        if let (Some(count), Transfer::Tcp { host, .. }) = (self.dials.pass(with.now), self.transfer) {
+            let what = [Part::Text(b"dial tcp: lookup "), Part::Text(host)];
+            log_trouble(with.world, what, cause, count);
+        }
+        self.wait(with);
+    }
+
+    fn fail_dial<W: World>(&mut self, with: &mut Context<W>) {
+        if let (Some(count), Some((address, cause))) = (self.dials.pass(with.now), self.failure) {
+            log_trouble(
+                with.world,
+                [Part::Text(b"dial "), Part::Address(address)],
+                cause,
+                count,
+            );
+        }
+        if self.transfer == Transfer::Stdout {
+            return self.end(with);
+        }
+        self.wait(with);
+    }
+
+    fn wait<W: World>(&mut self, with: &mut Context<W>) {
+        with.world.close();
+        self.state = State::Waiting;
+        self.is_stalled = false;
+        self.failure = None;
+        self.deadline = Some(with.now + u64::from(self.backoff.next_delay()));
+    }
+
+    fn end<W: World>(&mut self, with: &mut Context<W>) {
+        with.world.close();
+        self.state = State::Ended;
+        self.is_stalled = false;
+        self.deadline = None;
+    }
+
+    fn up<W: World>(&mut self, address: usize, with: &mut Context<W>) {
+        self.state = State::Up { address };
+        self.deadline = None;
+        self.failure = None;
+        self.has_carried = false;
+        self.up_since = with.now;
+        let told = self.connections.pass(with.now);
+        self.is_told = told.is_some();
+        if let Some(count) = told {
+            let [open, close] = [b" (".as_slice(), b" connections since the last one told)"].map(Part::Text);
+            let line = [
+                Part::Text(b"local addr:"),
+                Part::Local,
+                open,
+                Part::Number(count),
+                close,
+            ];
+            with.world.log(if count > 1 { &line } else { &line[..2] });
+        }
+        self.flush(address, with);
+    }
+
+    fn serve<W: World>(&mut self, address: usize, with: &mut Context<W>) {
+        match with.world.drain() {
+            Ok(()) if self.is_stalled => self.write(address, with),
+            Ok(()) => {}
+            Err(cause) => self.lose(b"read ", address, cause, with),
+        }
+    }
+
+    fn flush<W: World>(&mut self, address: usize, with: &mut Context<W>) {
+        self.acknowledge(with);
+        // A stalled connection says when it has room again.
+        if !self.is_stalled {
+            self.write(address, with);
+        }
+    }
+
+    fn acknowledge<W: World>(&mut self, with: &mut Context<W>) {
+        if with.ring.in_flight() {
+            self.has_carried |= with.ring.acknowledge(with.world.unacked());
+        }
+    }
+
+    fn write<W: World>(&mut self, address: usize, with: &mut Context<W>) {
+        let waiting = with.ring.unsent_length();
+        self.is_stalled = false;
+        if waiting == 0 {
+            return;
+        }
+        match with.world.send(with.ring.unsent()) {
+            Ok(taken) => {
+                with.ring.mark_sent(taken);
+                self.is_stalled = taken < waiting;
+                if self.debug {
+                    log_flush(with.world, taken, waiting);
+                }
+            }
+            Err(cause) => self.lose(b"flush error: write ", address, cause, with),
+        }
+    }
+
+    fn lose<W: World>(&mut self, doing: &[u8], address: usize, cause: Cause, with: &mut Context<W>) {
+        self.acknowledge(with);
+        if self.is_told {
+            log_trouble(with.world, [Part::Text(doing), Part::Address(address)], cause, 1);
+        }
+        self.reward(with.now);
+        if self.transfer != Transfer::Stdout {
+            with.ring.rewind();
+        } else if cause == Cause::Closed {
+            return self.end(with);
+        }
+        // Standard output is the same stream after an error (a full disk): it goes on where it
+        // stopped, be it within a line.
+        self.wait(with);
+    }
+
+    /// A connection that was of use lets the next attempts start early, and be told.
+    fn reward(&mut self, now: u64) {
+        let calm = now.saturating_sub(self.up_since);
+        self.connections.earn(calm);
+        if self.has_carried {
+            self.backoff.reset();
+            self.dials.earn(calm);
+        }
+    }
+}
+
+fn log_trouble<W: World>(world: &mut W, [doing, what]: [Part; 2], cause: Cause, count: u64) {
+    let [colon, open, close] = [b": ".as_slice(), b" (", b" attempts)"].map(Part::Text);
+    let line = [
+        doing,
+        what,
+        colon,
+        Part::Cause(cause),
+        open,
+        Part::Number(count),
+        close,
+    ];
+    world.log(if count > 1 { &line } else { &line[..4] });
+}
+
+fn log_flush<W: World>(world: &mut W, taken: usize, waiting: usize) {
+    let [flushed, of, bytes] = [b"flush: ".as_slice(), b" of ", b" bytes"].map(Part::Text);
+    let [taken, waiting] = [taken, waiting].map(|count| Part::Number(count as u64));
+    world.log(&[flushed, taken, of, waiting, bytes]);
+}

@@ -1,0 +1,51 @@
+//! Both clocks.
+
+use core::mem::MaybeUninit;
+
+/// Nanoseconds of a monotonic clock that goes on in suspend.
+pub(super) fn monotonic_nanos() -> u64 {
+    // Linux has had CLOCK_BOOTTIME since 2.6.39.
+    let time = read(libc::CLOCK_BOOTTIME).or_else(|| read(libc::CLOCK_MONOTONIC));
+    time.map_or(0, |time| seconds(&time) * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+/// Seconds since 1970, 0 before.
+pub(super) fn wall_seconds() -> u64 {
+    read(libc::CLOCK_REALTIME).map_or(0, |time| seconds(&time))
+}
+
+fn read(clock: libc::clockid_t) -> Option<libc::timespec> {
+    let mut time = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: the answer has room for what the call writes.
+    let answer = unsafe { libc::clock_gettime(clock, time.as_mut_ptr()) };
+    // SAFETY: all zeros is a value of it, whatever the call did.
+    (answer == 0).then_some(unsafe { time.assume_init() })
+}
+
+fn seconds(time: &libc::timespec) -> u64 {
+    u64::try_from(time.tv_sec).unwrap_or(0)
+}
+
+/// Reads the time zone, so that later calls need no file and no memory.
+pub(super) fn load_time_zone() {
+    local_time();
+}
+
+/// Year, month, day, hour, minute and second here, now.
+pub(super) fn local_time() -> [u64; 6] {
+    let now = read(libc::CLOCK_REALTIME).map_or(0, |time| time.tv_sec);
+    let mut parts = MaybeUninit::<libc::tm>::zeroed();
+    // SAFETY: both point to values of their types; the call writes the second.
+    unsafe { libc::localtime_r(&raw const now, parts.as_mut_ptr()) };
+    // SAFETY: all zeros is a value of it, should the call have failed.
+    let parts = unsafe { parts.assume_init() };
+    let number = |part: i32, base: i32| u64::try_from(part + base).unwrap_or(0);
+    [
+        number(parts.tm_year, 1900),
+        number(parts.tm_mon, 1),
+        number(parts.tm_mday, 0),
+        number(parts.tm_hour, 0),
+        number(parts.tm_min, 0),
+        number(parts.tm_sec, 0),
+    ]
+}

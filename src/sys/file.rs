@@ -1,0 +1,107 @@
+//! Directories and files.
+
+use super::errno::check;
+use super::fd::Fd;
+use crate::world::Errno;
+use core::ffi::{CStr, c_int};
+
+/// The longest path that is taken, its NUL included.
+const PATH_MAX: usize = 1024;
+
+/// Calls `use_path` with the path as the C library wants it.
+pub(super) fn with_c_path<T>(
+    path: &[u8],
+    use_path: impl FnOnce(&CStr) -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    let mut buffer = [0; PATH_MAX];
+    let place = buffer.get_mut(..path.len()).ok_or(Errno(libc::ENAMETOOLONG))?;
+    place.copy_from_slice(path);
+    match CStr::from_bytes_until_nul(&buffer) {
+        Ok(path_with_nul) if path_with_nul.count_bytes() == path.len() => use_path(path_with_nul),
+        Ok(_) => Err(Errno(libc::ENOENT)),
+        Err(_) => Err(Errno(libc::ENAMETOOLONG)),
+    }
+}
+
+/// An open directory: files are opened below it, wherever it may be moved.
+pub struct Directory(Fd);
+
+impl Directory {
+    /// Opens a directory (`open(2)`).
+    pub fn open(path: &[u8]) -> Result<Self, Errno> {
+        with_c_path(path, |path| {
+            let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+            // SAFETY: the path ends in NUL.
+            Fd::from_answer(unsafe { libc::open(path.as_ptr(), flags) })
+        })
+        .map(Self)
+    }
+
+    /// Opens a file below it for reading (`openat(2)`); never waits, whatever it turns out to be.
+    pub fn open_file(&self, name: &CStr) -> Result<File, Errno> {
+        let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+        // SAFETY: the name ends in NUL.
+        Fd::from_answer(unsafe { libc::openat(self.0.number(), name.as_ptr(), flags) }).map(File)
+    }
+}
+
+/// A file open for reading.
+pub struct File(Fd);
+
+impl File {
+    /// Reads from the file's start (`pread(2)`): how many bytes there were, at most the buffer's length.
+    pub fn read_from_start(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        self.0.read_from_start(buffer)
+    }
+}
+
+/// Writes all of it to standard output (1) or standard error (2), and waits if need be.
+pub fn print(descriptor: u8, text: &[u8]) -> Result<(), Errno> {
+    let mut rest = text;
+    while !rest.is_empty() {
+        // SAFETY: the slice is readable for its length.
+        let answer = unsafe { libc::write(c_int::from(descriptor), rest.as_ptr().cast(), rest.len()) };
+        let written = super::errno::check_length(answer)?;
+        rest = rest.get(written..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// A second descriptor of standard output that never waits in `write`.
+pub(super) fn standard_output() -> Result<Fd, Errno> {
+    // SAFETY: the call takes two numbers; a closed descriptor is an error.
+    let duplicate = Fd::from_answer(unsafe { libc::fcntl(1, libc::F_DUPFD_CLOEXEC, 0) })?;
+    if super::machine::is_regular_file(duplicate.number()) {
+        return Ok(duplicate);
+    }
+    // An open description of our own: the one we were given is shared with whoever started us.
+    let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOCTTY;
+    // SAFETY: the path ends in NUL.
+    let own = Fd::from_answer(unsafe { libc::open(c"/proc/self/fd/1".as_ptr(), flags) });
+    own.or_else(|_| set_non_blocking(duplicate))
+}
+
+/// For what cannot be opened again, such as a socket.
+fn set_non_blocking(fd: Fd) -> Result<Fd, Errno> {
+    // SAFETY: the call takes numbers only.
+    let flags = check(unsafe { libc::fcntl(fd.number(), libc::F_GETFL) })?;
+    // SAFETY: as above.
+    check(unsafe { libc::fcntl(fd.number(), libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
+    Ok(fd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_paths_are_errors() {
+        let error = |path: &[u8]| Directory::open(path).err();
+        assert_eq!(error(b"/nowhere at all"), Some(Errno(libc::ENOENT)));
+        assert_eq!(error(b"/proc/stat"), Some(Errno(libc::ENOTDIR)));
+        assert_eq!(error(b"/proc\0/x"), Some(Errno(libc::ENOENT)));
+        assert_eq!(error(&[b'a'; PATH_MAX]), Some(Errno(libc::ENAMETOOLONG)));
+        assert_eq!(error(&[b'a'; 5000]), Some(Errno(libc::ENAMETOOLONG)));
+        assert!(Directory::open(b"/proc").is_ok());
+    }
+}

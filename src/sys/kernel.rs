@@ -1,0 +1,272 @@
+//! The real world.
+
+use super::errno::{self, WOULD_BLOCK};
+use super::fd::Fd;
+use super::lookup::{self, Addresses, Lookup};
+use super::signal::{self, SleepMask};
+use super::{address, clock, file, log, socket};
+use crate::text::Text;
+use crate::world::{Cause, Errno, Part, Ready, Transfer, World};
+use core::ffi::{c_int, c_short};
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// What is open.
+enum Link {
+    Nothing,
+    LookingUp(Lookup),
+    Connecting(Fd),
+    Connected(Fd),
+    Stdout(Fd),
+}
+
+/// What was asked for last.
+enum Target {
+    Stdout,
+    Unix([u8; socket::UNIX_PATH_MAX], usize),
+    Tcp(Addresses),
+}
+
+/// The operating system that this program runs on.
+pub struct Kernel {
+    link: Link,
+    target: Target,
+    mask: SleepMask,
+    /// The last sleep found the connection broken.
+    broken: bool,
+}
+
+/// One sleep reads what the peer sends in at most this many pieces.
+const PIECES: usize = 16;
+const PIECE: usize = 2048;
+
+impl Kernel {
+    /// Takes over the process: signals, and the time zone for the log.
+    pub fn new() -> Self {
+        clock::load_time_zone();
+        Self {
+            link: Link::Nothing,
+            target: Target::Stdout,
+            mask: signal::set_up(),
+            broken: false,
+        }
+    }
+
+    /// The descriptor to watch, and for what. A negative one is not watched.
+    fn interest(&self, writing: bool) -> (c_int, c_short) {
+        let out = if writing { libc::POLLOUT } else { 0 };
+        match &self.link {
+            Link::Nothing => (-1, 0),
+            Link::LookingUp(lookup) => (lookup.descriptor(), libc::POLLIN),
+            Link::Connecting(fd) => (fd.number(), libc::POLLOUT),
+            Link::Connected(fd) => (fd.number(), libc::POLLIN | libc::POLLRDHUP | out),
+            Link::Stdout(fd) => (fd.number(), out),
+        }
+    }
+
+    fn put_address(&self, text: &mut Text, number: usize) {
+        match &self.target {
+            Target::Stdout => text.put(b"-"),
+            Target::Unix(path, length) => {
+                text.put(b"unix ");
+                text.put(path.get(..*length).unwrap_or_default());
+            }
+            Target::Tcp(addresses) => {
+                text.put(b"tcp ");
+                if let Some(address) = addresses.get(number) {
+                    address::put(text, address);
+                }
+            }
+        }
+    }
+
+    fn put_local(&self, text: &mut Text) {
+        match &self.link {
+            Link::Connected(fd) => match socket::local_address(fd) {
+                Ok(address) => address::put(text, &address),
+                // A Unix socket that is not bound has no name; Go writes it so.
+                Err(_) => text.put(b"@"),
+            },
+            _ => text.put(b"-"),
+        }
+    }
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World for Kernel {
+    fn now(&mut self) -> u64 {
+        clock::monotonic_nanos() / 1_000_000
+    }
+
+    fn wall(&mut self) -> u64 {
+        clock::wall_seconds()
+    }
+
+    fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready {
+        let (fd, events) = self.interest(writing);
+        let mut entry = libc::pollfd {
+            fd,
+            events,
+            revents: 0,
+        };
+        let left = until.map(|until| (until * 1_000_000).saturating_sub(clock::monotonic_nanos()));
+        let left = left.map(|nanos| libc::timespec {
+            tv_sec: (nanos / 1_000_000_000) as _,
+            tv_nsec: (nanos % 1_000_000_000) as _,
+        });
+        let timeout = left.as_ref().map_or(core::ptr::null(), |time| &raw const *time);
+        // SAFETY: one entry, as said; the time-out is null or a time, the mask a set.
+        let ready = unsafe { libc::ppoll(&raw mut entry, 1, timeout, self.mask.as_ptr()) };
+        let ready = ready == 1;
+        self.broken = ready && entry.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
+        Ready {
+            transfer: ready,
+            stop: signal::take_stop(),
+        }
+    }
+
+    fn resolve(&mut self, transfer: &Transfer) -> Result<Option<usize>, Cause> {
+        self.close();
+        match *transfer {
+            Transfer::Stdout => self.target = Target::Stdout,
+            Transfer::Unix(path) => {
+                let mut copy = [0; socket::UNIX_PATH_MAX];
+                let place = copy.get_mut(..path.len()).ok_or(Errno(libc::ENAMETOOLONG))?;
+                place.copy_from_slice(path);
+                self.target = Target::Unix(copy, path.len());
+            }
+            Transfer::Tcp { host, port } => {
+                let mut addresses = Addresses::default();
+                numeric_addresses(&mut addresses, host, port);
+                let count = addresses.count();
+                self.target = Target::Tcp(addresses);
+                if count == 0 {
+                    self.link = Link::LookingUp(Lookup::start(host, port, &self.mask)?);
+                    return Ok(None);
+                }
+                return Ok(Some(count));
+            }
+        }
+        Ok(Some(1))
+    }
+
+    fn resolved(&mut self) -> Result<usize, Cause> {
+        let link = core::mem::replace(&mut self.link, Link::Nothing);
+        let (Link::LookingUp(lookup), Target::Tcp(addresses)) = (link, &mut self.target) else {
+            return Err(errno::INVALID.into());
+        };
+        addresses.clear();
+        lookup.finish(addresses)?;
+        match addresses.count() {
+            0 => Err(Cause::Lookup(libc::EAI_NONAME)),
+            count => Ok(count),
+        }
+    }
+
+    fn connect(&mut self, address: usize) -> Result<bool, Cause> {
+        self.close();
+        let (fd, connected) = match &self.target {
+            Target::Stdout => {
+                self.link = Link::Stdout(file::standard_output()?);
+                return Ok(true);
+            }
+            Target::Unix(path, length) => socket::connect_unix(path.get(..*length).unwrap_or_default())?,
+            Target::Tcp(addresses) => socket::connect_tcp(addresses.get(address).ok_or(errno::INVALID)?)?,
+        };
+        self.link = if connected {
+            Link::Connected(fd)
+        } else {
+            Link::Connecting(fd)
+        };
+        Ok(connected)
+    }
+
+    fn outcome(&mut self) -> Result<(), Cause> {
+        let Link::Connecting(fd) = core::mem::replace(&mut self.link, Link::Nothing) else {
+            return Err(errno::INVALID.into());
+        };
+        socket::outcome(&fd)?;
+        self.link = Link::Connected(fd);
+        Ok(())
+    }
+
+    fn send(&mut self, spans: (&[u8], &[u8])) -> Result<usize, Cause> {
+        let taken = match &self.link {
+            Link::Connected(fd) => socket::send(fd, spans),
+            Link::Stdout(fd) => fd.write_spans(spans),
+            _ => Err(errno::INVALID),
+        };
+        match taken {
+            Err(Errno(libc::EPIPE)) if matches!(self.link, Link::Stdout(_)) => Err(Cause::Closed),
+            Err(WOULD_BLOCK) => Ok(0),
+            other => Ok(other?),
+        }
+    }
+
+    fn unacked(&mut self) -> u64 {
+        match (&self.link, &self.target) {
+            // A Unix socket counts in another unit than bytes.
+            (Link::Connected(fd), Target::Tcp(..)) => socket::unacked(fd).unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    fn drain(&mut self) -> Result<(), Cause> {
+        let fd = match &self.link {
+            Link::Connected(fd) => fd,
+            Link::Stdout(_) if self.broken => return Err(Cause::Closed),
+            _ => return Ok(()),
+        };
+        let mut piece = [0; PIECE];
+        for _ in 0..PIECES {
+            match fd.read(&mut piece) {
+                Ok(0) => return Err(Cause::Closed),
+                Ok(PIECE) => {}
+                Ok(_) | Err(WOULD_BLOCK) => break,
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.link = Link::Nothing;
+    }
+
+    fn log(&mut self, parts: &[Part]) {
+        log::log(|text| {
+            for part in parts {
+                match *part {
+                    Part::Text(bytes) => text.put(bytes),
+                    Part::Number(number) => text.number(number),
+                    Part::Cause(cause) => put_cause(text, cause),
+                    Part::Address(number) => self.put_address(text, number),
+                    Part::Local => self.put_local(text),
+                }
+            }
+        });
+    }
+}
+
+fn put_cause(text: &mut Text, cause: Cause) {
+    match cause {
+        Cause::System(errno) => errno::describe(text, errno),
+        Cause::Lookup(code) => lookup::describe(text, code),
+        Cause::TimedOut => text.put(b"i/o timeout"),
+        Cause::Closed => text.put(b"EOF"),
+    }
+}
+
+/// The addresses that need no resolver: this host's for an empty text, or the one that is written.
+fn numeric_addresses(addresses: &mut Addresses, host: &[u8], port: u16) {
+    if host.is_empty() {
+        addresses.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port));
+        addresses.push(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port));
+    } else if let Some(ip) = address::parse(host) {
+        addresses.push(SocketAddr::new(ip, port));
+    }
+}

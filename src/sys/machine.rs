@@ -1,0 +1,75 @@
+//! What the C library says of the machine.
+
+use super::errno::check;
+use super::file::with_c_path;
+use crate::world::Errno;
+use core::ffi::c_int;
+use core::mem::MaybeUninit;
+
+/// Sizes of a file system, in blocks (`statvfs(3)`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileSystem {
+    /// Bytes a block.
+    pub unit: u64,
+    /// All blocks.
+    pub blocks: u64,
+    /// Blocks that are free.
+    pub free: u64,
+    /// Blocks that are free to others than root.
+    pub available: u64,
+}
+
+// glibc's plain `statvfs` has 32-bit counts on 32-bit machines; musl has only the wide one.
+#[cfg(not(target_env = "gnu"))]
+use libc::{statvfs, statvfs as StatVfs};
+#[cfg(target_env = "gnu")]
+use libc::{statvfs64 as statvfs, statvfs64 as StatVfs};
+
+/// Asks the file system mounted at the path. May wait for as long as that file system does.
+#[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
+pub fn file_system(path: &[u8]) -> Result<FileSystem, Errno> {
+    let mut answer = MaybeUninit::<StatVfs>::zeroed();
+    with_c_path(path, |path| {
+        // SAFETY: the path ends in NUL and the answer has room for what the call writes.
+        check(unsafe { statvfs(path.as_ptr(), answer.as_mut_ptr()) })
+    })?;
+    // SAFETY: the call has filled it, and all zeros would be one of its values, too.
+    let answer = unsafe { answer.assume_init() };
+    Ok(FileSystem {
+        unit: answer.f_frsize as u64,
+        blocks: answer.f_blocks as u64,
+        free: answer.f_bfree as u64,
+        available: answer.f_bavail as u64,
+    })
+}
+
+/// The host's name (`gethostname(2)`), cut at the buffer's end.
+pub fn host_name(buffer: &mut [u8]) -> Result<&[u8], Errno> {
+    // SAFETY: the buffer is writable for its length.
+    check(unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len()) })?;
+    let end = buffer.iter().position(|&byte| byte == 0);
+    Ok(&buffer[..end.unwrap_or(buffer.len())])
+}
+
+/// A number that differs from one start to the next and from one machine to the next.
+pub fn random_seed() -> u32 {
+    // SAFETY: the call takes a number and answers one.
+    let address = unsafe { libc::getauxval(libc::AT_RANDOM) };
+    let bytes = address as *const [u8; 4];
+    if bytes.is_null() {
+        return 1;
+    }
+    // SAFETY: not null, it points to 16 random bytes that live as long as the program (getauxval(3)).
+    u32::from_ne_bytes(unsafe { *bytes })
+}
+
+pub(super) fn is_regular_file(descriptor: c_int) -> bool {
+    let mut answer = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: the answer has room for what the call writes.
+    if unsafe { libc::fstat(descriptor, answer.as_mut_ptr()) } == -1 {
+        return false;
+    }
+    // SAFETY: the call has filled it.
+    let mode = unsafe { answer.assume_init() }.st_mode;
+    mode & libc::S_IFMT == libc::S_IFREG
+}

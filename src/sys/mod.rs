@@ -1,0 +1,27 @@
+//! The operating system behind safe functions: the only room with `unsafe`.
+//!
+//! No `libc` type and no raw pointer leaves it; a failed call is an [`Errno`].
+
+#![allow(unsafe_code)]
+
+mod address;
+mod args;
+mod clock;
+mod errno;
+mod fd;
+mod file;
+mod kernel;
+mod log;
+mod lookup;
+mod machine;
+mod memory;
+mod signal;
+mod socket;
+
+pub use crate::world::Errno;
+pub use args::Args;
+pub use errno::describe;
+pub use file::{Directory, File, print};
+pub use kernel::Kernel;
+pub use machine::{FileSystem, file_system, host_name, random_seed};
+pub use memory::map;

@@ -1,0 +1,120 @@
+//! Stream sockets, none of which ever waits.
+
+use super::address::{from_sockaddr, sockaddr_v4, sockaddr_v6};
+use super::errno::{INVALID, check, check_length, last};
+use super::fd::{Fd, vectors};
+use crate::world::Errno;
+use core::ffi::{c_int, c_void};
+use core::mem::{MaybeUninit, size_of, zeroed};
+use core::net::SocketAddr;
+
+/// The longest path of a Unix socket (`unix(7)`: 108 with its NUL).
+pub(super) const UNIX_PATH_MAX: usize = 107;
+
+/// Asked of the kernel for sent bytes: the ring, not the socket, holds the backlog. The kernel
+/// doubles it for its own records.
+const SEND_BUFFER: c_int = 16 * 1024;
+
+/// Starts to connect to the address.
+pub(super) fn connect_tcp(address: &SocketAddr) -> Result<(Fd, bool), Errno> {
+    match address {
+        SocketAddr::V4(address) => connect(libc::AF_INET, &sockaddr_v4(*address)),
+        SocketAddr::V6(address) => connect(libc::AF_INET6, &sockaddr_v6(address)),
+    }
+}
+
+/// Starts to connect to the path.
+pub(super) fn connect_unix(path: &[u8]) -> Result<(Fd, bool), Errno> {
+    // SAFETY: all zeros is a value of it.
+    let mut address: libc::sockaddr_un = unsafe { zeroed() };
+    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    if path.len() > UNIX_PATH_MAX {
+        return Err(Errno(libc::ENAMETOOLONG));
+    }
+    for (place, byte) in address.sun_path.iter_mut().zip(path) {
+        *place = *byte as core::ffi::c_char;
+    }
+    connect(libc::AF_UNIX, &address)
+}
+
+/// `address` is the `sockaddr` type of that family. Says whether it is connected already.
+fn connect<A>(family: c_int, address: &A) -> Result<(Fd, bool), Errno> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: the call takes numbers only.
+    let socket = Fd::from_answer(unsafe { libc::socket(family, kind, 0) })?;
+    set_send_buffer(&socket)?;
+    let length = size_of::<A>() as libc::socklen_t;
+    // SAFETY: the address is readable for its length.
+    let answer = unsafe { libc::connect(socket.number(), (&raw const *address).cast(), length) };
+    match check(answer) {
+        Ok(_) => Ok((socket, true)),
+        Err(Errno(libc::EINPROGRESS)) => Ok((socket, false)),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn set_send_buffer(socket: &Fd) -> Result<(), Errno> {
+    let (size, length) = (SEND_BUFFER, size_of::<c_int>() as libc::socklen_t);
+    let value = (&raw const size).cast::<c_void>();
+    // SAFETY: the value is an int and the length says so.
+    check(unsafe { libc::setsockopt(socket.number(), libc::SOL_SOCKET, libc::SO_SNDBUF, value, length) })?;
+    Ok(())
+}
+
+/// How a connect that was not done at once went, once the socket is writable.
+pub(super) fn outcome(socket: &Fd) -> Result<(), Errno> {
+    let (mut error, mut length) = (0 as c_int, size_of::<c_int>() as libc::socklen_t);
+    let value = (&raw mut error).cast::<c_void>();
+    // SAFETY: the value has room for an int and the length says so.
+    check(unsafe {
+        libc::getsockopt(
+            socket.number(),
+            libc::SOL_SOCKET,
+            libc::SO_ERROR,
+            value,
+            &raw mut length,
+        )
+    })?;
+    if error == 0 { Ok(()) } else { Err(Errno(error)) }
+}
+
+/// Sends as much of both spans as is taken.
+pub(super) fn send(socket: &Fd, spans: (&[u8], &[u8])) -> Result<usize, Errno> {
+    let (mut vectors, count) = vectors(spans);
+    // SAFETY: all zeros is a value of it: no address, no control data.
+    let mut message: libc::msghdr = unsafe { zeroed() };
+    message.msg_iov = vectors.as_mut_ptr();
+    message.msg_iovlen = count as _;
+    // SAFETY: the message points to vectors that describe the two slices, which the call only reads.
+    check_length(unsafe { libc::sendmsg(socket.number(), &raw const message, libc::MSG_NOSIGNAL) })
+}
+
+/// Sent bytes that the peer has not acknowledged (`SIOCOUTQ`, `tcp(7)`).
+pub(super) fn unacked(socket: &Fd) -> Result<u64, Errno> {
+    let mut count: c_int = 0;
+    // SAFETY: this request writes an int. (TIOCOUTQ is SIOCOUTQ by another name.)
+    check(unsafe { libc::ioctl(socket.number(), libc::TIOCOUTQ, &raw mut count) })?;
+    u64::try_from(count).map_err(|_| INVALID)
+}
+
+/// This side's address.
+pub(super) fn local_address(socket: &Fd) -> Result<SocketAddr, Errno> {
+    let mut storage = MaybeUninit::<libc::sockaddr_storage>::zeroed();
+    let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    // SAFETY: the storage has room for as much as the length says.
+    let answer = unsafe { libc::getsockname(socket.number(), storage.as_mut_ptr().cast(), &raw mut length) };
+    check(answer)?;
+    // SAFETY: all zeros is a value of it, and the call has filled in an address.
+    let storage = unsafe { storage.assume_init() };
+    from_sockaddr(&storage).ok_or(INVALID)
+}
+
+/// Both ends of a new pipe, the reading one first.
+pub(super) fn pipe() -> Result<(Fd, Fd), Errno> {
+    let mut ends = [0; 2];
+    // SAFETY: the array has room for two descriptors.
+    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) } == -1 {
+        return Err(last());
+    }
+    Ok((Fd::from_answer(ends[0])?, Fd::from_answer(ends[1])?))
+}

@@ -1,0 +1,124 @@
+//! Text written piece by piece into a fixed buffer.
+
+use crate::num::{DIGITS_MAX, Fixed, format_u64};
+
+/// Takes a long text piece by piece.
+pub type Put<'p> = &'p mut dyn FnMut(&[u8]);
+
+/// What has been written so far. What does not fit is left out and remembered as [`Text::is_cut`].
+pub struct Text<'b> {
+    buffer: &'b mut [u8],
+    length: usize,
+    cut: bool,
+}
+
+impl<'b> Text<'b> {
+    /// An empty text that may grow to the buffer's length.
+    pub fn new(buffer: &'b mut [u8]) -> Self {
+        Self {
+            buffer,
+            length: 0,
+            cut: false,
+        }
+    }
+
+    /// Appends the bytes, or as many of them as fit.
+    #[inline(never)]
+    pub fn put(&mut self, bytes: &[u8]) {
+        let room = self.buffer.get_mut(self.length..).unwrap_or_default();
+        if let Some(place) = room.get_mut(..bytes.len()) {
+            place.copy_from_slice(bytes);
+            self.length += bytes.len();
+        } else {
+            self.fill(bytes);
+        }
+    }
+
+    #[cold]
+    fn fill(&mut self, bytes: &[u8]) {
+        let room = self.buffer.get_mut(self.length..).unwrap_or_default();
+        for (place, byte) in room.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        self.length = self.buffer.len();
+        self.cut = true;
+    }
+
+    /// Appends a whole number.
+    pub fn number(&mut self, number: u64) {
+        self.put(format_u64(number, &mut [0; DIGITS_MAX]));
+    }
+
+    /// Appends a whole number with zeros before it, up to `width` digits.
+    pub fn padded(&mut self, number: u64, width: usize) {
+        let mut digits = [0; DIGITS_MAX];
+        let digits = format_u64(number, &mut digits);
+        for _ in digits.len()..width {
+            self.put(b"0");
+        }
+        self.put(digits);
+    }
+
+    /// Appends a decimal number, such as `-12.5`; it is a JSON number (RFC 8259, section 6).
+    pub fn fixed(&mut self, value: Fixed) {
+        let (whole, fraction, scale) = value.parts();
+        if value.is_negative() {
+            self.put(b"-");
+        }
+        self.number(whole);
+        if scale > 0 {
+            self.put(b".");
+            self.padded(fraction, usize::from(scale));
+        }
+    }
+
+    /// Whether something did not fit.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// What has been written.
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+
+    /// What has been written, for as long as the buffer lives.
+    pub fn into_bytes(self) -> &'b [u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(value: Fixed) -> String {
+        let mut buffer = [0; 40];
+        let mut text = Text::new(&mut buffer);
+        text.fixed(value);
+        String::from_utf8(text.into_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn decimals_keep_the_zeros_behind_the_point() {
+        assert_eq!(written(Fixed::new(153_846, 4)), "15.3846");
+        assert_eq!(written(Fixed::new(10_050, 4)), "1.005");
+        assert_eq!(written(Fixed::new(5, 4)), "0.0005");
+        assert_eq!(written(Fixed::new(500_000, 4)), "50");
+        assert_eq!(written(Fixed::whole(u64::MAX)), u64::MAX.to_string());
+        assert_eq!(written(Fixed::parse(b"-0.50").unwrap()), "-0.5");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut_and_said() {
+        let mut buffer = [0; 5];
+        let mut text = Text::new(&mut buffer);
+        text.put(b"abc");
+        assert!(!text.is_cut());
+        text.put(b"defg");
+        assert!(text.is_cut());
+        assert_eq!(text.bytes(), b"abcde");
+        text.put(b"h");
+        assert_eq!(text.bytes(), b"abcde");
+    }
+}

@@ -1,0 +1,110 @@
+//! What the loop and the sender ask of the operating system.
+//!
+//! `sys::Kernel` answers it on a real machine; the tests have another one, with clocks, network and
+//! receivers of its own. At most one connection is open at a time, and the world holds it.
+
+/// The error number of a system call (`errno(3)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errno(pub i32);
+
+/// Why a connection did not come about, or broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A system call failed.
+    System(Errno),
+    /// The name could not be resolved; the code is one of `getaddrinfo(3)`.
+    Lookup(i32),
+    /// No answer in time.
+    TimedOut,
+    /// The other side has closed the connection.
+    Closed,
+}
+
+impl From<Errno> for Cause {
+    fn from(errno: Errno) -> Self {
+        Self::System(errno)
+    }
+}
+
+/// Where the lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transfer<'a> {
+    /// Standard output.
+    Stdout,
+    /// A stream socket in the file system.
+    Unix(&'a [u8]),
+    /// A TCP port; an empty host is this one.
+    Tcp {
+        /// A numeric address or a name.
+        host: &'a [u8],
+        /// From 1 up.
+        port: u16,
+    },
+}
+
+/// A piece of a log line.
+#[derive(Clone, Copy)]
+pub enum Part<'a> {
+    /// Text as it is.
+    Text(&'a [u8]),
+    /// A number.
+    Number(u64),
+    /// What went wrong, in words.
+    Cause(Cause),
+    /// Network and address of that number after the last look-up: `tcp 127.0.0.1:6000`.
+    Address(usize),
+    /// This side's address of the open connection.
+    Local,
+}
+
+/// Why a sleep ended; nothing set: its time was up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ready {
+    /// The connection, or the look-up before it, has something to say.
+    pub transfer: bool,
+    /// The user asked the agent to end.
+    pub stop: bool,
+}
+
+/// The operating system.
+///
+/// A connection goes `resolve` (`resolved`), `connect` (`outcome`), `send` and `drain`, `close`;
+/// where a step returns before it is done, [`World::sleep`] says when to ask again.
+pub trait World {
+    /// Milliseconds since some moment before; never goes back, goes on in suspend.
+    fn now(&mut self) -> u64;
+
+    /// Seconds since 1970 by the wall clock, which may be wrong and may step; 0 at the least.
+    fn wall(&mut self) -> u64;
+
+    /// Sleeps until `until` by [`World::now`] (without one: for good), until the connection is
+    /// ready (`writing`: also when it can take more), or until a signal comes.
+    fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready;
+
+    /// Starts to look up the addresses of the transfer: their number, if known at once.
+    fn resolve(&mut self, transfer: &Transfer) -> Result<Option<usize>, Cause>;
+
+    /// The number of addresses, once ready after [`World::resolve`].
+    fn resolved(&mut self) -> Result<usize, Cause>;
+
+    /// Starts to connect to the address of that number: whether it is connected at once.
+    fn connect(&mut self, address: usize) -> Result<bool, Cause>;
+
+    /// How it went, once ready after [`World::connect`].
+    fn outcome(&mut self) -> Result<(), Cause>;
+
+    /// Sends as much of the first span, then of the second, as is taken without waiting.
+    fn send(&mut self, spans: (&[u8], &[u8])) -> Result<usize, Cause>;
+
+    /// Sent bytes that the peer has not acknowledged; answers after a reset, too. 0 where nobody tells.
+    fn unacked(&mut self) -> u64;
+
+    /// Reads what the peer has sent, a bounded piece, and throws it away.
+    fn drain(&mut self) -> Result<(), Cause>;
+
+    /// Gives up the connection or the look-up, whatever is open.
+    fn close(&mut self);
+
+    /// Writes a line to the log.
+    fn log(&mut self, parts: &[Part]);
+}
