@@ -7,6 +7,10 @@
 use core::ffi::{c_char, c_int};
 use mini_monitor::{agent, sys::Args};
 
+// The `libc` crate asks for it only in some of its forms.
+#[link(name = "c")]
+unsafe extern "C" {}
+
 #[unsafe(no_mangle)]
 extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
     // SAFETY: these are the arguments that the C library gives to `main`.

@@ -216,7 +216,8 @@ impl<'a> Sender<'a> {
         self.up_since = with.now;
         let told = self.connections.pass(with.now);
         self.is_told = told.is_some();
-        if let Some(count) = told {
+        // Standard output has no address, and is nothing to wait for.
+        if let Some(count) = told.filter(|_| self.transfer != Transfer::Stdout) {
             let [open, close] = [b" (".as_slice(), b" connections since the last one told)"].map(Part::Text);
             let line = [
                 Part::Text(b"local addr:"),

@@ -1,0 +1,174 @@
+//! The agent in a simulated world: its own clocks, network and receivers, all drawn from one seed.
+//! Hours pass in a moment, and a failure is its seed.
+
+mod receiver;
+mod world;
+
+use mini_monitor::agent::{Agent, Ending, identity};
+use mini_monitor::config::{self, Config};
+use mini_monitor::host::Host;
+use receiver::Received;
+use world::{Sim, Weather};
+
+const HOUR: u64 = 3_600_000;
+const PROC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/router-2.6.32/proc");
+
+/// What one run leaves behind.
+struct Outcome {
+    lines: u64,
+    dropped: u64,
+    queued: usize,
+    received: Received,
+    sim: Sim,
+}
+
+fn run(seed: u64, hours: u64, weather: Weather, flags: &[&str]) -> Outcome {
+    println!("seed {seed:#x}");
+    let mut arguments = vec![
+        "-endpoint",
+        "sim",
+        "-proc",
+        PROC,
+        "-trans",
+        "receiver.example:6000",
+    ];
+    arguments.extend(flags);
+    let arguments = arguments.iter().map(|argument| argument.as_bytes());
+    let config: Config = config::parse(arguments).unwrap_or_else(|_| panic!("bad flags"));
+    let mut memory = vec![0; config.buffer];
+    let mut sim = Sim::new(seed, hours * HOUR, weather);
+    let host = Host::open(config.proc).unwrap();
+    let identity = identity(&config).unwrap();
+    let now = mini_monitor::world::World::now(&mut sim);
+    let mut agent = Agent::new(&config, host, identity, &mut memory, seed as u32, now);
+    assert_eq!(agent.run(&mut sim), Ending::Done);
+    Outcome {
+        lines: agent.lines(),
+        dropped: agent.dropped(),
+        queued: agent.queued(),
+        received: Received::check(&sim.streams(), seed),
+        sim,
+    }
+}
+
+/// All that was made has come in, waits, or is counted as lost; nothing else has come in.
+fn check_accounts(outcome: &Outcome, seed: u64) {
+    let came = outcome.received.distinct() as u64;
+    let waiting = (outcome.queued / outcome.received.shortest().max(1)) as u64;
+    assert!(came <= outcome.lines, "seed {seed:#x}: more came than was made");
+    assert!(
+        outcome.lines <= came + waiting + outcome.dropped,
+        "seed {seed:#x}: {} made, {came} came, {waiting} wait, {} dropped",
+        outcome.lines,
+        outcome.dropped,
+    );
+}
+
+#[test]
+fn in_any_weather_no_line_is_cut_and_none_is_missing_without_being_counted() {
+    let (mut breaks, mut repeats, mut dropped) = (0, 0, 0);
+    for seed in 1..=120_u64 {
+        let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let buffer = ["-buffer=4K", "-buffer=8K", "-buffer=64K"][(seed % 3) as usize];
+        let outcome = run(seed, 2, Weather::Stormy, &[buffer]);
+        check_accounts(&outcome, seed);
+        breaks += outcome.sim.breaks();
+        repeats += outcome.received.repeats();
+        dropped += outcome.dropped;
+    }
+    println!("{breaks} breaks, {repeats} repeats, {dropped} dropped");
+    assert!(breaks > 1_000 && repeats > 0 && dropped > 0, "the storm was none");
+}
+
+#[test]
+fn a_buffer_that_is_large_enough_loses_nothing_over_hours_of_storm() {
+    for seed in 1..=20_u64 {
+        let seed = seed.wrapping_mul(0xd134_2543_de82_ef95);
+        let outcome = run(seed, 3, Weather::Stormy, &["-buffer=2M"]);
+        check_accounts(&outcome, seed);
+        assert_eq!(outcome.dropped, 0, "seed {seed:#x}");
+        outcome.received.check_no_gap(5, seed);
+    }
+}
+
+#[test]
+fn an_absent_receiver_costs_few_attempts_few_log_lines_and_no_more_wake_ups() {
+    let outcome = run(7, 24, Weather::Absent, &[]);
+    let attempts = outcome.sim.attempts();
+    let gaps: Vec<u64> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let mut base = 100;
+    for (number, gap) in gaps.iter().enumerate() {
+        assert!((100..=30_000).contains(gap), "{gap}");
+        assert!(
+            (base * 4 / 5..=base * 6 / 5).contains(gap),
+            "gap {number}: {gap} for {base}"
+        );
+        base = (base * 2).min(30_000);
+    }
+    let at_cap = &gaps[10..];
+    let (least, most) = (at_cap.iter().min().unwrap(), at_cap.iter().max().unwrap());
+    assert!(
+        most - least > 4_000,
+        "the cap has clamped the jitter away: {least} to {most}"
+    );
+
+    // Each attempt while the backoff climbs, then one line in ten minutes, with the count.
+    let log = outcome.sim.log();
+    assert!(log.len() <= 10 + 24 * 6, "{} lines", log.len());
+    assert!(
+        log[..10].iter().all(|line| line.ends_with("connection refused")),
+        "{log:#?}"
+    );
+    assert!(log[10].ends_with("attempts)"), "{}", log[10]);
+
+    // A turn every 5 s, the attempts and their refusals: nothing else wakes the agent.
+    let turns = 24 * 720;
+    let most_wake_ups = turns + 2 * attempts.len() as u64 + 3;
+    assert!(
+        outcome.sim.wake_ups() <= most_wake_ups,
+        "{}",
+        outcome.sim.wake_ups()
+    );
+    assert_eq!(outcome.sim.idle_wake_ups(), 0);
+}
+
+#[test]
+fn a_receiver_that_takes_nothing_keeps_its_connection_and_the_backoff_does_not_start_over() {
+    // It accepts, takes no whole line and closes: each attempt comes later than the one before.
+    let outcome = run(11, 2, Weather::SlamsTheDoor, &[]);
+    let gaps: Vec<u64> = outcome
+        .sim
+        .attempts()
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .collect();
+    assert!(gaps[12..].iter().all(|gap| *gap > 20_000), "{gaps:?}");
+    assert!(outcome.sim.log().len() < 60, "{:#?}", outcome.sim.log());
+}
+
+#[test]
+fn a_calm_network_brings_every_line_once_on_shared_wake_ups() {
+    let outcome = run(5, 24, Weather::Calm, &[]);
+    assert_eq!((outcome.dropped, outcome.received.repeats()), (0, 0));
+    assert_eq!(outcome.received.distinct() as u64, outcome.lines);
+    outcome.received.check_no_gap(5, 5);
+    assert_eq!(outcome.sim.idle_wake_ups(), 0);
+    assert!(
+        outcome.sim.wake_ups() <= 24 * 720 + 5,
+        "{}",
+        outcome.sim.wake_ups()
+    );
+    assert_eq!(outcome.sim.log().len(), 1, "{:#?}", outcome.sim.log());
+    // One write a flush.
+    assert!(outcome.sim.sends() <= 24 * 720 + 5, "{}", outcome.sim.sends());
+}
+
+#[test]
+fn equal_seeds_give_equal_runs() {
+    let story = |seed| {
+        let outcome = run(seed, 1, Weather::Stormy, &[]);
+        (outcome.sim.log().to_vec(), outcome.lines, outcome.sim.streams())
+    };
+    assert!(story(3) == story(3));
+    assert!(story(3) != story(4));
+}

@@ -1,0 +1,375 @@
+//! A world with virtual time and a network of moods.
+
+use mini_monitor::world::{Cause, Errno, Part, Ready, Transfer, World};
+
+const REFUSED: Cause = Cause::System(Errno(libc::ECONNREFUSED));
+const RESET: Cause = Cause::System(Errno(libc::ECONNRESET));
+/// Room in the socket, in bytes.
+const SOCKET: usize = 16 * 1024;
+/// The same where no whole line is to arrive.
+const LESS_THAN_A_LINE: usize = 50;
+
+/// How the network behaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weather {
+    /// The receiver is always there.
+    Calm,
+    /// It is never there.
+    Absent,
+    /// It accepts and closes at once, before a whole line has arrived.
+    SlamsTheDoor,
+    /// Names fail, receivers come and go, stall, close, reset, half-take.
+    Stormy,
+}
+
+/// What becomes of an attempt to connect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Accept,
+    Refuse,
+    Silence,
+}
+
+enum Link {
+    Nothing,
+    LookingUp { at: u64, addresses: Option<usize> },
+    Connecting { at: u64, answer: Answer },
+    Up(Connection),
+}
+
+struct Connection {
+    /// Sent and not yet arrived.
+    flying: Vec<u8>,
+    /// When it breaks, and how.
+    breaks_at: u64,
+    breaks_with: Cause,
+    is_broken: bool,
+    /// The receiver does not read before then.
+    reads_at: u64,
+    /// How much may fly.
+    room: usize,
+}
+
+pub(crate) struct Sim {
+    random: u64,
+    now: u64,
+    end: u64,
+    is_over: bool,
+    weather: Weather,
+    link: Link,
+    /// The receiver is away until then.
+    away_until: u64,
+    streams: Vec<Vec<u8>>,
+    log: Vec<String>,
+    attempts: Vec<u64>,
+    wake_ups: u64,
+    idle_wake_ups: u64,
+    acted: bool,
+    breaks: u64,
+    sends: u64,
+}
+
+impl Sim {
+    pub(crate) fn new(seed: u64, length: u64, weather: Weather) -> Self {
+        let start = 1_000_000 + seed % 100_000;
+        Self {
+            random: seed | 1,
+            now: start,
+            end: start + length,
+            is_over: false,
+            weather,
+            link: Link::Nothing,
+            away_until: 0,
+            streams: Vec::new(),
+            log: Vec::new(),
+            attempts: Vec::new(),
+            wake_ups: 0,
+            idle_wake_ups: 0,
+            acted: true,
+            breaks: 0,
+            sends: 0,
+        }
+    }
+
+    /// What arrived, a connection each.
+    pub(crate) fn streams(&self) -> Vec<Vec<u8>> {
+        self.streams.clone()
+    }
+
+    pub(crate) fn log(&self) -> &[String] {
+        &self.log
+    }
+
+    /// When each round of attempts started.
+    pub(crate) fn attempts(&self) -> &[u64] {
+        &self.attempts
+    }
+
+    pub(crate) fn wake_ups(&self) -> u64 {
+        self.wake_ups
+    }
+
+    /// Wake-ups after which the agent slept again without having asked for anything.
+    pub(crate) fn idle_wake_ups(&self) -> u64 {
+        self.idle_wake_ups
+    }
+
+    pub(crate) fn breaks(&self) -> u64 {
+        self.breaks
+    }
+
+    pub(crate) fn sends(&self) -> u64 {
+        self.sends
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random % bound
+    }
+
+    fn one_in(&mut self, bound: u64) -> bool {
+        self.below(bound) == 0
+    }
+
+    fn is_stormy(&self) -> bool {
+        self.weather == Weather::Stormy
+    }
+
+    fn answer(&mut self) -> Answer {
+        match self.weather {
+            Weather::Absent => Answer::Refuse,
+            Weather::Calm | Weather::SlamsTheDoor => Answer::Accept,
+            Weather::Stormy if self.now < self.away_until => Answer::Refuse,
+            Weather::Stormy => match self.below(8) {
+                0 => Answer::Silence,
+                1 => Answer::Refuse,
+                _ => Answer::Accept,
+            },
+        }
+    }
+
+    fn accept(&mut self) {
+        let breaks_at = match self.weather {
+            Weather::SlamsTheDoor => self.now + 1,
+            Weather::Stormy => self.now + self.below(10) * self.below(30_000),
+            _ => u64::MAX,
+        };
+        let breaks_with = if self.one_in(2) { RESET } else { Cause::Closed };
+        let stalls = self.is_stormy() && self.one_in(3) || self.weather == Weather::SlamsTheDoor;
+        let reads_at = if stalls {
+            self.now + 30 + self.below(200_000)
+        } else {
+            self.now
+        };
+        self.streams.push(Vec::new());
+        self.link = Link::Up(Connection {
+            flying: Vec::new(),
+            breaks_at,
+            breaks_with,
+            is_broken: false,
+            reads_at,
+            room: if self.weather == Weather::SlamsTheDoor { LESS_THAN_A_LINE } else { SOCKET },
+        });
+    }
+
+    /// What has happened on the network by now: whether the agent would be told.
+    fn happen(&mut self, writing: bool) -> bool {
+        let now = self.now;
+        let arrives = 1 + self.below(8);
+        match &mut self.link {
+            Link::Nothing => false,
+            Link::LookingUp { at, .. } => *at <= now,
+            Link::Connecting { at, answer } => *at <= now && *answer != Answer::Silence,
+            Link::Up(connection) => {
+                let stream = self.streams.last_mut().unwrap();
+                if connection.is_broken {
+                    return true;
+                }
+                if connection.breaks_at <= now {
+                    connection.is_broken = true;
+                    self.breaks += 1;
+                    // Some of what was flying has arrived, unknown to the sender.
+                    let part = connection.flying.len() * arrives as usize / 10;
+                    let arrived = if self.weather == Weather::Stormy { part } else { 0 };
+                    stream.extend(&connection.flying[..arrived]);
+                    self.away_until = now + self.random % 4 * (self.random % 120_000);
+                    return true;
+                }
+                if connection.reads_at <= now {
+                    stream.append(&mut connection.flying);
+                }
+                writing && connection.flying.len() < connection.room
+            }
+        }
+    }
+
+    /// When something happens on the network next.
+    fn next_happening(&self, writing: bool) -> u64 {
+        match &self.link {
+            Link::LookingUp { at, .. } => *at,
+            Link::Connecting { at, answer } if *answer != Answer::Silence => *at,
+            Link::Up(connection) if writing => connection.breaks_at.min(connection.reads_at.max(self.now)),
+            Link::Up(connection) => connection.breaks_at,
+            _ => u64::MAX,
+        }
+    }
+}
+
+impl World for Sim {
+    fn now(&mut self) -> u64 {
+        self.now
+    }
+
+    fn wall(&mut self) -> u64 {
+        self.acted = true;
+        1_700_000_000 + self.now / 1000
+    }
+
+    fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready {
+        self.wake_ups += 1;
+        assert!(self.wake_ups < 1_000_000, "the agent does not sleep");
+        self.idle_wake_ups += u64::from(!self.acted);
+        self.acted = false;
+        let mut transfer = self.happen(writing);
+        if !transfer {
+            let next = self.next_happening(writing).min(until.unwrap_or(u64::MAX));
+            let end = if self.is_over { u64::MAX } else { self.end };
+            self.now = self.now.max(next.min(end));
+            transfer = self.happen(writing);
+        }
+        let stop = self.now >= self.end && !self.is_over;
+        self.is_over |= stop;
+        Ready { transfer, stop }
+    }
+
+    fn resolve(&mut self, transfer: &Transfer) -> Result<Option<usize>, Cause> {
+        assert!(matches!(transfer, Transfer::Tcp { host, port: 6000 } if *host == b"receiver.example"));
+        self.acted = true;
+        self.attempts.push(self.now);
+        if !self.is_stormy() {
+            return Ok(Some(1));
+        }
+        match self.below(6) {
+            0 => Err(Cause::System(Errno(libc::EAGAIN))),
+            1 => {
+                // Late, very late, or in vain.
+                let at = self.now + self.below(12_000);
+                let addresses = (!self.one_in(3)).then(|| 1 + self.random as usize % 3);
+                self.link = Link::LookingUp { at, addresses };
+                Ok(None)
+            }
+            count => Ok(Some(count as usize - 1)),
+        }
+    }
+
+    fn resolved(&mut self) -> Result<usize, Cause> {
+        self.acted = true;
+        let Link::LookingUp { at, addresses } = self.link else {
+            panic!("asked for a look-up that nobody started");
+        };
+        assert!(at <= self.now);
+        self.link = Link::Nothing;
+        addresses.ok_or(Cause::Lookup(-2))
+    }
+
+    fn connect(&mut self, _: usize) -> Result<bool, Cause> {
+        self.acted = true;
+        match self.answer() {
+            Answer::Accept if self.one_in(4) => {
+                self.accept();
+                Ok(true)
+            }
+            Answer::Refuse if self.one_in(2) => {
+                self.link = Link::Nothing;
+                Err(REFUSED)
+            }
+            answer => {
+                let delay = if self.is_stormy() { self.below(3_000) } else { 0 };
+                self.link = Link::Connecting {
+                    at: self.now + delay,
+                    answer,
+                };
+                Ok(false)
+            }
+        }
+    }
+
+    fn outcome(&mut self) -> Result<(), Cause> {
+        self.acted = true;
+        let Link::Connecting { at, answer } = self.link else {
+            panic!("asked how a connect went that nobody started");
+        };
+        assert!(at <= self.now);
+        if answer == Answer::Accept {
+            self.accept();
+            return Ok(());
+        }
+        self.link = Link::Nothing;
+        Err(REFUSED)
+    }
+
+    fn send(&mut self, spans: (&[u8], &[u8])) -> Result<usize, Cause> {
+        self.acted = true;
+        self.sends += 1;
+        let bytes = [spans.0, spans.1].concat();
+        let half = self.is_stormy() && self.one_in(4);
+        let most = if half {
+            1 + self.below(200) as usize
+        } else {
+            SOCKET
+        };
+        let Link::Up(connection) = &mut self.link else {
+            panic!("sent without a connection");
+        };
+        if connection.is_broken {
+            return Err(Cause::System(Errno(libc::EPIPE)));
+        }
+        let taken = bytes.len().min(most).min(connection.room - connection.flying.len());
+        connection.flying.extend(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn unacked(&mut self) -> u64 {
+        let Link::Up(connection) = &mut self.link else {
+            panic!("asked for acknowledgements without a connection");
+        };
+        if !connection.is_broken && connection.reads_at <= self.now {
+            let stream = self.streams.last_mut().unwrap();
+            stream.append(&mut connection.flying);
+        }
+        connection.flying.len() as u64
+    }
+
+    fn drain(&mut self) -> Result<(), Cause> {
+        self.acted = true;
+        match &self.link {
+            Link::Up(connection) if connection.is_broken => Err(connection.breaks_with),
+            _ => Ok(()),
+        }
+    }
+
+    fn close(&mut self) {
+        if let Link::Up(connection) = &mut self.link
+            && !connection.is_broken
+        {
+            // The kernel goes on with what it has taken.
+            let stream = self.streams.last_mut().unwrap();
+            stream.append(&mut connection.flying);
+        }
+        self.link = Link::Nothing;
+    }
+
+    fn log(&mut self, parts: &[Part]) {
+        let text = |part: &Part| match part {
+            Part::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Part::Number(number) => number.to_string(),
+            Part::Cause(REFUSED) => "connection refused".into(),
+            Part::Cause(cause) => format!("{cause:?}"),
+            Part::Address(number) => format!("tcp receiver {number}"),
+            Part::Local => "sim".into(),
+        };
+        self.log.push(parts.iter().map(text).collect());
+    }
+}
