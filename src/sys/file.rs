@@ -67,27 +67,42 @@ pub fn print(descriptor: u8, text: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
+/// Makes sure that the three standard descriptors are open, so that no other file gets their
+/// numbers and what is meant for them. To be called before anything is opened.
+pub fn fill_standard_descriptors() {
+    for descriptor in 0..3 {
+        // SAFETY: the call takes numbers only.
+        if unsafe { libc::fcntl(descriptor, libc::F_GETFD) } == -1 {
+            // It gets the lowest number that is free, which is this one. Not to be written to: a
+            // closed standard output is an error.
+            // SAFETY: the path ends in NUL.
+            unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY) };
+        }
+    }
+}
+
 /// A second descriptor of standard output that never waits in `write`.
 pub(super) fn standard_output() -> Result<Fd, Errno> {
-    // SAFETY: the call takes two numbers; a closed descriptor is an error.
+    // SAFETY: the call takes numbers only; a closed descriptor is an error.
     let duplicate = Fd::from_answer(unsafe { libc::fcntl(1, libc::F_DUPFD_CLOEXEC, 0) })?;
+    // SAFETY: as above.
+    let flags = check(unsafe { libc::fcntl(duplicate.number(), libc::F_GETFL) })?;
+    if flags & libc::O_ACCMODE == libc::O_RDONLY {
+        return Err(Errno(libc::EBADF));
+    }
     if super::machine::is_regular_file(duplicate.number()) {
         return Ok(duplicate);
     }
     // An open description of our own: the one we were given is shared with whoever started us.
-    let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOCTTY;
+    let own_flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOCTTY;
     // SAFETY: the path ends in NUL.
-    let own = Fd::from_answer(unsafe { libc::open(c"/proc/self/fd/1".as_ptr(), flags) });
-    own.or_else(|_| set_non_blocking(duplicate))
-}
-
-/// For what cannot be opened again, such as a socket.
-fn set_non_blocking(fd: Fd) -> Result<Fd, Errno> {
-    // SAFETY: the call takes numbers only.
-    let flags = check(unsafe { libc::fcntl(fd.number(), libc::F_GETFL) })?;
-    // SAFETY: as above.
-    check(unsafe { libc::fcntl(fd.number(), libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
-    Ok(fd)
+    let own = Fd::from_answer(unsafe { libc::open(c"/proc/self/fd/1".as_ptr(), own_flags) });
+    if own.is_err() {
+        // What cannot be opened again, such as a socket.
+        // SAFETY: the call takes numbers only.
+        check(unsafe { libc::fcntl(duplicate.number(), libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
+    }
+    Ok(own.unwrap_or(duplicate))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ mod socket;
 pub use crate::world::Errno;
 pub use args::Args;
 pub use errno::describe;
-pub use file::{Directory, File, print};
+pub use file::{Directory, File, fill_standard_descriptors, print};
 pub use kernel::Kernel;
 pub use machine::{FileSystem, file_system, host_name, random_seed};
 pub use memory::map;

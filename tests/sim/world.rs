@@ -170,7 +170,11 @@ impl Sim {
             breaks_with,
             is_broken: false,
             reads_at,
-            room: if self.weather == Weather::SlamsTheDoor { LESS_THAN_A_LINE } else { SOCKET },
+            room: if self.weather == Weather::SlamsTheDoor {
+                LESS_THAN_A_LINE
+            } else {
+                SOCKET
+            },
         });
     }
 
@@ -326,7 +330,10 @@ impl World for Sim {
         if connection.is_broken {
             return Err(Cause::System(Errno(libc::EPIPE)));
         }
-        let taken = bytes.len().min(most).min(connection.room - connection.flying.len());
+        let taken = bytes
+            .len()
+            .min(most)
+            .min(connection.room - connection.flying.len());
         connection.flying.extend(&bytes[..taken]);
         Ok(taken)
     }

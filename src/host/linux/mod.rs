@@ -64,3 +64,94 @@ impl Host {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+
+    fn machines() -> Vec<PathBuf> {
+        let entries = fs::read_dir(FIXTURES).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.is_dir()).collect()
+    }
+
+    /// What a host says of one file, printed; `None` after a fault.
+    fn said(host: &mut Host, file: &str) -> Option<String> {
+        match file {
+            "stat" => host.cpu().ok().map(|times| format!("{times:?}")),
+            "loadavg" => host.load().ok().map(|load| format!("{load:?}")),
+            _ => host.memory().ok().map(|memory| format!("{memory:?}")),
+        }
+    }
+
+    /// Every prefix, read as the agent reads it: what it says is the whole truth, or nothing.
+    #[test]
+    fn a_prefix_of_a_file_never_says_anything_else_than_the_file() {
+        let folder = std::env::temp_dir().join(format!("mini-monitor-prefixes-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        for machine in machines() {
+            for file in ["stat", "loadavg", "meminfo"] {
+                let text = fs::read(machine.join("proc").join(file)).unwrap();
+                check_prefixes(&folder, file, &text, &machine);
+            }
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    fn check_prefixes(folder: &Path, file: &str, text: &[u8], machine: &Path) {
+        let path = folder.join(file);
+        fs::write(&path, text).unwrap();
+        let mut host = Host::open(folder.to_str().unwrap().as_bytes()).unwrap();
+        let whole = said(&mut host, file);
+        assert!(whole.is_some(), "{}", path.display());
+        for length in 0..text.len() {
+            fs::write(&path, &text[..length]).unwrap();
+            let part = said(&mut host, file);
+            let ends_a_line = length > 0 && text[length - 1] == b'\n';
+            let is_cut = !ends_a_line && length < BUFFER;
+            assert!(
+                part.is_none() || part == whole,
+                "{length} bytes of {file}, {}",
+                machine.display()
+            );
+            assert!(
+                !is_cut || part.is_none(),
+                "{length} bytes of {file}, {}",
+                machine.display()
+            );
+        }
+    }
+
+    /// Bytes changed at random: any answer but a panic, and nothing that cannot be.
+    #[test]
+    fn changed_bytes_never_make_a_panic() {
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        println!("seed {random:#x}");
+        let mut below = |bound: usize| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random % bound as u64) as usize
+        };
+        for machine in machines() {
+            for file in ["stat", "loadavg", "meminfo"] {
+                let text = fs::read(machine.join("proc").join(file)).unwrap();
+                let text = &text[..text.len().min(BUFFER)];
+                for _ in 0..20_000 {
+                    let mut changed = text.to_vec();
+                    for _ in 0..=below(4) {
+                        // The first lines are those that count.
+                        let at = below(changed.len().min(1 + below(300)));
+                        changed[at] = b"0123456789 \n-.x\0\xff"[below(17)];
+                    }
+                    let _ = stat::parse(&changed);
+                    let _ = loadavg::parse(&changed);
+                    let _ = meminfo::parse(&changed);
+                }
+            }
+        }
+    }
+}

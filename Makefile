@@ -1,0 +1,49 @@
+# mini-monitor. `make help` lists the targets.
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+DESTDIR ?=
+AGENT = target/release/mini-monitor
+BENCH = --manifest-path tests/bench/Cargo.toml
+
+.PHONY: all run test check bench size cost install uninstall clean help
+
+all: ## build the release binary, target/release/mini-monitor
+	$(CARGO) build --release --locked
+
+run: all ## build, then print the lines on this terminal until Ctrl-C
+	$(AGENT) -trans -
+
+test: all ## run every test, over loopback; the tests of the binary once more on the release build
+	$(CARGO) test --locked
+	AGENT=$(CURDIR)/$(AGENT) $(CARGO) test --locked --test loopback --test values --test bad_input --test flags
+
+check: ## formatting, lints (warnings are errors), the benchmark's code, all tests
+	$(CARGO) fmt --check
+	$(CARGO) fmt --check $(BENCH)
+	$(CARGO) clippy --locked -- -D warnings
+	$(CARGO) clippy --locked --tests -- -D warnings
+	$(CARGO) clippy --locked $(BENCH) --benches --target-dir target/bench -- -D warnings
+	$(MAKE) test
+
+bench: ## lines a second of the JSON writer beside serde_json's and miniserde's
+	$(CARGO) bench --locked $(BENCH) --target-dir target/bench
+
+size: all ## bytes of the binary, memory of the running agent after a minute
+	tests/size.sh $(AGENT)
+
+cost: all ## system calls of one minute (needs strace); fails on one too many
+	tests/cost.sh $(AGENT)
+
+install: all ## install into $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(AGENT) $(DESTDIR)$(PREFIX)/bin/mini-monitor
+
+uninstall: ## take away what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/mini-monitor
+
+clean: ## take away all that was built
+	$(CARGO) clean
+
+help: ## print this
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12

@@ -1,0 +1,279 @@
+//! Drives the built binary from outside.
+//!
+//! `AGENT` names another binary than the one cargo has built, `RUNNER` an emulator (with its
+//! arguments) to run it under.
+
+// Each test crate uses a part of it, and none exports it.
+#![allow(dead_code, unreachable_pub)]
+
+use miniserde::{Deserialize, json};
+use std::collections::BTreeMap;
+use std::env;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// Nothing that a test waits for takes this long, unless it never comes.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A line, parsed by a library of others.
+#[derive(Deserialize, Debug, Clone, PartialEq)]
+pub struct Line {
+    pub metric: String,
+    pub endpoint: String,
+    pub tag: Vec<String>,
+    pub value: f64,
+    pub timestamp: u64,
+}
+
+impl Line {
+    /// Parses a whole line, and holds it to the exact shape.
+    pub fn parse(text: &str) -> Line {
+        let line: Line = json::from_str(text).unwrap_or_else(|_| panic!("no line: {text:?}"));
+        let tags: Vec<String> = line.tag.iter().map(json::to_string).collect();
+        let head = format!(
+            "{{\"metric\":\"{}\",\"endpoint\":{},\"tag\":[{}],\"value\":",
+            line.metric,
+            json::to_string(&line.endpoint),
+            tags.join(",")
+        );
+        let tail = format!(",\"timestamp\":{}}}", line.timestamp);
+        assert!(text.starts_with(&head) && text.ends_with(&tail), "{text}");
+        line
+    }
+}
+
+/// The command that runs the agent.
+pub fn command() -> Command {
+    let agent = env::var("AGENT").unwrap_or_else(|_| env!("CARGO_BIN_EXE_mini-monitor").into());
+    let runner = env::var("RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace().chain([agent.as_str()]);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).stdin(Stdio::null());
+    command
+}
+
+/// Runs the agent to its end.
+pub fn output(arguments: &[&str]) -> Output {
+    command().args(arguments).output().unwrap()
+}
+
+/// Lines that come from a stream, as they come.
+pub struct Lines(Receiver<String>);
+
+impl Lines {
+    pub fn of(stream: impl Read + Send + 'static) -> Self {
+        let (sender, receiver) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).split(b'\n') {
+                let Ok(line) = line else { return };
+                if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self(receiver)
+    }
+
+    /// The next line; fails when none comes.
+    pub fn next(&self) -> String {
+        self.0.recv_timeout(PATIENCE).expect("no line came")
+    }
+
+    /// The first line from here on that holds the text; fails when none comes.
+    pub fn wait_for(&self, text: &str) -> String {
+        let start = Instant::now();
+        let mut seen = Vec::new();
+        while start.elapsed() < PATIENCE {
+            let Ok(line) = self.0.recv_timeout(PATIENCE) else {
+                break;
+            };
+            if line.contains(text) {
+                return line;
+            }
+            seen.push(line);
+        }
+        let last = &seen[seen.len().saturating_sub(20)..];
+        panic!("{text:?} did not come, but: {last:#?}");
+    }
+
+    /// All lines up to the stream's end.
+    pub fn rest(self) -> Vec<String> {
+        self.0.into_iter().collect()
+    }
+
+    /// What has come up to now.
+    pub fn so_far(&self) -> Vec<String> {
+        self.0.try_iter().collect()
+    }
+}
+
+/// A running agent; it is killed when the test is done with it.
+pub struct Agent {
+    child: Child,
+    pub log: Lines,
+    out: Option<ChildStdout>,
+}
+
+impl Agent {
+    pub fn start(arguments: &[&str]) -> Self {
+        Self::spawn(command().args(arguments))
+    }
+
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Lines::of(child.stderr.take().unwrap());
+        let out = child.stdout.take();
+        Self { child, log, out }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn out(&mut self) -> ChildStdout {
+        self.out.take().unwrap()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let status = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+        assert!(status.success());
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    /// Asks it to end, and holds it to exit status 0.
+    pub fn stop(&mut self) {
+        self.signal("TERM");
+        assert_eq!(self.wait().code(), Some(0));
+    }
+
+    /// A field of `/proc/PID/status`, such as `VmRSS`, in its unit.
+    pub fn status(&self, field: &str) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+        line.trim_start_matches(':')
+            .split_whitespace()
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A transfer on loopback.
+pub struct Transfer {
+    listener: TcpListener,
+}
+
+impl Transfer {
+    pub fn new() -> Self {
+        Self::at("127.0.0.1:0".parse().unwrap())
+    }
+
+    pub fn at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
+        Self { listener }
+    }
+
+    /// A port at which nobody listens (any more).
+    pub fn absent() -> SocketAddr {
+        Self::new().address()
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
+    }
+
+    pub fn flag(&self) -> String {
+        format!("-trans={}", self.address())
+    }
+
+    /// The next connection; fails when none comes.
+    pub fn accept(&self) -> TcpStream {
+        self.listener.set_nonblocking(true).unwrap();
+        let (stream, _) = poll(|| self.listener.accept().ok(), "a connection");
+        stream.set_nonblocking(false).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+}
+
+/// Asks until there is an answer; for what tells nobody when it is ready.
+pub fn poll<T>(mut ask: impl FnMut() -> Option<T>, what: &str) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < PATIENCE, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A folder of this test's own that goes with it.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// A copy of the files of one machine in `tests/fixtures`.
+    pub fn of_machine(name: &str, machine: &str) -> Self {
+        let folder = Self::new(name);
+        for file in ["stat", "loadavg", "meminfo"] {
+            std::fs::copy(fixture(machine).join(file), folder.join(file)).unwrap();
+        }
+        folder
+    }
+
+    pub fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    pub fn join(&self, file: &str) -> PathBuf {
+        self.0.join(file)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub fn fixture(machine: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(machine)
+        .join("proc")
+}
+
+/// The values of the lines, by metric; the last of each.
+pub fn values(lines: &[Line]) -> BTreeMap<&str, f64> {
+    lines
+        .iter()
+        .map(|line| (line.metric.as_str(), line.value))
+        .collect()
+}

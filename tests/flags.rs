@@ -1,0 +1,117 @@
+//! The command line from outside.
+
+mod common;
+
+use common::{Transfer, command, output};
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn help_lists_every_flag_with_its_default_on_standard_output() {
+    for flag in ["-h", "--h", "-help", "--help"] {
+        let output = output(&[flag]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(output.stderr.is_empty());
+        let help = text(&output.stdout);
+        assert!(help.starts_with("Usage of mini-monitor:\n"), "{help}");
+        for part in [
+            "  -trans address\n",
+            "(default 127.0.0.1:6000)\n",
+            "  -once\n",
+            "(default 64K)\n",
+        ] {
+            assert!(help.contains(part), "{part:?} is not in {help}");
+        }
+    }
+}
+
+#[test]
+fn a_bad_flag_or_value_is_one_line_and_exit_status_2() {
+    let bad: [(&[&str], &str); 14] = [
+        (&["-nope"], "\"-nope\""),
+        (&["stray"], "\"stray\""),
+        (&["-"], "\"-\""),
+        (&["-trans"], "-trans: it takes host:port"),
+        (&["-trans=nowhere"], "-trans: it takes host:port"),
+        (&["-trans=[::1]"], "\"[::1]\""),
+        (&["-interval=0"], "-interval: it takes a duration"),
+        (&["-interval", "fast"], "\"fast\""),
+        (&["-flush=99999999999999999999s"], "-flush: it takes a duration"),
+        (&["-buffer=1K"], "-buffer: it takes a size from 4K to 1G"),
+        (&["-buffer=2G"], "-buffer: it takes a size from 4K to 1G"),
+        (&["-endpoint="], "-endpoint: it takes a name"),
+        (&["-proc=/nowhere"], "-proc: it takes a directory"),
+        (&["-debug=perhaps"], "-debug: it takes true or false"),
+    ];
+    for (arguments, words) in bad {
+        let output = output(arguments);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(output.stdout.is_empty());
+        assert!(
+            error.starts_with("mini-monitor: ") && error.contains(words),
+            "{error}"
+        );
+        assert_eq!(error.matches('\n').count(), 1, "{error}");
+    }
+    let long = "x".repeat(255);
+    let tags: Vec<String> = (0..4).map(|_| format!("-tag={long}")).collect();
+    let output = command().args(&tags).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("-endpoint and -tag"));
+}
+
+#[test]
+fn version_names_the_target() {
+    let output = output(&["-version"]);
+    let version = text(&output.stdout);
+    assert!(
+        version.starts_with(concat!("mini-monitor ", env!("CARGO_PKG_VERSION"), " (")),
+        "{version}"
+    );
+    assert!(version.contains("linux"), "{version}");
+}
+
+#[test]
+fn a_closed_standard_output_is_a_failure_and_no_signal() {
+    for arguments in ["-trans=- -interval=20ms", "-once", "-h"] {
+        let script = format!("exec \"$0\" \"$@\" {arguments} >&-");
+        let plain = command();
+        let status = std::process::Command::new("sh")
+            .args(["-c", &script])
+            .arg(plain.get_program())
+            .args(plain.get_args())
+            .output()
+            .unwrap()
+            .status;
+        assert_eq!(status.code(), Some(1), "{arguments}");
+    }
+}
+
+#[test]
+fn nothing_is_on_standard_output_that_was_not_asked_for() {
+    let mut agent = common::Agent::start(&[&format!("-trans={}", Transfer::absent()), "-debug"]);
+    agent.log.wait_for("connection refused");
+    let out = agent.out();
+    agent.stop();
+    assert_eq!(std::io::read_to_string(out).unwrap(), "");
+}
+
+#[test]
+fn debug_logs_each_step() {
+    let transfer = Transfer::new();
+    let mut agent = common::Agent::start(&[&transfer.flag(), "--debug"]);
+    drop(transfer.accept());
+    for step in [
+        "## ticker hit load",
+        "sample cpu.load1 ",
+        "~~ sender get metric {\"metric\":\"cpu.load1\",",
+        "local addr:",
+        "flush: ",
+    ] {
+        agent.log.wait_for(step);
+    }
+    agent.stop();
+}

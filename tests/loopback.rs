@@ -1,0 +1,305 @@
+//! The agent and its transfer, over loopback.
+
+mod common;
+
+use common::{Agent, Folder, Line, Lines, PATIENCE, Transfer, poll};
+use socket2::{Domain, SockRef, Socket, Type};
+use std::io::{Read, Write};
+use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
+/// Much in a short time.
+const FAST: [&str; 2] = ["-interval=20ms", "-flush=20ms"];
+
+fn start(transfer: &str, flags: &[&str]) -> Agent {
+    Agent::start(&[&[transfer], flags].concat())
+}
+
+/// Lets the other side see a reset in place of an orderly end.
+fn reset(stream: TcpStream) {
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
+}
+
+fn whole_lines(stream: &TcpStream, count: usize) -> Vec<Line> {
+    let lines = Lines::of(stream.try_clone().unwrap());
+    (0..count).map(|_| Line::parse(&lines.next())).collect()
+}
+
+#[test]
+fn lines_arrive_at_the_defaults_and_cpu_usage_with_the_next_flush() {
+    let transfer = Transfer::new();
+    let mut agent = start(&transfer.flag(), &[]);
+    let stream = transfer.accept();
+    let local = agent.log.wait_for("local addr:");
+    assert!(
+        local.ends_with(&format!("local addr:{}", stream.peer_addr().unwrap())),
+        "{local}"
+    );
+    let lines = whole_lines(&stream, 9);
+    let first: Vec<&str> = lines[..8].iter().map(|line| line.metric.as_str()).collect();
+    let expected = "cpu.load1 cpu.load5 cpu.load15 mem.total mem.used mem.percent disk.usage disk.percent";
+    assert_eq!(first.join(" "), expected);
+    assert_eq!(lines[8].metric, "cpu.usage");
+    let waited = lines[8].timestamp - lines[0].timestamp;
+    assert!(
+        (1..=2).contains(&waited),
+        "the first cpu.usage is of {waited} s after the start"
+    );
+    agent.stop();
+}
+
+#[test]
+fn a_transfer_that_is_not_there_at_the_start_gets_the_lines_from_the_first_on() {
+    let address = Transfer::absent();
+    let agent = start(&format!("-trans={address}"), &FAST);
+    let refused = format!("dial tcp {address}: connection refused");
+    for _ in 0..3 {
+        let line = agent.log.wait_for(&refused);
+        // In Go's form: 2017/08/20 15:36:24 message.
+        let shape: String = line[..20]
+            .chars()
+            .map(|c| if c.is_ascii_digit() { '0' } else { c })
+            .collect();
+        assert_eq!(shape, "0000/00/00 00:00:00 ");
+    }
+    let transfer = Transfer::at(address);
+    let lines = whole_lines(&transfer.accept(), 100);
+    assert_eq!(lines[0].metric, "cpu.load1");
+    assert!(lines.is_sorted_by_key(|line| line.timestamp));
+    assert!(lines.iter().filter(|line| line.metric == "mem.total").count() > 5);
+}
+
+#[test]
+fn a_close_is_noticed_by_itself_and_lines_come_on_over_the_next_connection() {
+    let transfer = Transfer::new();
+    // Nothing is written after the first flush: only the close itself can tell.
+    let agent = start(&transfer.flag(), &["-interval=20ms", "-flush=24h"]);
+    let stream = transfer.accept();
+    whole_lines(&stream, 8);
+    stream.shutdown(Shutdown::Both).unwrap();
+    agent
+        .log
+        .wait_for(&format!("read tcp {}: EOF", transfer.address()));
+    whole_lines(&transfer.accept(), 8);
+}
+
+#[test]
+fn a_half_close_counts_as_a_close() {
+    let transfer = Transfer::new();
+    let agent = start(&transfer.flag(), &["-flush=24h"]);
+    let stream = transfer.accept();
+    stream.shutdown(Shutdown::Write).unwrap();
+    agent.log.wait_for(": EOF");
+    drop(transfer.accept());
+}
+
+/// A listener whose connections hold little that nobody has read.
+fn narrow_listener() -> TcpListener {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(2048).unwrap();
+    let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&address.into()).unwrap();
+    socket.listen(4).unwrap();
+    socket.into()
+}
+
+#[test]
+fn a_reset_in_the_middle_of_a_line_is_followed_by_a_whole_line() {
+    let listener = narrow_listener();
+    let flag = format!("-trans={}", listener.local_addr().unwrap());
+    let agent = start(&flag, &FAST);
+    for _ in 0..20 {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        // A stream that starts within a line does not start so.
+        let mut head = [0; 300];
+        stream.read_exact(&mut head).unwrap();
+        assert!(
+            head.starts_with(b"{\"metric\":\""),
+            "{}",
+            String::from_utf8_lossy(&head)
+        );
+        let end = head.iter().position(|&byte| byte == b'\n').unwrap();
+        Line::parse(std::str::from_utf8(&head[..end]).unwrap());
+        reset(stream);
+    }
+    agent.log.wait_for("connection reset by peer");
+}
+
+#[test]
+fn a_transfer_that_never_reads_costs_old_lines_and_nothing_else() {
+    let listener = narrow_listener();
+    let flag = format!("-trans={}", listener.local_addr().unwrap());
+    let agent = start(&flag, &["-interval=10ms", "-flush=10ms", "-buffer=4K", "-debug"]);
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let collected = |count: usize| {
+        let mut last = String::new();
+        for _ in 0..count {
+            last = agent.log.wait_for("~~ sender get metric ");
+        }
+        last
+    };
+    // Far more than socket and ring hold together.
+    collected(2_000);
+    let early = agent.status("VmRSS");
+    let newest = collected(3_000);
+    let late = agent.status("VmRSS");
+    assert!(late <= early + 64, "{early} kB have become {late} kB");
+
+    // What was there at first, then what is left: whole lines in their order, none cut at the seam.
+    let newest = Line::parse(newest.split_once("metric ").unwrap().1);
+    let lines = Lines::of(stream);
+    let (mut last, mut count) = (0, 0);
+    while last < newest.timestamp {
+        let line = Line::parse(&lines.next());
+        assert!(line.timestamp >= last);
+        last = line.timestamp;
+        count += 1;
+    }
+    assert!(count < 5_000, "nothing was dropped");
+}
+
+#[test]
+fn sigterm_sends_what_is_due_and_exits_0() {
+    let transfer = Transfer::new();
+    // Nothing is flushed on its own account.
+    let mut agent = start(&transfer.flag(), &["-interval=20ms", "-flush=24h", "-debug"]);
+    let lines = Lines::of(transfer.accept());
+    for _ in 0..50 {
+        agent.log.wait_for("~~ sender get metric ");
+    }
+    agent.signal("TERM");
+    assert_eq!(agent.wait().code(), Some(0));
+    let collected = 50
+        + agent
+            .log
+            .so_far()
+            .iter()
+            .filter(|line| line.contains("~~ sender get metric "))
+            .count();
+    let received = lines.rest();
+    received.iter().for_each(|line| _ = Line::parse(line));
+    assert_eq!(received.len(), collected);
+}
+
+#[test]
+fn sigterm_does_not_wait_for_a_transfer_that_does_not_read_or_is_not_there() {
+    let listener = narrow_listener();
+    let mut agent = start(&format!("-trans={}", listener.local_addr().unwrap()), &FAST);
+    let stream = listener.accept().unwrap();
+    agent.log.wait_for("local addr:");
+    agent.stop();
+    drop(stream);
+
+    let mut agent = start(&format!("-trans={}", Transfer::absent()), &[]);
+    agent.log.wait_for("connection refused");
+    agent.signal("INT");
+    assert_eq!(agent.wait().code(), Some(0));
+}
+
+#[test]
+fn what_the_transfer_sends_is_thrown_away() {
+    let transfer = Transfer::new();
+    let mut agent = start(&transfer.flag(), &FAST);
+    let mut stream = transfer.accept();
+    let lines = Lines::of(stream.try_clone().unwrap());
+    lines.next();
+    let before = agent.status("VmRSS");
+    let noise = vec![b'x'; 1 << 16];
+    for _ in 0..64 {
+        stream.write_all(&noise).unwrap();
+    }
+    // After all of that the lines still come, and are whole.
+    for _ in 0..100 {
+        Line::parse(&lines.next());
+    }
+    assert!(agent.status("VmRSS") <= before + 64);
+    agent.stop();
+}
+
+#[test]
+fn the_other_kinds_of_address() {
+    // This host, by its port alone; a name, which a child looks up.
+    let transfer = Transfer::new();
+    let port = transfer.address().port();
+    for host in ["", "localhost"] {
+        let mut agent = start(&format!("-trans={host}:{port}"), &[]);
+        whole_lines(&transfer.accept(), 8);
+        agent.stop();
+    }
+    // Version 6, where this machine has it.
+    if let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
+        let mut agent = start(&format!("-trans={}", listener.local_addr().unwrap()), &[]);
+        let (stream, _) = listener.accept().unwrap();
+        whole_lines(&stream, 8);
+        agent.stop();
+    }
+    let folder = Folder::new("unix");
+    let path = folder.join("s");
+    let listener = UnixListener::bind(&path).unwrap();
+    let mut agent = start(&format!("-trans=unix:{}", path.display()), &[]);
+    let lines = Lines::of(listener.accept().unwrap().0);
+    (0..8).for_each(|_| _ = Line::parse(&lines.next()));
+    agent.stop();
+}
+
+#[test]
+fn a_name_that_nobody_has_is_an_attempt_that_failed_and_leaves_no_zombie() {
+    let agent = start("-trans=nobody.invalid:6000", &[]);
+    for _ in 0..3 {
+        agent.log.wait_for("dial tcp: lookup nobody.invalid: ");
+    }
+    let path = format!("/proc/{0}/task/{0}/children", agent.pid());
+    poll(
+        || {
+            std::fs::read_to_string(&path)
+                .unwrap_or_default()
+                .is_empty()
+                .then_some(())
+        },
+        "no child",
+    );
+}
+
+#[test]
+fn standard_output_gets_the_lines_within_two_seconds() {
+    let begin = std::time::SystemTime::now();
+    let mut agent = Agent::start(&["-trans", "-"]);
+    let lines = Lines::of(agent.out());
+    let first = Line::parse(&lines.next());
+    let begin = begin.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    assert!(first.timestamp - begin <= 2);
+    agent.stop();
+    lines.rest().iter().for_each(|line| _ = Line::parse(line));
+}
+
+#[test]
+fn standard_output_that_nobody_reads_any_more_ends_the_agent_without_a_signal() {
+    let mut agent = Agent::start(&["-trans=-", FAST[0], FAST[1]]);
+    let lines = Lines::of(agent.out());
+    lines.next();
+    drop(lines);
+    assert_eq!(agent.wait().code(), Some(1));
+}
+
+#[test]
+fn standard_output_that_nobody_reads_now_does_not_stop_the_collection() {
+    let mut agent = Agent::start(&[
+        "-trans=-",
+        "-interval=10ms",
+        "-flush=10ms",
+        "-buffer=4K",
+        "-debug",
+    ]);
+    // Far more than a pipe and the ring hold.
+    for _ in 0..3_000 {
+        agent.log.wait_for("~~ sender get metric ");
+    }
+    let lines = Lines::of(agent.out());
+    for _ in 0..800 {
+        Line::parse(&lines.next());
+    }
+}
