@@ -6,8 +6,16 @@
 
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
-// No input from outside may end in a panic; tests may.
-#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+// No input from outside may end in a panic, and a router has no floating point; tests may have both.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::float_arithmetic
+    )
+)]
 
 // Floor 0: pure code.
 pub mod backoff;

@@ -181,7 +181,9 @@ fn sigterm_sends_what_is_due_and_exits_0() {
             .filter(|line| line.contains("~~ sender get metric "))
             .count();
     let received = lines.rest();
-    received.iter().for_each(|line| _ = Line::parse(line));
+    for line in &received {
+        Line::parse(line);
+    }
     assert_eq!(received.len(), collected);
 }
 
@@ -242,7 +244,9 @@ fn the_other_kinds_of_address() {
     let listener = UnixListener::bind(&path).unwrap();
     let mut agent = start(&format!("-trans=unix:{}", path.display()), &[]);
     let lines = Lines::of(listener.accept().unwrap().0);
-    (0..8).for_each(|_| _ = Line::parse(&lines.next()));
+    for _ in 0..8 {
+        Line::parse(&lines.next());
+    }
     agent.stop();
 }
 
@@ -273,7 +277,9 @@ fn standard_output_gets_the_lines_within_two_seconds() {
     let begin = begin.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     assert!(first.timestamp - begin <= 2);
     agent.stop();
-    lines.rest().iter().for_each(|line| _ = Line::parse(line));
+    for line in lines.rest() {
+        Line::parse(&line);
+    }
 }
 
 #[test]

@@ -142,7 +142,9 @@ fn cpu_usage_is_of_the_time_between_two_reads() {
     // Counters that go back give no sample, and the next ones count from there.
     write("cpu  50 0 50 500 50 0 0 0 0 0");
     lines.so_far();
-    (0..3).for_each(|_| _ = lines.wait_for("cpu.load1"));
+    for _ in 0..3 {
+        lines.wait_for("cpu.load1");
+    }
     write("cpu  51 0 50 501 52 0 0 0 0 0");
     let usages = |lines: &Lines| Line::parse(&lines.wait_for("\"cpu.usage\"")).value;
     assert_close(usages(&lines), 25.0);

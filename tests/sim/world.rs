@@ -196,8 +196,8 @@ impl Sim {
                     self.breaks += 1;
                     // Some of what was flying has arrived, unknown to the sender.
                     let part = connection.flying.len() * arrives as usize / 10;
-                    let arrived = if self.weather == Weather::Stormy { part } else { 0 };
-                    stream.extend(&connection.flying[..arrived]);
+                    let landed = if self.weather == Weather::Stormy { part } else { 0 };
+                    stream.extend(&connection.flying[..landed]);
                     self.away_until = now + self.random % 4 * (self.random % 120_000);
                     return true;
                 }

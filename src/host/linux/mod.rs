@@ -144,7 +144,8 @@ mod tests {
                     let mut changed = text.to_vec();
                     for _ in 0..=below(4) {
                         // The first lines are those that count.
-                        let at = below(changed.len().min(1 + below(300)));
+                        let window = 1 + below(300);
+                        let at = below(changed.len().min(window));
                         changed[at] = b"0123456789 \n-.x\0\xff"[below(17)];
                     }
                     let _ = stat::parse(&changed);
