@@ -117,43 +117,28 @@ pub fn parse_u64(text: &[u8]) -> Option<u64> {
         .try_fold(0, |number, &digit| push_digit(number, digit))
 }
 
-const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
-2021222324252627282930313233343536373839\
-4041424344454647484950515253545556575859\
-6061626364656667686970717273747576777879\
-8081828384858687888990919293949596979899";
-
 /// Writes `number` at the end of `digits` and returns the written part.
 pub fn format_u64(number: u64, digits: &mut [u8; DIGITS_MAX]) -> &[u8] {
-    let mut at = DIGITS_MAX;
+    let mut places = digits.iter_mut().rev();
+    let mut put = |digit: u32| {
+        if let Some(place) = places.next() {
+            *place = b'0' + digit as u8;
+        }
+    };
     let mut rest = number;
-    // Nine digits at a time: a 32-bit processor divides its own word in one step, 64 bits in many.
     while rest > u64::from(u32::MAX) {
-        let low = (rest % 1_000_000_000) as u32;
-        rest /= 1_000_000_000;
-        at = format_u32(low, at, digits, 9);
-    }
-    at = format_u32(rest as u32, at, digits, 1);
-    digits.get(at..).unwrap_or_default()
-}
-
-/// Writes at least `least` digits before `at`; returns where they start.
-fn format_u32(number: u32, at: usize, digits: &mut [u8], least: usize) -> usize {
-    let mut start = at;
-    let mut rest = number;
-    while rest >= 100 {
-        let pair = (rest % 100) as usize * 2;
-        rest /= 100;
-        start -= 2;
-        digits[start] = PAIRS[pair];
-        digits[start + 1] = PAIRS[pair + 1];
-    }
-    while rest > 0 || at - start < least {
-        start -= 1;
-        digits[start] = b'0' + (rest % 10) as u8;
+        put((rest % 10) as u32);
         rest /= 10;
     }
-    start
+    // A 32-bit processor divides its own word in one step, and 64 bits in many.
+    let mut word = rest as u32;
+    while word >= 10 {
+        put(word % 10);
+        word /= 10;
+    }
+    put(word);
+    let start = places.len();
+    digits.get(start..).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ impl<'m> Ring<'m> {
             line.len() <= LINE_MAX && line.iter().position(|&b| b == b'\n') == Some(line.len() - 1)
         );
         while self.memory.len() - self.held() < line.len() {
-            self.give_up_a_line();
+            self.give_up();
         }
         self.write(self.newest, line);
         self.newest += line.len() as u64;
@@ -106,19 +106,20 @@ impl<'m> Ring<'m> {
         (self.newest - self.oldest) as usize
     }
 
-    fn give_up_a_line(&mut self) {
-        let end = self.line_end(self.oldest);
-        if self.oldest < self.sent && self.sent < end {
-            self.give_up_behind(end);
-            return;
+    /// Makes room: of what has arrived first, all of it, otherwise of the oldest line.
+    fn give_up(&mut self) {
+        if self.oldest < self.acked {
+            return self.leave(self.acked);
         }
-        if end > self.sent {
-            self.dropped += 1;
-        } else if end > self.acked {
+        let end = self.line_end(self.oldest);
+        if self.sent >= end {
             self.unproven += 1;
+        } else if self.sent > self.oldest {
+            return self.give_up_behind(end);
+        } else {
+            self.dropped += 1;
         }
         self.leave(end);
-        self.sent = self.sent.max(end);
     }
 
     /// The oldest line, up to `end`, is part-sent and must not be cut: the one behind it goes in
@@ -131,16 +132,18 @@ impl<'m> Ring<'m> {
             let target = self.index(position + distance);
             self.memory[target] = byte;
         }
+        let sent = self.sent + distance;
         self.leave(self.oldest + distance);
-        self.sent += distance;
+        self.sent = sent;
         self.dropped += 1;
     }
 
-    /// Moves `oldest` up, and `acked` with it if need be.
+    /// Moves `oldest` up, and with it the positions that must not be before it.
     fn leave(&mut self, oldest: u64) {
         self.start = self.index(oldest);
         self.oldest = oldest;
         self.acked = self.acked.max(oldest);
+        self.sent = self.sent.max(oldest);
     }
 
     /// The last start of a line that is at or before `position`, but not before `acked`.

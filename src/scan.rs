@@ -1,21 +1,49 @@
 //! Lines and fields of a byte slice.
 
-/// The lines of `bytes` that end in `\n`, without it. A last line without one is no line: what it
+/// The lines of a text.
+pub struct Lines<'t>(&'t [u8]);
+
+/// The fields of a line.
+pub struct Fields<'t>(&'t [u8]);
+
+/// The lines of `text` that end in `\n`, without it. A last line without one is no line: what it
 /// would have held on is not known.
-pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = bytes;
-    core::iter::from_fn(move || {
-        let end = rest.iter().position(|&byte| byte == b'\n')?;
-        let line = rest.get(..end)?;
-        rest = rest.get(end + 1..)?;
-        Some(line)
-    })
+pub fn lines(text: &[u8]) -> Lines<'_> {
+    Lines(text)
 }
 
 /// The fields of a line, apart by any number of spaces and tabs.
-pub fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|&byte| byte == b' ' || byte == b'\t')
-        .filter(|field| !field.is_empty())
+pub fn fields(line: &[u8]) -> Fields<'_> {
+    Fields(line)
+}
+
+// Every parser is made of these two: inlined, they would be in the binary a dozen times.
+
+impl<'t> Iterator for Lines<'t> {
+    type Item = &'t [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'t [u8]> {
+        let end = self.0.iter().position(|&byte| byte == b'\n')?;
+        let (line, rest) = self.0.split_at_checked(end)?;
+        self.0 = rest.get(1..)?;
+        Some(line)
+    }
+}
+
+impl<'t> Iterator for Fields<'t> {
+    type Item = &'t [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'t [u8]> {
+        let is_blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
+        let start = self.0.iter().position(|byte| !is_blank(byte))?;
+        let text = self.0.get(start..)?;
+        let end = text.iter().position(|byte| is_blank(byte)).unwrap_or(text.len());
+        let (field, rest) = text.split_at_checked(end)?;
+        self.0 = rest;
+        Some(field)
+    }
 }
 
 #[cfg(test)]

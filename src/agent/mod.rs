@@ -36,7 +36,9 @@ pub enum Ending {
 pub struct Agent<'a> {
     config: &'a Config<'a>,
     host: Host,
-    identity: json::Identity,
+    writer: json::Writer,
+    /// Where a line is written, before it goes into the ring.
+    line: [u8; LINE_MAX],
     builtin: Builtin,
     /// What the log was told of each family's faults.
     faults: [Throttle; FAMILY_COUNT],
@@ -52,16 +54,17 @@ impl<'a> Agent<'a> {
     pub fn new(
         config: &'a Config<'a>,
         host: Host,
-        identity: json::Identity,
+        writer: json::Writer,
         memory: &'a mut [u8],
         seed: u32,
         now: u64,
     ) -> Self {
-        let spread = hash(identity.encoded());
+        let spread = hash(writer.identity());
         Self {
             config,
             host,
-            identity,
+            writer,
+            line: [0; LINE_MAX],
             builtin: Builtin::default(),
             faults: [Throttle::new(); FAMILY_COUNT],
             failing: 0,
@@ -192,7 +195,7 @@ impl<'a> Agent<'a> {
         if families == 0 {
             return;
         }
-        let timestamp = world.wall();
+        self.writer.set_time(world.wall());
         for number in set_bits(families) {
             if self.config.debug {
                 world.log(&[
@@ -201,9 +204,7 @@ impl<'a> Agent<'a> {
                 ]);
             }
             let result = self.builtin.take(number, &mut self.host, &mut |sample| {
-                let mut buffer = [0; LINE_MAX];
-                let record = record(&sample, timestamp);
-                if let Some(line) = json::line(&mut buffer, &self.identity, &record) {
+                if let Some(line) = self.writer.line(&mut self.line, &record(&sample)) {
                     self.ring.push(line);
                     self.lines += 1;
                     if self.config.debug {
@@ -254,18 +255,17 @@ impl<'a> Agent<'a> {
 
     /// The host's name may change, with DHCP for instance.
     fn ask_name(&mut self) {
-        if let Some(identity) = identity(self.config) {
-            self.identity = identity;
+        if let Some(writer) = writer(self.config) {
+            self.writer = writer;
         }
     }
 }
 
-fn record<'s>(sample: &Sample<'s>, timestamp: u64) -> Record<'s> {
+fn record<'s>(sample: &Sample<'s>) -> Record<'s> {
     Record {
         metric: sample.metric.name,
         instance: sample.instance,
         value: sample.value,
-        timestamp,
     }
 }
 
@@ -284,16 +284,16 @@ fn log_sample<W: World>(world: &mut W, sample: &Sample, line: &[u8]) {
     world.log(&[Part::Text(b"~~ sender get metric "), Part::Text(line)]);
 }
 
-/// Who the lines are from: the endpoint given, or the host's name. `None` if that and the tags are
+/// Writes lines from the endpoint given, or from the host's name. `None` if that and the tags are
 /// too long.
-pub fn identity(config: &Config) -> Option<json::Identity> {
+pub fn writer(config: &Config) -> Option<json::Writer> {
     let mut buffer = [0; HOST_NAME_MAX + 1];
     let name = match config.endpoint {
         Some(endpoint) => endpoint,
         None => sys::host_name(&mut buffer).unwrap_or_default(),
     };
     let name = if name.is_empty() { b"localhost" } else { name };
-    json::Identity::new(name, OS, config.tags())
+    json::Writer::new(name, OS, config.tags())
 }
 
 /// FNV-1a, 32 bits: the same endpoint gives the same number on any machine.

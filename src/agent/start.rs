@@ -1,9 +1,9 @@
 //! From the command line to a running agent.
 
-use super::{Agent, Ending, HOST_NAME_MAX, identity};
+use super::{Agent, Ending, HOST_NAME_MAX, writer};
 use crate::builtin;
 use crate::config::{self, Command, Config};
-use crate::format::json::Identity;
+use crate::format::json::Writer;
 use crate::host::{Host, OS};
 use crate::sys::{self, Errno, Kernel};
 use crate::text::{Put, Text};
@@ -36,10 +36,10 @@ pub fn start(arguments: impl Iterator<Item = &'static [u8]>) -> i32 {
 fn run(config: &Config) -> i32 {
     // A host name of the worst kind has to fit too: it may come later.
     let worst = config.endpoint.unwrap_or(&[1; HOST_NAME_MAX]);
-    if Identity::new(worst, OS, config.tags()).is_none() {
+    if Writer::new(worst, OS, config.tags()).is_none() {
         return complain(config::Error::TooLong);
     }
-    let Some(identity) = identity(config) else {
+    let Some(writer) = writer(config) else {
         return complain(config::Error::TooLong);
     };
     let host = match Host::open(config.proc) {
@@ -52,7 +52,7 @@ fn run(config: &Config) -> i32 {
     };
     let mut world = Kernel::new();
     let now = world.now();
-    let mut agent = Agent::new(config, host, identity, memory, sys::random_seed(), now);
+    let mut agent = Agent::new(config, host, writer, memory, sys::random_seed(), now);
     let ending = match config.command {
         Command::Once => agent.once(&mut world),
         _ => agent.run(&mut world),

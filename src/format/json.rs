@@ -7,19 +7,29 @@ use crate::text::Text;
 
 /// The longest encoded form of endpoint and tags.
 const IDENTITY_MAX: usize = 1024;
+/// Room for `,"timestamp":`, twenty digits, `}` and the newline.
+const TAIL_MAX: usize = 40;
 
-/// Endpoint and the tags that every line has, encoded once: a line then copies them.
-pub struct Identity {
-    encoded: [u8; IDENTITY_MAX],
-    length: usize,
+/// Writes lines. What many lines have in common is encoded once, and then copied: endpoint and
+/// tags, and the timestamp of one turn.
+pub struct Writer {
+    identity: [u8; IDENTITY_MAX],
+    identity_length: usize,
+    tail: [u8; TAIL_MAX],
+    tail_length: usize,
 }
 
-impl Identity {
+impl Writer {
     /// Encodes the endpoint and the tags, the operating system's name first. `None` if they take
-    /// more than 1024 bytes (a byte that has to be escaped takes up to six).
+    /// more than 1024 bytes (a byte that has to be escaped takes up to six). The time is 1970.
     pub fn new(endpoint: &[u8], os: &str, tags: &[&[u8]]) -> Option<Self> {
-        let mut encoded = [0; IDENTITY_MAX];
-        let mut text = Text::new(&mut encoded);
+        let mut writer = Self {
+            identity: [0; IDENTITY_MAX],
+            identity_length: 0,
+            tail: [0; TAIL_MAX],
+            tail_length: 0,
+        };
+        let mut text = Text::new(&mut writer.identity);
         text.put(b"\",\"endpoint\":\"");
         escape(&mut text, endpoint);
         text.put(b"\",\"tag\":[\"");
@@ -28,34 +38,45 @@ impl Identity {
             text.put(b"\",\"");
             escape(&mut text, tag);
         }
-        let (length, cut) = (text.bytes().len(), text.is_cut());
-        (!cut).then_some(Self { encoded, length })
+        if text.is_cut() {
+            return None;
+        }
+        writer.identity_length = text.bytes().len();
+        writer.set_time(0);
+        Some(writer)
     }
 
-    /// The encoded form.
-    pub fn encoded(&self) -> &[u8] {
-        self.encoded.get(..self.length).unwrap_or_default()
+    /// The lines to come are of this time, in seconds since 1970.
+    pub fn set_time(&mut self, timestamp: u64) {
+        let mut text = Text::new(&mut self.tail);
+        text.put(b",\"timestamp\":");
+        text.number(timestamp);
+        text.put(b"}\n");
+        self.tail_length = text.bytes().len();
     }
-}
 
-/// Writes the record as one line, its newline included. `None` if the buffer is too small.
-pub fn line<'b>(buffer: &'b mut [u8], identity: &Identity, record: &Record) -> Option<&'b [u8]> {
-    let mut text = Text::new(buffer);
-    text.put(b"{\"metric\":\"");
-    text.put(record.metric.as_bytes());
-    text.put(identity.encoded());
-    for (key, value) in record.instance {
-        text.put(b"\",\"");
-        text.put(key.as_bytes());
-        text.put(b"=");
-        escape(&mut text, value);
+    /// The encoded form of endpoint and tags: equal for equal ones.
+    pub fn identity(&self) -> &[u8] {
+        self.identity.get(..self.identity_length).unwrap_or_default()
     }
-    text.put(b"\"],\"value\":");
-    text.fixed(record.value);
-    text.put(b",\"timestamp\":");
-    text.number(record.timestamp);
-    text.put(b"}\n");
-    (!text.is_cut()).then(|| text.into_bytes())
+
+    /// Writes the record as one line, its newline included. `None` if the buffer is too small.
+    pub fn line<'b>(&self, buffer: &'b mut [u8], record: &Record) -> Option<&'b [u8]> {
+        let mut text = Text::new(buffer);
+        text.put(b"{\"metric\":\"");
+        text.put(record.metric.as_bytes());
+        text.put(self.identity());
+        for (key, value) in record.instance {
+            text.put(b"\",\"");
+            text.put(key.as_bytes());
+            text.put(b"=");
+            escape(&mut text, value);
+        }
+        text.put(b"\"],\"value\":");
+        text.fixed(record.value);
+        text.put(self.tail.get(..self.tail_length).unwrap_or_default());
+        (!text.is_cut()).then(|| text.into_bytes())
+    }
 }
 
 /// Bytes that may stand in a JSON string as they are, as far as ASCII goes.
@@ -114,9 +135,10 @@ mod tests {
     }
 
     fn written(endpoint: &[u8], tags: &[&[u8]], record: &Record) -> String {
-        let identity = Identity::new(endpoint, "linux", tags).unwrap();
+        let mut writer = Writer::new(endpoint, "linux", tags).unwrap();
+        writer.set_time(1_503_212_470);
         let mut buffer = [0; crate::ring::LINE_MAX];
-        String::from_utf8(line(&mut buffer, &identity, record).unwrap().to_vec()).unwrap()
+        String::from_utf8(writer.line(&mut buffer, record).unwrap().to_vec()).unwrap()
     }
 
     fn usage<'a>(instance: &'a [(&'a str, &'a [u8])]) -> Record<'a> {
@@ -124,7 +146,6 @@ mod tests {
             metric: "cpu.usage",
             instance,
             value: Fixed::new(153_846, 4),
-            timestamp: 1_503_212_470,
         }
     }
 
@@ -174,13 +195,14 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_whole() {
-        assert!(Identity::new(&[b'a'; 1100], "linux", &[]).is_none());
-        assert!(Identity::new(&[1; 200], "linux", &[]).is_none(), "six bytes each");
-        let identity = Identity::new(b"j", "linux", &[]).unwrap();
-        let whole = written(b"j", &[], &usage(&[])).len();
-        for length in 0..whole {
-            assert!(line(&mut vec![0; length], &identity, &usage(&[])).is_none());
+        assert!(Writer::new(&[b'a'; 1100], "linux", &[]).is_none());
+        assert!(Writer::new(&[1; 200], "linux", &[]).is_none(), "six bytes each");
+        let mut writer = Writer::new(b"j", "linux", &[]).unwrap();
+        writer.set_time(u64::MAX);
+        let length = writer.line(&mut [0; 200], &usage(&[])).unwrap().len();
+        for short in 0..length {
+            assert!(writer.line(&mut vec![0; short], &usage(&[])).is_none());
         }
-        assert!(line(&mut vec![0; whole], &identity, &usage(&[])).is_some());
+        assert!(writer.line(&mut vec![0; length], &usage(&[])).is_some());
     }
 }

@@ -4,7 +4,7 @@ pub mod json;
 
 use crate::num::Fixed;
 
-/// All that a line says, beside who says it.
+/// What a line says, beside who says it and when.
 pub struct Record<'a> {
     /// The metric's name, in plain characters that no format escapes (`a-z`, `0-9`, `.`).
     pub metric: &'a str,
@@ -12,6 +12,4 @@ pub struct Record<'a> {
     pub instance: &'a [(&'a str, &'a [u8])],
     /// The value.
     pub value: Fixed,
-    /// Seconds since 1970.
-    pub timestamp: u64,
 }

@@ -4,7 +4,7 @@
 mod receiver;
 mod world;
 
-use mini_monitor::agent::{Agent, Ending, identity};
+use mini_monitor::agent::{Agent, Ending, writer};
 use mini_monitor::config::{self, Config};
 use mini_monitor::host::Host;
 use receiver::Received;
@@ -38,9 +38,9 @@ fn run(seed: u64, hours: u64, weather: Weather, flags: &[&str]) -> Outcome {
     let mut memory = vec![0; config.buffer];
     let mut sim = Sim::new(seed, hours * HOUR, weather);
     let host = Host::open(config.proc).unwrap();
-    let identity = identity(&config).unwrap();
+    let writer = writer(&config).unwrap();
     let now = mini_monitor::world::World::now(&mut sim);
-    let mut agent = Agent::new(&config, host, identity, &mut memory, seed as u32, now);
+    let mut agent = Agent::new(&config, host, writer, &mut memory, seed as u32, now);
     assert_eq!(agent.run(&mut sim), Ending::Done);
     Outcome {
         lines: agent.lines(),
