@@ -63,6 +63,11 @@ impl<'m> Ring<'m> {
         (self.newest - self.sent) as usize
     }
 
+    /// Whether what has not been sent takes more than half of the memory: time to send it.
+    pub fn is_crowded(&self) -> bool {
+        self.unsent_length() > self.memory.len() / 2
+    }
+
     /// Whether there are sent bytes that are not known to have arrived.
     pub fn in_flight(&self) -> bool {
         self.acked < self.sent

@@ -39,7 +39,7 @@ impl<'t> Iterator for Fields<'t> {
         let is_blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
         let start = self.0.iter().position(|byte| !is_blank(byte))?;
         let text = self.0.get(start..)?;
-        let end = text.iter().position(|byte| is_blank(byte)).unwrap_or(text.len());
+        let end = text.iter().position(is_blank).unwrap_or(text.len());
         let (field, rest) = text.split_at_checked(end)?;
         self.0 = rest;
         Some(field)

@@ -15,6 +15,8 @@ use crate::world::{Cause, Part, Transfer, World};
 
 /// Milliseconds that a look-up, or a connect to one address, may take.
 const PATIENCE: u64 = 10_000;
+/// A connection that has stood for so many milliseconds is there to stay.
+const STANDING: u64 = 60_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -67,8 +69,10 @@ pub struct Sender<'a> {
     failure: Option<(usize, Cause)>,
     dials: Throttle,
     connections: Throttle,
-    /// The log has been told of this connection.
+    /// The log has been told of this connection, and so is told how it ends, and what follows.
     is_told: bool,
+    /// Lost lines that the log has been told of.
+    told_lost: u64,
     debug: bool,
 }
 
@@ -87,6 +91,7 @@ impl<'a> Sender<'a> {
             dials: Throttle::new(),
             connections: Throttle::new(),
             is_told: false,
+            told_lost: 0,
             debug,
         }
     }
@@ -216,19 +221,32 @@ impl<'a> Sender<'a> {
         self.up_since = with.now;
         let told = self.connections.pass(with.now);
         self.is_told = told.is_some();
-        // Standard output has no address, and is nothing to wait for.
-        if let Some(count) = told.filter(|_| self.transfer != Transfer::Stdout) {
-            let [open, close] = [b" (".as_slice(), b" connections since the last one told)"].map(Part::Text);
-            let line = [
-                Part::Text(b"local addr:"),
-                Part::Local,
-                open,
-                Part::Number(count),
-                close,
-            ];
-            with.world.log(if count > 1 { &line } else { &line[..2] });
-        }
+        self.tell_connection(told, with);
         self.flush(address, with);
+    }
+
+    /// Says that there is a connection, and what was lost before it came.
+    fn tell_connection<W: World>(&mut self, told: Option<u64>, with: &mut Context<W>) {
+        // Standard output has no address, and is nothing to wait for.
+        let Some(count) = told.filter(|_| self.transfer != Transfer::Stdout) else {
+            return;
+        };
+        let [open, close] = [b" (".as_slice(), b" connections since the last one told)"].map(Part::Text);
+        let line = [
+            Part::Text(b"local addr:"),
+            Part::Local,
+            open,
+            Part::Number(count),
+            close,
+        ];
+        with.world.log(if count > 1 { &line } else { &line[..2] });
+        let lost = with.ring.dropped();
+        if lost > self.told_lost {
+            let [what, since] =
+                [b"lines lost for want of room: ".as_slice(), b" since the start"].map(Part::Text);
+            with.world.log(&[what, Part::Number(lost), since]);
+            self.told_lost = lost;
+        }
     }
 
     fn serve<W: World>(&mut self, address: usize, with: &mut Context<W>) {
@@ -241,6 +259,12 @@ impl<'a> Sender<'a> {
 
     fn flush<W: World>(&mut self, address: usize, with: &mut Context<W>) {
         self.acknowledge(with);
+        if !self.is_told && with.now >= self.up_since + STANDING {
+            // Many came and went untold, but this one stays.
+            self.connections.refill();
+            self.is_told = true;
+            self.tell_connection(Some(1), with);
+        }
         // A stalled connection says when it has room again.
         if !self.is_stalled {
             self.write(address, with);
@@ -287,13 +311,16 @@ impl<'a> Sender<'a> {
         self.wait(with);
     }
 
-    /// A connection that was of use lets the next attempts start early, and be told.
+    /// A connection that was of use lets the next attempts start early, and be told if it was.
     fn reward(&mut self, now: u64) {
-        let calm = now.saturating_sub(self.up_since);
-        self.connections.earn(calm);
+        if now >= self.up_since + STANDING {
+            self.connections.refill();
+        }
         if self.has_carried {
             self.backoff.reset();
-            self.dials.earn(calm);
+            if self.is_told {
+                self.dials.refill();
+            }
         }
     }
 }

@@ -4,8 +4,6 @@
 const BURST: u8 = 10;
 /// Later ones are told once in this many milliseconds, with their count.
 const QUIET: u64 = 600_000;
-/// Milliseconds without trouble that earn one occasion more.
-const EARNED_IN: u64 = 6_000;
 
 /// Lets the first ten occasions through, then one in ten minutes.
 ///
@@ -40,14 +38,12 @@ impl Throttle {
         Some(core::mem::take(&mut self.held))
     }
 
-    /// The trouble was away for this many milliseconds, which makes later occasions new again: one
-    /// in six seconds, so that trouble which comes and goes all the time stays quiet.
-    pub fn earn(&mut self, calm: u64) {
-        let earned = (calm / EARNED_IN).min(u64::from(BURST)) as u8;
-        self.left = BURST.min(self.left + earned);
-        if earned > 0 {
-            self.held = 0;
-        }
+    /// The trouble is over: the next occasions are new again.
+    pub fn refill(&mut self) {
+        *self = Self {
+            told: self.told,
+            ..Self::new()
+        };
     }
 }
 
@@ -73,15 +69,12 @@ mod tests {
     }
 
     #[test]
-    fn a_calm_minute_makes_trouble_new_and_short_calms_do_not() {
+    fn after_the_trouble_it_is_new_again() {
         let mut throttle = Throttle::new();
         let burst = |throttle: &mut Throttle| (0..50).filter_map(|_| throttle.pass(1)).count();
         assert_eq!(burst(&mut throttle), 10);
-        throttle.earn(5_999);
         assert_eq!(burst(&mut throttle), 0);
-        throttle.earn(12_000);
-        assert_eq!(burst(&mut throttle), 2);
-        throttle.earn(u64::MAX);
+        throttle.refill();
         assert_eq!(
             throttle.pass(2),
             Some(1),

@@ -173,6 +173,24 @@ fn endpoint_and_tags_are_what_was_asked_for_whatever_bytes_they_hold() {
 }
 
 #[test]
+fn once_prints_all_even_where_the_ring_does_not_hold_it() {
+    let tag = "t".repeat(560);
+    assert_eq!(once(&["-buffer=4K", "-tag", &tag]).len(), once(&[]).len());
+}
+
+#[test]
+fn once_fails_if_the_lines_cannot_be_written() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = command()
+        .arg("-once")
+        .stdout(full)
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
 fn the_endpoint_is_the_host_name_unless_given() {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     assert_eq!(once(&[])[0].endpoint, host.trim_end());

@@ -28,8 +28,8 @@ pub const HOST_NAME_MAX: usize = 64;
 pub enum Ending {
     /// The user asked for it, or all that was asked for is done.
     Done,
-    /// Standard output was closed.
-    Closed,
+    /// Standard output was closed, or what was to be printed once was not.
+    Failed,
 }
 
 /// The agent, with all its memory.
@@ -42,6 +42,7 @@ pub struct Agent<'a> {
     builtin: Builtin,
     /// What the log was told of each family's faults.
     faults: [Throttle; FAMILY_COUNT],
+    /// Families of which the log says that they fail.
     failing: Timers,
     sched: Sched,
     ring: Ring<'a>,
@@ -60,6 +61,9 @@ impl<'a> Agent<'a> {
         now: u64,
     ) -> Self {
         let spread = hash(writer.identity());
+        let mut sched = Sched::new(now, config.interval, config.flush, spread);
+        let sender = Sender::new(config.transfer, seed ^ spread, now, config.debug);
+        sched.set_sender(sender.deadline());
         Self {
             config,
             host,
@@ -68,9 +72,9 @@ impl<'a> Agent<'a> {
             builtin: Builtin::default(),
             faults: [Throttle::new(); FAMILY_COUNT],
             failing: 0,
-            sched: Sched::new(now, config.interval, config.flush, spread),
+            sched,
             ring: Ring::new(memory),
-            sender: Sender::new(config.transfer, seed ^ spread, now, config.debug),
+            sender,
             lines: 0,
         }
     }
@@ -104,7 +108,7 @@ impl<'a> Agent<'a> {
                 return self.finish(world);
             }
             if self.sender.has_ended() {
-                return Ending::Closed;
+                return Ending::Failed;
             }
         }
     }
@@ -112,27 +116,26 @@ impl<'a> Agent<'a> {
     /// Takes every metric once, a second apart those that need two reads, and sends the lines.
     pub fn once<W: World>(&mut self, world: &mut W) -> Ending {
         let second = world.now() + sched::PAIR_GAP;
+        // The connection first: there may be more lines than the ring holds.
+        let now = world.now();
+        self.tell_sender(Event::Due, world, now);
         self.take(world, sched::ALL_FAMILIES);
-        loop {
-            let is_stopped = self.step(world, Some(second));
-            if self.sender.has_ended() {
-                return Ending::Closed;
-            }
-            if is_stopped {
-                break;
-            }
-            if world.now() >= second {
-                self.take(world, paired_families());
-                break;
-            }
+        self.tell_sender(Event::Flush, world, now);
+        let mut is_stopped = false;
+        while !is_stopped && world.now() < second && !self.sender.has_ended() {
+            is_stopped = self.step(world, Some(second));
         }
-        self.finish(world)
+        if !is_stopped {
+            self.take(world, paired_families());
+        }
+        let ending = self.finish(world);
+        let has_printed_all = self.lines > 0 && self.ring.unsent_length() == 0 && self.ring.dropped() == 0;
+        if has_printed_all { ending } else { Ending::Failed }
     }
 
     /// One wake-up: sleeps until something is due (or until `at_most`), and does it. Says whether
     /// the user asked to end.
     fn step<W: World>(&mut self, world: &mut W, at_most: Option<u64>) -> bool {
-        self.sched.set_sender(self.sender.deadline());
         let until = [self.sched.next(), at_most].into_iter().flatten().min();
         let ready = world.sleep(until, self.sender.is_stalled());
         let now = world.now();
@@ -159,6 +162,7 @@ impl<'a> Agent<'a> {
 
     fn tell_sender<W: World>(&mut self, event: Event, world: &mut W, now: u64) {
         self.sender.on(event, world, &mut self.ring, now);
+        self.sched.set_sender(self.sender.deadline());
     }
 
     /// Sends what the connection takes within two seconds.
@@ -184,7 +188,7 @@ impl<'a> Agent<'a> {
         let _ = world.drain();
         world.close();
         if self.sender.has_ended() {
-            Ending::Closed
+            Ending::Failed
         } else {
             Ending::Done
         }
@@ -196,6 +200,7 @@ impl<'a> Agent<'a> {
             return;
         }
         self.writer.set_time(world.wall());
+        let now = world.now();
         for number in set_bits(families) {
             if self.config.debug {
                 world.log(&[
@@ -210,24 +215,25 @@ impl<'a> Agent<'a> {
                     if self.config.debug {
                         log_sample(world, &sample, line);
                     }
+                    if self.ring.is_crowded() && !self.sender.is_stalled() {
+                        self.sender.on(Event::Flush, world, &mut self.ring, now);
+                    }
                 }
             });
             self.report(world, number, result);
         }
+        self.sched.set_sender(self.sender.deadline());
     }
 
     /// Says once that a family has begun to fail, and that it has ceased to.
     fn report<W: World>(&mut self, world: &mut W, number: usize, result: Result<(), Fault>) {
         let bit = 1 << number;
         let has_changed = result.is_err() != (self.failing & bit != 0);
-        if !has_changed {
+        // What is not told now is told later, if it stays so.
+        if !has_changed || self.faults[number].pass(world.now()).is_none() {
             return;
         }
         self.failing ^= bit;
-        let now = world.now();
-        if self.faults[number].pass(now).is_none() {
-            return;
-        }
         let family = Part::Text(FAMILIES[number].name.as_bytes());
         match result {
             Ok(()) => world.log(&[family, Part::Text(b": can be read again")]),

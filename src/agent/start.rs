@@ -50,17 +50,19 @@ fn run(config: &Config) -> i32 {
         Ok(memory) => memory,
         Err(errno) => return fail(b"-buffer", errno),
     };
-    let mut world = Kernel::new();
+    let mut world = match Kernel::new() {
+        Ok(world) => world,
+        Err(errno) => return fail(b"signals", errno),
+    };
     let now = world.now();
     let mut agent = Agent::new(config, host, writer, memory, sys::random_seed(), now);
     let ending = match config.command {
         Command::Once => agent.once(&mut world),
         _ => agent.run(&mut world),
     };
-    if ending == Ending::Done && agent.lines() > 0 {
-        OK
-    } else {
-        FAILED
+    match ending {
+        Ending::Done => OK,
+        Ending::Failed => FAILED,
     }
 }
 

@@ -28,22 +28,20 @@ impl Fd {
         check_length(unsafe { libc::pread(self.0, buffer.as_mut_ptr().cast(), buffer.len(), 0) })
     }
 
-    /// Writes as much of both spans as is taken.
-    pub(super) fn write_spans(&self, spans: (&[u8], &[u8])) -> Result<usize, Errno> {
-        let (vectors, count) = vectors(spans);
-        // SAFETY: the vectors describe the two slices, which the call only reads.
-        check_length(unsafe { libc::writev(self.0, vectors.as_ptr(), count as c_int) })
+    /// Writes as much of the spans, one after the other, as is taken.
+    pub(super) fn write<const N: usize>(&self, spans: [&[u8]; N]) -> Result<usize, Errno> {
+        let vectors = vectors(spans);
+        // SAFETY: the vectors describe the slices, which the call only reads.
+        check_length(unsafe { libc::writev(self.0, vectors.as_ptr(), N as c_int) })
     }
 }
 
-/// Both spans for a call that takes vectors, and how many of them hold anything.
-pub(super) fn vectors((first, second): (&[u8], &[u8])) -> ([libc::iovec; 2], usize) {
-    let vector = |span: &[u8]| libc::iovec {
+/// The spans for a call that takes vectors.
+pub(super) fn vectors<const N: usize>(spans: [&[u8]; N]) -> [libc::iovec; N] {
+    spans.map(|span| libc::iovec {
         iov_base: span.as_ptr().cast_mut().cast(),
         iov_len: span.len(),
-    };
-    let count = 1 + usize::from(!second.is_empty());
-    ([vector(first), vector(second)], count)
+    })
 }
 
 impl Drop for Fd {

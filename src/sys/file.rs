@@ -2,6 +2,7 @@
 
 use super::errno::check;
 use super::fd::Fd;
+use super::machine;
 use crate::world::Errno;
 use core::ffi::{CStr, c_int};
 
@@ -81,24 +82,32 @@ pub fn fill_standard_descriptors() {
     }
 }
 
-/// A second descriptor of standard output that never waits in `write`.
-pub(super) fn standard_output() -> Result<Fd, Errno> {
+/// A second descriptor of standard output (1) or standard error (2), one that does not wait in
+/// `write` if that can be had.
+pub(super) fn without_waiting(descriptor: u8) -> Result<Fd, Errno> {
     // SAFETY: the call takes numbers only; a closed descriptor is an error.
-    let duplicate = Fd::from_answer(unsafe { libc::fcntl(1, libc::F_DUPFD_CLOEXEC, 0) })?;
+    let duplicate =
+        Fd::from_answer(unsafe { libc::fcntl(c_int::from(descriptor), libc::F_DUPFD_CLOEXEC, 3) })?;
     // SAFETY: as above.
     let flags = check(unsafe { libc::fcntl(duplicate.number(), libc::F_GETFL) })?;
     if flags & libc::O_ACCMODE == libc::O_RDONLY {
         return Err(Errno(libc::EBADF));
     }
-    if super::machine::is_regular_file(duplicate.number()) {
+    if !machine::is_kind(duplicate.number(), &[libc::S_IFCHR, libc::S_IFIFO]) {
+        // A file does not wait, and a socket is told with each call.
         return Ok(duplicate);
     }
     // An open description of our own: the one we were given is shared with whoever started us.
+    let path = if descriptor == 1 {
+        c"/proc/self/fd/1"
+    } else {
+        c"/proc/self/fd/2"
+    };
     let own_flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOCTTY;
     // SAFETY: the path ends in NUL.
-    let own = Fd::from_answer(unsafe { libc::open(c"/proc/self/fd/1".as_ptr(), own_flags) });
+    let own = Fd::from_answer(unsafe { libc::open(path.as_ptr(), own_flags) });
     if own.is_err() {
-        // What cannot be opened again, such as a socket.
+        // Where it cannot be opened once more (the terminal of another user), the flag is shared.
         // SAFETY: the call takes numbers only.
         check(unsafe { libc::fcntl(duplicate.number(), libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
     }

@@ -2,13 +2,15 @@
 
 use super::errno::{self, WOULD_BLOCK};
 use super::fd::Fd;
+use super::log::Log;
 use super::lookup::{self, Addresses, Lookup};
-use super::signal::{self, SleepMask};
-use super::{address, clock, file, log, socket};
+use super::signal::Signals;
+use super::{address, clock, file, machine, socket};
 use crate::text::Text;
 use crate::world::{Cause, Errno, Part, Ready, Transfer, World};
 use core::ffi::{c_int, c_short};
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::ptr::null;
 
 /// What is open.
 enum Link {
@@ -16,7 +18,7 @@ enum Link {
     LookingUp(Lookup),
     Connecting(Fd),
     Connected(Fd),
-    Stdout(Fd),
+    Stdout { fd: Fd, is_socket: bool },
 }
 
 /// What was asked for last.
@@ -30,7 +32,8 @@ enum Target {
 pub struct Kernel {
     link: Link,
     target: Target,
-    mask: SleepMask,
+    signals: Signals,
+    log: Log,
     /// The last sleep found the connection broken.
     broken: bool,
 }
@@ -40,15 +43,16 @@ const PIECES: usize = 16;
 const PIECE: usize = 2048;
 
 impl Kernel {
-    /// Takes over the process: signals, and the time zone for the log.
-    pub fn new() -> Self {
+    /// Takes over the process: its signals, and the time zone for the log.
+    pub fn new() -> Result<Self, Errno> {
         clock::load_time_zone();
-        Self {
+        Ok(Self {
             link: Link::Nothing,
             target: Target::Stdout,
-            mask: signal::set_up(),
+            signals: Signals::take_over()?,
+            log: Log::open(),
             broken: false,
-        }
+        })
     }
 
     /// The descriptor to watch, and for what. A negative one is not watched.
@@ -59,7 +63,7 @@ impl Kernel {
             Link::LookingUp(lookup) => (lookup.descriptor(), libc::POLLIN),
             Link::Connecting(fd) => (fd.number(), libc::POLLOUT),
             Link::Connected(fd) => (fd.number(), libc::POLLIN | libc::POLLRDHUP | out),
-            Link::Stdout(fd) => (fd.number(), out),
+            Link::Stdout { fd, .. } => (fd.number(), out),
         }
     }
 
@@ -91,12 +95,6 @@ impl Kernel {
     }
 }
 
-impl Default for Kernel {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl World for Kernel {
     fn now(&mut self) -> u64 {
         clock::monotonic_nanos() / 1_000_000
@@ -108,24 +106,26 @@ impl World for Kernel {
 
     fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready {
         let (fd, events) = self.interest(writing);
-        let mut entry = libc::pollfd {
+        let watch = |fd, events| libc::pollfd {
             fd,
             events,
             revents: 0,
         };
+        let mut entries = [watch(fd, events), watch(self.signals.number(), libc::POLLIN)];
         let left = until.map(|until| (until * 1_000_000).saturating_sub(clock::monotonic_nanos()));
         let left = left.map(|nanos| libc::timespec {
             tv_sec: (nanos / 1_000_000_000) as _,
             tv_nsec: (nanos % 1_000_000_000) as _,
         });
-        let timeout = left.as_ref().map_or(core::ptr::null(), |time| &raw const *time);
-        // SAFETY: one entry, as said; the time-out is null or a time, the mask a set.
-        let ready = unsafe { libc::ppoll(&raw mut entry, 1, timeout, self.mask.as_ptr()) };
-        let ready = ready == 1;
-        self.broken = ready && entry.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
+        let timeout = left.as_ref().map_or(null(), |time| &raw const *time);
+        // SAFETY: two entries, as said; the time-out is null or a time; no mask.
+        let ready = unsafe { libc::ppoll(entries.as_mut_ptr(), 2, timeout, null()) };
+        // A call that failed has said nothing of the entries.
+        let [transfer, signal] = entries.map(|entry| if ready > 0 { entry.revents } else { 0 });
+        self.broken = transfer & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
         Ready {
-            transfer: ready,
-            stop: signal::take_stop(),
+            transfer: transfer != 0,
+            stop: signal != 0 && self.signals.take(),
         }
     }
 
@@ -145,7 +145,7 @@ impl World for Kernel {
                 let count = addresses.count();
                 self.target = Target::Tcp(addresses);
                 if count == 0 {
-                    self.link = Link::LookingUp(Lookup::start(host, port, &self.mask)?);
+                    self.link = Link::LookingUp(Lookup::start(host, port, &self.signals)?);
                     return Ok(None);
                 }
                 return Ok(Some(count));
@@ -171,7 +171,9 @@ impl World for Kernel {
         self.close();
         let (fd, connected) = match &self.target {
             Target::Stdout => {
-                self.link = Link::Stdout(file::standard_output()?);
+                let fd = file::without_waiting(1)?;
+                let is_socket = machine::is_kind(fd.number(), &[libc::S_IFSOCK]);
+                self.link = Link::Stdout { fd, is_socket };
                 return Ok(true);
             }
             Target::Unix(path, length) => socket::connect_unix(path.get(..*length).unwrap_or_default())?,
@@ -190,18 +192,21 @@ impl World for Kernel {
             return Err(errno::INVALID.into());
         };
         socket::outcome(&fd)?;
+        if socket::has_met_itself(&fd) {
+            return Err(Errno(libc::ECONNREFUSED).into());
+        }
         self.link = Link::Connected(fd);
         Ok(())
     }
 
     fn send(&mut self, spans: (&[u8], &[u8])) -> Result<usize, Cause> {
         let taken = match &self.link {
-            Link::Connected(fd) => socket::send(fd, spans),
-            Link::Stdout(fd) => fd.write_spans(spans),
+            Link::Connected(fd) | Link::Stdout { fd, is_socket: true } => socket::send(fd, spans),
+            Link::Stdout { fd, .. } => fd.write([spans.0, spans.1]),
             _ => Err(errno::INVALID),
         };
         match taken {
-            Err(Errno(libc::EPIPE)) if matches!(self.link, Link::Stdout(_)) => Err(Cause::Closed),
+            Err(Errno(libc::EPIPE)) if matches!(self.link, Link::Stdout { .. }) => Err(Cause::Closed),
             Err(WOULD_BLOCK) => Ok(0),
             other => Ok(other?),
         }
@@ -218,12 +223,12 @@ impl World for Kernel {
     fn drain(&mut self) -> Result<(), Cause> {
         let fd = match &self.link {
             Link::Connected(fd) => fd,
-            Link::Stdout(_) if self.broken => return Err(Cause::Closed),
+            Link::Stdout { .. } if self.broken => return Err(Cause::Closed),
             _ => return Ok(()),
         };
         let mut piece = [0; PIECE];
         for _ in 0..PIECES {
-            match fd.read(&mut piece) {
+            match socket::receive(fd, &mut piece) {
                 Ok(0) => return Err(Cause::Closed),
                 Ok(PIECE) => {}
                 Ok(_) | Err(WOULD_BLOCK) => break,
@@ -238,7 +243,9 @@ impl World for Kernel {
     }
 
     fn log(&mut self, parts: &[Part]) {
-        log::log(|text| {
+        // It writes about the rest of the world, so it is taken out while it does.
+        let mut log = core::mem::replace(&mut self.log, Log::CLOSED);
+        log.write(|text| {
             for part in parts {
                 match *part {
                     Part::Text(bytes) => text.put(bytes),
@@ -249,6 +256,7 @@ impl World for Kernel {
                 }
             }
         });
+        self.log = log;
     }
 }
 

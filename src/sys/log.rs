@@ -1,25 +1,52 @@
 //! The log: standard error, in the form of Go's `log` package.
 
 use super::clock::local_time;
-use super::file::print;
+use super::fd::Fd;
+use super::file::without_waiting;
 use crate::text::Text;
 
 /// The longest line; a line of the transfer, which `-debug` shows, fits.
 const LOG_LINE_MAX: usize = crate::ring::LINE_MAX + 256;
 
-/// Writes one line: local time, then what `write_message` writes.
-///
-/// A log that takes nothing at the moment (a full pipe) loses the line: it must not stop the loop.
-pub(super) fn log(write_message: impl FnOnce(&mut Text)) {
-    let mut buffer = [0; LOG_LINE_MAX + 1];
-    let (line, _) = buffer.split_at_mut(LOG_LINE_MAX);
-    let mut text = Text::new(line);
-    stamp(&mut text);
-    write_message(&mut text);
-    let length = text.bytes().len();
-    buffer[length] = b'\n';
-    if is_writable() {
-        let _ = print(2, &buffer[..=length]);
+/// Where the log goes.
+pub(super) struct Log {
+    output: Option<Fd>,
+    /// The last line went out in part.
+    is_cut: bool,
+}
+
+impl Log {
+    pub(super) const CLOSED: Self = Self {
+        output: None,
+        is_cut: false,
+    };
+
+    pub(super) fn open() -> Self {
+        Self {
+            output: without_waiting(2).ok(),
+            is_cut: false,
+        }
+    }
+
+    /// Writes one line: local time, then what `write_message` writes.
+    ///
+    /// A log that takes nothing at the moment (a full pipe, a terminal that is stopped) loses the
+    /// line: it must not stop the loop.
+    pub(super) fn write(&mut self, write_message: impl FnOnce(&mut Text)) {
+        let Some(output) = self.output.as_ref().filter(|output| has_room(output)) else {
+            return;
+        };
+        let mut buffer = [0; LOG_LINE_MAX];
+        let mut text = Text::new(&mut buffer);
+        stamp(&mut text);
+        write_message(&mut text);
+        let line = text.bytes();
+        let end: &[u8] = if self.is_cut { b"\n" } else { b"" };
+        // One call, so that a line stays whole beside those of others.
+        let whole = end.len() + line.len() + 1;
+        if let Ok(written) = output.write([end, line, b"\n"]) {
+            self.is_cut = written < whole;
+        }
     }
 }
 
@@ -32,9 +59,10 @@ fn stamp(text: &mut Text) {
     }
 }
 
-fn is_writable() -> bool {
+/// For what cannot be told not to wait, such as a socket: there is room for a line then.
+fn has_room(output: &Fd) -> bool {
     let mut entry = libc::pollfd {
-        fd: 2,
+        fd: output.number(),
         events: libc::POLLOUT,
         revents: 0,
     };

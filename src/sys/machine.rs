@@ -63,7 +63,8 @@ pub fn random_seed() -> u32 {
     u32::from_ne_bytes(unsafe { *bytes })
 }
 
-pub(super) fn is_regular_file(descriptor: c_int) -> bool {
+/// Whether what is open is of one of these kinds (`S_IFMT`, `inode(7)`).
+pub(super) fn is_kind(descriptor: c_int, kinds: &[libc::mode_t]) -> bool {
     let mut answer = MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: the answer has room for what the call writes.
     if unsafe { libc::fstat(descriptor, answer.as_mut_ptr()) } == -1 {
@@ -71,5 +72,5 @@ pub(super) fn is_regular_file(descriptor: c_int) -> bool {
     }
     // SAFETY: the call has filled it.
     let mode = unsafe { answer.assume_init() }.st_mode;
-    mode & libc::S_IFMT == libc::S_IFREG
+    kinds.contains(&(mode & libc::S_IFMT))
 }

@@ -1,71 +1,83 @@
-//! Signals: blocked, but while the loop sleeps, so that none is missed and no call is broken off.
+//! Signals: those that ask for something are blocked and read from a descriptor, so that the loop
+//! can sleep on them, none is missed, and no other call is broken off.
 
+use super::errno::check_length;
+use super::fd::Fd;
+use crate::world::Errno;
 use core::ffi::c_int;
-use core::mem::MaybeUninit;
+use core::mem::{MaybeUninit, size_of};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicBool, Ordering};
-
-static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Signals that ask the agent to end.
 const STOPPING: [c_int; 2] = [libc::SIGTERM, libc::SIGINT];
 
-extern "C" fn on_stop(_: c_int) {
-    STOP.store(true, Ordering::Relaxed);
+/// Signals that would kill where an error says enough: a closed pipe, a file at its limit.
+const IGNORED: [c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
+
+pub(super) struct Signals {
+    descriptor: Fd,
+    /// What was blocked at the start.
+    before: libc::sigset_t,
 }
 
-/// The set of signals to be blocked while the loop sleeps: those that were blocked at the start.
-pub(super) struct SleepMask(libc::sigset_t);
+impl Signals {
+    /// Sets up all signals of the process.
+    pub(super) fn take_over() -> Result<Self, Errno> {
+        for signal in IGNORED {
+            handle(signal, libc::SIG_IGN);
+        }
+        // Whoever started us may ignore it, and then a child that has ended cannot be waited for.
+        handle(libc::SIGCHLD, libc::SIG_DFL);
+        let blocked = stopping();
+        let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
+        // SAFETY: both point to sets; the call reads the first and writes the second.
+        unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const blocked, before.as_mut_ptr()) };
+        let flags = libc::SFD_NONBLOCK | libc::SFD_CLOEXEC;
+        // SAFETY: the set is whole; −1 asks for a new descriptor.
+        let answer = unsafe { libc::signalfd(-1, &raw const blocked, flags) };
+        Ok(Self {
+            descriptor: Fd::from_answer(answer)?,
+            // SAFETY: all zeros is a value of it, and the call above has filled it.
+            before: unsafe { before.assume_init() },
+        })
+    }
 
-impl SleepMask {
-    pub(super) fn as_ptr(&self) -> *const libc::sigset_t {
-        &raw const self.0
+    /// To sleep on.
+    pub(super) fn number(&self) -> c_int {
+        self.descriptor.number()
+    }
+
+    /// Takes one signal, if one has come.
+    pub(super) fn take(&self) -> bool {
+        let mut signal = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
+        let length = size_of::<libc::signalfd_siginfo>();
+        // SAFETY: there is room for what the length says.
+        let answer = unsafe { libc::read(self.number(), signal.as_mut_ptr().cast(), length) };
+        check_length(answer).is_ok_and(|read| read == length)
     }
 
     /// In a child: signals are to it what they are to any program.
     pub(super) fn restore_in_child(&self) {
-        for signal in STOPPING {
-            handle(signal, libc::SIG_DFL);
-        }
         // SAFETY: the set is one that the kernel gave us.
-        unsafe { libc::sigprocmask(libc::SIG_SETMASK, self.as_ptr(), null_mut()) };
+        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const self.before, null_mut()) };
     }
 }
 
-/// Sets up all signals: SIGTERM and SIGINT are remembered, SIGPIPE is ignored.
-pub(super) fn set_up() -> SleepMask {
-    handle(libc::SIGPIPE, libc::SIG_IGN);
-    let mut blocked = MaybeUninit::<libc::sigset_t>::zeroed();
-    let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
+fn stopping() -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
     // SAFETY: it has room for a set.
-    unsafe { libc::sigemptyset(blocked.as_mut_ptr()) };
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
     for signal in STOPPING {
-        handle(signal, on_stop as *const () as libc::sighandler_t);
+        // A signal that is ignored would never come.
+        handle(signal, libc::SIG_DFL);
         // SAFETY: the set was made empty above, and the signals exist.
-        unsafe { libc::sigaddset(blocked.as_mut_ptr(), signal) };
+        unsafe { libc::sigaddset(set.as_mut_ptr(), signal) };
     }
-    // SAFETY: both point to sets; the call reads the first and writes the second.
-    unsafe { libc::sigprocmask(libc::SIG_BLOCK, blocked.as_ptr(), before.as_mut_ptr()) };
-    // SAFETY: the call has filled it.
-    let mut during_sleep = unsafe { before.assume_init() };
-    for signal in STOPPING {
-        // Whoever started us may have left them blocked.
-        // SAFETY: the set is one that the kernel gave us, and the signals exist.
-        unsafe { libc::sigdelset(&raw mut during_sleep, signal) };
-    }
-    SleepMask(during_sleep)
+    // SAFETY: made empty, and added to.
+    unsafe { set.assume_init() }
 }
 
 fn handle(signal: c_int, handler: libc::sighandler_t) {
-    let action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: all zeros is a value of it: no flag, an empty set.
-    let mut action = unsafe { action.assume_init() };
-    action.sa_sigaction = handler;
-    // SAFETY: the action is whole, and its handler only stores to an atomic.
-    unsafe { libc::sigaction(signal, &raw const action, null_mut()) };
-}
-
-/// Whether the user has asked the agent to end since this was last asked.
-pub(super) fn take_stop() -> bool {
-    STOP.swap(false, Ordering::Relaxed)
+    // SAFETY: the signals exist, and neither SIG_IGN nor SIG_DFL runs any code of ours.
+    unsafe { libc::signal(signal, handler) };
 }

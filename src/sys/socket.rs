@@ -15,6 +15,8 @@ pub(super) const UNIX_PATH_MAX: usize = 107;
 /// doubles it for its own records.
 const SEND_BUFFER: c_int = 16 * 1024;
 
+const WITHOUT_WAITING: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+
 /// Starts to connect to the address.
 pub(super) fn connect_tcp(address: &SocketAddr) -> Result<(Fd, bool), Errno> {
     match address {
@@ -80,13 +82,20 @@ pub(super) fn outcome(socket: &Fd) -> Result<(), Errno> {
 
 /// Sends as much of both spans as is taken.
 pub(super) fn send(socket: &Fd, spans: (&[u8], &[u8])) -> Result<usize, Errno> {
-    let (mut vectors, count) = vectors(spans);
+    let mut vectors = vectors([spans.0, spans.1]);
     // SAFETY: all zeros is a value of it: no address, no control data.
     let mut message: libc::msghdr = unsafe { zeroed() };
     message.msg_iov = vectors.as_mut_ptr();
-    message.msg_iovlen = count as _;
+    message.msg_iovlen = vectors.len() as _;
     // SAFETY: the message points to vectors that describe the two slices, which the call only reads.
-    check_length(unsafe { libc::sendmsg(socket.number(), &raw const message, libc::MSG_NOSIGNAL) })
+    check_length(unsafe { libc::sendmsg(socket.number(), &raw const message, WITHOUT_WAITING) })
+}
+
+/// Receives what is there.
+pub(super) fn receive(socket: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: the buffer is writable for its length.
+    check_length(unsafe { libc::recv(socket.number(), start, length, WITHOUT_WAITING) })
 }
 
 /// Sent bytes that the peer has not acknowledged (`SIOCOUTQ`, `tcp(7)`).
@@ -97,12 +106,30 @@ pub(super) fn unacked(socket: &Fd) -> Result<u64, Errno> {
     u64::try_from(count).map_err(|_| INVALID)
 }
 
+/// A socket without a listener may have met itself: a port of this host that lies among those for
+/// outgoing connections is now and then given to the very socket that dials it (RFC 9293, 3.5).
+pub(super) fn has_met_itself(socket: &Fd) -> bool {
+    match (
+        address(socket, libc::getsockname),
+        address(socket, libc::getpeername),
+    ) {
+        (Ok(local), Ok(peer)) => local == peer,
+        _ => false,
+    }
+}
+
 /// This side's address.
 pub(super) fn local_address(socket: &Fd) -> Result<SocketAddr, Errno> {
+    address(socket, libc::getsockname)
+}
+
+type AskAddress = unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> c_int;
+
+fn address(socket: &Fd, ask: AskAddress) -> Result<SocketAddr, Errno> {
     let mut storage = MaybeUninit::<libc::sockaddr_storage>::zeroed();
     let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
     // SAFETY: the storage has room for as much as the length says.
-    let answer = unsafe { libc::getsockname(socket.number(), storage.as_mut_ptr().cast(), &raw mut length) };
+    let answer = unsafe { ask(socket.number(), storage.as_mut_ptr().cast(), &raw mut length) };
     check(answer)?;
     // SAFETY: all zeros is a value of it, and the call has filled in an address.
     let storage = unsafe { storage.assume_init() };

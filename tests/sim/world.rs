@@ -18,6 +18,10 @@ pub(crate) enum Weather {
     Absent,
     /// It accepts and closes at once, before a whole line has arrived.
     SlamsTheDoor,
+    /// It is away, then there for this time (in milliseconds since the start), then away for good.
+    Window(u64, u64),
+    /// It closes so many connections soon after each has carried something, and then stays.
+    Flaps(u64),
     /// Names fail, receivers come and go, stall, close, reset, half-take.
     Stormy,
 }
@@ -33,7 +37,7 @@ enum Answer {
 enum Link {
     Nothing,
     LookingUp { at: u64, addresses: Option<usize> },
-    Connecting { at: u64, answer: Answer },
+    Connecting { since: u64, at: u64, answer: Answer },
     Up(Connection),
 }
 
@@ -52,7 +56,10 @@ struct Connection {
 
 pub(crate) struct Sim {
     random: u64,
+    start: u64,
     now: u64,
+    /// Told of the time whenever the agent wakes.
+    watcher: Box<dyn FnMut(u64)>,
     end: u64,
     is_over: bool,
     weather: Weather,
@@ -74,7 +81,9 @@ impl Sim {
         let start = 1_000_000 + seed % 100_000;
         Self {
             random: seed | 1,
+            start,
             now: start,
+            watcher: Box::new(|_| {}),
             end: start + length,
             is_over: false,
             weather,
@@ -89,6 +98,11 @@ impl Sim {
             breaks: 0,
             sends: 0,
         }
+    }
+
+    /// Calls `watcher` with the milliseconds since the start whenever the agent wakes.
+    pub(crate) fn watch(&mut self, watcher: impl FnMut(u64) + 'static) {
+        self.watcher = Box::new(watcher);
     }
 
     /// What arrived, a connection each.
@@ -139,8 +153,9 @@ impl Sim {
 
     fn answer(&mut self) -> Answer {
         match self.weather {
-            Weather::Absent => Answer::Refuse,
-            Weather::Calm | Weather::SlamsTheDoor => Answer::Accept,
+            Weather::Calm | Weather::SlamsTheDoor | Weather::Flaps(_) => Answer::Accept,
+            Weather::Window(from, to) if (from..to).contains(&(self.now - self.start)) => Answer::Accept,
+            Weather::Absent | Weather::Window(..) => Answer::Refuse,
             Weather::Stormy if self.now < self.away_until => Answer::Refuse,
             Weather::Stormy => match self.below(8) {
                 0 => Answer::Silence,
@@ -153,6 +168,8 @@ impl Sim {
     fn accept(&mut self) {
         let breaks_at = match self.weather {
             Weather::SlamsTheDoor => self.now + 1,
+            Weather::Window(_, to) => self.start + to,
+            Weather::Flaps(count) if self.breaks < count => self.now + 50,
             Weather::Stormy => self.now + self.below(10) * self.below(30_000),
             _ => u64::MAX,
         };
@@ -185,7 +202,7 @@ impl Sim {
         match &mut self.link {
             Link::Nothing => false,
             Link::LookingUp { at, .. } => *at <= now,
-            Link::Connecting { at, answer } => *at <= now && *answer != Answer::Silence,
+            Link::Connecting { at, answer, .. } => *at <= now && *answer != Answer::Silence,
             Link::Up(connection) => {
                 let stream = self.streams.last_mut().unwrap();
                 if connection.is_broken {
@@ -209,11 +226,22 @@ impl Sim {
         }
     }
 
+    /// A connect is given its ten seconds before it is given up.
+    fn check_patience(&self) {
+        if let Link::Connecting { since, .. } = self.link {
+            assert!(
+                self.is_over || self.now >= since + 10_000,
+                "given up after {} ms",
+                self.now - since
+            );
+        }
+    }
+
     /// When something happens on the network next.
     fn next_happening(&self, writing: bool) -> u64 {
         match &self.link {
             Link::LookingUp { at, .. } => *at,
-            Link::Connecting { at, answer } if *answer != Answer::Silence => *at,
+            Link::Connecting { at, answer, .. } if *answer != Answer::Silence => *at,
             Link::Up(connection) if writing => connection.breaks_at.min(connection.reads_at.max(self.now)),
             Link::Up(connection) => connection.breaks_at,
             _ => u64::MAX,
@@ -241,8 +269,13 @@ impl World for Sim {
             let next = self.next_happening(writing).min(until.unwrap_or(u64::MAX));
             let end = if self.is_over { u64::MAX } else { self.end };
             self.now = self.now.max(next.min(end));
+            // A busy machine wakes the agent late.
+            if self.is_stormy() && self.one_in(10) {
+                self.now += self.below(3_000);
+            }
             transfer = self.happen(writing);
         }
+        (self.watcher)(self.now - self.start);
         let stop = self.now >= self.end && !self.is_over;
         self.is_over |= stop;
         Ready { transfer, stop }
@@ -280,6 +313,7 @@ impl World for Sim {
 
     fn connect(&mut self, _: usize) -> Result<bool, Cause> {
         self.acted = true;
+        self.check_patience();
         match self.answer() {
             Answer::Accept if self.one_in(4) => {
                 self.accept();
@@ -292,6 +326,7 @@ impl World for Sim {
             answer => {
                 let delay = if self.is_stormy() { self.below(3_000) } else { 0 };
                 self.link = Link::Connecting {
+                    since: self.now,
                     at: self.now + delay,
                     answer,
                 };
@@ -302,7 +337,7 @@ impl World for Sim {
 
     fn outcome(&mut self) -> Result<(), Cause> {
         self.acted = true;
-        let Link::Connecting { at, answer } = self.link else {
+        let Link::Connecting { at, answer, .. } = self.link else {
             panic!("asked how a connect went that nobody started");
         };
         assert!(at <= self.now);
@@ -358,6 +393,7 @@ impl World for Sim {
     }
 
     fn close(&mut self) {
+        self.check_patience();
         if let Link::Up(connection) = &mut self.link
             && !connection.is_broken
         {
