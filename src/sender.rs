@@ -3,7 +3,7 @@
 //! | state | due | ready | flush |
 //! |---|---|---|---|
 //! | waiting | look up | | |
-//! | resolving | fail | connect | |
+//! | resolving | fail | connect, or fail | |
 //! | connecting | next address, or fail | up, next address, or fail | |
 //! | up | | read, go on writing, or lost | write, or lost |
 //! | ended | | | |

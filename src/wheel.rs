@@ -2,8 +2,8 @@
 //!
 //! 64 slots of 128 ms. A slot is a set of timers, one bit each; the occupied slots are one `u64`,
 //! so that the next expiry is found by walking its set bits. A timer keeps its exact deadline:
-//! the slot only says where to look, so the next expiry is exact, no slot is ever visited for
-//! nothing, and a deadline any number of turns ahead needs no second wheel.
+//! the slot only says where to look. So the next expiry is exact, nobody wakes for a slot in which
+//! nothing is due, and a deadline any number of turns ahead needs no second wheel.
 
 /// Timers that one wheel can hold, numbered from 0: the bits of a word.
 pub const TIMERS_MAX: usize = 64;

@@ -50,7 +50,7 @@ fn run(config: &Config) -> i32 {
         Ok(memory) => memory,
         Err(errno) => return fail(b"-buffer", errno),
     };
-    let mut world = match Kernel::new() {
+    let mut world = match Kernel::new(config.buffer) {
         Ok(world) => world,
         Err(errno) => return fail(b"signals", errno),
     };

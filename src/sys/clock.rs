@@ -2,7 +2,8 @@
 
 use core::mem::MaybeUninit;
 
-/// Nanoseconds of a monotonic clock that goes on in suspend.
+/// Nanoseconds of a monotonic clock that goes on in suspend. (A sleep does not: after a suspend the
+/// next wake-up may be late by what was left of it, and then finds what is due.)
 pub(super) fn monotonic_nanos() -> u64 {
     // Linux has had CLOCK_BOOTTIME since 2.6.39.
     let time = read(libc::CLOCK_BOOTTIME).or_else(|| read(libc::CLOCK_MONOTONIC));

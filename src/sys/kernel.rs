@@ -34,23 +34,30 @@ pub struct Kernel {
     target: Target,
     signals: Signals,
     log: Log,
+    /// Asked of the kernel for what has been sent and not acknowledged.
+    send_buffer: usize,
     /// The last sleep found the connection broken.
     broken: bool,
 }
+
+/// The ring, not the socket, holds the backlog. (The kernel doubles this for its own records.)
+const SEND_BUFFER_MAX: usize = 16 * 1024;
 
 /// One sleep reads what the peer sends in at most this many pieces.
 const PIECES: usize = 16;
 const PIECE: usize = 2048;
 
 impl Kernel {
-    /// Takes over the process: its signals, and the time zone for the log.
-    pub fn new() -> Result<Self, Errno> {
+    /// Takes over the process: its signals, and the time zone for the log. The ring's size bounds
+    /// what a connection may hold.
+    pub fn new(ring: usize) -> Result<Self, Errno> {
         clock::load_time_zone();
         Ok(Self {
             link: Link::Nothing,
             target: Target::Stdout,
             signals: Signals::take_over()?,
             log: Log::open(),
+            send_buffer: (ring / 4).min(SEND_BUFFER_MAX),
             broken: false,
         })
     }
@@ -176,8 +183,12 @@ impl World for Kernel {
                 self.link = Link::Stdout { fd, is_socket };
                 return Ok(true);
             }
-            Target::Unix(path, length) => socket::connect_unix(path.get(..*length).unwrap_or_default())?,
-            Target::Tcp(addresses) => socket::connect_tcp(addresses.get(address).ok_or(errno::INVALID)?)?,
+            Target::Unix(path, length) => {
+                socket::connect_unix(path.get(..*length).unwrap_or_default(), self.send_buffer)?
+            }
+            Target::Tcp(addresses) => {
+                socket::connect_tcp(addresses.get(address).ok_or(errno::INVALID)?, self.send_buffer)?
+            }
         };
         self.link = if connected {
             Link::Connected(fd)
@@ -215,7 +226,7 @@ impl World for Kernel {
     fn unacked(&mut self) -> u64 {
         match (&self.link, &self.target) {
             // A Unix socket counts in another unit than bytes.
-            (Link::Connected(fd), Target::Tcp(..)) => socket::unacked(fd).unwrap_or(0),
+            (Link::Connected(fd), Target::Tcp(..)) => socket::unacked(fd).unwrap_or(u64::MAX),
             _ => 0,
         }
     }

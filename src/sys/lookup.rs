@@ -106,7 +106,7 @@ fn in_child(host: &[u8], answer: &Fd, signals: &Signals) -> ! {
     signals.restore_in_child();
     // A resolver may wait for a minute: not when the agent is gone.
     // SAFETY: the call takes numbers only.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as core::ffi::c_ulong) };
     let mut buffer = [0; ANSWER_MAX];
     let mut text = Text::new(&mut buffer);
     look_up(host, &mut text);

@@ -68,8 +68,12 @@ fn stopping() -> libc::sigset_t {
     // SAFETY: it has room for a set.
     unsafe { libc::sigemptyset(set.as_mut_ptr()) };
     for signal in STOPPING {
-        // A signal that is ignored would never come.
-        handle(signal, libc::SIG_DFL);
+        let before = handle(signal, libc::SIG_DFL);
+        if signal == libc::SIGINT && before == libc::SIG_IGN {
+            // A shell starts what runs in the background so: its terminal's Ctrl-C is not for us.
+            handle(signal, libc::SIG_IGN);
+            continue;
+        }
         // SAFETY: the set was made empty above, and the signals exist.
         unsafe { libc::sigaddset(set.as_mut_ptr(), signal) };
     }
@@ -77,7 +81,8 @@ fn stopping() -> libc::sigset_t {
     unsafe { set.assume_init() }
 }
 
-fn handle(signal: c_int, handler: libc::sighandler_t) {
+/// Answers how it was handled before.
+fn handle(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t {
     // SAFETY: the signals exist, and neither SIG_IGN nor SIG_DFL runs any code of ours.
-    unsafe { libc::signal(signal, handler) };
+    unsafe { libc::signal(signal, handler) }
 }

@@ -11,22 +11,18 @@ use core::net::SocketAddr;
 /// The longest path of a Unix socket (`unix(7)`: 108 with its NUL).
 pub(super) const UNIX_PATH_MAX: usize = 107;
 
-/// Asked of the kernel for sent bytes: the ring, not the socket, holds the backlog. The kernel
-/// doubles it for its own records.
-const SEND_BUFFER: c_int = 16 * 1024;
-
 const WITHOUT_WAITING: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
 
 /// Starts to connect to the address.
-pub(super) fn connect_tcp(address: &SocketAddr) -> Result<(Fd, bool), Errno> {
+pub(super) fn connect_tcp(address: &SocketAddr, send_buffer: usize) -> Result<(Fd, bool), Errno> {
     match address {
-        SocketAddr::V4(address) => connect(libc::AF_INET, &sockaddr_v4(*address)),
-        SocketAddr::V6(address) => connect(libc::AF_INET6, &sockaddr_v6(address)),
+        SocketAddr::V4(address) => connect(libc::AF_INET, &sockaddr_v4(*address), send_buffer),
+        SocketAddr::V6(address) => connect(libc::AF_INET6, &sockaddr_v6(address), send_buffer),
     }
 }
 
 /// Starts to connect to the path.
-pub(super) fn connect_unix(path: &[u8]) -> Result<(Fd, bool), Errno> {
+pub(super) fn connect_unix(path: &[u8], send_buffer: usize) -> Result<(Fd, bool), Errno> {
     // SAFETY: all zeros is a value of it.
     let mut address: libc::sockaddr_un = unsafe { zeroed() };
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;
@@ -36,15 +32,15 @@ pub(super) fn connect_unix(path: &[u8]) -> Result<(Fd, bool), Errno> {
     for (place, byte) in address.sun_path.iter_mut().zip(path) {
         *place = *byte as core::ffi::c_char;
     }
-    connect(libc::AF_UNIX, &address)
+    connect(libc::AF_UNIX, &address, send_buffer)
 }
 
 /// `address` is the `sockaddr` type of that family. Says whether it is connected already.
-fn connect<A>(family: c_int, address: &A) -> Result<(Fd, bool), Errno> {
+fn connect<A>(family: c_int, address: &A, send_buffer: usize) -> Result<(Fd, bool), Errno> {
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: the call takes numbers only.
     let socket = Fd::from_answer(unsafe { libc::socket(family, kind, 0) })?;
-    set_send_buffer(&socket)?;
+    set_send_buffer(&socket, send_buffer)?;
     let length = size_of::<A>() as libc::socklen_t;
     // SAFETY: the address is readable for its length.
     let answer = unsafe { libc::connect(socket.number(), (&raw const *address).cast(), length) };
@@ -55,8 +51,8 @@ fn connect<A>(family: c_int, address: &A) -> Result<(Fd, bool), Errno> {
     }
 }
 
-fn set_send_buffer(socket: &Fd) -> Result<(), Errno> {
-    let (size, length) = (SEND_BUFFER, size_of::<c_int>() as libc::socklen_t);
+fn set_send_buffer(socket: &Fd, size: usize) -> Result<(), Errno> {
+    let (size, length) = (size as c_int, size_of::<c_int>() as libc::socklen_t);
     let value = (&raw const size).cast::<c_void>();
     // SAFETY: the value is an int and the length says so.
     check(unsafe { libc::setsockopt(socket.number(), libc::SOL_SOCKET, libc::SO_SNDBUF, value, length) })?;

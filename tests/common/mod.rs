@@ -7,6 +7,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 use miniserde::{Deserialize, json};
+use socket2::SockRef;
 use std::collections::BTreeMap;
 use std::env;
 use std::io::{BufRead, BufReader, Read};
@@ -148,8 +149,9 @@ impl Agent {
         assert!(status.success());
     }
 
+    /// Its exit status; fails when it does not end.
     pub fn wait(&mut self) -> ExitStatus {
-        self.child.wait().unwrap()
+        poll(|| self.child.try_wait().unwrap(), "the agent's end")
     }
 
     /// Asks it to end, and holds it to exit status 0.
@@ -208,12 +210,16 @@ impl Transfer {
 
     /// The next connection; fails when none comes.
     pub fn accept(&self) -> TcpStream {
-        self.listener.set_nonblocking(true).unwrap();
-        let (stream, _) = poll(|| self.listener.accept().ok(), "a connection");
-        stream.set_nonblocking(false).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
+        accept(&self.listener)
     }
+}
+
+/// The next connection; fails when none comes.
+pub fn accept(listener: &TcpListener) -> TcpStream {
+    SockRef::from(listener).set_read_timeout(Some(PATIENCE)).unwrap();
+    let (stream, _) = listener.accept().expect("no connection came");
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
 }
 
 /// Asks until there is an answer; for what tells nobody when it is ready.

@@ -75,6 +75,7 @@ fn in_any_weather_no_line_is_cut_and_none_is_missing_without_being_counted() {
         let buffer = ["-buffer=4K", "-buffer=8K", "-buffer=64K"][(seed % 3) as usize];
         let outcome = run(seed, 2, Weather::Stormy, &[buffer]);
         check_accounts(&outcome, seed);
+        assert!(outcome.sim.ending().1 <= 2_000, "seed {seed:#x}");
         breaks += outcome.sim.breaks();
         repeats += outcome.received.repeats();
         dropped += outcome.dropped;
@@ -165,6 +166,24 @@ fn a_calm_network_brings_every_line_once_on_shared_wake_ups() {
     assert_eq!(outcome.sim.log().len(), 1, "{:#?}", outcome.sim.log());
     // One write a flush.
     assert!(outcome.sim.sends() <= 24 * 720 + 5, "{}", outcome.sim.sends());
+}
+
+#[test]
+fn at_the_end_what_is_due_is_taken_and_what_the_connection_takes_within_two_seconds_is_sent() {
+    // A turn every second: one falls on the very end.
+    let outcome = run(29, 1, Weather::Calm, &["-interval=1s"]);
+    let (stop, lasted) = outcome.sim.ending();
+    assert_eq!((outcome.received.last(), lasted), (stop, 0));
+
+    // It begins to read a second after the end: in time for all.
+    let flags = ["-interval=1s", "-buffer=4M"];
+    let outcome = run(31, 1, Weather::ReadsAt(HOUR + 1_000), &flags);
+    assert_eq!(outcome.received.distinct() as u64, outcome.lines);
+    assert!((1..2_000).contains(&outcome.sim.ending().1));
+
+    // It never does.
+    let outcome = run(37, 1, Weather::ReadsAt(u64::MAX / 2), &flags);
+    assert_eq!(outcome.sim.ending().1, 2_000);
 }
 
 #[test]

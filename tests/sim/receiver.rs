@@ -38,6 +38,11 @@ impl Received {
         self.lines.len()
     }
 
+    /// The latest timestamp.
+    pub(crate) fn last(&self) -> u64 {
+        self.lines.keys().map(|key| key.1).max().unwrap_or(0)
+    }
+
     pub(crate) fn repeats(&self) -> usize {
         self.repeats
     }

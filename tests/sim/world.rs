@@ -20,6 +20,8 @@ pub(crate) enum Weather {
     SlamsTheDoor,
     /// It is away, then there for this time (in milliseconds since the start), then away for good.
     Window(u64, u64),
+    /// It accepts, and reads only from this time on (in milliseconds since the start).
+    ReadsAt(u64),
     /// It closes so many connections soon after each has carried something, and then stays.
     Flaps(u64),
     /// Names fail, receivers come and go, stall, close, reset, half-take.
@@ -36,8 +38,16 @@ enum Answer {
 
 enum Link {
     Nothing,
-    LookingUp { at: u64, addresses: Option<usize> },
-    Connecting { since: u64, at: u64, answer: Answer },
+    LookingUp {
+        since: u64,
+        at: u64,
+        addresses: Option<usize>,
+    },
+    Connecting {
+        since: u64,
+        at: u64,
+        answer: Answer,
+    },
     Up(Connection),
 }
 
@@ -105,6 +115,11 @@ impl Sim {
         self.watcher = Box::new(watcher);
     }
 
+    /// When the agent was asked to end, by the wall clock, and the milliseconds that it took to.
+    pub(crate) fn ending(&self) -> (u64, u64) {
+        (wall_at(self.end), self.now - self.end)
+    }
+
     /// What arrived, a connection each.
     pub(crate) fn streams(&self) -> Vec<Vec<u8>> {
         self.streams.clone()
@@ -153,7 +168,7 @@ impl Sim {
 
     fn answer(&mut self) -> Answer {
         match self.weather {
-            Weather::Calm | Weather::SlamsTheDoor | Weather::Flaps(_) => Answer::Accept,
+            Weather::Calm | Weather::SlamsTheDoor | Weather::Flaps(_) | Weather::ReadsAt(_) => Answer::Accept,
             Weather::Window(from, to) if (from..to).contains(&(self.now - self.start)) => Answer::Accept,
             Weather::Absent | Weather::Window(..) => Answer::Refuse,
             Weather::Stormy if self.now < self.away_until => Answer::Refuse,
@@ -175,7 +190,9 @@ impl Sim {
         };
         let breaks_with = if self.one_in(2) { RESET } else { Cause::Closed };
         let stalls = self.is_stormy() && self.one_in(3) || self.weather == Weather::SlamsTheDoor;
-        let reads_at = if stalls {
+        let reads_at = if let Weather::ReadsAt(time) = self.weather {
+            self.start + time
+        } else if stalls {
             self.now + 30 + self.below(200_000)
         } else {
             self.now
@@ -226,12 +243,24 @@ impl Sim {
         }
     }
 
-    /// A connect is given its ten seconds before it is given up.
+    /// A look-up or a connect is given its ten seconds before it is given up.
     fn check_patience(&self) {
-        if let Link::Connecting { since, .. } = self.link {
+        if let Link::Connecting { since, at, .. } | Link::LookingUp { since, at, .. } = self.link {
+            let is_early = self.now < since + 10_000 && self.now < at;
             assert!(
-                self.is_over || self.now >= since + 10_000,
+                self.is_over || !is_early,
                 "given up after {} ms",
+                self.now - since
+            );
+        }
+    }
+
+    /// And no more than that, and what a wake-up may be late by.
+    fn check_impatience(&self) {
+        if let Link::Connecting { since, .. } | Link::LookingUp { since, .. } = self.link {
+            assert!(
+                self.now < since + 10_000 + 3_000,
+                "waited for {} ms",
                 self.now - since
             );
         }
@@ -249,6 +278,10 @@ impl Sim {
     }
 }
 
+fn wall_at(now: u64) -> u64 {
+    1_700_000_000 + now / 1000
+}
+
 impl World for Sim {
     fn now(&mut self) -> u64 {
         self.now
@@ -256,27 +289,30 @@ impl World for Sim {
 
     fn wall(&mut self) -> u64 {
         self.acted = true;
-        1_700_000_000 + self.now / 1000
+        wall_at(self.now)
     }
 
     fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready {
         self.wake_ups += 1;
+        self.check_impatience();
         assert!(self.wake_ups < 1_000_000, "the agent does not sleep");
         self.idle_wake_ups += u64::from(!self.acted);
         self.acted = false;
         let mut transfer = self.happen(writing);
         if !transfer {
             let next = self.next_happening(writing).min(until.unwrap_or(u64::MAX));
-            let end = if self.is_over { u64::MAX } else { self.end };
-            self.now = self.now.max(next.min(end));
+            self.now = self.now.max(next);
             // A busy machine wakes the agent late.
-            if self.is_stormy() && self.one_in(10) {
+            if self.is_stormy() && !self.is_over && self.one_in(10) {
                 self.now += self.below(3_000);
             }
             transfer = self.happen(writing);
         }
         (self.watcher)(self.now - self.start);
         let stop = self.now >= self.end && !self.is_over;
+        if stop {
+            self.end = self.now;
+        }
         self.is_over |= stop;
         Ready { transfer, stop }
     }
@@ -294,7 +330,11 @@ impl World for Sim {
                 // Late, very late, or in vain.
                 let at = self.now + self.below(12_000);
                 let addresses = (!self.one_in(3)).then(|| 1 + self.random as usize % 3);
-                self.link = Link::LookingUp { at, addresses };
+                self.link = Link::LookingUp {
+                    since: self.now,
+                    at,
+                    addresses,
+                };
                 Ok(None)
             }
             count => Ok(Some(count as usize - 1)),
@@ -303,7 +343,7 @@ impl World for Sim {
 
     fn resolved(&mut self) -> Result<usize, Cause> {
         self.acted = true;
-        let Link::LookingUp { at, addresses } = self.link else {
+        let Link::LookingUp { at, addresses, .. } = self.link else {
             panic!("asked for a look-up that nobody started");
         };
         assert!(at <= self.now);
@@ -365,6 +405,10 @@ impl World for Sim {
         if connection.is_broken {
             return Err(Cause::System(Errno(libc::EPIPE)));
         }
+        assert!(
+            connection.flying.len() < connection.room,
+            "written to while it had no room"
+        );
         let taken = bytes
             .len()
             .min(most)
