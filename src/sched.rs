@@ -40,7 +40,7 @@ impl Sched {
     /// Nothing is due yet. `spread` is any number that differs over the fleet.
     pub fn new(now: u64, interval: u32, flush: u32, spread: u32) -> Self {
         let mut periods = [NAME_PERIOD; PERIODIC];
-        for (period, family) in periods.iter_mut().zip(&FAMILIES) {
+        for (period, family) in periods.iter_mut().zip(FAMILIES) {
             *period = u64::from(family.interval_at(interval));
         }
         periods[FLUSH] = u64::from(flush);
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     const LOAD: usize = 1;
-    const DISK: usize = 3;
+    const DISK: usize = FAMILY_COUNT - 1;
 
     /// Every deadline up to an hour, and what is due at it.
     fn run(sched: &mut Sched, start: u64) -> Vec<(u64, Timers)> {

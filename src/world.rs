@@ -7,6 +7,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub i32);
 
+impl Errno {
+    /// There is no such file; 2 wherever there is an `errno`.
+    pub const NOT_FOUND: Self = Self(2);
+}
+
 /// Why a connection did not come about, or broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {

@@ -6,12 +6,35 @@ use common::{Agent, Folder, Line, Lines, Transfer};
 use std::fs;
 use std::path::Path;
 
-/// Each family, its file, and its metrics.
-const FAMILIES: [(&str, &str, &[&str]); 3] = [
-    ("cpu", "stat", &["cpu.usage"]),
-    ("load", "loadavg", &["cpu.load1", "cpu.load5", "cpu.load15"]),
-    ("mem", "meminfo", &["mem.total", "mem.used", "mem.percent"]),
+/// A family, one of its files, and how the names of the metrics from it start.
+type Source = (&'static str, &'static str, &'static [&'static str]);
+
+const SOURCES: [Source; 11] = [
+    (
+        "cpu",
+        "stat",
+        &[
+            "cpu.u", "cpu.s", "cpu.i", "cpu.f", "cpu.g", "cpu.n", "cpu.c", "proc.r", "proc.b",
+        ],
+    ),
+    ("load", "loadavg", &["cpu.load", "proc.total"]),
+    ("mem", "meminfo", &["mem.", "swap."]),
+    ("net", "net/dev", &["net."]),
+    ("vm", "vmstat", &["vm."]),
+    ("pressure", "pressure/cpu", &["pressure.cpu."]),
+    ("ip", "net/snmp", &["ip.", "icmp.", "udp.", "tcp.active"]),
+    ("sockets", "net/sockstat", &["sockets."]),
+    ("softnet", "net/softnet_stat", &["softnet."]),
+    ("kernel", "sys/fs/file-nr", &["kernel.files."]),
+    (
+        "conntrack",
+        "sys/net/netfilter/nf_conntrack_count",
+        &["conntrack."],
+    ),
 ];
+
+/// Families that say nothing where the kernel lacks their file.
+const OPTIONAL: [&str; 2] = ["pressure", "conntrack"];
 
 /// What is done to the file, and what the log says of it.
 type Spoiler = (fn(&Path), &'static str);
@@ -31,7 +54,7 @@ const SPOILERS: [Spoiler; 7] = [
 
 fn cut(file: &Path) {
     let mut text = fs::read(file).unwrap();
-    text.truncate(text.len().min(1_000) / 2);
+    text.truncate((text.len() - 1).min(1_000));
     fs::write(file, text).unwrap();
 }
 
@@ -54,16 +77,16 @@ fn make_pipe(file: &Path) {
 #[test]
 fn a_spoilt_file_costs_its_samples_and_one_log_line() {
     std::thread::scope(|scope| {
-        for family in FAMILIES {
+        for source in SOURCES {
             for (number, spoiler) in SPOILERS.into_iter().enumerate() {
-                let name = format!("spoilt-{}-{number}", family.1);
-                scope.spawn(move || check_spoilt(&name, family, spoiler));
+                let name = format!("spoilt-{}-{number}", source.1.replace('/', "-"));
+                scope.spawn(move || check_spoilt(&name, source, spoiler));
             }
         }
     });
 }
 
-fn check_spoilt(name: &str, (family, file, metrics): (&str, &str, &[&str]), (spoil, words): Spoiler) {
+fn check_spoilt(name: &str, (family, file, metrics): Source, (spoil, words): Spoiler) {
     let folder = Folder::of_machine(name, "vm-6.18");
     spoil(&folder.join(file));
     let transfer = Transfer::new();
@@ -71,8 +94,8 @@ fn check_spoilt(name: &str, (family, file, metrics): (&str, &str, &[&str]), (spo
         &transfer.flag(),
         "-proc",
         folder.path(),
-        "-interval=10ms",
-        "-flush=10ms",
+        "-interval=30ms",
+        "-flush=30ms",
     ]);
     let lines = Lines::of(transfer.accept());
     // Many turns, the second read of the processors' time (after a second) among them.
@@ -80,10 +103,8 @@ fn check_spoilt(name: &str, (family, file, metrics): (&str, &str, &[&str]), (spo
     let mut rest = 0;
     loop {
         let line = Line::parse(&lines.next());
-        assert!(
-            !metrics.contains(&line.metric.as_str()),
-            "{file}, {words}: {line:?}"
-        );
+        let is_of_file = metrics.iter().any(|start| line.metric.starts_with(start));
+        assert!(!is_of_file, "{file}, {words}: {line:?}");
         rest += 1;
         if line.timestamp > begin + 1 {
             break;
@@ -93,6 +114,11 @@ fn check_spoilt(name: &str, (family, file, metrics): (&str, &str, &[&str]), (spo
     agent.stop();
     let log: Vec<String> = agent.log.so_far();
     let told: Vec<&String> = log.iter().filter(|line| !line.contains("local addr:")).collect();
+    let is_silent = OPTIONAL.contains(&family) && words.starts_with("no such file");
+    if is_silent {
+        assert!(told.is_empty(), "{told:#?}");
+        return;
+    }
     assert_eq!(told.len(), 1, "{told:#?}");
     let expected = format!("{family}: {}/{file}: {words}", folder.path());
     assert!(told[0].contains(&expected), "{} is not {expected}", told[0]);

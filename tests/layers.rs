@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("sys", &["world", "text", "ring"]),
     ("format", &["num", "text"]),
     ("config", &["sys", "world", "text", "num"]),
-    ("host", &["sys", "scan", "num"]),
+    ("host", &["sys", "scan", "num", "text"]),
     ("builtin", &["host", "num", "text"]),
     ("sender", &["world", "ring", "backoff", "throttle"]),
     ("sched", &["wheel", "builtin"]),

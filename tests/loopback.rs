@@ -37,12 +37,11 @@ fn lines_arrive_at_the_defaults_and_cpu_usage_with_the_next_flush() {
         local.ends_with(&format!("local addr:{}", stream.peer_addr().unwrap())),
         "{local}"
     );
-    let lines = whole_lines(&stream, 9);
-    let first: Vec<&str> = lines[..8].iter().map(|line| line.metric.as_str()).collect();
-    let expected = "cpu.load1 cpu.load5 cpu.load15 mem.total mem.used mem.percent disk.usage disk.percent";
-    assert_eq!(first.join(" "), expected);
-    assert_eq!(lines[8].metric, "cpu.usage");
-    let waited = lines[8].timestamp - lines[0].timestamp;
+    let lines = Lines::of(stream);
+    let first = Line::parse(&lines.next());
+    assert_eq!(first.metric, "cpu.switches");
+    let usage = Line::parse(&lines.wait_for("\"cpu.usage\""));
+    let waited = usage.timestamp - first.timestamp;
     assert!(
         (1..=2).contains(&waited),
         "the first cpu.usage is of {waited} s after the start"
@@ -53,7 +52,7 @@ fn lines_arrive_at_the_defaults_and_cpu_usage_with_the_next_flush() {
 #[test]
 fn a_transfer_that_is_not_there_at_the_start_gets_the_lines_from_the_first_on() {
     let address = Transfer::absent();
-    let agent = start(&format!("-trans={address}"), &FAST);
+    let agent = start(&format!("-trans={address}"), &["-interval=1s", "-flush=20ms"]);
     let refused = format!("dial tcp {address}: connection refused");
     for _ in 0..3 {
         let line = agent.log.wait_for(&refused);
@@ -65,10 +64,10 @@ fn a_transfer_that_is_not_there_at_the_start_gets_the_lines_from_the_first_on() 
         assert_eq!(shape, "0000/00/00 00:00:00 ");
     }
     let transfer = Transfer::at(address);
-    let lines = whole_lines(&transfer.accept(), 100);
-    assert_eq!(lines[0].metric, "cpu.load1");
+    let lines = whole_lines(&transfer.accept(), 200);
+    assert_eq!(lines[0].metric, "cpu.switches");
     assert!(lines.is_sorted_by_key(|line| line.timestamp));
-    assert!(lines.iter().filter(|line| line.metric == "mem.total").count() > 5);
+    assert!(lines.iter().filter(|line| line.metric == "mem.total").count() > 1);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Agent, Folder, Line, Lines, command, output, values};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
@@ -32,15 +33,89 @@ fn assert_close(value: f64, expected: f64) {
     );
 }
 
+/// A sample without who says it and when: `net.up iface=eth0 1`.
+fn short(line: &Line, value: &str) -> String {
+    let words = [line.metric.as_str()]
+        .into_iter()
+        .chain(line.tag[1..].iter().map(String::as_str));
+    words.chain([value]).collect::<Vec<_>>().join(" ")
+}
+
 #[test]
-fn once_prints_every_metric_of_the_list_once() {
+fn what_a_machine_s_files_give_is_exactly_what_stands_beside_them() {
+    for machine in ["vm-6.18", "router-2.6.32", "server-many-interrupts", "bare"] {
+        let root = common::fixture(machine);
+        let (proc, sys) = (root.to_str().unwrap(), root.with_file_name("sys"));
+        let output = output(&["-once", "-proc", proc, "-sys", sys.to_str().unwrap()]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let samples = text.lines().map(|text| {
+            let value = text
+                .split("\"value\":")
+                .nth(1)
+                .unwrap()
+                .split(',')
+                .next()
+                .unwrap();
+            short(&Line::parse(text), value)
+        });
+        // The file system is this machine's own.
+        let found: Vec<String> = samples.filter(|sample| !sample.starts_with("disk.")).collect();
+        let expected = fs::read_to_string(root.with_file_name("expected.txt")).unwrap();
+        assert_eq!(found, expected.lines().collect::<Vec<_>>(), "{machine}");
+    }
+}
+
+#[test]
+fn once_prints_each_series_once_and_only_metrics_of_the_list() {
     let list = String::from_utf8(output(&["-list"]).stdout).unwrap();
-    let mut listed: Vec<&str> = list.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    let listed: BTreeSet<&str> = list.lines().map(|line| line.split(' ').next().unwrap()).collect();
     let lines = once(&[]);
-    let mut printed = names(&lines);
-    listed.sort_unstable();
-    printed.sort_unstable();
-    assert_eq!(printed, listed);
+    let mut series = BTreeSet::new();
+    for line in &lines {
+        assert!(listed.contains(line.metric.as_str()), "{}", line.metric);
+        assert!(series.insert((&line.metric, &line.tag)), "{line:?} twice");
+    }
+    // Every family of a kernel like ours is there.
+    for metric in [
+        "cpu.usage",
+        "cpu.core.usage",
+        "cpu.load1",
+        "swap.total",
+        "vm.pgfault",
+        "ip.in.packets",
+        "disk.usage",
+    ] {
+        assert!(names(&lines).contains(&metric), "{metric}");
+    }
+}
+
+#[test]
+fn live_counters_lie_between_a_read_before_and_one_after() {
+    let read = || {
+        let stat = fs::read_to_string("/proc/stat").unwrap();
+        let vmstat = fs::read_to_string("/proc/vmstat").unwrap();
+        let field = |text: &str, name: &str| -> f64 {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        [
+            ("cpu.switches", field(&stat, "ctxt ")),
+            ("cpu.interrupts", field(&stat, "intr ")),
+            ("cpu.forks", field(&stat, "processes ")),
+            ("vm.pgfault", field(&vmstat, "pgfault ")),
+            ("vm.pgmajfault", field(&vmstat, "pgmajfault ")),
+        ]
+    };
+    let before = read();
+    let lines = once(&[]);
+    let values = values(&lines);
+    for ((metric, before), (_, after)) in before.into_iter().zip(read()) {
+        assert!(
+            (before..=after).contains(&values[metric]),
+            "{metric}: {before}, {}, {after}",
+            values[metric]
+        );
+    }
 }
 
 fn meminfo(text: &str, field: &str) -> f64 {

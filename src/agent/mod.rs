@@ -119,7 +119,11 @@ impl<'a> Agent<'a> {
         // The connection first: there may be more lines than the ring holds.
         let now = world.now();
         self.tell_sender(Event::Due, world, now);
-        self.take(world, sched::ALL_FAMILIES);
+        // What needs two reads has the first one here, and its samples come with the second.
+        for family in set_bits(paired_families()) {
+            let _ = self.builtin.take(family, &mut self.host, &mut |_| {});
+        }
+        self.take(world, sched::ALL_FAMILIES & !paired_families());
         self.tell_sender(Event::Flush, world, now);
         let mut is_stopped = false;
         while !is_stopped && world.now() < second && !self.sender.has_ended() {
@@ -201,6 +205,7 @@ impl<'a> Agent<'a> {
         }
         self.writer.set_time(world.wall());
         let now = world.now();
+        self.host.begin_turn();
         for number in set_bits(families) {
             if self.config.debug {
                 world.log(&[
@@ -269,7 +274,7 @@ impl<'a> Agent<'a> {
 
 fn record<'s>(sample: &Sample<'s>) -> Record<'s> {
     Record {
-        metric: sample.metric.name,
+        metric: sample.metric.name(),
         instance: sample.instance,
         value: sample.value,
     }
@@ -279,7 +284,7 @@ fn log_sample<W: World>(world: &mut W, sample: &Sample, line: &[u8]) {
     let mut buffer = [0; 32];
     let mut value = Text::new(&mut buffer);
     value.fixed(sample.value);
-    let name = Part::Text(sample.metric.name.as_bytes());
+    let name = Part::Text(sample.metric.name().as_bytes());
     world.log(&[
         Part::Text(b"sample "),
         name,

@@ -42,7 +42,7 @@ fn run(config: &Config) -> i32 {
     let Some(writer) = writer(config) else {
         return complain(config::Error::TooLong);
     };
-    let host = match Host::open(config.proc) {
+    let host = match Host::open(config.proc, config.sys) {
         Ok(host) => host,
         Err(errno) => return fail(config.proc, errno),
     };

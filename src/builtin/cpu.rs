@@ -1,33 +1,135 @@
-//! How busy the processors are.
+//! How busy the processors are, and with what.
 
-use super::{Sink, plain, table};
-use crate::host::{CpuTimes, Fault, Host};
-use crate::num::Fixed;
+use super::table::{Metric, counter, gauge};
+use super::{Sink, instance, plain};
+use crate::host::{CpuTimes, Fault, Host, Stat};
+use crate::num::{DIGITS_MAX, Fixed, format_u64};
+
+/// Processors that have a metric each; of further ones there is only the sum.
+const CORES_MAX: usize = 256;
+
+pub(super) static METRICS: [Metric; 15] = [
+    gauge!(
+        "cpu.usage",
+        "percent",
+        "share of all processors' time since the last turn that was neither idle nor iowait",
+    ),
+    gauge!(
+        "cpu.user",
+        "percent",
+        "share of the time in user mode, guests included",
+    ),
+    gauge!(
+        "cpu.nice",
+        "percent",
+        "share of the time in user mode at low priority",
+    ),
+    gauge!("cpu.system", "percent", "share of the time in the kernel"),
+    gauge!("cpu.idle", "percent", "share of the time with nothing to do"),
+    gauge!(
+        "cpu.iowait",
+        "percent",
+        "share of the time with nothing to do but to wait for a disk",
+    ),
+    gauge!("cpu.irq", "percent", "share of the time in interrupts"),
+    gauge!(
+        "cpu.softirq",
+        "percent",
+        "share of the time in soft interrupts, such as the network's",
+    ),
+    gauge!(
+        "cpu.steal",
+        "percent",
+        "share of the time that the hypervisor gave to others",
+    ),
+    gauge!(
+        "cpu.guest",
+        "percent",
+        "share of the time in virtual machines that run here",
+    ),
+    counter!("cpu.switches", "", "context switches"),
+    counter!("cpu.interrupts", "", "interrupts"),
+    counter!("cpu.forks", "", "processes and threads made"),
+    gauge!("cpu.count", "", "processors that are online"),
+    gauge!(
+        "cpu.core.usage",
+        "percent",
+        "the same as cpu.usage of each processor (core=)",
+    ),
+];
 
 /// The last read, which the next one is compared with.
-#[derive(Default)]
 pub(super) struct Cpu {
     before: Option<CpuTimes>,
+    /// Busy and other time of each processor; none of one that was not online.
+    cores: [Option<(u64, u64)>; CORES_MAX],
+}
+
+impl Default for Cpu {
+    fn default() -> Self {
+        Self {
+            before: None,
+            cores: [None; CORES_MAX],
+        }
+    }
 }
 
 impl Cpu {
     pub(super) fn take(&mut self, host: &mut Host, sink: Sink) -> Result<(), Fault> {
-        let now = host.cpu();
-        let before = core::mem::replace(&mut self.before, now.ok());
-        let [usage] = &table::CPU_METRICS;
-        if let Some(value) = before.and_then(|before| share(before, now.ok()?)) {
-            plain(sink, usage, value);
+        let [.., core_usage] = &METRICS;
+        let mut online = [false; CORES_MAX];
+        let cores = &mut self.cores;
+        let stat = host.stat(&mut |number, times| {
+            let Some(place) = cores.get_mut(number) else {
+                return;
+            };
+            online[number] = true;
+            let before = place.replace((times.busy, times.rest));
+            let elapsed = before.and_then(|before| elapsed(before, (times.busy, times.rest)));
+            let value = elapsed.and_then(|(busy, total)| Fixed::percent(busy, total));
+            let mut digits = [0; DIGITS_MAX];
+            let name = format_u64(number as u64, &mut digits);
+            instance(&mut *sink, core_usage, &[("core", name)], value);
+        });
+        for (place, _) in cores.iter_mut().zip(online).filter(|(_, is_online)| !is_online) {
+            *place = None;
         }
-        now.map(|_| ())
+        let now = stat.ok().and_then(|stat| stat.cpu);
+        let before = core::mem::replace(&mut self.before, now);
+        if let (Some(before), Some(now)) = (before, now) {
+            shares(before, now, sink);
+        }
+        counts(&stat?, sink);
+        Ok(())
     }
 }
 
-/// The busy share of the time from one read to the other; none if a counter went back, or if no
-/// time has passed.
-fn share(before: CpuTimes, now: CpuTimes) -> Option<Fixed> {
-    let busy = now.busy.checked_sub(before.busy)?;
-    let idle = now.idle.checked_sub(before.idle)?;
-    Fixed::percent(busy, busy.checked_add(idle)?)
+fn counts(stat: &Stat, sink: Sink) {
+    let [.., switches, interrupts, forks, count, _] = &METRICS;
+    plain(sink, switches, stat.switches.map(Fixed::whole));
+    plain(sink, interrupts, stat.interrupts.map(Fixed::whole));
+    plain(sink, forks, stat.forks.map(Fixed::whole));
+    plain(sink, count, (stat.count > 0).then(|| Fixed::whole(stat.count)));
+}
+
+fn shares(before: CpuTimes, now: CpuTimes, sink: Sink) {
+    let [usage, parts @ ..] = &METRICS;
+    let Some((busy, total)) = elapsed((before.busy, before.rest), (now.busy, now.rest)) else {
+        return;
+    };
+    plain(sink, usage, Fixed::percent(busy, total));
+    let times = before.parts.iter().zip(now.parts);
+    for (metric, (before, now)) in parts.iter().zip(times) {
+        // Idle and iowait may go back by a little, as the kernel moves time between them.
+        plain(sink, metric, Fixed::percent(now.saturating_sub(*before), total));
+    }
+}
+
+/// Busy time and all time from one read to the other; none if a counter went back.
+fn elapsed(before: (u64, u64), now: (u64, u64)) -> Option<(u64, u64)> {
+    let busy = now.0.checked_sub(before.0)?;
+    let rest = now.1.checked_sub(before.1)?;
+    Some((busy, busy.checked_add(rest)?))
 }
 
 #[cfg(test)]
@@ -36,15 +138,12 @@ mod tests {
 
     #[test]
     fn the_share_is_between_the_two_reads() {
-        let times = |busy, idle| CpuTimes { busy, idle };
-        assert_eq!(
-            share(times(100, 100), times(110, 155)),
-            Some(Fixed::new(153_846, 4))
-        );
-        assert_eq!(share(times(0, 0), times(5, 0)), Some(Fixed::new(1_000_000, 4)));
-        assert_eq!(share(times(5, 5), times(5, 5)), None);
-        assert_eq!(share(times(5, 5), times(6, 4)), None);
-        assert_eq!(share(times(5, 5), times(4, 6)), None);
-        assert_eq!(share(times(0, 0), times(u64::MAX, 1)), None);
+        let share = |before, now| elapsed(before, now).and_then(|(busy, total)| Fixed::percent(busy, total));
+        assert_eq!(share((100, 100), (110, 155)), Some(Fixed::new(153_846, 4)));
+        assert_eq!(share((0, 0), (5, 0)), Some(Fixed::new(1_000_000, 4)));
+        assert_eq!(share((5, 5), (5, 5)), None);
+        assert_eq!(share((5, 5), (6, 4)), None);
+        assert_eq!(share((5, 5), (4, 6)), None);
+        assert_eq!(share((0, 0), (u64::MAX, 1)), None);
     }
 }

@@ -1,28 +1,26 @@
 //! File systems.
 
-use super::{Sample, Sink, table};
+use super::table::{Metric, gauge};
+use super::{Sink, instance};
 use crate::host::{Fault, FileSystem, Host};
 use crate::num::Fixed;
 
+pub(super) static METRICS: [Metric; 2] = [
+    gauge!("disk.usage", "bytes", "used on the file system at /"),
+    gauge!(
+        "disk.percent",
+        "percent",
+        "used of what users can use at /, as df has it",
+    ),
+];
+
 pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let [usage, percent] = &table::DISK_METRICS;
+    let [usage, percent] = &METRICS;
     let sizes = host.file_system(c"/")?;
     let used = sizes.blocks.saturating_sub(sizes.free);
-    let instance = &[("mount", b"/".as_slice())];
-    if let Some(bytes) = used.checked_mul(sizes.unit) {
-        sink(Sample {
-            metric: usage,
-            instance,
-            value: Fixed::whole(bytes),
-        });
-    }
-    if let Some(value) = share(&sizes, used) {
-        sink(Sample {
-            metric: percent,
-            instance,
-            value,
-        });
-    }
+    let mount = &[("mount", b"/".as_slice())];
+    instance(sink, usage, mount, used.checked_mul(sizes.unit).map(Fixed::whole));
+    instance(sink, percent, mount, share(&sizes, used));
     Ok(())
 }
 

@@ -1,10 +1,18 @@
 //! The builtin collectors: one file a metric family, which makes samples of what the host says.
 
+mod conntrack;
 mod cpu;
 mod disk;
+mod ip;
+mod kernel;
 mod load;
 mod mem;
+mod net;
+mod pressure;
+mod sockets;
+mod softnet;
 mod table;
+mod vm;
 
 pub use table::{FAMILIES, FAMILY_COUNT, Family, Kind, Metric, list};
 
@@ -24,13 +32,27 @@ pub struct Sample<'a> {
 /// Takes samples.
 pub type Sink<'s> = &'s mut dyn FnMut(Sample);
 
-/// Hands over a sample of a metric that has one instance.
-fn plain(sink: Sink, metric: &'static Metric, value: Fixed) {
-    sink(Sample {
-        metric,
-        instance: &[],
-        value,
-    });
+/// Hands over a sample of a metric that has one instance, if there is a value.
+fn plain(sink: Sink, metric: &'static Metric, value: Option<Fixed>) {
+    instance(sink, metric, &[], value);
+}
+
+/// Hands over a sample of one of several instances, if there is a value.
+fn instance(sink: Sink, metric: &'static Metric, instance: &[(&'static str, &[u8])], value: Option<Fixed>) {
+    if let Some(value) = value {
+        sink(Sample {
+            metric,
+            instance,
+            value,
+        });
+    }
+}
+
+/// Hands over a sample of each metric that has a value.
+fn all(sink: Sink, metrics: &'static [Metric], values: &[Option<u64>]) {
+    for (metric, value) in metrics.iter().zip(values) {
+        plain(&mut *sink, metric, value.map(Fixed::whole));
+    }
 }
 
 /// What the families remember from one turn to the next.
@@ -43,12 +65,8 @@ impl Builtin {
     /// Takes the samples of the family of that number in [`FAMILIES`]. What can be told is told,
     /// also before an error.
     pub fn take(&mut self, family: usize, host: &mut Host, sink: Sink) -> Result<(), Fault> {
-        match family {
-            table::CPU => self.cpu.take(host, sink),
-            table::LOAD => load::take(host, sink),
-            table::MEM => mem::take(host, sink),
-            table::DISK => disk::take(host, sink),
-            _ => Ok(()),
-        }
+        FAMILIES
+            .get(family)
+            .map_or(Ok(()), |family| (family.take)(self, host, sink))
     }
 }

@@ -1,5 +1,8 @@
-//! The table of all metrics.
+//! The table of all families, and with them of all metrics.
 
+use super::{Builtin, Sink};
+use super::{conntrack, cpu, disk, ip, kernel, load, mem, net, pressure, sockets, softnet, vm};
+use crate::host::{Fault, Host};
 use crate::text::{Put, Text};
 
 /// What a metric's values mean to the receiver.
@@ -11,17 +14,72 @@ pub enum Kind {
     Counter,
 }
 
-/// One metric.
+/// One metric. Its words are one text, cut by lengths: three pointers in each of a hundred rows would
+/// weigh more than what they point to.
 pub struct Metric {
-    /// Its name in a line.
-    pub name: &'static str,
-    /// The unit of its values; nothing for a bare number.
-    pub unit: &'static str,
+    text: &'static str,
+    name: u8,
+    unit: u8,
     /// Gauge or counter.
     pub kind: Kind,
-    /// What it says, in a sentence.
-    pub help: &'static str,
 }
+
+impl Metric {
+    /// Takes name, unit and help, one behind the other, with the lengths of the first two.
+    pub(super) const fn new(text: &'static str, name: usize, unit: usize, kind: Kind) -> Self {
+        Self {
+            text,
+            name: name as u8,
+            unit: unit as u8,
+            kind,
+        }
+    }
+
+    /// Its name in a line.
+    pub fn name(&self) -> &'static str {
+        self.text.get(..usize::from(self.name)).unwrap_or_default()
+    }
+
+    /// The unit of its values; nothing for a bare number.
+    pub fn unit(&self) -> &'static str {
+        let start = usize::from(self.name);
+        self.text
+            .get(start..start + usize::from(self.unit))
+            .unwrap_or_default()
+    }
+
+    /// What it says, in a sentence.
+    pub fn help(&self) -> &'static str {
+        let start = usize::from(self.name) + usize::from(self.unit);
+        self.text.get(start..).unwrap_or_default()
+    }
+}
+
+/// A metric that goes up and down: its name, its unit, what it says.
+macro_rules! gauge {
+    ($name:literal, $unit:literal, $help:literal $(,)?) => {
+        $crate::builtin::table::Metric::new(
+            concat!($name, $unit, $help),
+            $name.len(),
+            $unit.len(),
+            $crate::builtin::table::Kind::Gauge,
+        )
+    };
+}
+
+/// A metric that counts.
+macro_rules! counter {
+    ($name:literal, $unit:literal, $help:literal $(,)?) => {
+        $crate::builtin::table::Metric::new(
+            concat!($name, $unit, $help),
+            $name.len(),
+            $unit.len(),
+            $crate::builtin::table::Kind::Counter,
+        )
+    };
+}
+
+pub(super) use {counter, gauge};
 
 /// Metrics that are read together.
 pub struct Family {
@@ -29,93 +87,65 @@ pub struct Family {
     pub name: &'static str,
     /// Milliseconds between two turns, unless the user says otherwise.
     pub interval: u32,
-    /// Whether its values come from two reads: the second is taken a second after the first.
+    /// Whether some of its values come from two reads: the second is taken a second after the first.
     pub is_paired: bool,
-    /// Its metrics, in the order in which they come.
+    /// Its metrics.
     pub metrics: &'static [Metric],
+    /// Takes its samples. What can be told is told, also before an error.
+    pub take: fn(&mut Builtin, &mut Host, Sink) -> Result<(), Fault>,
 }
 
-const fn gauge(name: &'static str, unit: &'static str, help: &'static str) -> Metric {
-    Metric {
-        name,
-        unit,
-        kind: Kind::Gauge,
-        help,
-    }
-}
-
-pub(super) static CPU_METRICS: [Metric; 1] = [gauge(
-    "cpu.usage",
-    "percent",
-    "share of all processors' time since the last turn that was neither idle nor iowait",
-)];
-
-pub(super) static LOAD_METRICS: [Metric; 3] = [
-    gauge(
-        "cpu.load1",
-        "",
-        "tasks that run, or wait to run or for a disk, averaged over 1 minute",
-    ),
-    gauge("cpu.load5", "", "the same over 5 minutes"),
-    gauge("cpu.load15", "", "the same over 15 minutes"),
-];
-
-pub(super) static MEM_METRICS: [Metric; 3] = [
-    gauge("mem.total", "bytes", "memory that the kernel manages"),
-    gauge(
-        "mem.used",
-        "bytes",
-        "total less what is available (old kernels: less free, buffers and cached)",
-    ),
-    gauge("mem.percent", "percent", "used of total"),
-];
-
-pub(super) static DISK_METRICS: [Metric; 2] = [
-    gauge("disk.usage", "bytes", "used on the file system at /"),
-    gauge(
-        "disk.percent",
-        "percent",
-        "used of what users can use at /, as df has it",
-    ),
-];
-
-// Numbers of the families: their places in the table, and their order within a turn.
-pub(super) const CPU: usize = 0;
-pub(super) const LOAD: usize = 1;
-pub(super) const MEM: usize = 2;
-pub(super) const DISK: usize = 3;
 /// How many families there are.
-pub const FAMILY_COUNT: usize = 4;
+pub const FAMILY_COUNT: usize = FAMILIES.len();
 
 /// Interval of most families, in milliseconds: the one that `-interval` changes.
 const USUAL_INTERVAL: u32 = 5_000;
 
-/// All families.
-pub static FAMILIES: [Family; FAMILY_COUNT] = [
+/// A family that remembers nothing.
+const fn family(
+    name: &'static str,
+    seconds: u32,
+    metrics: &'static [Metric],
+    take: fn(&mut Builtin, &mut Host, Sink) -> Result<(), Fault>,
+) -> Family {
     Family {
-        name: "cpu",
-        interval: USUAL_INTERVAL,
+        name,
+        interval: seconds * 1_000,
+        is_paired: false,
+        metrics,
+        take,
+    }
+}
+
+/// All families; those of one turn are taken in this order.
+pub const FAMILIES: &[Family] = &[
+    Family {
         is_paired: true,
-        metrics: &CPU_METRICS,
+        ..family("cpu", 5, &cpu::METRICS, |builtin, host, sink| {
+            builtin.cpu.take(host, sink)
+        })
     },
-    Family {
-        name: "load",
-        interval: USUAL_INTERVAL,
-        is_paired: false,
-        metrics: &LOAD_METRICS,
-    },
-    Family {
-        name: "mem",
-        interval: USUAL_INTERVAL,
-        is_paired: false,
-        metrics: &MEM_METRICS,
-    },
-    Family {
-        name: "disk",
-        interval: 60_000,
-        is_paired: false,
-        metrics: &DISK_METRICS,
-    },
+    family("load", 5, &load::METRICS, |_, host, sink| load::take(host, sink)),
+    family("mem", 5, &mem::METRICS, |_, host, sink| mem::take(host, sink)),
+    family("net", 5, &net::METRICS, |_, host, sink| net::take(host, sink)),
+    family("vm", 10, &vm::METRICS, |_, host, sink| vm::take(host, sink)),
+    family("pressure", 10, &pressure::METRICS, |_, host, sink| {
+        pressure::take(host, sink)
+    }),
+    family("ip", 10, &ip::METRICS, |_, host, sink| ip::take(host, sink)),
+    family("sockets", 10, &sockets::METRICS, |_, host, sink| {
+        sockets::take(host, sink)
+    }),
+    family("conntrack", 10, &conntrack::METRICS, |_, host, sink| {
+        conntrack::take(host, sink)
+    }),
+    family("softnet", 10, &softnet::METRICS, |_, host, sink| {
+        softnet::take(host, sink)
+    }),
+    family("kernel", 30, &kernel::METRICS, |_, host, sink| {
+        kernel::take(host, sink)
+    }),
+    family("disk", 60, &disk::METRICS, |_, host, sink| disk::take(host, sink)),
 ];
 
 impl Family {
@@ -132,14 +162,18 @@ impl Family {
 
 /// Writes what `-list` prints: a metric a line, its name, unit, kind, interval and meaning.
 pub fn list(put: Put) {
-    for family in &FAMILIES {
+    for family in FAMILIES {
         for metric in family.metrics {
             let mut buffer = [0; 256];
             let mut line = Text::new(&mut buffer);
-            column(&mut line, metric.name, 14);
+            column(&mut line, metric.name(), 24);
             column(
                 &mut line,
-                if metric.unit.is_empty() { "-" } else { metric.unit },
+                if metric.unit().is_empty() {
+                    "-"
+                } else {
+                    metric.unit()
+                },
                 9,
             );
             let kind = match metric.kind {
@@ -149,16 +183,17 @@ pub fn list(put: Put) {
             column(&mut line, kind, 9);
             line.number(u64::from(family.interval / 1000));
             line.put(b"s  ");
-            line.put(metric.help.as_bytes());
+            line.put(metric.help().as_bytes());
             line.put(b"\n");
             put(line.bytes());
         }
     }
 }
 
+/// Fills up to the width, with one blank at the least.
 fn column(line: &mut Text, text: &str, width: usize) {
     line.put(text.as_bytes());
-    for _ in text.len()..width {
+    for _ in text.len()..width.max(text.len() + 1) {
         line.put(b" ");
     }
 }
@@ -171,11 +206,11 @@ mod tests {
     fn names_are_unique_and_need_no_escape() {
         let mut names = std::collections::BTreeSet::new();
         for metric in FAMILIES.iter().flat_map(|family| family.metrics) {
-            assert!(names.insert(metric.name), "{} twice", metric.name);
+            assert!(names.insert(metric.name()), "{} twice", metric.name());
             let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.';
-            assert!(metric.name.bytes().all(is_plain), "{}", metric.name);
+            assert!(metric.name().bytes().all(is_plain), "{}", metric.name());
             assert!(
-                !metric.help.is_empty() && metric.help.len() < 120,
+                !metric.help().is_empty() && metric.help().len() < 120,
                 "{}",
                 metric.name
             );
@@ -184,8 +219,12 @@ mod tests {
 
     #[test]
     fn a_slow_family_stays_slow() {
-        assert_eq!(FAMILIES[CPU].interval_at(1_000), 1_000);
-        assert_eq!(FAMILIES[DISK].interval_at(1_000), 60_000);
-        assert_eq!(FAMILIES[DISK].interval_at(90_000), 90_000);
+        let interval = |name, wanted| {
+            let family = FAMILIES.iter().find(|family| family.name == name).unwrap();
+            family.interval_at(wanted)
+        };
+        assert_eq!(interval("cpu", 1_000), 1_000);
+        assert_eq!(interval("disk", 1_000), 60_000);
+        assert_eq!(interval("disk", 90_000), 90_000);
     }
 }

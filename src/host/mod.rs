@@ -4,7 +4,7 @@
 mod linux;
 
 #[cfg(host_linux)]
-pub use linux::{Host, OS};
+pub use linux::{Host, OS, Protocols};
 
 pub use crate::sys::FileSystem;
 
@@ -12,14 +12,35 @@ use crate::num::Fixed;
 use crate::sys::Errno;
 use core::ffi::CStr;
 
-/// Time that all processors have spent since the start, in ticks (`proc(5)`, `/proc/stat`).
+/// Time of one processor, or of all, since the start, in ticks (`proc(5)`, `/proc/stat`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuTimes {
-    /// In anything but `idle`.
+    /// In anything but `rest`.
     pub busy: u64,
     /// Idle, or waiting for a disk. The kernel may move time from one of the two to the other, so
     /// that each goes back now and then, but their sum does not.
-    pub idle: u64,
+    pub rest: u64,
+    /// User, nice, system, idle, iowait, irq, softirq, steal, guest; guest is contained in user and nice.
+    pub parts: [u64; 9],
+}
+
+/// What `/proc/stat` says beside the single processors; what this kernel does not tell is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stat {
+    /// Times of all processors.
+    pub cpu: Option<CpuTimes>,
+    /// Processors that are online.
+    pub count: u64,
+    /// Context switches since the start.
+    pub switches: Option<u64>,
+    /// Interrupts since the start.
+    pub interrupts: Option<u64>,
+    /// Processes and threads made since the start.
+    pub forks: Option<u64>,
+    /// Tasks that run or want to.
+    pub running: Option<u64>,
+    /// Tasks that wait for a disk.
+    pub blocked: Option<u64>,
 }
 
 /// Tasks that want to run or wait for a disk, averaged (`proc(5)`, `/proc/loadavg`).
@@ -27,16 +48,97 @@ pub struct CpuTimes {
 pub struct LoadAverages {
     /// Over 1, 5 and 15 minutes.
     pub averages: [Fixed; 3],
+    /// All tasks there are.
+    pub tasks: Option<u64>,
 }
 
-/// Memory in bytes (`proc(5)`, `/proc/meminfo`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Memory in bytes; what this kernel does not tell is `None` (`proc(5)`, `/proc/meminfo`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// All that the kernel manages.
-    pub total: u64,
+    pub total: Option<u64>,
+    /// Used by nobody.
+    pub free: Option<u64>,
     /// To be had without swapping: as the kernel estimates it, or (before Linux 3.14) what is free,
-    /// in buffers or in the page cache.
-    pub available: u64,
+    /// in buffers or cached.
+    pub available: Option<u64>,
+    /// Cached blocks of devices.
+    pub buffers: Option<u64>,
+    /// Cached pages of files.
+    pub cached: Option<u64>,
+    /// Shared memory and `tmpfs`.
+    pub shmem: Option<u64>,
+    /// The kernel's own structures.
+    pub slab: Option<u64>,
+    /// Swap space.
+    pub swap_total: Option<u64>,
+    /// Swap space that is free.
+    pub swap_free: Option<u64>,
+}
+
+/// Sockets (`proc(5)`, `/proc/net/sockstat`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sockets {
+    /// Of all kinds.
+    pub used: Option<u64>,
+    /// TCP sockets that are not closed.
+    pub tcp_in_use: Option<u64>,
+    /// That no process holds any more.
+    pub tcp_orphans: Option<u64>,
+    /// That wait for the last packets.
+    pub tcp_time_wait: Option<u64>,
+    /// In any state.
+    pub tcp_allocated: Option<u64>,
+    /// Pages that they take.
+    pub tcp_pages: Option<u64>,
+    /// UDP sockets.
+    pub udp_in_use: Option<u64>,
+    /// Pages that they take.
+    pub udp_pages: Option<u64>,
+}
+
+/// Resources that tasks wait for: processors, disks, memory, interrupts.
+pub const RESOURCES: usize = 4;
+
+/// Connections that the packet filter tracks (`Documentation/networking/nf_conntrack-sysctl.rst`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tracked {
+    /// Now.
+    pub count: Option<u64>,
+    /// At the most.
+    pub max: Option<u64>,
+}
+
+/// What the kernel has to give (`Documentation/admin-guide/sysctl`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Open files.
+    pub files_open: Option<u64>,
+    /// Open files at the most.
+    pub files_max: Option<u64>,
+    /// Bits of entropy.
+    pub entropy: Option<u64>,
+    /// The number that process numbers stay below.
+    pub pids_max: Option<u64>,
+}
+
+/// Counts of one interface since it was made (`proc(5)`, `/proc/net/dev`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes, packets, errors, dropped, fifo errors, frame errors, multicast packets.
+    pub received: [u64; 7],
+    /// Bytes, packets, errors, dropped, fifo errors, collisions, carrier losses.
+    pub sent: [u64; 7],
+}
+
+/// The state of an interface's link; what its driver does not tell is `None`
+/// (`Documentation/ABI/testing/sysfs-class-net`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Whether there is a carrier.
+    pub is_up: Option<bool>,
+    /// Its speed in Mbit/s.
+    pub megabits: Option<u64>,
 }
 
 /// Why there is no sample.
@@ -60,5 +162,15 @@ pub enum Trouble {
 impl From<Errno> for Trouble {
     fn from(errno: Errno) -> Self {
         Self::System(errno)
+    }
+}
+
+impl Fault {
+    /// A file that this kernel lacks is no fault: there is no sample of what it would hold.
+    pub fn unless_missing(self) -> Result<(), Self> {
+        match self.trouble {
+            Trouble::System(Errno::NOT_FOUND) => Ok(()),
+            _ => Err(self),
+        }
     }
 }

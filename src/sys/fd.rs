@@ -22,10 +22,11 @@ impl Fd {
         check_length(unsafe { libc::read(self.0, buffer.as_mut_ptr().cast(), buffer.len()) })
     }
 
-    /// Reads from the start.
-    pub(super) fn read_from_start(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+    /// Reads from a place in the file.
+    pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
+        let offset = libc::off_t::try_from(offset).map_err(|_| Errno(libc::EFBIG))?;
         // SAFETY: the buffer is writable for its length.
-        check_length(unsafe { libc::pread(self.0, buffer.as_mut_ptr().cast(), buffer.len(), 0) })
+        check_length(unsafe { libc::pread(self.0, buffer.as_mut_ptr().cast(), buffer.len(), offset) })
     }
 
     /// Writes as much of the spans, one after the other, as is taken.

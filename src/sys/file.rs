@@ -38,6 +38,11 @@ impl Directory {
         .map(Self)
     }
 
+    /// The same by a path that is put together at run time.
+    pub fn open_path(&self, path: &[u8]) -> Result<File, Errno> {
+        with_c_path(path, |path| self.open_file(path))
+    }
+
     /// Opens a file below it for reading (`openat(2)`); never waits, whatever it turns out to be.
     pub fn open_file(&self, name: &CStr) -> Result<File, Errno> {
         let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
@@ -50,9 +55,10 @@ impl Directory {
 pub struct File(Fd);
 
 impl File {
-    /// Reads from the file's start (`pread(2)`): how many bytes there were, at most the buffer's length.
-    pub fn read_from_start(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
-        self.0.read_from_start(buffer)
+    /// Reads from a place in the file (`pread(2)`): how many bytes there were, at most the buffer's
+    /// length; 0 at its end.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
+        self.0.read_at(buffer, offset)
     }
 }
 

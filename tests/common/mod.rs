@@ -245,12 +245,10 @@ impl Folder {
         Self(path)
     }
 
-    /// A copy of the files of one machine in `tests/fixtures`.
+    /// A copy of `/proc` of one machine in `tests/fixtures`.
     pub fn of_machine(name: &str, machine: &str) -> Self {
         let folder = Self::new(name);
-        for file in ["stat", "loadavg", "meminfo"] {
-            std::fs::copy(fixture(machine).join(file), folder.join(file)).unwrap();
-        }
+        copy(&fixture(machine), &folder.0);
         folder
     }
 
@@ -260,6 +258,19 @@ impl Folder {
 
     pub fn join(&self, file: &str) -> PathBuf {
         self.0.join(file)
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 

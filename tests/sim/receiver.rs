@@ -3,7 +3,7 @@
 use mini_monitor::scan;
 use std::collections::BTreeMap;
 
-/// Metric and timestamp: with one endpoint, what tells one line from another.
+/// Metric with its instance, and timestamp: with one endpoint, what tells one line from another.
 type Key = (String, u64);
 
 pub(crate) struct Received {
@@ -84,8 +84,9 @@ fn key(line: &[u8]) -> Option<Key> {
     let line = std::str::from_utf8(line).ok()?;
     let rest = line.strip_prefix("{\"metric\":\"")?;
     let (metric, rest) = rest.split_once("\",\"endpoint\":\"sim\",\"tag\":[\"linux\"")?;
+    let (instance, rest) = rest.split_once("],\"value\":")?;
     let (_, stamp) = rest.strip_suffix('}')?.split_once(",\"timestamp\":")?;
-    Some((metric.to_string(), stamp.parse().ok()?))
+    Some((format!("{metric}{instance}"), stamp.parse().ok()?))
 }
 
 fn show(line: &[u8]) -> String {

@@ -1,70 +1,196 @@
-//! A file of `/proc` that stays open: one system call reads it again.
+//! A file of `/proc` that stays open, read line by line: one system call reads it again, as long as
+//! it fits into the buffer.
 
 use crate::host::{Fault, Trouble};
+use crate::scan;
 use crate::sys::{Directory, File};
 use core::ffi::CStr;
 
+/// How the kernel shows a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// In one piece: a read that leaves room in the buffer has seen its end.
+    Whole,
+    /// Record by record, as many as fit into a page: a read may end before the file does.
+    Records,
+}
+
+/// The kernel ends a read of records where the next one does not fit into its page of 4 KiB or
+/// more, and no record is half as long: a read this short has seen the file's end.
+const SHORT: usize = 2048;
+
+/// Takes the lines.
+pub(super) type TakeLine<'t> = &'t mut dyn FnMut(&[u8]);
+
 pub(super) struct Kept {
     name: &'static CStr,
+    shape: Shape,
     file: Option<File>,
 }
 
-/// How much of a file is asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
-    /// As many of its first lines as fit into the buffer.
-    Head,
-    /// All of it: a longer one is an error.
-    Whole,
-}
-
-/// Reads whole lines of a file's text; the error says in words what is missing.
-pub(super) type Parser<T> = fn(&[u8]) -> Result<T, &'static str>;
-
 impl Kept {
-    pub(super) fn new(name: &'static CStr) -> Self {
-        Self { name, file: None }
+    pub(super) fn new(name: &'static CStr, shape: Shape) -> Self {
+        Self {
+            name,
+            shape,
+            file: None,
+        }
     }
 
-    /// Reads the file once and parses it. After an error it is opened anew.
-    pub(super) fn read<T>(
-        &mut self,
-        root: &Directory,
-        buffer: &mut [u8],
-        extent: Extent,
-        parse: Parser<T>,
-    ) -> Result<T, Fault> {
-        let text = self.text(root, buffer, extent);
-        let parsed = text.and_then(|text| parse(text).map_err(Trouble::Content));
-        parsed.map_err(|trouble| {
-            self.file = None;
-            Fault {
-                file: self.name,
-                trouble,
-            }
-        })
+    /// Hands over the file's lines, without their newlines. After an error it is opened anew.
+    ///
+    /// A file that is cut within a line is an error; where it fits into the buffer, none of its
+    /// lines is handed over then. Of a line longer than the buffer the fields that fit are.
+    pub(super) fn lines(&mut self, root: &Directory, buffer: &mut [u8], take: TakeLine) -> Result<(), Fault> {
+        self.read(root, buffer, take)
+            .map_err(|trouble| self.fault(trouble))
     }
 
-    fn text<'b>(
-        &mut self,
-        root: &Directory,
-        buffer: &'b mut [u8],
-        extent: Extent,
-    ) -> Result<&'b [u8], Trouble> {
+    /// The lines were not what they should be.
+    pub(super) fn lacks(&mut self, words: &'static str) -> Fault {
+        self.fault(Trouble::Content(words))
+    }
+
+    fn fault(&mut self, trouble: Trouble) -> Fault {
+        self.file = None;
+        Fault {
+            file: self.name,
+            trouble,
+        }
+    }
+
+    fn read(&mut self, root: &Directory, buffer: &mut [u8], take: TakeLine) -> Result<(), Trouble> {
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(root.open_file(self.name)?),
         };
-        let length = file.read_from_start(buffer)?;
-        let is_full = length == buffer.len();
-        let text = buffer.get(..length).unwrap_or_default();
-        // The kernel shows these files in one piece: only a full buffer leaves something behind.
-        match text.last() {
-            None => Err(Trouble::Content("empty")),
-            _ if is_full && extent == Extent::Whole => Err(Trouble::Content("too long")),
-            Some(b'\n') => Ok(text),
-            _ if is_full => Ok(text),
-            _ => Err(Trouble::Content("cut short")),
+        let mut pieces = Pieces::default();
+        let mut offset = 0;
+        loop {
+            let room = buffer.get_mut(pieces.held..).unwrap_or_default();
+            let (asked, length) = (room.len(), file.read_at(room, offset)?);
+            let is_end = match self.shape {
+                Shape::Whole => length < asked,
+                Shape::Records => length == 0 || length < asked.min(SHORT),
+            };
+            if is_end && offset == 0 && length == 0 {
+                return Err(Trouble::Content("empty"));
+            }
+            offset += length as u64;
+            pieces.take(buffer, length, is_end, take)?;
+            if is_end {
+                return Ok(());
+            }
         }
+    }
+}
+
+/// Lines out of pieces.
+#[derive(Default)]
+struct Pieces {
+    /// Bytes at the buffer's start: a line whose end has not been read.
+    held: usize,
+    /// The line that goes on was longer than the buffer, and its head has been taken.
+    is_skipping: bool,
+}
+
+impl Pieces {
+    /// Takes the lines out of the held bytes and `length` more behind them.
+    fn take(
+        &mut self,
+        buffer: &mut [u8],
+        length: usize,
+        is_end: bool,
+        take: TakeLine,
+    ) -> Result<(), Trouble> {
+        let filled = self.held + length;
+        let text = buffer.get(..filled).unwrap_or_default();
+        let whole = text
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
+        if is_end && (whole < filled || (whole == 0 && self.is_skipping)) {
+            return Err(Trouble::Content("cut short"));
+        }
+        let mut lines = scan::lines(text);
+        if self.is_skipping && whole > 0 {
+            self.is_skipping = false;
+            lines.next();
+        }
+        lines.for_each(&mut *take);
+        let is_full = whole == 0 && filled == buffer.len();
+        if is_full && !self.is_skipping {
+            // The last field may go on: it is left out.
+            let end = text.iter().rposition(|&byte| byte == b' ').unwrap_or(0);
+            self.is_skipping = true;
+            take(text.get(..end).unwrap_or_default());
+        }
+        let kept = if is_full || self.is_skipping {
+            filled
+        } else {
+            whole
+        };
+        buffer.copy_within(kept..filled, 0);
+        self.held = filled - kept;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines of a text that comes in pieces of at most `piece` bytes, through a buffer of `room`.
+    fn lines(text: &str, room: usize, piece: usize) -> Result<Vec<String>, Trouble> {
+        let mut buffer = vec![0; room];
+        let (mut pieces, mut offset, mut found) = (Pieces::default(), 0, Vec::new());
+        loop {
+            let length = (text.len() - offset).min(room - pieces.held).min(piece);
+            buffer[pieces.held..pieces.held + length]
+                .copy_from_slice(&text.as_bytes()[offset..offset + length]);
+            offset += length;
+            let mut take = |line: &[u8]| found.push(String::from_utf8(line.to_vec()).unwrap());
+            pieces.take(&mut buffer, length, length == 0, &mut take)?;
+            if length == 0 {
+                return Ok(found);
+            }
+        }
+    }
+
+    #[test]
+    fn lines_are_the_same_however_the_pieces_fall() {
+        let text = "a 1\nbb 22\n\nccc 333\nd\n";
+        let expected: Vec<&str> = text.lines().collect();
+        for room in 8..30 {
+            for piece in 1..30 {
+                assert_eq!(lines(text, room, piece).unwrap(), expected, "{room}, {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_a_long_line_the_fields_that_fit_are_taken_and_the_rest_is_skipped() {
+        let text = "a 1\nintr 12345 678 90 12 34 56 78\nb 2\n";
+        for piece in 1..40 {
+            assert_eq!(
+                lines(text, 12, piece).unwrap(),
+                ["a 1", "intr 12345", "b 2"],
+                "{piece}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cut_line_is_an_error_and_a_cut_text_in_one_piece_has_no_lines() {
+        assert_eq!(lines("a\nb", 10, 10), Err(Trouble::Content("cut short")));
+        assert_eq!(
+            lines("a\nlong 1 2 3 4 5 6", 10, 10),
+            Err(Trouble::Content("cut short"))
+        );
+        let mut buffer = *b"a\nb";
+        let mut count = 0;
+        let result = Pieces::default().take(&mut buffer, 3, true, &mut |_| count += 1);
+        assert!(result.is_err());
+        assert_eq!(count, 0);
     }
 }

@@ -1,19 +1,30 @@
 //! `/proc/loadavg` (`proc(5)`): `0.25 0.11 0.04 2/79 1865`.
 
-use crate::host::LoadAverages;
-use crate::num::Fixed;
-use crate::scan::{fields, lines};
+use super::Host;
+use crate::host::{Fault, LoadAverages};
+use crate::num::{Fixed, parse_u64};
+use crate::scan::fields;
 
-/// Reads the first three fields.
-pub(super) fn parse(text: &[u8]) -> Result<LoadAverages, &'static str> {
-    lines(text).next().and_then(averages).ok_or("no load averages")
+impl Host {
+    /// Load averages.
+    pub fn load(&mut self) -> Result<LoadAverages, Fault> {
+        let mut load = None;
+        let file = &mut self.files.loadavg;
+        file.lines(&self.proc, &mut self.buffer, &mut |line| {
+            load = load.or(parse(line))
+        })?;
+        load.ok_or_else(|| file.lacks("no load averages"))
+    }
 }
 
-fn averages(line: &[u8]) -> Option<LoadAverages> {
+fn parse(line: &[u8]) -> Option<LoadAverages> {
     let mut fields = fields(line);
     let mut average = || Fixed::parse(fields.next()?).filter(|average| !average.is_negative());
+    let averages = [average()?, average()?, average()?];
+    let mut tasks = fields.next().unwrap_or_default().split(|&byte| byte == b'/');
     Some(LoadAverages {
-        averages: [average()?, average()?, average()?],
+        averages,
+        tasks: tasks.nth(1).and_then(parse_u64),
     })
 }
 
@@ -22,19 +33,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_three_fields_count() {
-        let expected = [Fixed::new(25, 2), Fixed::new(1100, 2), Fixed::new(4, 2)];
-        let parsed = parse(b"0.25 11.00 0.04 2/79 1865\n").map(|load| load.averages);
-        assert_eq!(parsed, Ok(expected));
-        for bad in [
-            "",
-            "0.25 0.11 0.04 2/79 1865",
-            "0.25 0.11\n",
-            "a b c\n",
-            "-1.00 0 0\n",
-            "\n",
-        ] {
-            assert!(parse(bad.as_bytes()).is_err(), "{bad:?}");
+    fn the_first_four_fields_count() {
+        let load = parse(b"0.25 11.00 0.04 2/79 1865").unwrap();
+        assert_eq!(
+            load.averages,
+            [Fixed::new(25, 2), Fixed::new(1100, 2), Fixed::new(4, 2)]
+        );
+        assert_eq!(load.tasks, Some(79));
+        assert_eq!(parse(b"0.25 0.11 0.04").unwrap().tasks, None);
+        for bad in ["", "0.25 0.11", "a b c", "-1.00 0 0"] {
+            assert!(parse(bad.as_bytes()).is_none(), "{bad:?}");
         }
     }
 }

@@ -1,34 +1,52 @@
 //! `/proc/meminfo` (`proc(5)`): `MemTotal:       24684092 kB`, a line each.
 
-use crate::host::Memory;
+use super::Host;
+use crate::host::{Fault, Memory};
 use crate::num::parse_u64;
-use crate::scan::{fields, lines};
+use crate::scan::fields;
 
-/// Reads the lines that are of use, in whatever order they come.
-pub(super) fn parse(text: &[u8]) -> Result<Memory, &'static str> {
-    let [mut total, mut available, mut free, mut buffers, mut cached] = [None; 5];
-    for line in lines(text) {
-        let mut fields = fields(line);
-        let place = match fields.next() {
-            Some(b"MemTotal:") => &mut total,
-            Some(b"MemFree:") => &mut free,
-            Some(b"Buffers:") => &mut buffers,
-            Some(b"Cached:") => &mut cached,
-            Some(b"MemAvailable:") => &mut available,
-            _ => continue,
-        };
-        *place = bytes(fields.next(), fields.next());
-        // The rest of the file, some fifty lines, adds nothing to these two.
-        if total.is_some() && available.is_some() {
-            break;
+impl Host {
+    /// Memory and swap.
+    pub fn memory(&mut self) -> Result<Memory, Fault> {
+        let mut memory = Memory::default();
+        let file = &mut self.files.meminfo;
+        file.lines(&self.proc, &mut self.buffer, &mut |line| {
+            read_line(line, &mut memory)
+        })?;
+        if memory.total.is_none() {
+            return Err(file.lacks("no MemTotal"));
         }
+        // Before Linux 3.14 the kernel does not say what can be had without swapping.
+        memory.available = memory.available.or_else(|| free_and_cached(&memory));
+        if memory.available.is_none() {
+            return Err(file.lacks("neither MemAvailable nor MemFree, Buffers and Cached"));
+        }
+        Ok(memory)
     }
-    let sum = || free?.checked_add(buffers?)?.checked_add(cached?);
-    match (total, available.or_else(sum)) {
-        (Some(total), Some(available)) => Ok(Memory { total, available }),
-        (None, _) => Err("no MemTotal"),
-        (_, None) => Err("neither MemAvailable nor MemFree, Buffers and Cached"),
-    }
+}
+
+fn free_and_cached(memory: &Memory) -> Option<u64> {
+    memory
+        .free?
+        .checked_add(memory.buffers?)?
+        .checked_add(memory.cached?)
+}
+
+fn read_line(line: &[u8], memory: &mut Memory) {
+    let mut fields = fields(line);
+    let place = match fields.next() {
+        Some(b"MemTotal:") => &mut memory.total,
+        Some(b"MemFree:") => &mut memory.free,
+        Some(b"MemAvailable:") => &mut memory.available,
+        Some(b"Buffers:") => &mut memory.buffers,
+        Some(b"Cached:") => &mut memory.cached,
+        Some(b"Shmem:") => &mut memory.shmem,
+        Some(b"Slab:") => &mut memory.slab,
+        Some(b"SwapTotal:") => &mut memory.swap_total,
+        Some(b"SwapFree:") => &mut memory.swap_free,
+        _ => return,
+    };
+    *place = bytes(fields.next(), fields.next());
 }
 
 fn bytes(number: Option<&[u8]>, unit: Option<&[u8]>) -> Option<u64> {
@@ -40,44 +58,24 @@ fn bytes(number: Option<&[u8]>, unit: Option<&[u8]>) -> Option<u64> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn available_counts_and_where_it_lacks_free_buffers_and_cached_do() {
-        let parsed =
-            |text: &str| parse(text.as_bytes()).map(|memory| (memory.total / 1024, memory.available / 1024));
-        let old = "Buffers: 3 kB\nMemFree:\t2 kB\nMemTotal:       10 kB\nActive: 9 kB\nCached: 1 kB\n";
-        assert_eq!(parsed(old), Ok((10, 6)));
-        assert_eq!(
-            parsed("MemTotal: 10 kB\nMemAvailable: 7 kB\nMemFree: 1 kB\n"),
-            Ok((10, 7))
-        );
-    }
-
-    #[test]
-    fn an_available_before_the_total_counts_too() {
-        let text = b"MemAvailable: 7 kB\nMemTotal: 10 kB\nMemFree: 1 kB\nBuffers: 1 kB\nCached: 1 kB\n";
-        assert_eq!(parse(text).map(|memory| memory.available), Ok(7 * 1024));
+    fn total(line: &str) -> Option<u64> {
+        let mut memory = Memory::default();
+        read_line(line.as_bytes(), &mut memory);
+        memory.total
     }
 
     #[test]
     fn what_is_no_size_is_not_there() {
-        let rest = "MemFree: 1 kB\nBuffers: 1 kB\nCached: 1 kB\n";
+        assert_eq!(total("MemTotal:\t  10 kB"), Some(10_240));
         for bad in [
-            "",
-            "MemTotal: 10 kB",
-            "MemTotal: 10\n",
-            "MemTotal: x kB\n",
-            "MemTotal:\n",
-            "MemTotal: 10 MB\n",
-            "MemTotal: 18446744073709551615 kB\n",
-            "memtotal: 10 kB\n",
+            "MemTotal: 10",
+            "MemTotal: x kB",
+            "MemTotal:",
+            "MemTotal: 10 MB",
+            "MemTotal: 18446744073709551615 kB",
+            "memtotal: 10 kB",
         ] {
-            assert_eq!(
-                parse(format!("{rest}{bad}").as_bytes()),
-                Err("no MemTotal"),
-                "{bad:?}"
-            );
+            assert_eq!(total(bad), None, "{bad:?}");
         }
-        let cut = b"MemTotal: 10 kB\nMemFree: 1 kB\nBuffers: 1 kB\n";
-        assert!(parse(cut).is_err());
     }
 }

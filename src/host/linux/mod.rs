@@ -3,57 +3,107 @@
 mod kept;
 mod loadavg;
 mod meminfo;
+mod names;
+mod netdev;
+mod number;
+mod pressure;
+mod snmp;
+mod sockstat;
+mod softnet;
 mod stat;
+mod vmstat;
 
-use super::{CpuTimes, Fault, LoadAverages, Memory, Trouble};
+pub use snmp::Protocols;
+
+use super::{Fault, RESOURCES, Stat, Trouble};
 use crate::sys::{self, Directory, Errno, FileSystem};
 use core::ffi::CStr;
-use kept::{Extent, Kept};
+use kept::{Kept, Shape};
 
 /// The first tag of each line.
 pub const OS: &str = "linux";
 
-/// Room for the text of one file; `meminfo`, the longest that is read whole, has about 1.6 KB.
-const BUFFER: usize = 4096;
+/// Room for the text of one file; a longer one is read in pieces. (`net/netstat` has over 4 KB.)
+const BUFFER: usize = 8192;
 
 /// The machine. Its files stay open.
 pub struct Host {
     proc: Directory,
+    /// A container may have none.
+    sys: Option<Directory>,
+    files: Files,
+    buffer: [u8; BUFFER],
+    turn: u64,
+    /// What `stat` said, and in which turn: two families ask for it.
+    tasks: Option<(u64, Stat)>,
+}
+
+struct Files {
     stat: Kept,
     loadavg: Kept,
     meminfo: Kept,
-    buffer: [u8; BUFFER],
+    vmstat: Kept,
+    pressure: [Kept; RESOURCES],
+    net_dev: Kept,
+    snmp: Kept,
+    netstat: Kept,
+    snmp6: Kept,
+    sockstat: Kept,
+    softnet: Kept,
+    conntrack_count: Kept,
+    conntrack_max: Kept,
+    file_nr: Kept,
+    entropy: Kept,
+    pid_max: Kept,
+}
+
+impl Files {
+    fn new() -> Self {
+        let whole = |name| Kept::new(name, Shape::Whole);
+        let records = |name| Kept::new(name, Shape::Records);
+        Self {
+            stat: whole(c"stat"),
+            loadavg: whole(c"loadavg"),
+            meminfo: whole(c"meminfo"),
+            vmstat: records(c"vmstat"),
+            pressure: [
+                c"pressure/cpu",
+                c"pressure/io",
+                c"pressure/memory",
+                c"pressure/irq",
+            ]
+            .map(whole),
+            net_dev: records(c"net/dev"),
+            snmp: whole(c"net/snmp"),
+            netstat: whole(c"net/netstat"),
+            snmp6: whole(c"net/snmp6"),
+            sockstat: whole(c"net/sockstat"),
+            softnet: records(c"net/softnet_stat"),
+            conntrack_count: whole(c"sys/net/netfilter/nf_conntrack_count"),
+            conntrack_max: whole(c"sys/net/netfilter/nf_conntrack_max"),
+            file_nr: whole(c"sys/fs/file-nr"),
+            entropy: whole(c"sys/kernel/random/entropy_avail"),
+            pid_max: whole(c"sys/kernel/pid_max"),
+        }
+    }
 }
 
 impl Host {
-    /// Opens the root of `/proc`; the files below it are opened when they are asked for.
-    pub fn open(proc: &[u8]) -> Result<Self, Errno> {
+    /// Opens the roots of `/proc` and `/sys`; the files below are opened when they are asked for.
+    pub fn open(proc: &[u8], sys: &[u8]) -> Result<Self, Errno> {
         Ok(Self {
             proc: Directory::open(proc)?,
-            stat: Kept::new(c"stat"),
-            loadavg: Kept::new(c"loadavg"),
-            meminfo: Kept::new(c"meminfo"),
+            sys: Directory::open(sys).ok(),
+            files: Files::new(),
             buffer: [0; BUFFER],
+            turn: 0,
+            tasks: None,
         })
     }
 
-    /// Time of all processors.
-    pub fn cpu(&mut self) -> Result<CpuTimes, Fault> {
-        // Only its first line is of use: thousands of interrupts may make the file longer than the buffer.
-        self.stat
-            .read(&self.proc, &mut self.buffer, Extent::Head, stat::parse)
-    }
-
-    /// Load averages.
-    pub fn load(&mut self) -> Result<LoadAverages, Fault> {
-        self.loadavg
-            .read(&self.proc, &mut self.buffer, Extent::Whole, loadavg::parse)
-    }
-
-    /// Memory.
-    pub fn memory(&mut self) -> Result<Memory, Fault> {
-        self.meminfo
-            .read(&self.proc, &mut self.buffer, Extent::Whole, meminfo::parse)
+    /// What was read before is old now.
+    pub fn begin_turn(&mut self) {
+        self.turn += 1;
     }
 
     /// Sizes of the file system at the mount point, which must be one that does not hang.
@@ -68,6 +118,7 @@ impl Host {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::Limits;
     use std::fs;
     use std::path::{Path, PathBuf};
 
@@ -78,81 +129,98 @@ mod tests {
         entries.filter(|path| path.is_dir()).collect()
     }
 
-    /// What a host says of one file, printed; `None` after a fault.
-    fn said(host: &mut Host, file: &str) -> Option<String> {
-        match file {
-            "stat" => host.cpu().ok().map(|times| format!("{times:?}")),
-            "loadavg" => host.load().ok().map(|load| format!("{load:?}")),
-            _ => host.memory().ok().map(|memory| format!("{memory:?}")),
-        }
-    }
+    /// Asks the host for what a file holds; the words of a fault are of no matter.
+    type Ask = fn(&mut Host) -> Result<(), Fault>;
 
-    /// Every prefix, read as the agent reads it: what it says is the whole truth, or nothing.
-    #[test]
-    fn a_prefix_of_a_file_never_says_anything_else_than_the_file() {
-        let folder = std::env::temp_dir().join(format!("mini-monitor-prefixes-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+    const FILES: [(&str, Ask); 17] = [
+        ("stat", |host| host.stat(&mut |_, _| {}).map(|_| ())),
+        ("loadavg", |host| host.load().map(|_| ())),
+        ("meminfo", |host| host.memory().map(|_| ())),
+        ("vmstat", |host| host.vm().map(|_| ())),
+        ("pressure/cpu", |host| host.pressure().map(|_| ())),
+        ("pressure/io", |host| host.pressure().map(|_| ())),
+        ("pressure/memory", |host| host.pressure().map(|_| ())),
+        ("net/dev", |host| host.interfaces(|_| true, &mut |_, _, _| {})),
+        ("net/snmp", |host| host.protocols(&mut Protocols::default())),
+        ("net/netstat", |host| host.protocols(&mut Protocols::default())),
+        ("net/snmp6", |host| host.protocols(&mut Protocols::default())),
+        ("net/sockstat", |host| host.sockets().map(|_| ())),
+        ("net/softnet_stat", |host| host.softnet().map(|_| ())),
+        ("sys/net/netfilter/nf_conntrack_count", |host| {
+            host.tracked().map(|_| ())
+        }),
+        ("sys/net/netfilter/nf_conntrack_max", |host| {
+            host.tracked().map(|_| ())
+        }),
+        ("sys/fs/file-nr", |host| host.limits(&mut Limits::default())),
+        ("sys/kernel/pid_max", |host| host.limits(&mut Limits::default())),
+    ];
+
+    /// For each file of each machine: calls `check` with a copy of the machine that may be spoilt.
+    fn for_each_file(name: &str, check: impl Fn(&mut Host, &Path, Ask)) {
+        let copy = std::env::temp_dir().join(format!("mini-monitor-{name}-{}", std::process::id()));
         for machine in machines() {
-            for file in ["stat", "loadavg", "meminfo"] {
-                let text = fs::read(machine.join("proc").join(file)).unwrap();
-                check_prefixes(&folder, file, &text, &machine);
-            }
-        }
-        fs::remove_dir_all(&folder).unwrap();
-    }
-
-    fn check_prefixes(folder: &Path, file: &str, text: &[u8], machine: &Path) {
-        let path = folder.join(file);
-        fs::write(&path, text).unwrap();
-        let mut host = Host::open(folder.to_str().unwrap().as_bytes()).unwrap();
-        let whole = said(&mut host, file);
-        assert!(whole.is_some(), "{}", path.display());
-        for length in 0..text.len() {
-            fs::write(&path, &text[..length]).unwrap();
-            let part = said(&mut host, file);
-            let ends_a_line = length > 0 && text[length - 1] == b'\n';
-            let is_cut = !ends_a_line && length < BUFFER;
-            assert!(
-                part.is_none() || part == whole,
-                "{length} bytes of {file}, {}",
-                machine.display()
-            );
-            assert!(
-                !is_cut || part.is_none(),
-                "{length} bytes of {file}, {}",
-                machine.display()
-            );
-        }
-    }
-
-    /// Bytes changed at random: any answer but a panic, and nothing that cannot be.
-    #[test]
-    fn changed_bytes_never_make_a_panic() {
-        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-        println!("seed {random:#x}");
-        let mut below = |bound: usize| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            (random % bound as u64) as usize
-        };
-        for machine in machines() {
-            for file in ["stat", "loadavg", "meminfo"] {
-                let text = fs::read(machine.join("proc").join(file)).unwrap();
-                let text = &text[..text.len().min(BUFFER)];
-                for _ in 0..20_000 {
-                    let mut changed = text.to_vec();
-                    for _ in 0..=below(4) {
-                        // The first lines are those that count.
-                        let window = 1 + below(300);
-                        let at = below(changed.len().min(window));
-                        changed[at] = b"0123456789 \n-.x\0\xff"[below(17)];
-                    }
-                    let _ = stat::parse(&changed);
-                    let _ = loadavg::parse(&changed);
-                    let _ = meminfo::parse(&changed);
+            for (file, ask) in FILES {
+                for (other, _) in FILES
+                    .iter()
+                    .filter(|(other, _)| machine.join("proc").join(other).exists())
+                {
+                    fs::create_dir_all(copy.join(other).parent().unwrap()).unwrap();
+                    fs::copy(machine.join("proc").join(other), copy.join(other)).unwrap();
+                }
+                let mut host = Host::open(copy.to_str().unwrap().as_bytes(), b"/nowhere").unwrap();
+                if copy.join(file).exists() {
+                    check(&mut host, &copy.join(file), ask);
                 }
             }
+            fs::remove_dir_all(&copy).unwrap();
         }
+    }
+
+    /// Every prefix, read as the agent reads it.
+    #[test]
+    fn a_cut_file_says_nothing() {
+        for_each_file("prefixes", |host, file, ask| {
+            let text = fs::read(file).unwrap();
+            for length in 0..text.len() {
+                fs::write(file, &text[..length]).unwrap();
+                // A file cut between two lines cannot be told from one of another kernel.
+                let ends_a_line = length > 0 && text[length - 1] == b'\n';
+                let said = ask(host);
+                assert!(
+                    ends_a_line || said.is_err(),
+                    "{length} bytes of {}",
+                    file.display()
+                );
+            }
+        });
+    }
+
+    /// Bytes changed at random: any answer but a panic.
+    #[test]
+    fn changed_bytes_never_make_a_panic() {
+        let random = std::cell::Cell::new(0x9e37_79b9_7f4a_7c15_u64);
+        println!("seed {:#x}", random.get());
+        let below = |bound: usize| {
+            let mut next = random.get();
+            next ^= next << 13;
+            next ^= next >> 7;
+            next ^= next << 17;
+            random.set(next);
+            (next % bound as u64) as usize
+        };
+        for_each_file("changes", |host, file, ask| {
+            let text = fs::read(file).unwrap();
+            for _ in 0..1_500 {
+                let mut changed = text.clone();
+                for _ in 0..=below(6) {
+                    // The first lines are those that count.
+                    let at = below(changed.len().min(1 + below(600)));
+                    changed[at] = b"0123456789 \n-.x:\0\xff"[below(18)];
+                }
+                fs::write(file, &changed).unwrap();
+                let _ = ask(host);
+            }
+        });
     }
 }
