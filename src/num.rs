@@ -35,6 +35,14 @@ impl Fixed {
         Self::new(mantissa, 0)
     }
 
+    /// A number with its sign and `scale` (at most 9) decimal places.
+    pub const fn signed(mantissa: i64, scale: u8) -> Self {
+        Self {
+            negative: mantissa < 0,
+            ..Self::new(mantissa.unsigned_abs(), scale)
+        }
+    }
+
     /// `part` of `total` as a percentage with four decimals, rounded half up.
     ///
     /// A part above the total is clamped to 100; a total of zero has no percentage.
@@ -191,6 +199,7 @@ mod tests {
     fn parses_decimals() {
         assert_eq!(Fixed::parse(b"0.25"), Some(Fixed::new(25, 2)));
         assert_eq!(Fixed::parse(b"12"), Some(Fixed::whole(12)));
+        assert_eq!(Fixed::signed(-15, 1), Fixed::parse(b"-1.5").unwrap());
         let minus = Fixed::parse(b"-1.5").unwrap();
         assert!(minus.is_negative());
         assert_eq!(minus.parts(), (1, 5, 1));

@@ -9,7 +9,7 @@ use std::path::Path;
 /// A family, one of its files, and how the names of the metrics from it start.
 type Source = (&'static str, &'static str, &'static [&'static str]);
 
-const SOURCES: [Source; 11] = [
+const SOURCES: [Source; 12] = [
     (
         "cpu",
         "stat",
@@ -25,6 +25,7 @@ const SOURCES: [Source; 11] = [
     ("ip", "net/snmp", &["ip.", "icmp.", "udp.", "tcp.active"]),
     ("sockets", "net/sockstat", &["sockets."]),
     ("softnet", "net/softnet_stat", &["softnet."]),
+    ("system", "uptime", &["system."]),
     ("kernel", "sys/fs/file-nr", &["kernel.files."]),
     (
         "conntrack",

@@ -58,8 +58,9 @@ fn what_a_machine_s_files_give_is_exactly_what_stands_beside_them() {
                 .unwrap();
             short(&Line::parse(text), value)
         });
-        // The file system is this machine's own.
-        let found: Vec<String> = samples.filter(|sample| !sample.starts_with("disk.")).collect();
+        // The file system and the clock are this machine's own.
+        let is_ours = |sample: &String| sample.starts_with("disk.") || sample.starts_with("clock.");
+        let found: Vec<String> = samples.filter(|sample| !is_ours(sample)).collect();
         let expected = fs::read_to_string(root.with_file_name("expected.txt")).unwrap();
         assert_eq!(found, expected.lines().collect::<Vec<_>>(), "{machine}");
     }
@@ -87,6 +88,20 @@ fn once_prints_each_series_once_and_only_metrics_of_the_list() {
     ] {
         assert!(names(&lines).contains(&metric), "{metric}");
     }
+}
+
+#[test]
+fn the_uptime_lies_between_a_read_before_and_one_after_and_the_clock_is_told() {
+    let read = || -> f64 {
+        let text = fs::read_to_string("/proc/uptime").unwrap();
+        text.split(' ').next().unwrap().parse().unwrap()
+    };
+    let before = read();
+    let lines = once(&[]);
+    let values = values(&lines);
+    assert!((before..=read()).contains(&values["system.uptime"]));
+    assert!([0.0, 1.0].contains(&values["clock.synced"]));
+    assert!(values["clock.offset.us"].abs() < 1e6);
 }
 
 #[test]

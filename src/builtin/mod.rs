@@ -11,6 +11,7 @@ mod net;
 mod pressure;
 mod sockets;
 mod softnet;
+mod system;
 mod table;
 mod vm;
 

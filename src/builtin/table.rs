@@ -1,7 +1,7 @@
 //! The table of all families, and with them of all metrics.
 
 use super::{Builtin, Sink};
-use super::{conntrack, cpu, disk, ip, kernel, load, mem, net, pressure, sockets, softnet, vm};
+use super::{conntrack, cpu, disk, ip, kernel, load, mem, net, pressure, sockets, softnet, system, vm};
 use crate::host::{Fault, Host};
 use crate::text::{Put, Text};
 
@@ -144,6 +144,9 @@ pub const FAMILIES: &[Family] = &[
     }),
     family("kernel", 30, &kernel::METRICS, |_, host, sink| {
         kernel::take(host, sink)
+    }),
+    family("system", 30, &system::METRICS, |_, host, sink| {
+        system::take(host, sink)
     }),
     family("disk", 60, &disk::METRICS, |_, host, sink| disk::take(host, sink)),
 ];

@@ -6,7 +6,7 @@ mod linux;
 #[cfg(host_linux)]
 pub use linux::{Host, OS, Protocols};
 
-pub use crate::sys::FileSystem;
+pub use crate::sys::{Discipline, FileSystem};
 
 use crate::num::Fixed;
 use crate::sys::Errno;

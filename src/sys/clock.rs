@@ -1,5 +1,7 @@
 //! Both clocks.
 
+use super::errno::check;
+use crate::world::Errno;
 use core::mem::MaybeUninit;
 
 /// Nanoseconds of a monotonic clock that goes on in suspend. (A sleep does not: after a suspend the
@@ -25,6 +27,30 @@ fn read(clock: libc::clockid_t) -> Option<libc::timespec> {
 
 fn seconds(time: &libc::timespec) -> u64 {
     u64::try_from(time.tv_sec).unwrap_or(0)
+}
+
+/// How the kernel disciplines the wall clock (`adjtimex(2)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discipline {
+    /// Whether somebody keeps the clock right.
+    pub is_synced: bool,
+    /// Nanoseconds that it is still to be moved by.
+    pub offset_nanos: i64,
+}
+
+/// Asks the kernel how it disciplines the wall clock, and changes nothing.
+#[allow(clippy::useless_conversion)]
+pub fn discipline() -> Result<Discipline, Errno> {
+    // SAFETY: all zeros is a value of it, and asks for no change.
+    let mut state: libc::timex = unsafe { MaybeUninit::zeroed().assume_init() };
+    // SAFETY: the call writes to what it is given.
+    check(unsafe { libc::adjtimex(&raw mut state) })?;
+    let is_nano = state.status & libc::STA_NANO != 0;
+    let unit = if is_nano { 1 } else { 1_000 };
+    Ok(Discipline {
+        is_synced: state.status & libc::STA_UNSYNC == 0,
+        offset_nanos: i64::from(state.offset).saturating_mul(unit),
+    })
 }
 
 /// Reads the time zone, so that later calls need no file and no memory.

@@ -20,6 +20,7 @@ mod socket;
 
 pub use crate::world::Errno;
 pub use args::Args;
+pub use clock::{Discipline, discipline};
 pub use errno::describe;
 pub use file::{Directory, File, fill_standard_descriptors, print};
 pub use kernel::Kernel;

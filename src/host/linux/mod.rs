@@ -11,6 +11,7 @@ mod snmp;
 mod sockstat;
 mod softnet;
 mod stat;
+mod uptime;
 mod vmstat;
 
 pub use snmp::Protocols;
@@ -43,6 +44,7 @@ struct Files {
     loadavg: Kept,
     meminfo: Kept,
     vmstat: Kept,
+    uptime: Kept,
     pressure: [Kept; RESOURCES],
     net_dev: Kept,
     snmp: Kept,
@@ -66,6 +68,7 @@ impl Files {
             loadavg: whole(c"loadavg"),
             meminfo: whole(c"meminfo"),
             vmstat: records(c"vmstat"),
+            uptime: whole(c"uptime"),
             pressure: [
                 c"pressure/cpu",
                 c"pressure/io",
@@ -132,10 +135,11 @@ mod tests {
     /// Asks the host for what a file holds; the words of a fault are of no matter.
     type Ask = fn(&mut Host) -> Result<(), Fault>;
 
-    const FILES: [(&str, Ask); 17] = [
+    const FILES: [(&str, Ask); 18] = [
         ("stat", |host| host.stat(&mut |_, _| {}).map(|_| ())),
         ("loadavg", |host| host.load().map(|_| ())),
         ("meminfo", |host| host.memory().map(|_| ())),
+        ("uptime", |host| host.uptime().map(|_| ())),
         ("vmstat", |host| host.vm().map(|_| ())),
         ("pressure/cpu", |host| host.pressure().map(|_| ())),
         ("pressure/io", |host| host.pressure().map(|_| ())),
