@@ -144,8 +144,9 @@ impl Agent {
     }
 
     pub fn signal(&self, name: &str) {
-        let pid = self.pid().to_string();
-        let status = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+        // The shell's own: the program of that name is not everywhere.
+        let script = format!("kill -s {name} {}", self.pid());
+        let status = Command::new("sh").args(["-c", &script]).status().unwrap();
         assert!(status.success());
     }
 
