@@ -5,6 +5,7 @@ mod common;
 use common::{Agent, Folder, Line, Lines, command, output, values};
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::process::Command;
@@ -268,6 +269,21 @@ fn endpoint_and_tags_are_what_was_asked_for_whatever_bytes_they_hold() {
 fn once_prints_all_even_where_the_ring_does_not_hold_it() {
     let tag = "t".repeat(560);
     assert_eq!(once(&["-buffer=4K", "-tag", &tag]).len(), once(&[]).len());
+}
+
+#[test]
+fn once_waits_for_a_reader_that_is_slow() {
+    let tag = "t".repeat(560);
+    let mut agent = Agent::start(&["-once", "-buffer=4K", "-tag", &tag]);
+    // More than a pipe holds comes faster than it is read, a byte at a time.
+    let mut text = Vec::new();
+    #[allow(clippy::unbuffered_bytes)]
+    for byte in agent.out().bytes() {
+        text.push(byte.unwrap());
+    }
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(text.lines().map(Line::parse).count(), once(&[]).len());
+    assert_eq!(agent.wait().code(), Some(0));
 }
 
 #[test]

@@ -48,6 +48,8 @@ pub struct Agent<'a> {
     ring: Ring<'a>,
     sender: Sender<'a>,
     lines: u64,
+    /// Lines are waited for until they are written, as nothing else is to be done.
+    is_patient: bool,
 }
 
 impl<'a> Agent<'a> {
@@ -76,6 +78,7 @@ impl<'a> Agent<'a> {
             ring: Ring::new(memory),
             sender,
             lines: 0,
+            is_patient: false,
         }
     }
 
@@ -117,6 +120,7 @@ impl<'a> Agent<'a> {
     pub fn once<W: World>(&mut self, world: &mut W) -> Ending {
         let second = world.now() + sched::PAIR_GAP;
         // The connection first: there may be more lines than the ring holds.
+        self.is_patient = true;
         let now = world.now();
         self.tell_sender(Event::Due, world, now);
         // What needs two reads has the first one here, and its samples come with the second.
@@ -131,6 +135,9 @@ impl<'a> Agent<'a> {
         }
         if !is_stopped {
             self.take(world, paired_families());
+        }
+        if self.is_patient && !is_stopped {
+            write_out(&mut self.sender, &mut self.ring, world);
         }
         let ending = self.finish(world);
         let has_printed_all = self.lines > 0 && self.ring.unsent_length() == 0 && self.ring.dropped() == 0;
@@ -220,7 +227,9 @@ impl<'a> Agent<'a> {
                     if self.config.debug {
                         log_sample(world, &sample, line);
                     }
-                    if self.ring.is_crowded() && !self.sender.is_stalled() {
+                    if self.ring.is_crowded() && self.is_patient {
+                        self.is_patient = write_out(&mut self.sender, &mut self.ring, world);
+                    } else if self.ring.is_crowded() && !self.sender.is_stalled() {
                         self.sender.on(Event::Flush, world, &mut self.ring, now);
                     }
                 }
@@ -270,6 +279,23 @@ impl<'a> Agent<'a> {
             self.writer = writer;
         }
     }
+}
+
+/// Waits until the connection has taken all lines, or is gone. Says whether the user still waits, too.
+fn write_out<W: World>(sender: &mut Sender, ring: &mut Ring, world: &mut W) -> bool {
+    let now = world.now();
+    sender.on(Event::Flush, world, ring, now);
+    while ring.unsent_length() > 0 && sender.is_under_way() {
+        let ready = world.sleep(None, sender.is_stalled());
+        if ready.stop {
+            return false;
+        }
+        if ready.transfer {
+            let now = world.now();
+            sender.on(Event::Ready, world, ring, now);
+        }
+    }
+    true
 }
 
 fn record<'s>(sample: &Sample<'s>) -> Record<'s> {
