@@ -137,7 +137,7 @@ impl<'a> Agent<'a> {
             self.take(world, paired_families());
         }
         if self.is_patient && !is_stopped {
-            write_out(&mut self.sender, &mut self.ring, world);
+            write_out(&mut self.sender, &mut self.ring, world, None);
         }
         let ending = self.finish(world);
         let has_printed_all = self.lines > 0 && self.ring.unsent_length() == 0 && self.ring.dropped() == 0;
@@ -178,22 +178,8 @@ impl<'a> Agent<'a> {
 
     /// Sends what the connection takes within two seconds.
     fn finish<W: World>(&mut self, world: &mut W) -> Ending {
-        let mut now = world.now();
-        let until = now + LAST_FLUSH;
-        self.tell_sender(Event::Flush, world, now);
-        while self.ring.unsent_length() > 0 && self.sender.is_under_way() && now < until {
-            let deadline = self.sender.deadline().unwrap_or(until);
-            let ready = world.sleep(Some(deadline.min(until)), self.sender.is_stalled());
-            now = world.now();
-            if ready.stop {
-                break;
-            }
-            if ready.transfer {
-                self.tell_sender(Event::Ready, world, now);
-            } else if now >= deadline {
-                self.tell_sender(Event::Due, world, now);
-            }
-        }
+        let until = world.now() + LAST_FLUSH;
+        write_out(&mut self.sender, &mut self.ring, world, Some(until));
         // What the peer sent and nobody read would make the kernel reset the connection, and what
         // is still in flight would be lost with it.
         let _ = world.drain();
@@ -228,7 +214,7 @@ impl<'a> Agent<'a> {
                         log_sample(world, &sample, line);
                     }
                     if self.ring.is_crowded() && self.is_patient {
-                        self.is_patient = write_out(&mut self.sender, &mut self.ring, world);
+                        self.is_patient = write_out(&mut self.sender, &mut self.ring, world, None);
                     } else if self.ring.is_crowded() && !self.sender.is_stalled() {
                         self.sender.on(Event::Flush, world, &mut self.ring, now);
                     }
@@ -281,18 +267,23 @@ impl<'a> Agent<'a> {
     }
 }
 
-/// Waits until the connection has taken all lines, or is gone. Says whether the user still waits, too.
-fn write_out<W: World>(sender: &mut Sender, ring: &mut Ring, world: &mut W) -> bool {
-    let now = world.now();
+/// Flushes, and waits until the connection has taken all lines or is gone, or until `until`. Says
+/// whether nobody asked to end meanwhile.
+fn write_out<W: World>(sender: &mut Sender, ring: &mut Ring, world: &mut W, until: Option<u64>) -> bool {
+    let mut now = world.now();
     sender.on(Event::Flush, world, ring, now);
-    while ring.unsent_length() > 0 && sender.is_under_way() {
-        let ready = world.sleep(None, sender.is_stalled());
+    while ring.unsent_length() > 0 && sender.is_under_way() && until.is_none_or(|until| now < until) {
+        let deadline = sender.deadline();
+        let wake_up = [deadline, until].into_iter().flatten().min();
+        let ready = world.sleep(wake_up, sender.is_stalled());
+        now = world.now();
         if ready.stop {
             return false;
         }
         if ready.transfer {
-            let now = world.now();
             sender.on(Event::Ready, world, ring, now);
+        } else if deadline.is_some_and(|deadline| now >= deadline) {
+            sender.on(Event::Due, world, ring, now);
         }
     }
     true

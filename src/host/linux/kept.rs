@@ -71,7 +71,7 @@ impl Kept {
             let (asked, length) = (room.len(), file.read_at(room, offset)?);
             let is_end = match self.shape {
                 Shape::Whole => length < asked,
-                Shape::Records => length == 0 || length < asked.min(SHORT),
+                Shape::Records => length < asked.min(SHORT),
             };
             if is_end && offset == 0 && length == 0 {
                 return Err(Trouble::Content("empty"));

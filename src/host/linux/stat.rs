@@ -47,7 +47,9 @@ fn read_line(line: &[u8], stat: &mut Stat, take_core: TakeCore) {
         b"procs_blocked" => &mut stat.blocked,
         _ => {
             let number = name.strip_prefix(b"cpu").and_then(parse_u64);
-            if let (Some(number), Some(times)) = (number, times(fields)) {
+            if let Some(number) = number
+                && let Some(times) = times(fields)
+            {
                 stat.count += 1;
                 take_core(usize::try_from(number).unwrap_or(usize::MAX), times);
             }
