@@ -16,7 +16,7 @@ run: all ## build, then print the lines on this terminal until Ctrl-C
 
 test: all ## run every test, over loopback; the tests of the binary once more on the release build
 	$(CARGO) test --locked
-	AGENT=$(CURDIR)/$(AGENT) $(CARGO) test --locked --test loopback --test values --test bad_input --test flags
+	AGENT=$(CURDIR)/$(AGENT) $(CARGO) test --locked --test loopback --test values --test live --test bad_input --test flags
 
 check: ## formatting, lints (warnings are errors), the benchmark's code, all tests
 	$(CARGO) fmt --check

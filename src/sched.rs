@@ -30,6 +30,7 @@ const PHASES: u64 = 60_000;
 /// Deadlines, in milliseconds of the monotonic clock.
 pub struct Sched {
     wheel: Wheel,
+    /// 0 of what does not run.
     periods: [u64; PERIODIC],
     phase: u64,
     /// Families whose second read is still to come.
@@ -37,11 +38,12 @@ pub struct Sched {
 }
 
 impl Sched {
-    /// Nothing is due yet. `spread` is any number that differs over the fleet.
-    pub fn new(now: u64, interval: u32, flush: u32, spread: u32) -> Self {
+    /// Nothing is due yet. Takes the families' periods, none of those that do not run; `spread` is any
+    /// number that differs over the fleet.
+    pub fn new(now: u64, families: &[Option<u32>; FAMILY_COUNT], flush: u32, spread: u32) -> Self {
         let mut periods = [NAME_PERIOD; PERIODIC];
-        for (period, family) in periods.iter_mut().zip(FAMILIES) {
-            *period = u64::from(family.interval_at(interval));
+        for (period, family) in periods.iter_mut().zip(families) {
+            *period = u64::from(family.unwrap_or(0));
         }
         periods[FLUSH] = u64::from(flush);
         Self {
@@ -52,13 +54,21 @@ impl Sched {
         }
     }
 
+    /// The families that run.
+    pub fn families(&self) -> Timers {
+        let is_running = |number: &usize| self.periods[*number] > 0;
+        (0..FAMILY_COUNT)
+            .filter(is_running)
+            .fold(0, |set, number| set | 1 << number)
+    }
+
     /// Arms all periodic timers; the families have had their first read. A family that needs two
     /// has its second a second later.
     pub fn start(&mut self, now: u64) {
-        for timer in 0..PERIODIC {
+        for timer in set_bits(self.families() | 1 << FLUSH | 1 << NAME) {
             self.wheel.arm(timer, self.first_turn(timer, now));
         }
-        self.seconds = paired_families();
+        self.seconds = paired_families() & self.families();
         for family in set_bits(self.seconds) {
             self.wheel.arm(family, now + PAIR_GAP);
         }
@@ -128,6 +138,10 @@ mod tests {
     const LOAD: usize = 1;
     const DISK: usize = FAMILY_COUNT - 1;
 
+    fn usual() -> [Option<u32>; FAMILY_COUNT] {
+        std::array::from_fn(|number| Some(FAMILIES[number].interval))
+    }
+
     /// Every deadline up to an hour, and what is due at it.
     fn run(sched: &mut Sched, start: u64) -> Vec<(u64, Timers)> {
         sched.start(start);
@@ -141,7 +155,7 @@ mod tests {
     #[test]
     fn periods_share_their_wake_ups_on_one_phase() {
         for (start, spread) in [(0, 0), (123_456, 59_999), (4_999, 0), (987_654_321, 31_337)] {
-            let mut sched = Sched::new(start, 5_000, 5_000, spread);
+            let mut sched = Sched::new(start, &usual(), 5_000, spread);
             let turns = run(&mut sched, start);
             assert_eq!(turns[0].0, start + PAIR_GAP.min(turns[0].0 - start));
             let regular = turns
@@ -161,7 +175,7 @@ mod tests {
     #[test]
     fn the_first_cpu_turn_comes_after_one_second_and_no_turn_follows_another_too_soon() {
         for start in (0..5_000).step_by(7) {
-            let mut sched = Sched::new(start, 5_000, 5_000, 0);
+            let mut sched = Sched::new(start, &usual(), 5_000, 0);
             let mut last = [start; PERIODIC];
             for (now, due) in run(&mut sched, start).into_iter().take(10) {
                 for timer in set_bits(due) {
@@ -174,8 +188,20 @@ mod tests {
     }
 
     #[test]
+    fn a_family_that_does_not_run_is_never_due() {
+        let mut periods = usual();
+        periods[LOAD] = None;
+        periods[0] = None;
+        let mut sched = Sched::new(0, &periods, 5_000, 300);
+        assert_eq!(sched.families(), ALL_FAMILIES & !0b11);
+        for (_, due) in run(&mut sched, 0) {
+            assert_eq!(due & 0b11, 0);
+        }
+    }
+
+    #[test]
     fn missed_turns_are_skipped_and_the_phase_stays() {
-        let mut sched = Sched::new(0, 5_000, 5_000, 300);
+        let mut sched = Sched::new(0, &usual(), 5_000, 300);
         sched.start(0);
         let due = sched.due(47_811);
         assert_eq!(due & 1 << LOAD, 1 << LOAD);

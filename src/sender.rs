@@ -71,6 +71,8 @@ pub struct Sender<'a> {
     connections: Throttle,
     /// The log has been told of this connection, and so is told how it ends, and what follows.
     is_told: bool,
+    /// Connections that have come about.
+    connected: u64,
     /// Lost lines that the log has been told of.
     told_lost: u64,
     debug: bool,
@@ -91,6 +93,7 @@ impl<'a> Sender<'a> {
             dials: Throttle::new(),
             connections: Throttle::new(),
             is_told: false,
+            connected: 0,
             told_lost: 0,
             debug,
         }
@@ -114,6 +117,11 @@ impl<'a> Sender<'a> {
     /// Whether the transfer is gone for good.
     pub fn has_ended(&self) -> bool {
         self.state == State::Ended
+    }
+
+    /// Connections after the first one.
+    pub fn reconnects(&self) -> u64 {
+        self.connected.saturating_sub(1)
     }
 
     /// Does what the state asks for.
@@ -219,6 +227,7 @@ impl<'a> Sender<'a> {
         self.failure = None;
         self.has_carried = false;
         self.up_since = with.now;
+        self.connected += 1;
         let told = self.connections.pass(with.now);
         self.is_told = told.is_some();
         self.tell_connection(told, with);

@@ -88,6 +88,13 @@ impl<'b> Text<'b> {
     }
 }
 
+/// FNV-1a, 32 bits: the same endpoint gives the same number on any machine.
+pub fn hash(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

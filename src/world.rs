@@ -10,6 +10,8 @@ pub struct Errno(pub i32);
 impl Errno {
     /// There is no such file; 2 wherever there is an `errno`.
     pub const NOT_FOUND: Self = Self(2);
+    /// The device is gone; 19 wherever there is an `errno`.
+    pub const NO_DEVICE: Self = Self(19);
 }
 
 /// Why a connection did not come about, or broke.

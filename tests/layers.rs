@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, from the ground up, and what it may use.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("num", &[]),
     ("scan", &["num"]),
     ("text", &["num"]),
@@ -13,19 +13,20 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("ring", &[]),
     ("backoff", &[]),
     ("throttle", &[]),
+    ("pattern", &[]),
     ("world", &[]),
     ("sys", &["world", "text", "ring"]),
     ("format", &["num", "text"]),
-    ("config", &["sys", "world", "text", "num"]),
+    ("config", &["sys", "world", "text", "num", "pattern"]),
     ("host", &["sys", "scan", "num", "text"]),
-    ("builtin", &["host", "num", "text"]),
+    ("builtin", &["host", "num", "text", "pattern", "wheel"]),
     ("sender", &["world", "ring", "backoff", "throttle"]),
     ("sched", &["wheel", "builtin"]),
     (
         "agent",
         &[
-            "num", "scan", "text", "wheel", "ring", "backoff", "throttle", "world", "sys", "format",
-            "config", "host", "builtin", "sender", "sched",
+            "num", "scan", "text", "wheel", "ring", "backoff", "throttle", "pattern", "world", "sys",
+            "format", "config", "host", "builtin", "sender", "sched",
         ],
     ),
     ("lib", &[]),

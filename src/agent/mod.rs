@@ -1,18 +1,19 @@
 //! The loop: sleep until something is due or the connection is ready, then do it.
 
+mod plan;
 mod start;
 
 pub use start::start;
 
-use crate::builtin::{Builtin, FAMILIES, FAMILY_COUNT, Sample};
+use crate::builtin::{Builtin, FAMILIES, FAMILY_COUNT, Own, Sample};
 use crate::config::Config;
 use crate::format::{Record, json};
-use crate::host::{Fault, Host, OS, Trouble};
+use crate::host::{Fault, Host, OS, Place, Trouble};
 use crate::ring::{LINE_MAX, Ring};
 use crate::sched::{self, Sched, paired_families};
 use crate::sender::{Event, Sender};
 use crate::sys;
-use crate::text::Text;
+use crate::text::{Text, hash};
 use crate::throttle::Throttle;
 use crate::wheel::{Timers, set_bits};
 use crate::world::{Part, World};
@@ -39,7 +40,7 @@ pub struct Agent<'a> {
     writer: json::Writer,
     /// Where a line is written, before it goes into the ring.
     line: [u8; LINE_MAX],
-    builtin: Builtin,
+    builtin: Builtin<'a>,
     /// What the log was told of each family's faults.
     faults: [Throttle; FAMILY_COUNT],
     /// Families of which the log says that they fail.
@@ -48,6 +49,7 @@ pub struct Agent<'a> {
     ring: Ring<'a>,
     sender: Sender<'a>,
     lines: u64,
+    errors: u64,
     /// Lines are waited for until they are written, as nothing else is to be done.
     is_patient: bool,
 }
@@ -63,7 +65,7 @@ impl<'a> Agent<'a> {
         now: u64,
     ) -> Self {
         let spread = hash(writer.identity());
-        let mut sched = Sched::new(now, config.interval, config.flush, spread);
+        let mut sched = Sched::new(now, &plan::periods(config), config.flush, spread);
         let sender = Sender::new(config.transfer, seed ^ spread, now, config.debug);
         sched.set_sender(sender.deadline());
         Self {
@@ -71,13 +73,14 @@ impl<'a> Agent<'a> {
             host,
             writer,
             line: [0; LINE_MAX],
-            builtin: Builtin::default(),
+            builtin: Builtin::new(plan::wishes(config)),
             faults: [Throttle::new(); FAMILY_COUNT],
             failing: 0,
             sched,
             ring: Ring::new(memory),
             sender,
             lines: 0,
+            errors: 0,
             is_patient: false,
         }
     }
@@ -99,7 +102,7 @@ impl<'a> Agent<'a> {
 
     /// Collects and sends until the user asks it to end.
     pub fn run<W: World>(&mut self, world: &mut W) -> Ending {
-        self.take(world, sched::ALL_FAMILIES);
+        self.take(world, self.sched.families());
         self.sched.start(world.now());
         if self.config.endpoint.is_some() {
             self.sched.stop_name();
@@ -124,17 +127,22 @@ impl<'a> Agent<'a> {
         let now = world.now();
         self.tell_sender(Event::Due, world, now);
         // What needs two reads has the first one here, and its samples come with the second.
-        for family in set_bits(paired_families()) {
+        let paired = paired_families() & self.sched.families();
+        self.begin_turn(now);
+        for family in set_bits(paired) {
             let _ = self.builtin.take(family, &mut self.host, &mut |_| {});
         }
-        self.take(world, sched::ALL_FAMILIES & !paired_families());
+        self.take(world, self.sched.families() & !paired);
+        while self.builtin.unfinished() != 0 {
+            self.take(world, self.builtin.unfinished());
+        }
         self.tell_sender(Event::Flush, world, now);
         let mut is_stopped = false;
         while !is_stopped && world.now() < second && !self.sender.has_ended() {
             is_stopped = self.step(world, Some(second));
         }
         if !is_stopped {
-            self.take(world, paired_families());
+            self.take(world, paired);
         }
         if self.is_patient && !is_stopped {
             write_out(&mut self.sender, &mut self.ring, world, None);
@@ -161,7 +169,9 @@ impl<'a> Agent<'a> {
         if is_due(sched::NAME) {
             self.ask_name();
         }
-        self.take(world, due & sched::ALL_FAMILIES);
+        if due != 0 {
+            self.take(world, due & sched::ALL_FAMILIES | self.builtin.unfinished());
+        }
         if is_due(sched::FLUSH) {
             self.tell_sender(Event::Flush, world, now);
         }
@@ -198,7 +208,7 @@ impl<'a> Agent<'a> {
         }
         self.writer.set_time(world.wall());
         let now = world.now();
-        self.host.begin_turn();
+        self.begin_turn(now);
         for number in set_bits(families) {
             if self.config.debug {
                 world.log(&[
@@ -207,17 +217,20 @@ impl<'a> Agent<'a> {
                 ]);
             }
             let result = self.builtin.take(number, &mut self.host, &mut |sample| {
-                if let Some(line) = self.writer.line(&mut self.line, &record(&sample)) {
-                    self.ring.push(line);
-                    self.lines += 1;
-                    if self.config.debug {
-                        log_sample(world, &sample, line);
-                    }
-                    if self.ring.is_crowded() && self.is_patient {
-                        self.is_patient = write_out(&mut self.sender, &mut self.ring, world, None);
-                    } else if self.ring.is_crowded() && !self.sender.is_stalled() {
-                        self.sender.on(Event::Flush, world, &mut self.ring, now);
-                    }
+                let Some(line) = self.writer.line(&mut self.line, &record(&sample)) else {
+                    // A name that is longer than a line.
+                    self.errors += 1;
+                    return;
+                };
+                self.ring.push(line);
+                self.lines += 1;
+                if self.config.debug {
+                    log_sample(world, &sample, line);
+                }
+                if self.ring.is_crowded() && self.is_patient {
+                    self.is_patient = write_out(&mut self.sender, &mut self.ring, world, None);
+                } else if self.ring.is_crowded() && !self.sender.is_stalled() {
+                    self.sender.on(Event::Flush, world, &mut self.ring, now);
                 }
             });
             self.report(world, number, result);
@@ -225,9 +238,22 @@ impl<'a> Agent<'a> {
         self.sched.set_sender(self.sender.deadline());
     }
 
+    fn begin_turn(&mut self, now: u64) {
+        let own = Own {
+            lines: self.lines,
+            dropped: self.ring.dropped(),
+            reconnects: self.sender.reconnects(),
+            errors: self.errors,
+            queued: self.ring.queued() as u64,
+        };
+        self.builtin.begin_turn(&mut self.host, now, own);
+    }
+
     /// Says once that a family has begun to fail, and that it has ceased to.
     fn report<W: World>(&mut self, world: &mut W, number: usize, result: Result<(), Fault>) {
         let bit = 1 << number;
+        let is_error = |fault: &Fault| !matches!(fault.trouble, Trouble::Over(_));
+        self.errors += u64::from(result.as_ref().is_err_and(is_error));
         let has_changed = result.is_err() != (self.failing & bit != 0);
         // What is not told now is told later, if it stays so.
         if !has_changed || self.faults[number].pass(world.now()).is_none() {
@@ -239,19 +265,17 @@ impl<'a> Agent<'a> {
             Ok(()) => world.log(&[family, Part::Text(b": can be read again")]),
             Err(fault) => {
                 let file = fault.file.to_bytes();
-                let root = if file.starts_with(b"/") {
-                    b""
-                } else {
-                    self.config.proc
+                let root = match fault.place {
+                    Place::Proc => self.config.proc,
+                    Place::Sys => self.config.sys,
+                    Place::Root => b"",
+                    Place::Leases => self.config.leases,
                 };
-                let slash = if root.is_empty() || root.ends_with(b"/") {
-                    b"".as_slice()
-                } else {
-                    b"/"
-                };
+                let is_path = root.is_empty() || file.is_empty() || root.ends_with(b"/");
+                let slash = if is_path { b"".as_slice() } else { b"/" };
                 let trouble = match fault.trouble {
                     Trouble::System(errno) => Part::Cause(errno.into()),
-                    Trouble::Content(words) => Part::Text(words.as_bytes()),
+                    Trouble::Content(words) | Trouble::Over(words) => Part::Text(words.as_bytes()),
                 };
                 let [colon, root, slash, file] = [b": ", root, slash, file].map(Part::Text);
                 world.log(&[family, colon, root, slash, file, colon, trouble]);
@@ -322,11 +346,4 @@ pub fn writer(config: &Config) -> Option<json::Writer> {
     };
     let name = if name.is_empty() { b"localhost" } else { name };
     json::Writer::new(name, OS, config.tags())
-}
-
-/// FNV-1a, 32 bits: the same endpoint gives the same number on any machine.
-fn hash(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    })
 }

@@ -17,7 +17,7 @@ const BAD_USAGE: i32 = 2;
 /// Does what the arguments (behind the program's name) ask for; answers the exit status.
 pub fn start(arguments: impl Iterator<Item = &'static [u8]>) -> i32 {
     sys::fill_standard_descriptors();
-    let mut config = match config::parse(arguments) {
+    let mut config = match config::parse(arguments, builtin::find) {
         Ok(config) => config,
         Err(error) => return complain(error),
     };

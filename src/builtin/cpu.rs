@@ -2,7 +2,7 @@
 
 use super::table::{Metric, counter, gauge};
 use super::{Sink, instance, plain};
-use crate::host::{CpuTimes, Fault, Host, Stat};
+use crate::host::{CpuTimes, Fault, Host, Place, Stat, Trouble};
 use crate::num::{DIGITS_MAX, Fixed, format_u64};
 
 /// Processors that have a metric each; of further ones there is only the sum.
@@ -78,9 +78,11 @@ impl Cpu {
     pub(super) fn take(&mut self, host: &mut Host, sink: Sink) -> Result<(), Fault> {
         let [.., core_usage] = &METRICS;
         let mut online = [false; CORES_MAX];
+        let mut is_over = false;
         let cores = &mut self.cores;
         let stat = host.stat(&mut |number, times| {
             let Some(place) = cores.get_mut(number) else {
+                is_over = true;
                 return;
             };
             online[number] = true;
@@ -100,6 +102,13 @@ impl Cpu {
             shares(before, now, sink);
         }
         counts(&stat?, sink);
+        if is_over {
+            return Err(Fault {
+                place: Place::Proc,
+                file: c"stat",
+                trouble: Trouble::Over("more than 256 processors: the first ones have a metric each"),
+            });
+        }
         Ok(())
     }
 }

@@ -4,24 +4,105 @@ use super::table::{Metric, gauge};
 use super::{Sink, instance};
 use crate::host::{Fault, FileSystem, Host};
 use crate::num::Fixed;
+use crate::pattern::Choice;
 
-pub(super) static METRICS: [Metric; 2] = [
-    gauge!("disk.usage", "bytes", "used on the file system at /"),
+/// Mount points that are left out, unless the user says which ones to take: those of containers.
+pub(super) const IGNORED: &str = "/var/lib/docker/*,/var/lib/containers/*";
+
+/// Types of file systems on disks and flash of this machine: asking them does not wait for others.
+const ON_DISK: [&[u8]; 27] = [
+    b"overlay",
+    b"ext4",
+    b"ext3",
+    b"ext2",
+    b"f2fs",
+    b"jffs2",
+    b"ubifs",
+    b"yaffs2",
+    b"yaffs",
+    b"xfs",
+    b"btrfs",
+    b"bcachefs",
+    b"zfs",
+    b"vfat",
+    b"msdos",
+    b"exfat",
+    b"ntfs",
+    b"ntfs3",
+    b"hfs",
+    b"hfsplus",
+    b"jfs",
+    b"nilfs2",
+    b"reiserfs",
+    b"ufs",
+    b"minix",
+    b"udf",
+    b"logfs",
+];
+/// In memory.
+const IN_MEMORY: [&[u8]; 2] = [b"tmpfs", b"ramfs"];
+/// Images that nobody can write to: always full.
+const IMAGES: [&[u8]; 5] = [b"squashfs", b"erofs", b"cramfs", b"romfs", b"iso9660"];
+
+pub(super) static METRICS: [Metric; 8] = [
+    gauge!("disk.total", "bytes", "size of a file system (mount=, fstype=)"),
+    gauge!("disk.usage", "bytes", "used on it"),
+    gauge!("disk.free", "bytes", "what users can still use"),
     gauge!(
         "disk.percent",
         "percent",
-        "used of what users can use at /, as df has it",
+        "used of what users can use, as df has it"
     ),
+    gauge!(
+        "disk.inodes.total",
+        "",
+        "files that it can hold, where that is fixed"
+    ),
+    gauge!("disk.inodes.used", "", "files that it holds"),
+    gauge!("disk.inodes.percent", "percent", "used of total"),
+    gauge!("disk.readonly", "", "1 if nobody can write to it, 0 otherwise"),
 ];
 
-pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let [usage, percent] = &METRICS;
-    let sizes = host.file_system(c"/")?;
+pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fault> {
+    host.mounts(
+        &|point, kind| wants(choice, point, kind),
+        &mut |point, kind, sizes| {
+            let tags: [(&'static str, &[u8]); 2] = [("mount", point), ("fstype", kind)];
+            for (metric, value) in METRICS.iter().zip(values(&sizes)) {
+                instance(&mut *sink, metric, &tags, value);
+            }
+        },
+    )
+}
+
+/// One that may wait for others, as those of a network do, is asked only if the user has named it. So
+/// is what holds no files of its own, such as `/proc`.
+pub(crate) fn wants(choice: Choice, point: &[u8], kind: &[u8]) -> bool {
+    let is_local = if ON_DISK.contains(&kind) {
+        true
+    } else if IN_MEMORY.contains(&kind) {
+        choice.only.is_some() || point == b"/tmp"
+    } else {
+        choice.only.is_some() && IMAGES.contains(&kind)
+    };
+    choice.wants(point, IGNORED.as_bytes()) && (is_local || choice.names(point))
+}
+
+fn values(sizes: &FileSystem) -> [Option<Fixed>; 8] {
     let used = sizes.blocks.saturating_sub(sizes.free);
-    let mount = &[("mount", b"/".as_slice())];
-    instance(sink, usage, mount, used.checked_mul(sizes.unit).map(Fixed::whole));
-    instance(sink, percent, mount, share(&sizes, used));
-    Ok(())
+    let inodes = Some(sizes.inodes).filter(|inodes| *inodes > 0);
+    let inodes_used = inodes.map(|inodes| inodes.saturating_sub(sizes.inodes_free));
+    let bytes = |blocks: u64| blocks.checked_mul(sizes.unit).map(Fixed::whole);
+    [
+        bytes(sizes.blocks),
+        bytes(used),
+        bytes(sizes.available),
+        share(sizes, used),
+        inodes.map(Fixed::whole),
+        inodes_used.map(Fixed::whole),
+        inodes_used.and_then(|used| Fixed::percent(used, sizes.inodes)),
+        Some(Fixed::whole(u64::from(sizes.is_read_only))),
+    ]
 }
 
 /// As `df` has it: blocks reserved for root count neither as used nor as free.
@@ -40,8 +121,45 @@ mod tests {
             blocks: 1000,
             free: 500,
             available: 450,
+            inodes: 0,
+            inodes_free: 0,
+            is_read_only: true,
         };
-        assert_eq!(share(&sizes, 500), Some(Fixed::new(526_316, 4)));
+        let values = values(&sizes);
+        assert_eq!(values[3], Some(Fixed::new(526_316, 4)));
+        assert_eq!(values[4..7], [None; 3]);
+        assert_eq!(values[7], Some(Fixed::whole(1)));
         assert_eq!(share(&FileSystem::default(), 0), None);
+    }
+
+    #[test]
+    fn what_may_wait_for_others_is_asked_only_by_its_name() {
+        let wanted = |only: Option<&'static str>, point: &str, kind: &str| {
+            let choice = Choice {
+                only: only.map(str::as_bytes),
+                ignore: b"/mnt/secret",
+            };
+            wants(choice, point.as_bytes(), kind.as_bytes())
+        };
+        for (point, kind, usually, by_pattern) in [
+            ("/", "overlay", true, true),
+            ("/overlay", "jffs2", true, true),
+            ("/tmp", "tmpfs", true, true),
+            ("/run", "tmpfs", false, true),
+            ("/rom", "squashfs", false, true),
+            ("/mnt/nas", "nfs4", false, false),
+            ("/mnt/phone", "fuse.sshfs", false, false),
+            ("/mnt/stick", "fuseblk", false, false),
+            ("/proc", "proc", false, false),
+            ("/mnt/new", "fs-of-tomorrow", false, false),
+            ("/mnt/secret", "ext4", false, false),
+            ("/var/lib/docker/overlay2/x/merged", "overlay", false, true),
+        ] {
+            assert_eq!(wanted(None, point, kind), usually, "{point} {kind}");
+            assert_eq!(wanted(Some("/x,*"), point, kind), by_pattern, "{point} {kind}");
+        }
+        assert!(wanted(Some("/,/mnt/nas"), "/mnt/nas", "nfs4"));
+        assert!(!wanted(Some("/mnt/n?s"), "/mnt/nas", "nfs4"));
+        assert!(!wanted(Some("/mnt/secret"), "/mnt/secret", "ext4"));
     }
 }

@@ -3,22 +3,34 @@
 mod conntrack;
 mod cpu;
 mod disk;
+mod diskio;
 mod ip;
 mod kernel;
 mod load;
 mod mem;
+mod neighbours;
 mod net;
+mod own;
 mod pressure;
+mod process;
 mod sockets;
 mod softnet;
 mod system;
 mod table;
+mod temp;
 mod vm;
+mod wifi;
 
-pub use table::{FAMILIES, FAMILY_COUNT, Family, Kind, Metric, list};
+#[cfg(test)]
+pub(crate) use disk::wants as wants_mount;
+pub use own::Own;
+pub use process::PROCESSES_MAX;
+pub use table::{FAMILIES, FAMILY_COUNT, Family, Kind, Metric, find, list};
 
 use crate::host::{Fault, Host};
 use crate::num::Fixed;
+use crate::pattern::Choice;
+use crate::wheel::Timers;
 
 /// One value of one metric.
 pub struct Sample<'a> {
@@ -39,6 +51,7 @@ fn plain(sink: Sink, metric: &'static Metric, value: Option<Fixed>) {
 }
 
 /// Hands over a sample of one of several instances, if there is a value.
+#[inline(never)]
 fn instance(sink: Sink, metric: &'static Metric, instance: &[(&'static str, &[u8])], value: Option<Fixed>) {
     if let Some(value) = value {
         sink(Sample {
@@ -50,24 +63,68 @@ fn instance(sink: Sink, metric: &'static Metric, instance: &[(&'static str, &[u8
 }
 
 /// Hands over a sample of each metric that has a value.
+#[inline(never)]
 fn all(sink: Sink, metrics: &'static [Metric], values: &[Option<u64>]) {
     for (metric, value) in metrics.iter().zip(values) {
         plain(&mut *sink, metric, value.map(Fixed::whole));
     }
 }
 
-/// What the families remember from one turn to the next.
-#[derive(Default)]
-pub struct Builtin {
-    cpu: cpu::Cpu,
+/// What the user wants of the families.
+#[derive(Clone, Copy)]
+pub struct Wishes<'a> {
+    /// Which instances, of each family.
+    pub choices: [Choice<'a>; FAMILY_COUNT],
+    /// A list of patterns: names of processes.
+    pub processes: &'a [u8],
+    /// The lease file of dnsmasq.
+    pub leases: &'a [u8],
 }
 
-impl Builtin {
+/// What the families remember from one turn to the next.
+pub struct Builtin<'a> {
+    wishes: Wishes<'a>,
+    /// When the turn is, in milliseconds of the monotonic clock.
+    now: u64,
+    own: Own,
+    cpu: cpu::Cpu,
+    disks: diskio::Disks,
+    neighbours: neighbours::Neighbours,
+    processes: process::Processes<'a>,
+}
+
+impl<'a> Builtin<'a> {
+    /// Nothing is remembered yet.
+    pub fn new(wishes: Wishes<'a>) -> Self {
+        Self {
+            wishes,
+            now: 0,
+            own: Own::default(),
+            cpu: cpu::Cpu::default(),
+            disks: diskio::Disks::default(),
+            neighbours: neighbours::Neighbours::default(),
+            processes: process::Processes::new(wishes.processes),
+        }
+    }
+
+    /// Begins a turn: what was read before is old.
+    pub fn begin_turn(&mut self, host: &mut Host, now: u64, own: Own) {
+        host.begin_turn();
+        (self.now, self.own) = (now, own);
+    }
+
     /// Takes the samples of the family of that number in [`FAMILIES`]. What can be told is told,
     /// also before an error.
     pub fn take(&mut self, family: usize, host: &mut Host, sink: Sink) -> Result<(), Fault> {
+        let choice = self.wishes.choices.get(family).copied().unwrap_or_default();
         FAMILIES
             .get(family)
-            .map_or(Ok(()), |family| (family.take)(self, host, sink))
+            .map_or(Ok(()), |family| (family.take)(self, choice, host, sink))
+    }
+
+    /// Families that have not looked at all in their turn, and go on at the next occasion.
+    pub fn unfinished(&self) -> Timers {
+        let process = find(b"process", false).filter(|_| self.processes.is_under_way());
+        process.map_or(0, |number| 1 << number)
     }
 }

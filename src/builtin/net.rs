@@ -2,11 +2,15 @@
 
 use super::table::{Metric, counter, gauge};
 use super::{Sink, instance};
-use crate::host::{Fault, Host};
+use crate::host::{Fault, Host, Place, Trouble};
 use crate::num::Fixed;
+use crate::pattern::Choice;
 
 /// Interfaces that have samples; of more, the first ones.
 const INTERFACES_MAX: usize = 64;
+/// Left out, unless the user says which ones to take: the loopback says nothing of the network, and
+/// containers come and go.
+pub(super) const IGNORED: &str = "lo,veth*";
 /// Bits per second in the unit of the kernel's speeds.
 const MEGABIT: u64 = 1_000_000;
 
@@ -33,13 +37,14 @@ pub(super) static METRICS: [Metric; 16] = [
     ),
 ];
 
-pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
+pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fault> {
     let mut count = 0;
-    host.interfaces(is_wanted, &mut |name, traffic, link| {
-        if count == INTERFACES_MAX {
+    let wants = |name: &[u8]| choice.wants(name, IGNORED.as_bytes());
+    host.interfaces(&wants, &mut |name, traffic, link| {
+        count += 1;
+        if count > INTERFACES_MAX {
             return;
         }
-        count += 1;
         let tags = &[("iface", name)];
         let counts = traffic.received.iter().chain(&traffic.sent);
         for (metric, number) in METRICS.iter().zip(counts) {
@@ -54,10 +59,13 @@ pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
         );
         let bits = link.megabits.and_then(|megabits| megabits.checked_mul(MEGABIT));
         instance(&mut *sink, speed, tags, bits.map(Fixed::whole));
-    })
-}
-
-/// The loopback says nothing of the network, and containers come and go.
-fn is_wanted(name: &[u8]) -> bool {
-    name != b"lo" && !name.starts_with(b"veth")
+    })?;
+    if count > INTERFACES_MAX {
+        return Err(Fault {
+            place: Place::Proc,
+            file: c"net/dev",
+            trouble: Trouble::Over("more than 64 interfaces: the first ones are taken"),
+        });
+    }
+    Ok(())
 }

@@ -1,8 +1,12 @@
 //! The table of all families, and with them of all metrics.
 
 use super::{Builtin, Sink};
-use super::{conntrack, cpu, disk, ip, kernel, load, mem, net, pressure, sockets, softnet, system, vm};
+use super::{
+    conntrack, cpu, disk, diskio, ip, kernel, load, mem, neighbours, net, own, pressure, process, sockets,
+    softnet, system, temp, vm, wifi,
+};
 use crate::host::{Fault, Host};
+use crate::pattern::Choice;
 use crate::text::{Put, Text};
 
 /// What a metric's values mean to the receiver.
@@ -91,9 +95,14 @@ pub struct Family {
     pub is_paired: bool,
     /// Its metrics.
     pub metrics: &'static [Metric],
+    /// Patterns of the instances that are left out, unless the user says which ones to take; `None` if
+    /// there is nothing to choose.
+    pub ignored: Option<&'static str>,
     /// Takes its samples. What can be told is told, also before an error.
-    pub take: fn(&mut Builtin, &mut Host, Sink) -> Result<(), Fault>,
+    pub take: Take,
 }
+
+type Take = fn(&mut Builtin, Choice, &mut Host, Sink) -> Result<(), Fault>;
 
 /// How many families there are.
 pub const FAMILY_COUNT: usize = FAMILIES.len();
@@ -101,18 +110,14 @@ pub const FAMILY_COUNT: usize = FAMILIES.len();
 /// Interval of most families, in milliseconds: the one that `-interval` changes.
 const USUAL_INTERVAL: u32 = 5_000;
 
-/// A family that remembers nothing.
-const fn family(
-    name: &'static str,
-    seconds: u32,
-    metrics: &'static [Metric],
-    take: fn(&mut Builtin, &mut Host, Sink) -> Result<(), Fault>,
-) -> Family {
+/// A family with nothing to choose, and with one read a turn.
+const fn family(name: &'static str, seconds: u32, metrics: &'static [Metric], take: Take) -> Family {
     Family {
         name,
         interval: seconds * 1_000,
         is_paired: false,
         metrics,
+        ignored: None,
         take,
     }
 }
@@ -121,35 +126,88 @@ const fn family(
 pub const FAMILIES: &[Family] = &[
     Family {
         is_paired: true,
-        ..family("cpu", 5, &cpu::METRICS, |builtin, host, sink| {
-            builtin.cpu.take(host, sink)
+        ..family("cpu", 5, &cpu::METRICS, |all, _, host, sink| {
+            all.cpu.take(host, sink)
         })
     },
-    family("load", 5, &load::METRICS, |_, host, sink| load::take(host, sink)),
-    family("mem", 5, &mem::METRICS, |_, host, sink| mem::take(host, sink)),
-    family("net", 5, &net::METRICS, |_, host, sink| net::take(host, sink)),
-    family("vm", 10, &vm::METRICS, |_, host, sink| vm::take(host, sink)),
-    family("pressure", 10, &pressure::METRICS, |_, host, sink| {
+    family("load", 5, &load::METRICS, |_, _, host, sink| {
+        load::take(host, sink)
+    }),
+    family("mem", 5, &mem::METRICS, |_, _, host, sink| mem::take(host, sink)),
+    Family {
+        ignored: Some(net::IGNORED),
+        ..family("net", 5, &net::METRICS, |_, choice, host, sink| {
+            net::take(choice, host, sink)
+        })
+    },
+    family("vm", 10, &vm::METRICS, |_, _, host, sink| vm::take(host, sink)),
+    family("pressure", 10, &pressure::METRICS, |_, _, host, sink| {
         pressure::take(host, sink)
     }),
-    family("ip", 10, &ip::METRICS, |_, host, sink| ip::take(host, sink)),
-    family("sockets", 10, &sockets::METRICS, |_, host, sink| {
+    Family {
+        is_paired: true,
+        ignored: Some(diskio::IGNORED),
+        ..family("diskio", 10, &diskio::METRICS, |all, choice, host, sink| {
+            all.disks.take(choice, host, all.now, sink)
+        })
+    },
+    family("ip", 10, &ip::METRICS, |_, _, host, sink| ip::take(host, sink)),
+    family("sockets", 10, &sockets::METRICS, |_, _, host, sink| {
         sockets::take(host, sink)
     }),
-    family("conntrack", 10, &conntrack::METRICS, |_, host, sink| {
+    family("conntrack", 10, &conntrack::METRICS, |_, _, host, sink| {
         conntrack::take(host, sink)
     }),
-    family("softnet", 10, &softnet::METRICS, |_, host, sink| {
+    family("softnet", 10, &softnet::METRICS, |_, _, host, sink| {
         softnet::take(host, sink)
     }),
-    family("kernel", 30, &kernel::METRICS, |_, host, sink| {
+    Family {
+        ignored: Some(""),
+        ..family("wifi", 10, &wifi::METRICS, |_, choice, host, sink| {
+            wifi::take(choice, host, sink)
+        })
+    },
+    family("agent", 10, &own::METRICS, |all, _, host, sink| {
+        own::take(&all.own, host, sink)
+    }),
+    Family {
+        ignored: Some(""),
+        ..family(
+            "neighbours",
+            30,
+            &neighbours::METRICS,
+            |all, choice, host, sink| all.neighbours.take(choice, host, all.wishes.leases, sink),
+        )
+    },
+    Family {
+        ignored: Some(""),
+        ..family("temp", 30, &temp::METRICS, |_, choice, host, sink| {
+            temp::take(choice, host, sink)
+        })
+    },
+    family("kernel", 30, &kernel::METRICS, |_, _, host, sink| {
         kernel::take(host, sink)
     }),
-    family("system", 30, &system::METRICS, |_, host, sink| {
+    family("system", 30, &system::METRICS, |_, _, host, sink| {
         system::take(host, sink)
     }),
-    family("disk", 60, &disk::METRICS, |_, host, sink| disk::take(host, sink)),
+    family("process", 30, &process::METRICS, |all, _, host, sink| {
+        all.processes.take(host, sink)
+    }),
+    Family {
+        ignored: Some(disk::IGNORED),
+        ..family("disk", 60, &disk::METRICS, |_, choice, host, sink| {
+            disk::take(choice, host, sink)
+        })
+    },
 ];
+
+/// The number of the family of that name; with `to_choose`, only if there is something to choose in it.
+pub fn find(name: &[u8], to_choose: bool) -> Option<usize> {
+    FAMILIES
+        .iter()
+        .position(|family| family.name.as_bytes() == name && (family.ignored.is_some() || !to_choose))
+}
 
 impl Family {
     /// Milliseconds between two turns if the user wants this many between two samples: a slow
@@ -163,7 +221,7 @@ impl Family {
     }
 }
 
-/// Writes what `-list` prints: a metric a line, its name, unit, kind, interval and meaning.
+/// Writes what `-list` prints: a metric a line, its name, unit, kind, family, interval and meaning.
 pub fn list(put: Put) {
     for family in FAMILIES {
         for metric in family.metrics {
@@ -184,6 +242,7 @@ pub fn list(put: Put) {
                 Kind::Counter => "counter",
             };
             column(&mut line, kind, 9);
+            column(&mut line, family.name, 12);
             line.number(u64::from(family.interval / 1000));
             line.put(b"s  ");
             line.put(metric.help().as_bytes());

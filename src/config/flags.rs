@@ -1,6 +1,7 @@
 //! The table of flags, and the command line.
 
-use super::{Command, Config, value};
+use super::{Command, Config, PROCESSES_MAX, Turns, value};
+use crate::pattern::{Choice, items};
 use crate::sys::Directory;
 use crate::text::{Put, Text};
 
@@ -20,6 +21,8 @@ pub struct Flag {
 
 const DURATION: &str = "a duration from 10ms to 24h, such as 500ms, 5s, 2m, or plain seconds";
 const DIRECTORY: &str = "a directory that can be read";
+const PATTERNS: &str =
+    "a family of disk, diskio, net, neighbours, temp and wifi, and patterns, such as net=eth*,br-lan";
 const SWITCH: &str = "true or false, or nothing";
 
 const fn switch(name: &'static str, help: &'static str) -> Flag {
@@ -33,7 +36,7 @@ const fn switch(name: &'static str, help: &'static str) -> Flag {
 }
 
 /// All flags, in the order in which the help lists them.
-pub const FLAGS: [Flag; 14] = [
+pub const FLAGS: [Flag; 19] = [
     Flag {
         name: "trans",
         argument: "address",
@@ -45,7 +48,7 @@ pub const FLAGS: [Flag; 14] = [
         name: "interval",
         argument: "duration",
         default: "5s",
-        help: "time between two samples of a metric; the slow ones (disk) keep their own, unless this is longer",
+        help: "time between two samples of a metric; the slow ones keep their own, unless this is longer",
         takes: DURATION,
     },
     Flag {
@@ -77,6 +80,41 @@ pub const FLAGS: [Flag; 14] = [
         takes: "a size from 4K to 1G, such as 64K, 1M, or plain bytes",
     },
     Flag {
+        name: "metrics",
+        argument: "families",
+        default: "all",
+        help: "which families run, and how often: cpu,mem are the only ones then; wifi=off,net=1s changes these two and leaves the others",
+        takes: "families, such as cpu,net=1s,wifi=off (-list has their names)",
+    },
+    Flag {
+        name: "only",
+        argument: "family=patterns",
+        default: "none",
+        help: "which disks, interfaces and so on of a family to take, such as net=eth*,br-lan; once for each family",
+        takes: PATTERNS,
+    },
+    Flag {
+        name: "ignore",
+        argument: "family=patterns",
+        default: "net=lo,veth* diskio=loop*,ram*,zram*,fd*,sr* disk=/var/lib/docker/*,/var/lib/containers/*",
+        help: "which ones to leave out, too; once for each family",
+        takes: PATTERNS,
+    },
+    Flag {
+        name: "process",
+        argument: "names",
+        default: "none",
+        help: "programs whose processes are counted, such as dnsmasq,kworker/*, up to 32",
+        takes: "names or patterns of programs, up to 32, such as dnsmasq,kworker/*",
+    },
+    Flag {
+        name: "leases",
+        argument: "file",
+        default: "/tmp/dhcp.leases",
+        help: "the lease file of dnsmasq",
+        takes: "a path",
+    },
+    Flag {
         name: "proc",
         argument: "directory",
         default: "/proc",
@@ -93,7 +131,7 @@ pub const FLAGS: [Flag; 14] = [
     switch("once", "take every metric once, print the lines, exit"),
     switch(
         "list",
-        "print every metric: name, unit, kind, interval, meaning; exit",
+        "print every metric: name, unit, kind, family, interval, meaning; exit",
     ),
     switch("debug", "log each tick, each sample, each line and each flush"),
     switch("version", "print the version, exit"),
@@ -188,8 +226,11 @@ pub fn usage(put: Put) {
     }
 }
 
+/// The number of the family of a name; asked with `true`, only if there is something to choose in it.
+pub type Find = fn(&[u8], bool) -> Option<usize>;
+
 /// Reads the arguments behind the program's name.
-pub fn parse<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> Result<Config<'a>, Error<'a>> {
+pub fn parse<'a>(arguments: impl IntoIterator<Item = &'a [u8]>, find: Find) -> Result<Config<'a>, Error<'a>> {
     let mut config = Config::default();
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -203,7 +244,7 @@ pub fn parse<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> Result<Config
             None if flag.argument.is_empty() => b"true",
             None => arguments.next().ok_or(Error::Missing(flag))?,
         };
-        apply(&mut config, flag, value).ok_or(Error::Invalid(flag, value))?;
+        apply(&mut config, flag, value, find).ok_or(Error::Invalid(flag, value))?;
     }
     Ok(config)
 }
@@ -215,13 +256,13 @@ fn split(argument: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     if flag.is_empty() {
         return None;
     }
-    match flag.iter().position(|&byte| byte == b'=') {
-        Some(at) => Some((flag.get(..at)?, flag.get(at + 1..))),
-        None => Some((flag, None)),
-    }
+    Some(match value::pair(flag) {
+        Some((name, value)) => (name, Some(value)),
+        None => (flag, None),
+    })
 }
 
-fn apply<'a>(config: &mut Config<'a>, flag: &Flag, value: &'a [u8]) -> Option<()> {
+fn apply<'a>(config: &mut Config<'a>, flag: &Flag, value: &'a [u8], find: Find) -> Option<()> {
     match flag.name {
         "trans" => config.transfer = value::transfer(value)?,
         "interval" => config.interval = value::duration(value)?,
@@ -229,6 +270,20 @@ fn apply<'a>(config: &mut Config<'a>, flag: &Flag, value: &'a [u8]) -> Option<()
         "endpoint" => config.endpoint = Some(value).filter(|name| (1..=255).contains(&name.len()))?.into(),
         "tag" => config.add_tag(Some(value).filter(|tag| !tag.is_empty())?)?,
         "buffer" => config.buffer = value::size(value)?,
+        "metrics" => metrics(config, value, find)?,
+        "only" => {
+            let (choice, patterns) = choice(config, value, find)?;
+            choice.only = Some(patterns);
+        }
+        "ignore" => {
+            let (choice, patterns) = choice(config, value, find)?;
+            choice.ignore = patterns;
+        }
+        "process" => {
+            let is_bounded = (1..=PROCESSES_MAX).contains(&items(value).count());
+            config.processes = Some(value).filter(|_| is_bounded)?;
+        }
+        "leases" => config.leases = Some(value).filter(|path| !path.is_empty())?,
         "proc" => config.proc = directory(value)?,
         "sys" => config.sys = directory(value)?,
         "debug" => config.debug = value::switch(value)?,
@@ -238,6 +293,34 @@ fn apply<'a>(config: &mut Config<'a>, flag: &Flag, value: &'a [u8]) -> Option<()
         _ => choose(config, value, Command::Help)?,
     }
     Some(())
+}
+
+/// `cpu,net=1s,wifi=off`. A family named alone is one of those that run.
+fn metrics(config: &mut Config, list: &[u8], find: Find) -> Option<()> {
+    items(list).next()?;
+    for item in items(list) {
+        let (name, turns) = match value::pair(item) {
+            Some((name, b"off")) => (name, Turns::Off),
+            Some((name, period)) => (name, Turns::Every(value::duration(period)?)),
+            None => {
+                config.is_selective = true;
+                (item, Turns::Usual)
+            }
+        };
+        *config.turns.get_mut(find(name, false)?)? = Some(turns);
+    }
+    Some(())
+}
+
+/// `net=eth*,br-lan`: the choice of that family, and the patterns.
+fn choice<'c, 'a>(
+    config: &'c mut Config<'a>,
+    text: &'a [u8],
+    find: Find,
+) -> Option<(&'c mut Choice<'a>, &'a [u8])> {
+    let (name, patterns) = value::pair(text)?;
+    items(patterns).next()?;
+    Some((config.choices.get_mut(find(name, true)?)?, patterns))
 }
 
 fn choose(config: &mut Config, value: &[u8], command: Command) -> Option<()> {
@@ -254,9 +337,10 @@ fn directory(path: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::builtin::{FAMILIES, Family, find};
 
     fn parsed(arguments: &[&'static str]) -> Result<Config<'static>, String> {
-        parse(arguments.iter().map(|argument| argument.as_bytes())).map_err(|error| {
+        parse(arguments.iter().map(|argument| argument.as_bytes()), find).map_err(|error| {
             let mut buffer = [0; 512];
             let mut text = Text::new(&mut buffer);
             error.describe(&mut text);
@@ -269,19 +353,84 @@ mod tests {
     fn defaults_are_what_the_help_says() {
         let plain = parsed(&[]).ok().unwrap();
         for flag in FLAGS.iter().filter(|flag| !flag.argument.is_empty()) {
-            if matches!(flag.name, "endpoint" | "tag") {
+            if matches!(
+                flag.name,
+                "endpoint" | "tag" | "metrics" | "only" | "ignore" | "process"
+            ) {
                 continue;
             }
             let mut given = Config::default();
-            apply(&mut given, flag, flag.default.as_bytes()).unwrap();
+            apply(&mut given, flag, flag.default.as_bytes(), find).unwrap();
             assert_eq!(given.transfer, plain.transfer);
             assert_eq!((given.interval, given.flush), (plain.interval, plain.flush));
             assert_eq!(
-                (given.buffer, given.proc, given.sys),
-                (plain.buffer, plain.proc, plain.sys)
+                (given.buffer, given.proc, given.sys, given.leases),
+                (plain.buffer, plain.proc, plain.sys, plain.leases)
             );
         }
-        assert!(plain.endpoint.is_none() && plain.tags().is_empty());
+        assert!(plain.endpoint.is_none() && plain.tags().is_empty() && plain.processes.is_empty());
+        for number in 0..FAMILIES.len() {
+            assert_eq!(plain.turns(number), Turns::Usual);
+            assert_eq!(plain.choice(number), Choice::default());
+        }
+    }
+
+    /// The families' own table says what is left out.
+    #[test]
+    fn what_is_left_out_is_what_the_help_says() {
+        let flag = FLAGS.iter().find(|flag| flag.name == "ignore").unwrap();
+        let mut told: Vec<_> = flag.default.split(' ').map(str::to_owned).collect();
+        let ignored = |family: &Family| family.ignored.filter(|list| !list.is_empty());
+        let mut expected: Vec<_> = FAMILIES
+            .iter()
+            .filter_map(|family| Some(format!("{}={}", family.name, ignored(family)?)))
+            .collect();
+        told.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(told, expected);
+        let to_choose = FAMILIES.iter().filter(|family| family.ignored.is_some());
+        for family in to_choose {
+            assert!(PATTERNS.contains(family.name), "{}", family.name);
+        }
+        assert_eq!(PROCESSES_MAX, crate::builtin::PROCESSES_MAX);
+    }
+
+    #[test]
+    fn families_named_alone_are_the_ones_that_run() {
+        use Turns::{Every, Off, Usual};
+        let turns = |lists: &[&'static str]| {
+            let arguments: Vec<_> = lists.iter().flat_map(|list| ["-metrics", *list]).collect();
+            let config = parsed(&arguments).ok().unwrap();
+            ["cpu", "net", "wifi", "disk"].map(|name| config.turns(find(name.as_bytes(), false).unwrap()))
+        };
+        assert_eq!(turns(&["cpu,net=1s,wifi=off"]), [Usual, Every(1_000), Off, Off]);
+        assert_eq!(turns(&["net=1s,wifi=off"]), [Usual, Every(1_000), Off, Usual]);
+        assert_eq!(
+            turns(&["wifi=off", "disk=10s"]),
+            [Usual, Usual, Off, Every(10_000)]
+        );
+        assert_eq!(turns(&["cpu", "wifi"]), [Usual, Off, Usual, Off]);
+    }
+
+    #[test]
+    fn patterns_are_of_one_family() {
+        let config = parsed(&[
+            "-only",
+            "net=eth*,br-lan",
+            "-ignore=net=eth9",
+            "-ignore",
+            "disk=/mnt/*",
+        ])
+        .ok()
+        .unwrap();
+        let choice = |name: &str| config.choice(find(name.as_bytes(), true).unwrap());
+        assert_eq!(choice("net").only, Some(b"eth*,br-lan".as_slice()));
+        assert_eq!(choice("net").ignore, b"eth9");
+        assert_eq!(
+            (choice("disk").only, choice("disk").ignore),
+            (None, b"/mnt/*".as_slice())
+        );
+        assert_eq!(choice("wifi"), Choice::default());
     }
 
     #[test]
@@ -327,6 +476,16 @@ mod tests {
             (&["-buffer", "1"], "-buffer"),
             (&["-proc", "/nowhere"], "-proc"),
             (&["-debug=maybe"], "-debug"),
+            (&["-metrics", ""], "-metrics"),
+            (&["-metrics", "cpux"], "-metrics"),
+            (&["-metrics", "cpu=often"], "-metrics"),
+            (&["-metrics", "cpu=1ms"], "-metrics"),
+            (&["-only", "net"], "-only"),
+            (&["-only", "net="], "-only"),
+            (&["-only", "cpu=1"], "-only"),
+            (&["-ignore", "=lo"], "-ignore"),
+            (&["-process", ","], "-process"),
+            (&["-leases", ""], "-leases"),
         ] {
             let line = error(arguments);
             assert!(line.contains(named), "{line}");

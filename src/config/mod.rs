@@ -3,12 +3,30 @@
 mod flags;
 mod value;
 
-pub use flags::{Error, FLAGS, Flag, parse, usage};
+pub use flags::{Error, FLAGS, Find, Flag, parse, usage};
 
+use crate::pattern::Choice;
 use crate::world::Transfer;
 
 /// Tags that can be given.
 pub const TAGS_MAX: usize = 32;
+
+/// Families that can be spoken of, by their numbers.
+pub const FAMILIES_MAX: usize = 32;
+
+/// Names of processes that can be asked for.
+const PROCESSES_MAX: usize = 32;
+
+/// Whether a family runs, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turns {
+    /// At its own interval.
+    Usual,
+    /// Not at all.
+    Off,
+    /// After so many milliseconds.
+    Every(u32),
+}
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +61,15 @@ pub struct Config<'a> {
     tag_count: usize,
     /// Bytes of the ring.
     pub buffer: usize,
+    /// What was said of each family.
+    turns: [Option<Turns>; FAMILIES_MAX],
+    /// Families of which nothing was said do not run.
+    is_selective: bool,
+    choices: [Choice<'a>; FAMILIES_MAX],
+    /// A list of patterns: names of processes to be told of.
+    pub processes: &'a [u8],
+    /// The lease file of dnsmasq.
+    pub leases: &'a [u8],
     /// Where the kernel's `/proc` is.
     pub proc: &'a [u8],
     /// Where the kernel's `/sys` is.
@@ -53,6 +80,21 @@ impl<'a> Config<'a> {
     /// The tags, in the order given.
     pub fn tags(&self) -> &[&'a [u8]] {
         self.tags.get(..self.tag_count).unwrap_or_default()
+    }
+
+    /// Whether the family of that number runs, and how often.
+    pub fn turns(&self, family: usize) -> Turns {
+        let unsaid = if self.is_selective {
+            Turns::Off
+        } else {
+            Turns::Usual
+        };
+        self.turns.get(family).copied().flatten().unwrap_or(unsaid)
+    }
+
+    /// Which instances of the family of that number are wanted.
+    pub fn choice(&self, family: usize) -> Choice<'a> {
+        self.choices.get(family).copied().unwrap_or_default()
     }
 
     fn add_tag(&mut self, tag: &'a [u8]) -> Option<()> {
@@ -77,6 +119,11 @@ impl Default for Config<'_> {
             tags: [&[]; TAGS_MAX],
             tag_count: 0,
             buffer: 64 << 10,
+            turns: [None; FAMILIES_MAX],
+            is_selective: false,
+            choices: [Choice::default(); FAMILIES_MAX],
+            processes: b"",
+            leases: b"/tmp/dhcp.leases",
             proc: b"/proc",
             sys: b"/sys",
         }

@@ -23,6 +23,12 @@ fn number_and_unit(text: &[u8]) -> Option<(u64, &[u8])> {
     Some((parse_u64(number)?, unit))
 }
 
+/// `name=value`, apart at the first sign.
+pub(super) fn pair(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|&byte| byte == b'=')?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
 /// `500ms`, `5s`, `2m`, `1h`, or plain seconds: in milliseconds.
 pub(super) fn duration(text: &[u8]) -> Option<u32> {
     let (number, unit) = number_and_unit(text)?;

@@ -141,10 +141,85 @@ pub struct Link {
     pub megabits: Option<u64>,
 }
 
-/// Why there is no sample.
+/// Counts of one block device since the start (`Documentation/admin-guide/iostats.rst`); on 32-bit
+/// machines, most of them go back to 0 at 2³².
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// The kernel's number for it.
+    pub device: u64,
+    /// Reads that are done.
+    pub reads: u64,
+    /// Bytes read.
+    pub read_bytes: Option<u64>,
+    /// Milliseconds that all reads took, each counted.
+    pub read_millis: u64,
+    /// Writes that are done.
+    pub writes: u64,
+    /// Bytes written.
+    pub written_bytes: Option<u64>,
+    /// Milliseconds that all writes took, each counted.
+    pub write_millis: u64,
+    /// Milliseconds in which there was something to do.
+    pub busy_millis: u64,
+    /// Reads and writes that are under way.
+    pub in_flight: u64,
+}
+
+/// The reception of a wireless interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wireless {
+    /// In the driver's own unit, most often of 70.
+    pub quality: Option<Fixed>,
+    /// dBm.
+    pub signal: Option<Fixed>,
+    /// dBm.
+    pub noise: Option<Fixed>,
+}
+
+/// What a sensor says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Degrees Celsius.
+    Temperature(Fixed),
+    /// Turns a minute.
+    Fan(u64),
+}
+
+/// A process (`proc(5)`, `/proc/[pid]/stat`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process<'a> {
+    /// The name of its program, cut to 15 bytes by the kernel.
+    pub name: &'a [u8],
+    /// It has ended, and nobody has asked how.
+    pub is_dead: bool,
+    /// Milliseconds of processor time that it has used.
+    pub cpu_millis: u64,
+    /// Bytes of memory that it has resident.
+    pub resident: u64,
+}
+
+/// Longest name of an interface (`IFNAMSIZ`).
+pub const INTERFACE_NAME_MAX: usize = 16;
+
+/// Where a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Below the root of `/proc`.
+    Proc,
+    /// Below the root of `/sys`.
+    Sys,
+    /// Where its name says.
+    Root,
+    /// It is the lease file.
+    Leases,
+}
+
+/// Why there is no sample, or not of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The file: a path, or a name below the root of `/proc`.
+    /// Where the file is.
+    pub place: Place,
+    /// Its name there.
     pub file: &'static CStr,
     /// What is wrong with it.
     pub trouble: Trouble,
@@ -157,6 +232,8 @@ pub enum Trouble {
     System(Errno),
     /// It holds something else than it should; in words.
     Content(&'static str),
+    /// There is more than has room, and the first of it is taken; in words.
+    Over(&'static str),
 }
 
 impl From<Errno> for Trouble {

@@ -17,6 +17,12 @@ pub(super) fn wall_seconds() -> u64 {
     read(libc::CLOCK_REALTIME).map_or(0, |time| seconds(&time))
 }
 
+/// Microseconds of processor time that this process has used.
+pub fn own_cpu_micros() -> Option<u64> {
+    let time = read(libc::CLOCK_PROCESS_CPUTIME_ID)?;
+    Some(seconds(&time) * 1_000_000 + time.tv_nsec as u64 / 1_000)
+}
+
 fn read(clock: libc::clockid_t) -> Option<libc::timespec> {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
     // SAFETY: the answer has room for what the call writes.

@@ -1,6 +1,6 @@
 //! Directories and files.
 
-use super::errno::check;
+use super::errno::{check, check_length};
 use super::fd::Fd;
 use super::machine;
 use crate::world::Errno;
@@ -8,6 +8,10 @@ use core::ffi::{CStr, c_int};
 
 /// The longest path that is taken, its NUL included.
 const PATH_MAX: usize = 1024;
+
+const DIRECTORY_FLAGS: c_int = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+/// A pipe that nobody writes to is not waited for.
+const FILE_FLAGS: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
 
 /// Calls `use_path` with the path as the C library wants it.
 pub(super) fn with_c_path<T>(
@@ -31,11 +35,30 @@ impl Directory {
     /// Opens a directory (`open(2)`).
     pub fn open(path: &[u8]) -> Result<Self, Errno> {
         with_c_path(path, |path| {
-            let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
             // SAFETY: the path ends in NUL.
-            Fd::from_answer(unsafe { libc::open(path.as_ptr(), flags) })
+            Fd::from_answer(unsafe { libc::open(path.as_ptr(), DIRECTORY_FLAGS) })
         })
         .map(Self)
+    }
+
+    /// Opens a directory below it.
+    pub fn open_directory(&self, path: &[u8]) -> Result<Self, Errno> {
+        with_c_path(path, |path| self.open_at(path, DIRECTORY_FLAGS)).map(Self)
+    }
+
+    /// Where the symbolic link below it points to (`readlinkat(2)`), cut at the buffer's end.
+    pub fn link<'b>(&self, path: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+        let length = with_c_path(path, |path| {
+            let (place, room) = (buffer.as_mut_ptr().cast(), buffer.len());
+            // SAFETY: the path ends in NUL, and the buffer is writable for its length.
+            check_length(unsafe { libc::readlinkat(self.number(), path.as_ptr(), place, room) })
+        })?;
+        Ok(buffer.get(..length).unwrap_or_default())
+    }
+
+    /// Opens a file below it for reading (`openat(2)`); never waits, whatever it turns out to be.
+    pub fn open_file(&self, name: &CStr) -> Result<File, Errno> {
+        self.open_at(name, FILE_FLAGS).map(File)
     }
 
     /// The same by a path that is put together at run time.
@@ -43,11 +66,13 @@ impl Directory {
         with_c_path(path, |path| self.open_file(path))
     }
 
-    /// Opens a file below it for reading (`openat(2)`); never waits, whatever it turns out to be.
-    pub fn open_file(&self, name: &CStr) -> Result<File, Errno> {
-        let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
-        // SAFETY: the name ends in NUL.
-        Fd::from_answer(unsafe { libc::openat(self.0.number(), name.as_ptr(), flags) }).map(File)
+    fn open_at(&self, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
+        // SAFETY: the path ends in NUL.
+        Fd::from_answer(unsafe { libc::openat(self.number(), path.as_ptr(), flags) })
+    }
+
+    pub(super) fn number(&self) -> c_int {
+        self.0.number()
     }
 }
 
@@ -55,6 +80,15 @@ impl Directory {
 pub struct File(Fd);
 
 impl File {
+    /// Opens a file by its path for reading; never waits, whatever it turns out to be.
+    pub fn open(path: &[u8]) -> Result<Self, Errno> {
+        with_c_path(path, |path| {
+            // SAFETY: the path ends in NUL.
+            Fd::from_answer(unsafe { libc::open(path.as_ptr(), FILE_FLAGS) })
+        })
+        .map(Self)
+    }
+
     /// Reads from a place in the file (`pread(2)`): how many bytes there were, at most the buffer's
     /// length; 0 at its end.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
@@ -68,7 +102,7 @@ pub fn print(descriptor: u8, text: &[u8]) -> Result<(), Errno> {
     while !rest.is_empty() {
         // SAFETY: the slice is readable for its length.
         let answer = unsafe { libc::write(c_int::from(descriptor), rest.as_ptr().cast(), rest.len()) };
-        let written = super::errno::check_length(answer)?;
+        let written = check_length(answer)?;
         rest = rest.get(written..).unwrap_or_default();
     }
     Ok(())

@@ -17,6 +17,12 @@ pub struct FileSystem {
     pub free: u64,
     /// Blocks that are free to others than root.
     pub available: u64,
+    /// All inodes; 0 where there is no fixed number of them.
+    pub inodes: u64,
+    /// Inodes that are free.
+    pub inodes_free: u64,
+    /// Nobody can write to it: mounted so, or gone so after an error.
+    pub is_read_only: bool,
 }
 
 // glibc's plain `statvfs` has 32-bit counts on 32-bit machines; musl has only the wide one.
@@ -40,7 +46,22 @@ pub fn file_system(path: &[u8]) -> Result<FileSystem, Errno> {
         blocks: answer.f_blocks as u64,
         free: answer.f_bfree as u64,
         available: answer.f_bavail as u64,
+        inodes: answer.f_files as u64,
+        inodes_free: answer.f_ffree as u64,
+        is_read_only: answer.f_flag & libc::ST_RDONLY != 0,
     })
+}
+
+/// Bytes of a page of memory.
+pub fn page_size() -> u64 {
+    // SAFETY: the call takes a number and answers one.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
+/// Ticks a second in which `/proc` counts time.
+pub fn ticks_per_second() -> u64 {
+    // SAFETY: the call takes a number and answers one.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).unwrap_or(100)
 }
 
 /// The host's name (`gethostname(2)`), cut at the buffer's end.

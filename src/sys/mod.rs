@@ -7,6 +7,7 @@
 mod address;
 mod args;
 mod clock;
+mod entries;
 mod errno;
 mod fd;
 mod file;
@@ -20,9 +21,9 @@ mod socket;
 
 pub use crate::world::Errno;
 pub use args::Args;
-pub use clock::{Discipline, discipline};
+pub use clock::{Discipline, discipline, own_cpu_micros};
 pub use errno::describe;
 pub use file::{Directory, File, fill_standard_descriptors, print};
 pub use kernel::Kernel;
-pub use machine::{FileSystem, file_system, host_name, random_seed};
+pub use machine::{FileSystem, file_system, host_name, page_size, random_seed, ticks_per_second};
 pub use memory::map;

@@ -1,7 +1,7 @@
 //! A file of `/proc` that stays open, read line by line: one system call reads it again, as long as
 //! it fits into the buffer.
 
-use crate::host::{Fault, Trouble};
+use crate::host::{Fault, Place, Trouble};
 use crate::scan;
 use crate::sys::{Directory, File};
 use core::ffi::CStr;
@@ -13,11 +13,16 @@ pub(super) enum Shape {
     Whole,
     /// Record by record, as many as fit into a page: a read may end before the file does.
     Records,
+    /// The same with records of any length: only a read of nothing has seen the end.
+    LongRecords,
 }
 
 /// The kernel ends a read of records where the next one does not fit into its page of 4 KiB or
 /// more, and no record is half as long: a read this short has seen the file's end.
 const SHORT: usize = 2048;
+
+/// What is wrong with a file that holds nothing.
+pub(super) const EMPTY: Trouble = Trouble::Content("empty");
 
 /// Takes the lines.
 pub(super) type TakeLine<'t> = &'t mut dyn FnMut(&[u8]);
@@ -51,9 +56,19 @@ impl Kept {
         self.fault(Trouble::Content(words))
     }
 
+    /// The lines were more than there is room for.
+    pub(super) fn over(&self, words: &'static str) -> Fault {
+        Fault {
+            place: Place::Proc,
+            file: self.name,
+            trouble: Trouble::Over(words),
+        }
+    }
+
     fn fault(&mut self, trouble: Trouble) -> Fault {
         self.file = None;
         Fault {
+            place: Place::Proc,
             file: self.name,
             trouble,
         }
@@ -72,9 +87,10 @@ impl Kept {
             let is_end = match self.shape {
                 Shape::Whole => length < asked,
                 Shape::Records => length < asked.min(SHORT),
+                Shape::LongRecords => length == 0,
             };
             if is_end && offset == 0 && length == 0 {
-                return Err(Trouble::Content("empty"));
+                return Err(EMPTY);
             }
             offset += length as u64;
             pieces.take(buffer, length, is_end, take)?;

@@ -4,24 +4,25 @@ use super::Host;
 use crate::host::{Fault, Link, Traffic};
 use crate::num::parse_u64;
 use crate::scan::fields;
-use crate::sys::Directory;
-use crate::text::Text;
 
 /// Takes an interface's name, its counts and its link.
 pub(super) type TakeInterface<'t> = &'t mut dyn FnMut(&[u8], Traffic, Link);
 
 impl Host {
     /// Hands over each interface that is wanted, in the kernel's order.
-    pub fn interfaces(&mut self, is_wanted: fn(&[u8]) -> bool, take: TakeInterface) -> Result<(), Fault> {
-        let (file, sys) = (&mut self.files.net_dev, self.sys.as_ref());
+    pub fn interfaces(&mut self, wants: &dyn Fn(&[u8]) -> bool, take: TakeInterface) -> Result<(), Fault> {
+        let (file, links, sys) = (&mut self.files.net_dev, &mut self.links, &self.sys);
         let mut is_empty = true;
-        file.lines(&self.proc, &mut self.buffer, &mut |line| {
+        let result = file.lines(&self.proc, &mut self.buffer, &mut |line| {
             let interface = parse(line);
             is_empty &= interface.is_none();
-            if let Some((name, traffic)) = interface.filter(|(name, _)| is_wanted(name)) {
-                take(name, traffic, sys.map(|sys| link(sys, name)).unwrap_or_default());
+            if let Some((name, traffic)) = interface.filter(|(name, _)| wants(name)) {
+                let link = sys.as_ref().map(|sys| links.link(sys, name));
+                take(name, traffic, link.unwrap_or_default());
             }
-        })?;
+        });
+        links.end_round();
+        result?;
         // The loopback at the least is always there.
         if is_empty {
             Err(file.lacks("no interface"))
@@ -29,30 +30,6 @@ impl Host {
             Ok(())
         }
     }
-}
-
-/// These files vanish with their device, so they are opened anew.
-fn link(sys: &Directory, name: &[u8]) -> Link {
-    let mut buffer = [0; 32];
-    // An interface that is down has a carrier file that cannot be read.
-    let is_up = attribute(sys, name, b"carrier", &mut buffer).map(|carrier| carrier == b"1");
-    let megabits = attribute(sys, name, b"speed", &mut buffer).and_then(parse_u64);
-    Link {
-        is_up,
-        megabits: megabits.filter(|speed| *speed > 0),
-    }
-}
-
-/// What an attribute holds, nothing if it cannot be read; `None` if there is no such attribute.
-fn attribute<'b>(sys: &Directory, interface: &[u8], name: &[u8], buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-    let mut path = [0; 64];
-    let mut path = Text::new(&mut path);
-    for part in [b"class/net/", interface, b"/", name] {
-        path.put(part);
-    }
-    let file = sys.open_path(path.bytes()).ok().filter(|_| !path.is_cut())?;
-    let length = file.read_at(buffer, 0).unwrap_or(0);
-    Some(buffer.get(..length)?.trim_ascii())
 }
 
 /// `  eth0: 57209635    2801 …` or, from an old kernel, `eth0:57209635 2801 …`; a name may have a colon

@@ -8,7 +8,7 @@ use crate::scan::fields;
 use crate::sys::Directory;
 
 /// The first fields of a file's first line; an error if the very first is no number.
-fn numbers<const N: usize>(
+pub(super) fn numbers<const N: usize>(
     file: &mut Kept,
     root: &Directory,
     buffer: &mut [u8],

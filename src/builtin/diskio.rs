@@ -1,0 +1,190 @@
+//! What block devices do.
+
+use super::table::{Metric, counter, gauge};
+use super::{Sink, instance};
+use crate::host::{Disk, Fault, Host, Place, Trouble};
+use crate::num::Fixed;
+use crate::pattern::Choice;
+
+/// Devices that have samples; of more, the first ones.
+const DISKS_MAX: usize = 64;
+
+/// Devices that are left out, and partitions, unless the user says which ones to take.
+pub(super) const IGNORED: &str = "loop*,ram*,zram*,fd*,sr*";
+
+pub(super) static METRICS: [Metric; 9] = [
+    counter!("diskio.reads", "", "reads from a block device (device=)"),
+    counter!("diskio.read.bytes", "bytes", "read from it"),
+    counter!("diskio.read.ms", "ms", "time that all reads took, each counted"),
+    counter!("diskio.writes", "", "writes to it"),
+    counter!("diskio.write.bytes", "bytes", "written to it"),
+    counter!("diskio.write.ms", "ms", "time that all writes took, each counted"),
+    counter!("diskio.busy.ms", "ms", "time in which it had something to do"),
+    gauge!("diskio.inflight", "", "reads and writes under way"),
+    gauge!(
+        "diskio.util",
+        "percent",
+        "share of the time since the last turn in which it had something to do",
+    ),
+];
+
+/// The last read, which the next one is compared with.
+pub(super) struct Disks {
+    /// Device, and the time in which it was busy.
+    before: [(u64, u64); DISKS_MAX],
+    count: usize,
+    /// When that was, in milliseconds.
+    at: u64,
+}
+
+impl Default for Disks {
+    fn default() -> Self {
+        Self {
+            before: [(0, 0); DISKS_MAX],
+            count: 0,
+            at: 0,
+        }
+    }
+}
+
+impl Disks {
+    pub(super) fn take(
+        &mut self,
+        choice: Choice,
+        host: &mut Host,
+        now: u64,
+        sink: Sink,
+    ) -> Result<(), Fault> {
+        let elapsed = now.saturating_sub(self.at);
+        let mut after = Self {
+            at: now,
+            ..Self::default()
+        };
+        let mut is_over = false;
+        let result = host.disks(&mut |name, disk| {
+            if !wants(choice, name) {
+                return;
+            }
+            let Some(place) = after.before.get_mut(after.count) else {
+                is_over = true;
+                return;
+            };
+            *place = (disk.device, disk.busy_millis);
+            after.count += 1;
+            let busy = self.busy(&disk).and_then(|busy| Fixed::percent(busy, elapsed));
+            let tags: [(&'static str, &[u8]); 1] = [("device", name)];
+            for (metric, value) in METRICS.iter().zip(values(&disk).into_iter().chain([busy])) {
+                instance(&mut *sink, metric, &tags, value);
+            }
+        });
+        *self = after;
+        match result {
+            Err(fault) => fault.unless_missing(),
+            Ok(()) if is_over => Err(Fault {
+                place: Place::Proc,
+                file: c"diskstats",
+                trouble: Trouble::Over("more than 64 devices: the first ones are taken"),
+            }),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Milliseconds in which the device was busy since the last read; none if it was not there, or if
+    /// its count went back.
+    fn busy(&self, disk: &Disk) -> Option<u64> {
+        let mut before = self.before.iter().take(self.count);
+        let (_, millis) = before.find(|(device, _)| *device == disk.device)?;
+        disk.busy_millis.checked_sub(*millis)
+    }
+}
+
+fn values(disk: &Disk) -> [Option<Fixed>; 8] {
+    [
+        Some(disk.reads),
+        disk.read_bytes,
+        Some(disk.read_millis),
+        Some(disk.writes),
+        disk.written_bytes,
+        Some(disk.write_millis),
+        Some(disk.busy_millis),
+        Some(disk.in_flight),
+    ]
+    .map(|value| value.map(Fixed::whole))
+}
+
+fn wants(choice: Choice, name: &[u8]) -> bool {
+    choice.wants(name, IGNORED.as_bytes()) && (choice.only.is_some() || !is_partition(name))
+}
+
+/// `sda1`, `mmcblk0p2`, `nvme0n1p1`, but not `mtdblock1`, `dm-0`, `md127`, `mmcblk0boot0`. The kernel puts a
+/// `p` between the number of a partition and a name that ends in a digit (`block/partitions/core.c`).
+fn is_partition(name: &[u8]) -> bool {
+    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let disk = name.get(..name.len() - digits).unwrap_or_default();
+    if digits == 0 {
+        return false;
+    }
+    match disk {
+        [.., before, b'p'] if before.is_ascii_digit() => true,
+        _ => [b"sd", b"hd", b"vd", b"xvd".as_slice()].iter().any(|prefix| {
+            let letters = disk.strip_prefix(*prefix).unwrap_or_default();
+            !letters.is_empty() && letters.iter().all(u8::is_ascii_lowercase)
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_and_memory_are_left_out_unless_asked_for() {
+        let usual = |name: &str| wants(Choice::default(), name.as_bytes());
+        for disk in [
+            "sda",
+            "sdaa",
+            "vda",
+            "xvda",
+            "hda",
+            "mmcblk0",
+            "mmcblk0boot0",
+            "nvme0n1",
+            "mtdblock0",
+            "mtdblock12",
+            "dm-0",
+            "md0",
+            "md127",
+            "nbd3",
+            "ubiblock0_0",
+            "bcache0",
+            "sd",
+            "s1",
+        ] {
+            assert!(usual(disk), "{disk}");
+        }
+        for other in [
+            "sda1",
+            "sdaa15",
+            "vda2",
+            "xvda1",
+            "hda4",
+            "mmcblk0p1",
+            "nvme0n1p12",
+            "md0p1",
+            "nbd3p1",
+            "loop0",
+            "loop0p1",
+            "ram15",
+            "zram0",
+            "fd0",
+            "sr0",
+        ] {
+            assert!(!usual(other), "{other}");
+        }
+        let all = Choice {
+            only: Some(b"*"),
+            ignore: b"",
+        };
+        assert!(wants(all, b"sda1") && wants(all, b"loop0"));
+    }
+}

@@ -1,0 +1,136 @@
+//! Processes of the names that the user asks for.
+
+use super::table::{Metric, counter, gauge};
+use super::{Sink, instance};
+use crate::host::{Fault, Host, Process};
+use crate::num::Fixed;
+use crate::pattern::{fits, items};
+
+/// Names that can be asked for.
+pub const PROCESSES_MAX: usize = 32;
+/// The kernel keeps so many bytes of a program's name (`TASK_COMM_LEN`).
+const KEPT: usize = 15;
+
+pub(super) static METRICS: [Metric; 3] = [
+    gauge!("process.count", "", "processes of a name asked for (name=)"),
+    gauge!(
+        "process.rss",
+        "bytes",
+        "memory that they have resident, shared pages each time"
+    ),
+    counter!(
+        "process.cpu.ms",
+        "ms",
+        "processor time that those which run now have used"
+    ),
+];
+
+/// A pass over all processes, which may take several turns.
+pub(super) struct Processes<'a> {
+    /// A list of patterns.
+    names: &'a [u8],
+    sums: [Sum; PROCESSES_MAX],
+    is_under_way: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    count: u64,
+    resident: u64,
+    cpu_millis: u64,
+}
+
+impl<'a> Processes<'a> {
+    pub(super) fn new(names: &'a [u8]) -> Self {
+        Self {
+            names,
+            sums: [Sum::default(); PROCESSES_MAX],
+            is_under_way: false,
+        }
+    }
+
+    /// The pass goes on at the next occasion.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.is_under_way
+    }
+
+    /// Goes on with the pass; the samples come at its end.
+    pub(super) fn take(&mut self, host: &mut Host, sink: Sink) -> Result<(), Fault> {
+        if self.names.is_empty() {
+            return Ok(());
+        }
+        if !self.is_under_way {
+            self.sums = [Sum::default(); PROCESSES_MAX];
+        }
+        self.is_under_way = false;
+        let has_seen_all = host.processes(&mut |process| self.add(&process))?;
+        self.is_under_way = !has_seen_all;
+        if has_seen_all {
+            self.tell(sink);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, process: &Process) {
+        for (name, sum) in items(self.names).zip(&mut self.sums) {
+            let name = name.get(..KEPT).unwrap_or(name);
+            if !process.is_dead && fits(name, process.name) {
+                sum.count += 1;
+                sum.resident = sum.resident.saturating_add(process.resident);
+                sum.cpu_millis = sum.cpu_millis.saturating_add(process.cpu_millis);
+            }
+        }
+    }
+
+    fn tell(&self, sink: Sink) {
+        for (name, sum) in items(self.names).zip(&self.sums) {
+            let values = [sum.count, sum.resident, sum.cpu_millis];
+            for (metric, value) in METRICS.iter().zip(values) {
+                instance(&mut *sink, metric, &[("name", name)], Some(Fixed::whole(value)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_patterns_and_long_ones_are_cut_as_the_kernel_cuts_them() {
+        let mut processes = Processes::new(b"init,prometheus-node-exporter,kworker/*,absent");
+        for (name, is_dead) in [
+            ("init", false),
+            ("prometheus-node", false),
+            ("kworker/0:1", false),
+            ("kworker/1:0", false),
+            ("init", true),
+            ("initx", false),
+        ] {
+            processes.add(&Process {
+                name: name.as_bytes(),
+                is_dead,
+                cpu_millis: 7,
+                resident: u64::MAX / 2,
+            });
+        }
+        let mut found = Vec::new();
+        processes.tell(&mut |sample| {
+            let name = String::from_utf8_lossy(sample.instance[0].1).into_owned();
+            found.push((sample.metric.name(), name, sample.value));
+        });
+        let counts: Vec<_> = found
+            .iter()
+            .step_by(3)
+            .map(|(_, name, value)| (name.as_str(), *value))
+            .collect();
+        let expected = [
+            ("init", 1),
+            ("prometheus-node-exporter", 1),
+            ("kworker/*", 2),
+            ("absent", 0),
+        ];
+        assert_eq!(counts, expected.map(|(name, count)| (name, Fixed::whole(count))));
+        assert_eq!(found[8].2, Fixed::whole(14));
+    }
+}

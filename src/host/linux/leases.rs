@@ -1,0 +1,79 @@
+//! The lease file of dnsmasq (`dnsmasq(8)`, `--dhcp-leasefile`): a line each lease, and one that starts
+//! with `duid` where it serves `DHCPv6`.
+
+use super::Host;
+use crate::host::{Fault, Place, Trouble};
+use crate::sys::File;
+
+/// Bytes of it that are read: some ten thousand leases.
+const LENGTH_MAX: u64 = 1 << 20;
+
+impl Host {
+    /// Leases in the file of that path, which is opened anew: it may be replaced.
+    pub fn leases(&mut self, path: &[u8]) -> Result<u64, Fault> {
+        count(path, &mut self.buffer).map_err(|trouble| Fault {
+            place: Place::Leases,
+            file: c"",
+            trouble,
+        })
+    }
+}
+
+fn count(path: &[u8], buffer: &mut [u8]) -> Result<u64, Trouble> {
+    let file = File::open(path)?;
+    let mut lines = Lines::default();
+    let mut offset = 0;
+    loop {
+        let length = file.read_at(buffer, offset)?;
+        if length == 0 {
+            return Ok(lines.leases);
+        }
+        lines.take(buffer.get(..length).unwrap_or_default());
+        offset += length as u64;
+        if offset > LENGTH_MAX {
+            return Err(Trouble::Content("longer than 1 MB"));
+        }
+    }
+}
+
+/// Counts the lines that start with a digit, the time of a lease, and that have an end.
+#[derive(Default)]
+struct Lines {
+    leases: u64,
+    is_inside: bool,
+    is_lease: bool,
+}
+
+impl Lines {
+    fn take(&mut self, piece: &[u8]) {
+        for byte in piece {
+            if *byte == b'\n' {
+                self.leases += u64::from(self.is_lease);
+                (self.is_inside, self.is_lease) = (false, false);
+            } else if !self.is_inside {
+                (self.is_inside, self.is_lease) = (true, byte.is_ascii_digit());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leases_are_counted_however_the_pieces_fall() {
+        let text = "1700000000 02:00:00:00:00:01 192.0.2.7 phone 01:02:00:00:00:00:01\n\
+                    0 02:00:00:00:00:02 192.0.2.8 * *\n\n\
+                    duid 00:01:00:01:2a\n\
+                    1700000001 1 2001:db8::7 phone 00:01\n\
+                    1700000002 02:00:00";
+        for size in 1..text.len() {
+            let mut lines = Lines::default();
+            for piece in text.as_bytes().chunks(size) {
+                lines.take(piece);
+            }
+            assert_eq!(lines.leases, 3, "pieces of {size}");
+        }
+    }
+}

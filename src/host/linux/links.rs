@@ -1,0 +1,110 @@
+//! What `/sys/class/net` says of the interfaces' links
+//! (`Documentation/ABI/testing/sysfs-class-net`). Opening a file costs more than reading it, so they
+//! stay open for as long as their interface is there.
+
+use super::sysfs::{ROOM, open, value};
+use crate::host::{INTERFACE_NAME_MAX, Link};
+use crate::num::parse_u64;
+use crate::sys::{Directory, Errno, File};
+
+/// Interfaces whose files are kept open.
+const LINKS_MAX: usize = 64;
+/// After so many rounds all are opened anew: a file follows its device when that is renamed, also
+/// if another one got its name meanwhile.
+const ROUNDS_MAX: u32 = 64;
+
+pub(super) struct Links {
+    known: [Option<Known>; LINKS_MAX],
+    round: u32,
+}
+
+struct Known {
+    name: [u8; INTERFACE_NAME_MAX],
+    length: u8,
+    /// The last round in which the interface was there.
+    round: u32,
+    carrier: Option<File>,
+    speed: Option<File>,
+}
+
+impl Links {
+    pub(super) fn new() -> Self {
+        Self {
+            known: [const { None }; LINKS_MAX],
+            round: 0,
+        }
+    }
+
+    /// Closes what was not asked for in this round.
+    pub(super) fn end_round(&mut self) {
+        let round = self.round;
+        for place in &mut self.known {
+            if place
+                .as_ref()
+                .is_some_and(|known| known.round != round || round == ROUNDS_MAX)
+            {
+                *place = None;
+            }
+        }
+        self.round = if round == ROUNDS_MAX { 0 } else { round + 1 };
+    }
+
+    /// The link of the interface.
+    pub(super) fn link(&mut self, sys: &Directory, name: &[u8]) -> Link {
+        let is_it = |known: &Known| known.name.get(..usize::from(known.length)) == Some(name);
+        let place = self
+            .known
+            .iter()
+            .position(|known| known.as_ref().is_some_and(is_it))
+            .or_else(|| self.known.iter().position(Option::is_none));
+        let Some(place) = place.and_then(|place| self.known.get_mut(place)) else {
+            return Link::default();
+        };
+        let Some(mut known) = place.take().or_else(|| Known::open(sys, name)) else {
+            return Link::default();
+        };
+        let mut link = known.read();
+        if link == Err(Errno::NO_DEVICE) {
+            // Another interface has got the name of one that is gone.
+            let Some(anew) = Known::open(sys, name) else {
+                return Link::default();
+            };
+            known = anew;
+            link = known.read();
+        }
+        known.round = self.round;
+        *place = Some(known);
+        link.unwrap_or_default()
+    }
+}
+
+impl Known {
+    fn open(sys: &Directory, interface: &[u8]) -> Option<Self> {
+        let mut name = [0; INTERFACE_NAME_MAX];
+        name.get_mut(..interface.len())?.copy_from_slice(interface);
+        let file = |attribute: &[u8]| open(sys, &[b"class/net/", interface, b"/", attribute]);
+        Some(Self {
+            name,
+            length: interface.len() as u8,
+            round: 0,
+            carrier: file(b"carrier"),
+            speed: file(b"speed"),
+        })
+    }
+
+    fn read(&self) -> Result<Link, Errno> {
+        let mut room = ROOM;
+        let is_up = match self.carrier.as_ref().map(|file| file.read_at(&mut room, 0)) {
+            None => None,
+            Some(Ok(_)) => Some(room.first() == Some(&b'1')),
+            Some(Err(Errno::NO_DEVICE)) => return Err(Errno::NO_DEVICE),
+            // An interface that is down has a carrier that cannot be read.
+            Some(Err(_)) => Some(false),
+        };
+        let speed = self.speed.as_ref().and_then(|file| value(file, &mut room));
+        Ok(Link {
+            is_up,
+            megabits: speed.and_then(parse_u64).filter(|speed| *speed > 0),
+        })
+    }
+}

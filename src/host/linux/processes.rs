@@ -1,0 +1,122 @@
+//! `/proc/[pid]/stat` (`proc(5)`): `1 (init) S 0 1 1 …`.
+
+use super::Host;
+use crate::host::{Fault, Place, Process};
+use crate::num::parse_u64;
+use crate::scan::fields;
+use crate::sys::{self, Directory};
+use crate::text::Text;
+
+/// Processes that are looked at in one turn, give or take the names of one call.
+const TURN_MAX: usize = 1024;
+
+/// Where the fields are, counted from behind the name.
+const STATE: usize = 0;
+const USER_TICKS: usize = 11;
+const SYSTEM_TICKS: usize = 12;
+const PAGES: usize = 21;
+const FIELDS: usize = PAGES + 1;
+
+impl Host {
+    /// Goes on with a pass over the processes, or begins one, and looks at a thousand of them: says
+    /// whether it has seen all. A process that ends meanwhile is left out.
+    pub fn processes(&mut self, take: &mut dyn FnMut(Process)) -> Result<bool, Fault> {
+        let proc = &self.proc;
+        let pass = match &mut self.pass {
+            Some(pass) => pass,
+            none => none.insert(proc.open_directory(b".").map_err(fault)?),
+        };
+        let units = (sys::ticks_per_second().max(1), sys::page_size());
+        let (mut count, mut has_more) = (0, true);
+        while has_more && count < TURN_MAX {
+            has_more = pass
+                .some_names(&mut |name| {
+                    if name.iter().all(u8::is_ascii_digit) {
+                        count += 1;
+                        look(proc, name, units, take);
+                    }
+                })
+                .map_err(fault)?;
+        }
+        if !has_more {
+            self.pass = None;
+        }
+        Ok(!has_more)
+    }
+}
+
+fn fault(errno: sys::Errno) -> Fault {
+    Fault {
+        place: Place::Proc,
+        file: c"",
+        trouble: errno.into(),
+    }
+}
+
+fn look(proc: &Directory, number: &[u8], units: (u64, u64), take: &mut dyn FnMut(Process)) {
+    let mut path = [0; 32];
+    let mut path = Text::new(&mut path);
+    path.put(number);
+    path.put(b"/stat");
+    let mut buffer = [0; 1024];
+    let Ok(file) = proc.open_path(path.bytes()) else {
+        return;
+    };
+    let length = file.read_at(&mut buffer, 0).unwrap_or(0);
+    if let Some(process) = parse(buffer.get(..length).unwrap_or_default(), units) {
+        take(process);
+    }
+}
+
+/// The name stands in parentheses, and may have any byte in it.
+fn parse(text: &[u8], (ticks_per_second, page_size): (u64, u64)) -> Option<Process<'_>> {
+    let open = text.iter().position(|&byte| byte == b'(')?;
+    let close = text.iter().rposition(|&byte| byte == b')')?;
+    let mut all = [[].as_slice(); FIELDS];
+    let mut behind = fields(text.get(close + 1..)?);
+    for place in &mut all {
+        *place = behind.next()?;
+    }
+    let ticks = parse_u64(all[USER_TICKS])?.checked_add(parse_u64(all[SYSTEM_TICKS])?)?;
+    Some(Process {
+        name: text.get(open + 1..close)?,
+        is_dead: matches!(all[STATE], b"Z" | b"X" | b"x"),
+        cpu_millis: ticks.checked_mul(1_000)? / ticks_per_second,
+        resident: parse_u64(all[PAGES])?.checked_mul(page_size)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEHIND: &str =
+        "S 1 2 2 0 -1 4194304 100 200 3 4 50 25 7 8 20 0 1 0 900 10000000 321 18446744073709551615 0";
+
+    #[test]
+    fn the_name_may_have_blanks_and_parentheses() {
+        for name in ["init", "a) b(c", "kworker/0:1-events", "", "(x)"] {
+            let line = format!("42 ({name}) {BEHIND}\n");
+            let process = parse(line.as_bytes(), (100, 4096)).unwrap();
+            assert_eq!(process.name, name.as_bytes());
+            assert_eq!((process.cpu_millis, process.resident), (750, 321 * 4096));
+            assert!(!process.is_dead);
+        }
+    }
+
+    #[test]
+    fn a_zombie_is_dead_and_what_is_cut_is_none() {
+        let zombie = format!("42 (init) {}", BEHIND.replace('S', "Z"));
+        assert!(parse(zombie.as_bytes(), (100, 4096)).unwrap().is_dead);
+        for bad in [
+            "",
+            "42 (init",
+            "42 )init( S 1 2",
+            "42 (init) S 1 2 2 0 -1 4194304 100 200 3 4 50 25 7 8 20 0 1 0 900 10000000",
+            &format!("42 (init) {}", BEHIND.replace("321", "-1")),
+            &format!("42 (init) {}", BEHIND.replace(" 50 ", " 18446744073709551615 ")),
+        ] {
+            assert_eq!(parse(bad.as_bytes(), (100, 4096)), None, "{bad:?}");
+        }
+    }
+}

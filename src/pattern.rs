@@ -1,0 +1,150 @@
+//! Patterns with `*` and `?`, in lists, that choose instances by their names.
+
+/// Which instances of a family the user wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choice<'a> {
+    /// Only those that one of these patterns fits, whatever is usually left out.
+    pub only: Option<&'a [u8]>,
+    /// Those that one of these patterns fits are left out, too.
+    pub ignore: &'a [u8],
+}
+
+impl Choice<'_> {
+    /// Whether the instance of that name is wanted; `usually_ignored` is a list of patterns.
+    pub fn wants(&self, name: &[u8], usually_ignored: &[u8]) -> bool {
+        let is_in = match self.only {
+            Some(list) => is_in_list(list, name),
+            None => !is_in_list(usually_ignored, name),
+        };
+        is_in && !is_in_list(self.ignore, name)
+    }
+
+    /// Whether the user has asked for this very name, not only for a pattern that fits it.
+    pub fn names(&self, name: &[u8]) -> bool {
+        self.only
+            .is_some_and(|list| items(list).any(|item| item == name && !is_pattern(item)))
+    }
+}
+
+/// The items of a list, apart by commas; empty ones are none.
+pub fn items(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|&byte| byte == b',').filter(|item| !item.is_empty())
+}
+
+fn is_in_list(list: &[u8], name: &[u8]) -> bool {
+    items(list).any(|pattern| fits(pattern, name))
+}
+
+fn is_pattern(item: &[u8]) -> bool {
+    item.contains(&b'*') || item.contains(&b'?')
+}
+
+/// Whether the pattern fits the whole text: `*` stands for any bytes or none, `?` for any one byte.
+pub fn fits(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut pattern, mut text) = (pattern, text);
+    // Behind the last star, and the text that this star has not swallowed yet.
+    let mut last_star: Option<(&[u8], &[u8])> = None;
+    loop {
+        match (pattern.split_first(), text.split_first()) {
+            (Some((b'*', behind)), _) => {
+                last_star = Some((behind, text));
+                pattern = behind;
+            }
+            (Some((wanted, behind)), Some((byte, rest))) if *wanted == b'?' || wanted == byte => {
+                (pattern, text) = (behind, rest);
+            }
+            (None, None) => return true,
+            _ => {
+                // The last star takes one byte more; an earlier one would help no further.
+                let Some((behind, from)) = last_star else {
+                    return false;
+                };
+                let Some((_, rest)) = from.split_first() else {
+                    return false;
+                };
+                last_star = Some((behind, rest));
+                (pattern, text) = (behind, rest);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same by definition.
+    fn fits_naively(pattern: &[u8], text: &[u8]) -> bool {
+        match (pattern, text) {
+            ([b'*', behind @ ..], _) => (0..=text.len()).any(|at| fits_naively(behind, &text[at..])),
+            ([wanted, behind @ ..], [byte, rest @ ..]) => {
+                (*wanted == b'?' || wanted == byte) && fits_naively(behind, rest)
+            }
+            _ => pattern.is_empty() && text.is_empty(),
+        }
+    }
+
+    /// Every text of up to `length` of these bytes.
+    fn texts(bytes: &[u8], length: u32) -> Vec<Vec<u8>> {
+        let mut all = vec![vec![]];
+        let mut from = 0;
+        for _ in 0..length {
+            let to = all.len();
+            for index in from..to {
+                for byte in bytes {
+                    let mut longer = all[index].clone();
+                    longer.push(*byte);
+                    all.push(longer);
+                }
+            }
+            from = to;
+        }
+        all
+    }
+
+    #[test]
+    fn every_short_pattern_fits_what_it_says() {
+        for pattern in texts(b"ab*?", 5) {
+            for text in texts(b"ab", 5) {
+                let expected = fits_naively(&pattern, &text);
+                assert_eq!(fits(&pattern, &text), expected, "{pattern:?} {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_puts_the_usual_aside_and_ignore_always_counts() {
+        let wanted = |only: Option<&'static str>, ignore: &'static str| {
+            let choice = Choice {
+                only: only.map(str::as_bytes),
+                ignore: ignore.as_bytes(),
+            };
+            ["lo", "eth0", "eth1", "veth7"]
+                .into_iter()
+                .filter(|name| choice.wants(name.as_bytes(), b"lo,veth*"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(wanted(None, ""), "eth0 eth1");
+        assert_eq!(wanted(None, "eth1"), "eth0");
+        assert_eq!(wanted(Some("*"), ""), "lo eth0 eth1 veth7");
+        assert_eq!(wanted(Some("lo,?eth*"), ""), "lo veth7");
+        assert_eq!(wanted(Some("*"), "*eth?"), "lo");
+        assert_eq!(wanted(Some(""), ""), "");
+    }
+
+    #[test]
+    fn a_name_is_asked_for_literally() {
+        let names = |only: &'static str, name: &str| {
+            let choice = Choice {
+                only: Some(only.as_bytes()),
+                ignore: b"",
+            };
+            choice.names(name.as_bytes())
+        };
+        assert!(names("/,/mnt/nfs", "/mnt/nfs"));
+        assert!(!names("/,/mnt/*", "/mnt/nfs"));
+        assert!(!names("/mnt/*", "/mnt/*"));
+        assert!(!Choice::default().names(b"/"));
+    }
+}

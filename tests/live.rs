@@ -1,0 +1,520 @@
+//! What the lines say of this machine, against what the test reads itself, before and after.
+
+// Values of a machine are far below 2⁵³, and those compared for equality are small and whole.
+#![allow(clippy::cast_precision_loss, clippy::float_cmp)]
+
+mod common;
+
+use common::{Line, PATIENCE, output};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+/// Values by series: `net.in.bytes iface=eth0`.
+type Values = BTreeMap<String, f64>;
+
+/// Metrics of a file with a name and a value a line, and the names.
+type Names = &'static [(&'static str, &'static str)];
+
+const STAT: Names = &[
+    ("cpu.switches", "ctxt"),
+    ("cpu.interrupts", "intr"),
+    ("cpu.forks", "processes"),
+    ("proc.running", "procs_running"),
+    ("proc.blocked", "procs_blocked"),
+];
+const MEMINFO: Names = &[
+    ("mem.total", "MemTotal:"),
+    ("mem.free", "MemFree:"),
+    ("mem.available", "MemAvailable:"),
+    ("mem.buffers", "Buffers:"),
+    ("mem.cached", "Cached:"),
+    ("mem.shmem", "Shmem:"),
+    ("mem.slab", "Slab:"),
+    ("swap.total", "SwapTotal:"),
+    ("swap.free", "SwapFree:"),
+];
+const VMSTAT: Names = &[
+    ("vm.pgfault", "pgfault"),
+    ("vm.pgmajfault", "pgmajfault"),
+    ("vm.swap.in", "pswpin"),
+    ("vm.swap.out", "pswpout"),
+    ("vm.oom.kills", "oom_kill"),
+];
+const SNMP6: Names = &[
+    ("ip6.in.packets", "Ip6InReceives"),
+    ("ip6.out.packets", "Ip6OutRequests"),
+    ("ip6.forwarded", "Ip6OutForwDatagrams"),
+    ("ip6.in.discards", "Ip6InDiscards"),
+    ("ip6.out.discards", "Ip6OutDiscards"),
+    ("ip6.in.errors", "Ip6InHdrErrors"),
+];
+const SNMP: Names = &[
+    ("ip.in.packets", "Ip.InReceives"),
+    ("ip.out.packets", "Ip.OutRequests"),
+    ("ip.forwarded", "Ip.ForwDatagrams"),
+    ("ip.in.discards", "Ip.InDiscards"),
+    ("ip.out.discards", "Ip.OutDiscards"),
+    ("ip.in.errors", "Ip.InHdrErrors"),
+    ("icmp.in", "Icmp.InMsgs"),
+    ("icmp.out", "Icmp.OutMsgs"),
+    ("icmp.in.errors", "Icmp.InErrors"),
+    ("udp.in", "Udp.InDatagrams"),
+    ("udp.out", "Udp.OutDatagrams"),
+    ("udp.in.errors", "Udp.InErrors"),
+    ("udp.no.ports", "Udp.NoPorts"),
+    ("udp.rcvbuf.errors", "Udp.RcvbufErrors"),
+    ("udp.sndbuf.errors", "Udp.SndbufErrors"),
+    ("tcp.active.opens", "Tcp.ActiveOpens"),
+    ("tcp.passive.opens", "Tcp.PassiveOpens"),
+    ("tcp.attempt.fails", "Tcp.AttemptFails"),
+    ("tcp.estab.resets", "Tcp.EstabResets"),
+    ("tcp.established", "Tcp.CurrEstab"),
+    ("tcp.in.segs", "Tcp.InSegs"),
+    ("tcp.out.segs", "Tcp.OutSegs"),
+    ("tcp.retrans.segs", "Tcp.RetransSegs"),
+    ("tcp.in.errors", "Tcp.InErrs"),
+    ("tcp.out.resets", "Tcp.OutRsts"),
+    ("tcp.listen.overflows", "TcpExt.ListenOverflows"),
+    ("tcp.listen.drops", "TcpExt.ListenDrops"),
+    ("tcp.timeouts", "TcpExt.TCPTimeouts"),
+    ("tcp.syn.retrans", "TcpExt.TCPSynRetrans"),
+];
+const SOCKSTAT: Names = &[
+    ("sockets.used", "sockets: used"),
+    ("sockets.tcp.inuse", "TCP: inuse"),
+    ("sockets.tcp.orphan", "TCP: orphan"),
+    ("sockets.tcp.timewait", "TCP: tw"),
+    ("sockets.tcp.alloc", "TCP: alloc"),
+    ("sockets.tcp.mem", "TCP: mem"),
+    ("sockets.udp.inuse", "UDP: inuse"),
+    ("sockets.udp.mem", "UDP: mem"),
+];
+const NUMBERS: Names = &[
+    ("conntrack.count", "sys/net/netfilter/nf_conntrack_count"),
+    ("conntrack.max", "sys/net/netfilter/nf_conntrack_max"),
+    ("kernel.entropy", "sys/kernel/random/entropy_avail"),
+    ("kernel.pids.max", "sys/kernel/pid_max"),
+    ("system.uptime", "uptime"),
+];
+const NET: [(&str, usize); 14] = [
+    ("in.bytes", 0),
+    ("in.packets", 1),
+    ("in.errors", 2),
+    ("in.dropped", 3),
+    ("in.fifo", 4),
+    ("in.frame", 5),
+    ("in.multicast", 7),
+    ("out.bytes", 8),
+    ("out.packets", 9),
+    ("out.errors", 10),
+    ("out.dropped", 11),
+    ("out.fifo", 12),
+    ("out.collisions", 13),
+    ("out.carrier", 14),
+];
+const DISKIO: [(&str, usize, f64); 8] = [
+    ("reads", 3, 1.0),
+    ("read.bytes", 5, 512.0),
+    ("read.ms", 6, 1.0),
+    ("writes", 7, 1.0),
+    ("write.bytes", 9, 512.0),
+    ("write.ms", 10, 1.0),
+    ("inflight", 11, 1.0),
+    ("busy.ms", 12, 1.0),
+];
+
+/// Series that come from two reads, or that are the agent's own: they have tests of their own.
+const APART: [&str; 15] = [
+    "cpu.usage",
+    "cpu.user",
+    "cpu.nice",
+    "cpu.system",
+    "cpu.idle",
+    "cpu.iowait",
+    "cpu.irq",
+    "cpu.softirq",
+    "cpu.steal",
+    "cpu.guest",
+    "cpu.core.usage",
+    "diskio.util",
+    "agent.",
+    "clock.",
+    "process.",
+];
+
+fn read(file: &str) -> String {
+    fs::read_to_string(Path::new("/proc").join(file)).unwrap_or_default()
+}
+
+fn number(text: &str) -> f64 {
+    text.parse().unwrap_or_else(|_| panic!("{text:?} is no number"))
+}
+
+/// Takes the values of these names out of a file with a name and a value a line.
+fn take_names(values: &mut Values, names: Names, file: &str, unit: f64) {
+    for line in read(file).lines() {
+        let mut fields = line.split_whitespace();
+        let name = fields.next().unwrap_or_default();
+        for (metric, _) in names.iter().filter(|(_, known)| *known == name) {
+            values.insert((*metric).into(), number(fields.clone().next().unwrap()) * unit);
+        }
+    }
+}
+
+/// The fields of `/proc/net/snmp` and its like, as `Ip.InReceives`.
+fn pairs(file: &str) -> Values {
+    let text = read(file);
+    let lines: Vec<&str> = text.lines().collect();
+    let mut all = Values::new();
+    for pair in lines.chunks(2) {
+        let (protocol, names) = pair[0].split_once(": ").unwrap();
+        let (_, numbers) = pair[1].split_once(": ").unwrap();
+        for (name, value) in names.split(' ').zip(numbers.split(' ')) {
+            if let Ok(value) = value.parse() {
+                all.insert(format!("{protocol}.{name}"), value);
+            }
+        }
+    }
+    all
+}
+
+fn percent(values: &mut Values, metric: &str, part: &str, total: &str) {
+    if let (Some(part), Some(total)) = (values.get(part), values.get(total))
+        && *total > 0.0
+    {
+        values.insert(metric.into(), part / total * 100.0);
+    }
+}
+
+fn take_network(values: &mut Values) {
+    let mut all = pairs("net/snmp");
+    all.extend(pairs("net/netstat"));
+    for (metric, field) in SNMP.iter().filter(|(_, field)| all.contains_key(*field)) {
+        values.insert((*metric).into(), all[*field]);
+    }
+    take_names(values, SNMP6, "net/snmp6", 1.0);
+    for line in read("net/sockstat").lines() {
+        let (protocol, rest) = line.split_once(' ').unwrap();
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        for pair in fields.chunks(2) {
+            let name = format!("{protocol} {}", pair[0]);
+            for (metric, _) in SOCKSTAT.iter().filter(|(_, known)| *known == name) {
+                values.insert((*metric).into(), number(pair[1]));
+            }
+        }
+    }
+    for line in read("net/dev").lines().skip(2) {
+        let (name, numbers) = line.split_once(':').unwrap();
+        let name = name.trim();
+        if name == "lo" || name.starts_with("veth") {
+            continue;
+        }
+        let numbers: Vec<&str> = numbers.split_whitespace().collect();
+        for (metric, at) in NET {
+            values.insert(format!("net.{metric} iface={name}"), number(numbers[at]));
+        }
+        let sys = Path::new("/sys/class/net").join(name);
+        let carrier = fs::read_to_string(sys.join("carrier")).unwrap_or_default();
+        values.insert(
+            format!("net.up iface={name}"),
+            f64::from(u8::from(carrier.trim() == "1")),
+        );
+        let speed = fs::read_to_string(sys.join("speed")).unwrap_or_default();
+        if let Some(speed) = speed.trim().parse::<f64>().ok().filter(|speed| *speed > 0.0) {
+            values.insert(format!("net.speed iface={name}"), speed * 1e6);
+        }
+    }
+    let mut softnet = [0; 3];
+    for line in read("net/softnet_stat").lines() {
+        for (sum, field) in softnet.iter_mut().zip(line.split(' ')) {
+            *sum += u64::from_str_radix(field, 16).unwrap();
+        }
+    }
+    for (metric, sum) in ["processed", "dropped", "squeezed"].iter().zip(softnet) {
+        values.insert(format!("softnet.{metric}"), sum as f64);
+    }
+    for line in read("net/arp").lines().skip(1) {
+        let interface = line.split_whitespace().last().unwrap();
+        *values
+            .entry(format!("arp.entries iface={interface}"))
+            .or_default() += 1.0;
+    }
+    for line in read("net/wireless").lines().skip(2) {
+        let (name, numbers) = line.split_once(':').unwrap();
+        let numbers: Vec<f64> = numbers
+            .split_whitespace()
+            .skip(1)
+            .take(3)
+            .map(|field| number(field.trim_end_matches('.')))
+            .collect();
+        values.insert(format!("wifi.quality iface={}", name.trim()), numbers[0]);
+        for (metric, level) in ["signal", "noise"].iter().zip(&numbers[1..]) {
+            if *level < 0.0 && *level > -256.0 {
+                values.insert(format!("wifi.{metric} iface={}", name.trim()), *level);
+            }
+        }
+    }
+}
+
+fn take_disks(values: &mut Values) {
+    for line in read("diskstats").lines() {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let name = fields[2];
+        let is_whole = Path::new("/sys/block").join(name).exists();
+        if !is_whole
+            || ["loop", "ram", "zram", "fd", "sr"]
+                .iter()
+                .any(|start| name.starts_with(start))
+        {
+            continue;
+        }
+        for (metric, at, unit) in DISKIO {
+            values.insert(
+                format!("diskio.{metric} device={name}"),
+                number(fields[at]) * unit,
+            );
+        }
+    }
+    let types = ["ext4", "xfs", "btrfs", "overlay", "vfat", "tmpfs"];
+    let columns = "--output=target,fstype,size,used,avail,itotal,iused";
+    let df = Command::new("df").args(["-B1", "-a", columns]).output().unwrap();
+    for line in String::from_utf8(df.stdout).unwrap().lines().skip(1) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (point, kind) = (fields[0], fields[1]);
+        if fields.len() != 7 || !types.contains(&kind) || (kind == "tmpfs" && point != "/tmp") {
+            continue;
+        }
+        let mut insert = |metric: &str, value: f64| {
+            values.insert(format!("disk.{metric} mount={point} fstype={kind}"), value)
+        };
+        let [total, used, free] = [fields[2], fields[3], fields[4]].map(number);
+        insert("total", total);
+        insert("usage", used);
+        insert("free", free);
+        insert("percent", used / (used + free) * 100.0);
+        if number(fields[5]) > 0.0 {
+            insert("inodes.total", number(fields[5]));
+            insert("inodes.used", number(fields[6]));
+            insert("inodes.percent", number(fields[6]) / number(fields[5]) * 100.0);
+        }
+        let is_read_only = read("self/mounts").lines().any(|line| {
+            let fields: Vec<&str> = line.split(' ').collect();
+            fields[1] == point && fields[2] == kind && fields[3].split(',').any(|option| option == "ro")
+        });
+        insert("readonly", f64::from(u8::from(is_read_only)));
+    }
+}
+
+fn take_sensors(values: &mut Values) {
+    let text = |path: &Path| fs::read_to_string(path).map(|text| text.trim().to_owned());
+    for number in 0..64 {
+        let zone = Path::new("/sys/class/thermal").join(format!("thermal_zone{number}"));
+        if let (Ok(kind), Ok(temperature)) = (text(&zone.join("type")), text(&zone.join("temp"))) {
+            let series = format!("temp.celsius sensor={kind}");
+            values
+                .entry(series)
+                .or_insert(temperature.parse::<f64>().unwrap() / 1e3);
+        }
+    }
+}
+
+/// All that the lines are to say.
+fn look() -> Values {
+    let mut values = Values::new();
+    take_names(&mut values, STAT, "stat", 1.0);
+    take_names(&mut values, MEMINFO, "meminfo", 1024.0);
+    take_names(&mut values, VMSTAT, "vmstat", 1.0);
+    let is_core = |line: &&str| line.starts_with("cpu") && !line.starts_with("cpu ");
+    values.insert(
+        "cpu.count".into(),
+        read("stat").lines().filter(is_core).count() as f64,
+    );
+    for (metric, file) in NUMBERS {
+        if let Some(first) = read(file).split_whitespace().next() {
+            values.insert((*metric).into(), number(first));
+        }
+    }
+    let load = read("loadavg");
+    let fields: Vec<&str> = load.split([' ', '/']).collect();
+    for (metric, at) in [
+        ("cpu.load1", 0),
+        ("cpu.load5", 1),
+        ("cpu.load15", 2),
+        ("proc.total", 4),
+    ] {
+        values.insert(metric.into(), number(fields[at]));
+    }
+    for resource in ["cpu", "io", "memory", "irq"] {
+        for line in read(&format!("pressure/{resource}")).lines() {
+            let (kind, rest) = line.split_once(' ').unwrap();
+            let (_, total) = rest.split_once("total=").unwrap();
+            values.insert(format!("pressure.{resource}.{kind}.us"), number(total));
+        }
+    }
+    let files = read("sys/fs/file-nr");
+    let files: Vec<f64> = files.split_whitespace().map(number).collect();
+    values.insert("kernel.files.allocated".into(), files[0]);
+    values.insert("kernel.files.max".into(), files[2]);
+    values.insert("mem.used".into(), values["mem.total"] - values["mem.available"]);
+    values.insert("swap.used".into(), values["swap.total"] - values["swap.free"]);
+    take_network(&mut values);
+    take_disks(&mut values);
+    take_sensors(&mut values);
+    percent(&mut values, "mem.percent", "mem.used", "mem.total");
+    percent(&mut values, "swap.percent", "swap.used", "swap.total");
+    percent(
+        &mut values,
+        "conntrack.percent",
+        "conntrack.count",
+        "conntrack.max",
+    );
+    percent(
+        &mut values,
+        "kernel.files.percent",
+        "kernel.files.allocated",
+        "kernel.files.max",
+    );
+    values
+}
+
+/// What the agent says, and the lines themselves.
+fn once(arguments: &[&str]) -> (Values, Vec<Line>) {
+    let output = output(&[&["-once"], arguments].concat());
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Line> = text.lines().map(Line::parse).collect();
+    let series = |line: &Line| {
+        [std::slice::from_ref(&line.metric), &line.tag[1..]]
+            .concat()
+            .join(" ")
+    };
+    (
+        lines.iter().map(|line| (series(line), line.value)).collect(),
+        lines,
+    )
+}
+
+/// Each counter lies between a read before and one after; and so does each gauge, as soon as it does
+/// not move up and down meanwhile.
+#[test]
+fn every_value_lies_between_a_read_before_and_one_after() {
+    let list = String::from_utf8(output(&["-list"]).stdout).unwrap();
+    let counters: BTreeSet<&str> = list
+        .lines()
+        .filter(|line| line.split_whitespace().nth(2) == Some("counter"))
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    let is_apart = |series: &&String| APART.iter().any(|start| series.starts_with(start));
+    let start = Instant::now();
+    let mut agreed = BTreeSet::new();
+    loop {
+        let before = look();
+        let (said, _) = once(&[]);
+        let after = look();
+        let told: BTreeSet<&String> = said.keys().filter(|series| !is_apart(series)).collect();
+        let expected: BTreeSet<&String> = before
+            .keys()
+            .filter(|series| after.contains_key(*series))
+            .collect();
+        let mut open = Vec::new();
+        for series in expected.union(&told) {
+            let (Some(first), Some(last)) = (before.get(*series), after.get(*series)) else {
+                open.push(format!("{series} is told, and is not there"));
+                continue;
+            };
+            let Some(value) = said.get(*series) else {
+                open.push(format!("{series} is not told"));
+                continue;
+            };
+            // The agent is a process with open files itself; and a percentage has four decimals.
+            let slack = match series.as_str() {
+                "proc.total" => 1.0,
+                "kernel.files.allocated" => 100.0,
+                "kernel.files.percent" => 100.0 / before["kernel.files.max"] * 100.0,
+                _ => 0.000_051,
+            };
+            let lies_between = (first.min(*last) - slack..=first.max(*last) + slack).contains(value);
+            let is_counter = counters.contains(series.split(' ').next().unwrap());
+            assert!(lies_between || !is_counter, "{series}: {first}, {value}, {last}");
+            if lies_between {
+                agreed.insert((*series).clone());
+            } else if !agreed.contains(*series) {
+                open.push(format!("{series}: {first}, {value}, {last}"));
+            }
+        }
+        if open.is_empty() {
+            assert!(agreed.len() > 80, "{agreed:#?}");
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "{open:#?}");
+    }
+}
+
+#[test]
+fn shares_of_time_are_shares_and_the_agent_tells_of_itself() {
+    let (said, _) = once(&[]);
+    let parts = [
+        "user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal",
+    ];
+    let sum: f64 = parts.iter().map(|part| said[&format!("cpu.{part}")]).sum();
+    // Idle and iowait may step back by a tick.
+    assert!((97.0..=103.0).contains(&sum), "{sum}");
+    let shares = said.iter().filter(|(series, _)| {
+        series.starts_with("cpu.core.usage") || series.starts_with("diskio.util") || *series == "cpu.usage"
+    });
+    let mut count = 0.0;
+    for (series, value) in shares {
+        assert!((0.0..=100.0).contains(value), "{series}: {value}");
+        count += 1.0;
+    }
+    assert!(count > said["cpu.count"]);
+    assert_eq!(said["agent.alive"], 1.0);
+    for none in ["agent.lines.dropped", "agent.reconnects", "agent.errors"] {
+        assert_eq!(said[none], 0.0, "{none}");
+    }
+    assert!((50e3..50e6).contains(&said["agent.rss"]));
+    assert!(said["agent.cpu.us"] > 0.0);
+    assert!([0.0, 1.0].contains(&said["clock.synced"]));
+    assert!(said["clock.offset.us"].abs() < 1e6);
+}
+
+/// A process of this test's own, by a name that no other has.
+#[test]
+fn processes_are_counted_with_their_memory_and_time() {
+    let folder = common::Folder::new("process");
+    let program = folder.join("mm) test (x");
+    fs::copy("/bin/sleep", &program).unwrap();
+    let mut children: Vec<_> = (0..3)
+        .map(|_| Command::new(&program).arg("600").spawn().unwrap())
+        .collect();
+    // Until each is the program of that name, and no copy of this one.
+    for child in &children {
+        common::poll(
+            || {
+                let name = read(&format!("{}/comm", child.id()));
+                (name.trim_end() == "mm) test (x").then_some(())
+            },
+            "the program",
+        );
+    }
+    let (said, _) = once(&["-metrics=process", "-process", "mm) test*,no-such-program"]);
+    let resident: f64 = children
+        .iter()
+        .map(|child| {
+            let statm = read(&format!("{}/statm", child.id()));
+            number(statm.split(' ').nth(1).unwrap()) * 4096.0
+        })
+        .sum();
+    assert_eq!(said["process.count name=mm) test*"], 3.0);
+    let rss = said["process.rss name=mm) test*"];
+    assert!((rss - resident).abs() <= resident / 2.0, "{rss}, {resident}");
+    assert_eq!(said["process.count name=no-such-program"], 0.0);
+    assert_eq!(said.len(), 6);
+    for child in &mut children {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
