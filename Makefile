@@ -5,8 +5,10 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 AGENT = target/release/mini-monitor
 BENCH = --manifest-path tests/bench/Cargo.toml
+FUZZ = --manifest-path tests/fuzz/Cargo.toml
+MUTATIONS ?= 100000
 
-.PHONY: all run test check bench size cost install uninstall clean help
+.PHONY: all run test check fuzz bench size cost install uninstall clean help
 
 all: ## build the release binary, target/release/mini-monitor
 	$(CARGO) build --release --locked
@@ -18,13 +20,18 @@ test: all ## run every test, over loopback; the tests of the binary once more on
 	$(CARGO) test --locked
 	AGENT=$(CURDIR)/$(AGENT) $(CARGO) test --locked --test loopback --test values --test live --test bad_input --test flags
 
-check: ## formatting, lints (warnings are errors), the benchmark's code, all tests
+check: ## formatting, lints (warnings are errors), the code of fuzzing and benchmarks, all tests
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check $(BENCH)
+	$(CARGO) fmt --check $(FUZZ)
 	$(CARGO) clippy --locked -- -D warnings
 	$(CARGO) clippy --locked --tests -- -D warnings
 	$(CARGO) clippy --locked $(BENCH) --benches --target-dir target/bench -- -D warnings
+	$(CARGO) clippy --locked $(FUZZ) --tests --target-dir target/fuzz -- -D warnings
 	$(MAKE) test
+
+fuzz: ## every prefix and MUTATIONS=100000 mutations of every captured file through its parser
+	MUTATIONS=$(MUTATIONS) $(CARGO) test --locked $(FUZZ) --target-dir target/fuzz -- --nocapture
 
 bench: ## lines a second of the JSON writer beside serde_json's and miniserde's
 	$(CARGO) bench --locked $(BENCH) --target-dir target/bench

@@ -17,6 +17,43 @@ pub fn fields(line: &[u8]) -> Fields<'_> {
     Fields(line)
 }
 
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// Whether there is a byte of 0 in the word.
+fn has_zero(word: u64) -> bool {
+    word.wrapping_sub(ONES) & !word & HIGH != 0
+}
+
+fn may_have_newline(word: u64) -> bool {
+    has_zero(word ^ (ONES * b'\n' as u64))
+}
+
+/// Spaces, tabs and all that is below: the bits of a lower byte are gone then.
+fn may_have_blank(word: u64) -> bool {
+    word.wrapping_sub(ONES * (b' ' as u64 + 1)) & !word & HIGH != 0
+}
+
+fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+/// Where the first byte of a kind is. Most of what a turn does beside the kernel's own work is to look for
+/// the ends of lines and fields: eight bytes at a time, and each byte only of those that may have one.
+#[inline(always)]
+fn find(text: &[u8], may_have: fn(u64) -> bool, is_it: impl Fn(u8) -> bool) -> Option<usize> {
+    let (words, rest) = text.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        if may_have(u64::from_ne_bytes(*word))
+            && let Some(at) = word.iter().position(|&byte| is_it(byte))
+        {
+            return Some(8 * number + at);
+        }
+    }
+    let at = rest.iter().position(|&byte| is_it(byte))?;
+    Some(text.len() - rest.len() + at)
+}
+
 // Every parser is made of these two: inlined, they would be in the binary a dozen times.
 
 impl<'t> Iterator for Lines<'t> {
@@ -24,7 +61,7 @@ impl<'t> Iterator for Lines<'t> {
 
     #[inline(never)]
     fn next(&mut self) -> Option<&'t [u8]> {
-        let end = self.0.iter().position(|&byte| byte == b'\n')?;
+        let end = find(self.0, may_have_newline, |byte| byte == b'\n')?;
         let (line, rest) = self.0.split_at_checked(end)?;
         self.0 = rest.get(1..)?;
         Some(line)
@@ -36,10 +73,9 @@ impl<'t> Iterator for Fields<'t> {
 
     #[inline(never)]
     fn next(&mut self) -> Option<&'t [u8]> {
-        let is_blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
-        let start = self.0.iter().position(|byte| !is_blank(byte))?;
+        let start = self.0.iter().position(|byte| !is_blank(*byte))?;
         let text = self.0.get(start..)?;
-        let end = text.iter().position(is_blank).unwrap_or(text.len());
+        let end = find(text, may_have_blank, is_blank).unwrap_or(text.len());
         let (field, rest) = text.split_at_checked(end)?;
         self.0 = rest;
         Some(field)
@@ -57,6 +93,30 @@ mod tests {
         assert_eq!(all("a\nb"), [b"a"]);
         assert_eq!(all("\n\n"), [b"", b""]);
         assert!(all("").is_empty());
+    }
+
+    #[test]
+    fn ends_are_found_wherever_they_are_and_whatever_is_around() {
+        for other in [b'a', 0x0b, 0x1f, 0x21, 0x8a, 0xa0, 0xff, 0] {
+            for length in 0..30 {
+                for at in 0..=length {
+                    let mut text = vec![other; length + 9];
+                    text[at] = b'\n';
+                    assert_eq!(lines(&text).next().unwrap().len(), at, "{other}");
+                    for blank in [b' ', b'\t'] {
+                        text[at] = blank;
+                        text[at + 3] = blank;
+                        let lengths: Vec<_> = fields(&text).map(<[u8]>::len).collect();
+                        let expected = [at, 2, length + 5 - at];
+                        assert_eq!(
+                            lengths,
+                            if at > 0 { &expected[..] } else { &expected[1..] },
+                            "{other}"
+                        );
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -315,7 +315,7 @@ fn write_out<W: World>(sender: &mut Sender, ring: &mut Ring, world: &mut W, unti
 
 fn record<'s>(sample: &Sample<'s>) -> Record<'s> {
     Record {
-        metric: sample.metric.name(),
+        metric: sample.metric.name,
         instance: sample.instance,
         value: sample.value,
     }
@@ -325,7 +325,7 @@ fn log_sample<W: World>(world: &mut W, sample: &Sample, line: &[u8]) {
     let mut buffer = [0; 32];
     let mut value = Text::new(&mut buffer);
     value.fixed(sample.value);
-    let name = Part::Text(sample.metric.name().as_bytes());
+    let name = Part::Text(sample.metric.name.as_bytes());
     world.log(&[
         Part::Text(b"sample "),
         name,

@@ -1,62 +1,36 @@
 //! How busy the processors are, and with what.
 
-use super::table::{Metric, counter, gauge};
-use super::{Sink, instance, plain};
+use super::table::{Metrics, metrics};
+use super::{Sink, tell, tell_whole};
 use crate::host::{CpuTimes, Fault, Host, Place, Stat, Trouble};
 use crate::num::{DIGITS_MAX, Fixed, format_u64};
 
 /// Processors that have a metric each; of further ones there is only the sum.
 const CORES_MAX: usize = 256;
 
-pub(super) static METRICS: [Metric; 15] = [
-    gauge!(
-        "cpu.usage",
-        "percent",
-        "share of all processors' time since the last turn that was neither idle nor iowait",
-    ),
-    gauge!(
-        "cpu.user",
-        "percent",
-        "share of the time in user mode, guests included",
-    ),
-    gauge!(
-        "cpu.nice",
-        "percent",
-        "share of the time in user mode at low priority",
-    ),
-    gauge!("cpu.system", "percent", "share of the time in the kernel"),
-    gauge!("cpu.idle", "percent", "share of the time with nothing to do"),
-    gauge!(
-        "cpu.iowait",
-        "percent",
-        "share of the time with nothing to do but to wait for a disk",
-    ),
-    gauge!("cpu.irq", "percent", "share of the time in interrupts"),
-    gauge!(
-        "cpu.softirq",
-        "percent",
-        "share of the time in soft interrupts, such as the network's",
-    ),
-    gauge!(
-        "cpu.steal",
-        "percent",
-        "share of the time that the hypervisor gave to others",
-    ),
-    gauge!(
-        "cpu.guest",
-        "percent",
-        "share of the time in virtual machines that run here",
-    ),
-    counter!("cpu.switches", "", "context switches"),
-    counter!("cpu.interrupts", "", "interrupts"),
-    counter!("cpu.forks", "", "processes and threads made"),
-    gauge!("cpu.count", "", "processors that are online"),
-    gauge!(
-        "cpu.core.usage",
-        "percent",
-        "the same as cpu.usage of each processor (core=)",
-    ),
-];
+/// Where the metrics stand in the table.
+const USAGE: usize = 0;
+const PARTS: usize = 1;
+const SWITCHES: usize = 10;
+const CORE_USAGE: usize = 14;
+
+pub(super) static METRICS: Metrics = metrics! {
+    Gauge "cpu.usage" "percent" "share of all processors' time since the last turn that was neither idle nor iowait";
+    Gauge "cpu.user" "percent" "share of the time in user mode, guests included";
+    Gauge "cpu.nice" "percent" "share of the time in user mode at low priority";
+    Gauge "cpu.system" "percent" "share of the time in the kernel";
+    Gauge "cpu.idle" "percent" "share of the time with nothing to do";
+    Gauge "cpu.iowait" "percent" "share of the time with nothing to do but to wait for a disk";
+    Gauge "cpu.irq" "percent" "share of the time in interrupts";
+    Gauge "cpu.softirq" "percent" "share of the time in soft interrupts, such as the network's";
+    Gauge "cpu.steal" "percent" "share of the time that the hypervisor gave to others";
+    Gauge "cpu.guest" "percent" "share of the time in virtual machines that run here";
+    Counter "cpu.switches" "" "context switches";
+    Counter "cpu.interrupts" "" "interrupts";
+    Counter "cpu.forks" "" "processes and threads made";
+    Gauge "cpu.count" "" "processors that are online";
+    Gauge "cpu.core.usage" "percent" "the same as cpu.usage of each processor (core=)";
+};
 
 /// The last read, which the next one is compared with.
 pub(super) struct Cpu {
@@ -76,7 +50,6 @@ impl Default for Cpu {
 
 impl Cpu {
     pub(super) fn take(&mut self, host: &mut Host, sink: Sink) -> Result<(), Fault> {
-        let [.., core_usage] = &METRICS;
         let mut online = [false; CORES_MAX];
         let mut is_over = false;
         let cores = &mut self.cores;
@@ -91,7 +64,7 @@ impl Cpu {
             let value = elapsed.and_then(|(busy, total)| Fixed::percent(busy, total));
             let mut digits = [0; DIGITS_MAX];
             let name = format_u64(number as u64, &mut digits);
-            instance(&mut *sink, core_usage, &[("core", name)], value);
+            tell(&mut *sink, &METRICS, CORE_USAGE, &[("core", name)], &[value]);
         });
         for (place, _) in cores.iter_mut().zip(online).filter(|(_, is_online)| !is_online) {
             *place = None;
@@ -114,23 +87,21 @@ impl Cpu {
 }
 
 fn counts(stat: &Stat, sink: Sink) {
-    let [.., switches, interrupts, forks, count, _] = &METRICS;
-    plain(sink, switches, stat.switches.map(Fixed::whole));
-    plain(sink, interrupts, stat.interrupts.map(Fixed::whole));
-    plain(sink, forks, stat.forks.map(Fixed::whole));
-    plain(sink, count, (stat.count > 0).then(|| Fixed::whole(stat.count)));
+    let count = Some(stat.count).filter(|count| *count > 0);
+    let values = [stat.switches, stat.interrupts, stat.forks, count];
+    tell_whole(sink, &METRICS, SWITCHES, &values);
 }
 
 fn shares(before: CpuTimes, now: CpuTimes, sink: Sink) {
-    let [usage, parts @ ..] = &METRICS;
     let Some((busy, total)) = elapsed((before.busy, before.rest), (now.busy, now.rest)) else {
         return;
     };
-    plain(sink, usage, Fixed::percent(busy, total));
+    tell(sink, &METRICS, USAGE, &[], &[Fixed::percent(busy, total)]);
     let times = before.parts.iter().zip(now.parts);
-    for (metric, (before, now)) in parts.iter().zip(times) {
+    for (number, (before, now)) in times.enumerate() {
         // Idle and iowait may go back by a little, as the kernel moves time between them.
-        plain(sink, metric, Fixed::percent(now.saturating_sub(*before), total));
+        let share = Fixed::percent(now.saturating_sub(*before), total);
+        tell(sink, &METRICS, PARTS + number, &[], &[share]);
     }
 }
 

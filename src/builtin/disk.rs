@@ -1,7 +1,7 @@
 //! File systems.
 
-use super::table::{Metric, gauge};
-use super::{Sink, instance};
+use super::table::{Metrics, metrics};
+use super::{Sink, tell};
 use crate::host::{Fault, FileSystem, Host};
 use crate::num::Fixed;
 use crate::pattern::Choice;
@@ -44,33 +44,28 @@ const IN_MEMORY: [&[u8]; 2] = [b"tmpfs", b"ramfs"];
 /// Images that nobody can write to: always full.
 const IMAGES: [&[u8]; 5] = [b"squashfs", b"erofs", b"cramfs", b"romfs", b"iso9660"];
 
-pub(super) static METRICS: [Metric; 8] = [
-    gauge!("disk.total", "bytes", "size of a file system (mount=, fstype=)"),
-    gauge!("disk.usage", "bytes", "used on it"),
-    gauge!("disk.free", "bytes", "what users can still use"),
-    gauge!(
-        "disk.percent",
-        "percent",
-        "used of what users can use, as df has it"
-    ),
-    gauge!(
-        "disk.inodes.total",
-        "",
-        "files that it can hold, where that is fixed"
-    ),
-    gauge!("disk.inodes.used", "", "files that it holds"),
-    gauge!("disk.inodes.percent", "percent", "used of total"),
-    gauge!("disk.readonly", "", "1 if nobody can write to it, 0 otherwise"),
-];
+pub(super) static METRICS: Metrics = metrics! {
+    Gauge "disk.total" "bytes" "size of a file system (mount=, fstype=)";
+    Gauge "disk.usage" "bytes" "used on it";
+    Gauge "disk.free" "bytes" "what users can still use";
+    Gauge "disk.percent" "percent" "used of what users can use, as df has it";
+    Gauge "disk.inodes.total" "" "files that it can hold, where that is fixed";
+    Gauge "disk.inodes.used" "" "files that it holds";
+    Gauge "disk.inodes.percent" "percent" "used of total";
+    Gauge "disk.readonly" "" "1 if nobody can write to it, 0 otherwise";
+};
 
 pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fault> {
     host.mounts(
         &|point, kind| wants(choice, point, kind),
         &mut |point, kind, sizes| {
-            let tags: [(&'static str, &[u8]); 2] = [("mount", point), ("fstype", kind)];
-            for (metric, value) in METRICS.iter().zip(values(&sizes)) {
-                instance(&mut *sink, metric, &tags, value);
-            }
+            tell(
+                sink,
+                &METRICS,
+                0,
+                &[("mount", point), ("fstype", kind)],
+                &values(&sizes),
+            );
         },
     )
 }

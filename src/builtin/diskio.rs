@@ -1,7 +1,7 @@
 //! What block devices do.
 
-use super::table::{Metric, counter, gauge};
-use super::{Sink, instance};
+use super::table::{Metrics, metrics};
+use super::{Sink, tell};
 use crate::host::{Disk, Fault, Host, Place, Trouble};
 use crate::num::Fixed;
 use crate::pattern::Choice;
@@ -12,21 +12,17 @@ const DISKS_MAX: usize = 64;
 /// Devices that are left out, and partitions, unless the user says which ones to take.
 pub(super) const IGNORED: &str = "loop*,ram*,zram*,fd*,sr*";
 
-pub(super) static METRICS: [Metric; 9] = [
-    counter!("diskio.reads", "", "reads from a block device (device=)"),
-    counter!("diskio.read.bytes", "bytes", "read from it"),
-    counter!("diskio.read.ms", "ms", "time that all reads took, each counted"),
-    counter!("diskio.writes", "", "writes to it"),
-    counter!("diskio.write.bytes", "bytes", "written to it"),
-    counter!("diskio.write.ms", "ms", "time that all writes took, each counted"),
-    counter!("diskio.busy.ms", "ms", "time in which it had something to do"),
-    gauge!("diskio.inflight", "", "reads and writes under way"),
-    gauge!(
-        "diskio.util",
-        "percent",
-        "share of the time since the last turn in which it had something to do",
-    ),
-];
+pub(super) static METRICS: Metrics = metrics! {
+    Counter "diskio.reads" "" "reads from a block device (device=)";
+    Counter "diskio.read.bytes" "bytes" "read from it";
+    Counter "diskio.read.ms" "ms" "time that all reads took, each counted";
+    Counter "diskio.writes" "" "writes to it";
+    Counter "diskio.write.bytes" "bytes" "written to it";
+    Counter "diskio.write.ms" "ms" "time that all writes took, each counted";
+    Counter "diskio.busy.ms" "ms" "time in which it had something to do";
+    Gauge "diskio.inflight" "" "reads and writes under way";
+    Gauge "diskio.util" "percent" "share of the time since the last turn in which it had something to do";
+};
 
 /// The last read, which the next one is compared with.
 pub(super) struct Disks {
@@ -71,11 +67,8 @@ impl Disks {
             };
             *place = (disk.device, disk.busy_millis);
             after.count += 1;
-            let busy = self.busy(&disk).and_then(|busy| Fixed::percent(busy, elapsed));
-            let tags: [(&'static str, &[u8]); 1] = [("device", name)];
-            for (metric, value) in METRICS.iter().zip(values(&disk).into_iter().chain([busy])) {
-                instance(&mut *sink, metric, &tags, value);
-            }
+            let share = self.busy(&disk).and_then(|busy| Fixed::percent(busy, elapsed));
+            tell(sink, &METRICS, 0, &[("device", name)], &values(&disk, share));
         });
         *self = after;
         match result {
@@ -98,18 +91,19 @@ impl Disks {
     }
 }
 
-fn values(disk: &Disk) -> [Option<Fixed>; 8] {
+fn values(disk: &Disk, share: Option<Fixed>) -> [Option<Fixed>; 9] {
+    let whole = |value| Some(Fixed::whole(value));
     [
-        Some(disk.reads),
-        disk.read_bytes,
-        Some(disk.read_millis),
-        Some(disk.writes),
-        disk.written_bytes,
-        Some(disk.write_millis),
-        Some(disk.busy_millis),
-        Some(disk.in_flight),
+        whole(disk.reads),
+        disk.read_bytes.map(Fixed::whole),
+        whole(disk.read_millis),
+        whole(disk.writes),
+        disk.written_bytes.map(Fixed::whole),
+        whole(disk.write_millis),
+        whole(disk.busy_millis),
+        whole(disk.in_flight),
+        share,
     ]
-    .map(|value| value.map(Fixed::whole))
 }
 
 fn wants(choice: Choice, name: &[u8]) -> bool {

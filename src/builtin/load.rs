@@ -1,36 +1,26 @@
 //! Load averages, and the tasks behind them.
 
-use super::table::{Metric, gauge};
-use super::{Sink, plain};
+use super::table::{Metrics, metrics};
+use super::{Sink, tell, tell_whole};
 use crate::host::{Fault, Host};
-use crate::num::Fixed;
 
-pub(super) static METRICS: [Metric; 6] = [
-    gauge!(
-        "cpu.load1",
-        "",
-        "tasks that run, or wait to run or for a disk, averaged over 1 minute",
-    ),
-    gauge!("cpu.load5", "", "the same over 5 minutes"),
-    gauge!("cpu.load15", "", "the same over 15 minutes"),
-    gauge!("proc.total", "", "processes and threads"),
-    gauge!("proc.running", "", "tasks that run or want to"),
-    gauge!("proc.blocked", "", "tasks that wait for a disk"),
-];
+pub(super) static METRICS: Metrics = metrics! {
+    Gauge "cpu.load1" "" "tasks that run, or wait to run or for a disk, averaged over 1 minute";
+    Gauge "cpu.load5" "" "the same over 5 minutes";
+    Gauge "cpu.load15" "" "the same over 15 minutes";
+    Gauge "proc.total" "" "processes and threads";
+    Gauge "proc.running" "" "tasks that run or want to";
+    Gauge "proc.blocked" "" "tasks that wait for a disk";
+};
 
 pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let [averages @ .., total, running, blocked] = &METRICS;
     let load = host.load();
     if let Ok(load) = load {
-        for (metric, average) in averages.iter().zip(load.averages) {
-            plain(sink, metric, Some(average));
-        }
-        plain(sink, total, load.tasks.map(Fixed::whole));
+        tell(sink, &METRICS, 0, &[], &load.averages.map(Some));
+        tell_whole(sink, &METRICS, 3, &[load.tasks]);
     }
-    let tasks = host.tasks();
-    if let Ok(tasks) = tasks {
-        plain(sink, running, tasks.running.map(Fixed::whole));
-        plain(sink, blocked, tasks.blocked.map(Fixed::whole));
+    if let Ok(stat) = host.tasks() {
+        tell_whole(sink, &METRICS, 4, &[stat.running, stat.blocked]);
     }
     load.map(|_| ())
 }

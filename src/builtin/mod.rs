@@ -25,7 +25,7 @@ mod wifi;
 pub(crate) use disk::wants as wants_mount;
 pub use own::Own;
 pub use process::PROCESSES_MAX;
-pub use table::{FAMILIES, FAMILY_COUNT, Family, Kind, Metric, find, list};
+pub use table::{FAMILIES, FAMILY_COUNT, Family, Kind, Metric, Metrics, find, list};
 
 use crate::host::{Fault, Host};
 use crate::num::Fixed;
@@ -35,7 +35,7 @@ use crate::wheel::Timers;
 /// One value of one metric.
 pub struct Sample<'a> {
     /// The metric.
-    pub metric: &'static Metric,
+    pub metric: &'a Metric,
     /// What tells one instance from another, such as `mount` and `/`.
     pub instance: &'a [(&'static str, &'a [u8])],
     /// The value, in the metric's unit.
@@ -45,29 +45,34 @@ pub struct Sample<'a> {
 /// Takes samples.
 pub type Sink<'s> = &'s mut dyn FnMut(Sample);
 
-/// Hands over a sample of a metric that has one instance, if there is a value.
-fn plain(sink: Sink, metric: &'static Metric, value: Option<Fixed>) {
-    instance(sink, metric, &[], value);
-}
+/// What tells one instance from another; nothing where there is one only.
+type Tags<'t> = &'t [(&'static str, &'t [u8])];
 
-/// Hands over a sample of one of several instances, if there is a value.
+/// Hands over a sample of each metric, from the one of that number on, that has a value.
 #[inline(never)]
-fn instance(sink: Sink, metric: &'static Metric, instance: &[(&'static str, &[u8])], value: Option<Fixed>) {
-    if let Some(value) = value {
-        sink(Sample {
-            metric,
-            instance,
-            value,
-        });
+fn tell(sink: Sink, metrics: &'static Metrics, first: usize, tags: Tags, values: &[Option<Fixed>]) {
+    for (number, value) in values.iter().enumerate() {
+        if let (Some(metric), Some(value)) = (metrics.get(first + number), *value) {
+            sink(Sample {
+                metric: &metric,
+                instance: tags,
+                value,
+            });
+        }
     }
 }
 
-/// Hands over a sample of each metric that has a value.
+/// The same with whole numbers, of metrics that have one instance.
 #[inline(never)]
-fn all(sink: Sink, metrics: &'static [Metric], values: &[Option<u64>]) {
-    for (metric, value) in metrics.iter().zip(values) {
-        plain(&mut *sink, metric, value.map(Fixed::whole));
+fn tell_whole(sink: Sink, metrics: &'static Metrics, first: usize, values: &[Option<u64>]) {
+    for (number, value) in values.iter().enumerate() {
+        tell(sink, metrics, first + number, &[], &[value.map(Fixed::whole)]);
     }
+}
+
+/// A share in percent, where both are known.
+fn percent(part: Option<u64>, total: Option<u64>) -> Option<Fixed> {
+    Fixed::percent(part?, total?)
 }
 
 /// What the user wants of the families.

@@ -1,7 +1,7 @@
 //! Who is in the network: neighbours that the kernel knows, addresses that are lent.
 
-use super::table::{Metric, gauge};
-use super::{Sink, instance, plain};
+use super::table::{Metrics, metrics};
+use super::{Sink, tell, tell_whole};
 use crate::host::{Fault, Host, INTERFACE_NAME_MAX, Place, Trouble};
 use crate::num::Fixed;
 use crate::pattern::Choice;
@@ -9,18 +9,10 @@ use crate::pattern::Choice;
 /// Interfaces that have samples; of more, the first ones.
 const INTERFACES_MAX: usize = 64;
 
-pub(super) static METRICS: [Metric; 2] = [
-    gauge!(
-        "arp.entries",
-        "",
-        "IPv4 neighbours that the kernel knows, or asks for, behind an interface (iface=)",
-    ),
-    gauge!(
-        "dhcp.leases",
-        "",
-        "addresses that dnsmasq has lent, where there is its lease file",
-    ),
-];
+pub(super) static METRICS: Metrics = metrics! {
+    Gauge "arp.entries" "" "IPv4 neighbours that the kernel knows, or asks for, behind an interface (iface=)";
+    Gauge "dhcp.leases" "" "addresses that dnsmasq has lent, where there is its lease file";
+};
 
 /// Counts of interfaces that have, or once had, neighbours: those that have none any more say so.
 pub(super) struct Neighbours {
@@ -57,9 +49,8 @@ impl Neighbours {
         sink: Sink,
     ) -> Result<(), Fault> {
         let entries = self.entries(choice, host, &mut *sink);
-        let [_, lent] = &METRICS;
         let leases = host.leases(leases);
-        plain(sink, lent, leases.ok().map(Fixed::whole));
+        tell_whole(sink, &METRICS, 1, &[leases.ok()]);
         entries?;
         leases.map(|_| ()).or_else(Fault::unless_missing)
     }
@@ -80,10 +71,15 @@ impl Neighbours {
         if let Err(fault) = result {
             return fault.unless_missing();
         }
-        let [entries, _] = &METRICS;
         for interface in self.interfaces.iter().filter(|interface| interface.length > 0) {
             let count = Fixed::whole(u64::from(interface.entries));
-            instance(&mut *sink, entries, &[("iface", interface.name())], Some(count));
+            tell(
+                &mut *sink,
+                &METRICS,
+                0,
+                &[("iface", interface.name())],
+                &[Some(count)],
+            );
         }
         if is_over {
             return Err(Fault {

@@ -1,7 +1,7 @@
 //! Network interfaces.
 
-use super::table::{Metric, counter, gauge};
-use super::{Sink, instance};
+use super::table::{Metrics, metrics};
+use super::{Sink, tell};
 use crate::host::{Fault, Host, Place, Trouble};
 use crate::num::Fixed;
 use crate::pattern::Choice;
@@ -14,28 +14,24 @@ pub(super) const IGNORED: &str = "lo,veth*";
 /// Bits per second in the unit of the kernel's speeds.
 const MEGABIT: u64 = 1_000_000;
 
-pub(super) static METRICS: [Metric; 16] = [
-    counter!("net.in.bytes", "bytes", "received by an interface (iface=)"),
-    counter!("net.in.packets", "", "packets received"),
-    counter!("net.in.errors", "", "bad packets received"),
-    counter!("net.in.dropped", "", "packets received and dropped"),
-    counter!("net.in.fifo", "", "packets lost because a queue was full"),
-    counter!("net.in.frame", "", "packets with a bad frame"),
-    counter!("net.in.multicast", "", "multicast packets received"),
-    counter!("net.out.bytes", "bytes", "sent by an interface (iface=)"),
-    counter!("net.out.packets", "", "packets sent"),
-    counter!("net.out.errors", "", "packets that could not be sent"),
-    counter!("net.out.dropped", "", "packets dropped before they were sent"),
-    counter!("net.out.fifo", "", "packets lost because a queue was full"),
-    counter!("net.out.collisions", "", "collisions on the wire"),
-    counter!("net.out.carrier", "", "losses of the carrier"),
-    gauge!("net.up", "", "1 with a link, 0 without one"),
-    gauge!(
-        "net.speed",
-        "bit/s",
-        "speed of the link, where the driver tells it",
-    ),
-];
+pub(super) static METRICS: Metrics = metrics! {
+    Counter "net.in.bytes" "bytes" "received by an interface (iface=)";
+    Counter "net.in.packets" "" "packets received";
+    Counter "net.in.errors" "" "bad packets received";
+    Counter "net.in.dropped" "" "packets received and dropped";
+    Counter "net.in.fifo" "" "packets lost because a queue was full";
+    Counter "net.in.frame" "" "packets with a bad frame";
+    Counter "net.in.multicast" "" "multicast packets received";
+    Counter "net.out.bytes" "bytes" "sent by an interface (iface=)";
+    Counter "net.out.packets" "" "packets sent";
+    Counter "net.out.errors" "" "packets that could not be sent";
+    Counter "net.out.dropped" "" "packets dropped before they were sent";
+    Counter "net.out.fifo" "" "packets lost because a queue was full";
+    Counter "net.out.collisions" "" "collisions on the wire";
+    Counter "net.out.carrier" "" "losses of the carrier";
+    Gauge "net.up" "" "1 with a link, 0 without one";
+    Gauge "net.speed" "bit/s" "speed of the link, where the driver tells it";
+};
 
 pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fault> {
     let mut count = 0;
@@ -45,20 +41,17 @@ pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fa
         if count > INTERFACES_MAX {
             return;
         }
-        let tags = &[("iface", name)];
-        let counts = traffic.received.iter().chain(&traffic.sent);
-        for (metric, number) in METRICS.iter().zip(counts) {
-            instance(&mut *sink, metric, tags, Some(Fixed::whole(*number)));
-        }
-        let [.., up, speed] = &METRICS;
-        instance(
-            &mut *sink,
-            up,
-            tags,
-            link.is_up.map(|is_up| Fixed::whole(u64::from(is_up))),
-        );
+        let (received, sent) = (traffic.received.map(counter), traffic.sent.map(counter));
         let bits = link.megabits.and_then(|megabits| megabits.checked_mul(MEGABIT));
-        instance(&mut *sink, speed, tags, bits.map(Fixed::whole));
+        let state = [
+            link.is_up.map(|is_up| Fixed::whole(u64::from(is_up))),
+            bits.map(Fixed::whole),
+        ];
+        let mut first = 0;
+        for values in [received.as_slice(), &sent, &state] {
+            tell(&mut *sink, &METRICS, first, &[("iface", name)], values);
+            first += values.len();
+        }
     })?;
     if count > INTERFACES_MAX {
         return Err(Fault {
@@ -68,4 +61,8 @@ pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fa
         });
     }
     Ok(())
+}
+
+fn counter(count: u64) -> Option<Fixed> {
+    Some(Fixed::whole(count))
 }

@@ -1,23 +1,19 @@
 //! The agent itself.
 
-use super::table::{Metric, counter, gauge};
-use super::{Sink, all};
+use super::table::{Metrics, metrics};
+use super::{Sink, tell_whole};
 use crate::host::{Fault, Host};
 
-pub(super) static METRICS: [Metric; 8] = [
-    gauge!("agent.alive", "", "1"),
-    counter!("agent.lines", "", "lines made since the agent's start"),
-    counter!(
-        "agent.lines.dropped",
-        "",
-        "lines lost since then because the buffer was full"
-    ),
-    counter!("agent.reconnects", "", "connections made after the first one"),
-    counter!("agent.errors", "", "turns of families that found something wrong"),
-    gauge!("agent.queued.bytes", "bytes", "lines that have not arrived yet"),
-    gauge!("agent.rss", "bytes", "memory that the agent has resident"),
-    counter!("agent.cpu.us", "us", "processor time that the agent has used"),
-];
+pub(super) static METRICS: Metrics = metrics! {
+    Gauge "agent.alive" "" "1";
+    Counter "agent.lines" "" "lines made since the agent's start";
+    Counter "agent.lines.dropped" "" "lines lost since then because the buffer was full";
+    Counter "agent.reconnects" "" "connections made after the first one";
+    Counter "agent.errors" "" "turns of families that found something wrong";
+    Gauge "agent.queued.bytes" "bytes" "lines that have not arrived yet";
+    Gauge "agent.rss" "bytes" "memory that the agent has resident";
+    Counter "agent.cpu.us" "us" "processor time that the agent has used";
+};
 
 /// What the loop and the connection have to tell of themselves.
 #[derive(Clone, Copy, Default)]
@@ -46,6 +42,6 @@ pub(super) fn take(own: &Own, host: &mut Host, sink: Sink) -> Result<(), Fault> 
         memory.ok().flatten(),
         host.own_cpu_micros(),
     ];
-    all(sink, &METRICS, &values);
+    tell_whole(sink, &METRICS, 0, &values);
     memory.map(|_| ()).or_else(Fault::unless_missing)
 }

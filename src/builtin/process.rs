@@ -1,7 +1,7 @@
 //! Processes of the names that the user asks for.
 
-use super::table::{Metric, counter, gauge};
-use super::{Sink, instance};
+use super::table::{Metrics, metrics};
+use super::{Sink, tell};
 use crate::host::{Fault, Host, Process};
 use crate::num::Fixed;
 use crate::pattern::{fits, items};
@@ -11,19 +11,11 @@ pub const PROCESSES_MAX: usize = 32;
 /// The kernel keeps so many bytes of a program's name (`TASK_COMM_LEN`).
 const KEPT: usize = 15;
 
-pub(super) static METRICS: [Metric; 3] = [
-    gauge!("process.count", "", "processes of a name asked for (name=)"),
-    gauge!(
-        "process.rss",
-        "bytes",
-        "memory that they have resident, shared pages each time"
-    ),
-    counter!(
-        "process.cpu.ms",
-        "ms",
-        "processor time that those which run now have used"
-    ),
-];
+pub(super) static METRICS: Metrics = metrics! {
+    Gauge "process.count" "" "processes of a name asked for (name=)";
+    Gauge "process.rss" "bytes" "memory that they have resident, shared pages each time";
+    Counter "process.cpu.ms" "ms" "processor time that those which run now have used";
+};
 
 /// A pass over all processes, which may take several turns.
 pub(super) struct Processes<'a> {
@@ -84,10 +76,8 @@ impl<'a> Processes<'a> {
 
     fn tell(&self, sink: Sink) {
         for (name, sum) in items(self.names).zip(&self.sums) {
-            let values = [sum.count, sum.resident, sum.cpu_millis];
-            for (metric, value) in METRICS.iter().zip(values) {
-                instance(&mut *sink, metric, &[("name", name)], Some(Fixed::whole(value)));
-            }
+            let values = [sum.count, sum.resident, sum.cpu_millis].map(|value| Some(Fixed::whole(value)));
+            tell(sink, &METRICS, 0, &[("name", name)], &values);
         }
     }
 }
@@ -117,7 +107,7 @@ mod tests {
         let mut found = Vec::new();
         processes.tell(&mut |sample| {
             let name = String::from_utf8_lossy(sample.instance[0].1).into_owned();
-            found.push((sample.metric.name(), name, sample.value));
+            found.push((sample.metric.name, name, sample.value));
         });
         let counts: Vec<_> = found
             .iter()

@@ -18,72 +18,102 @@ pub enum Kind {
     Counter,
 }
 
-/// One metric. Its words are one text, cut by lengths: three pointers in each of a hundred rows would
-/// weigh more than what they point to.
+/// One metric.
+#[derive(Clone, Copy, Debug)]
 pub struct Metric {
-    text: &'static str,
-    name: u8,
-    unit: u8,
+    /// Its name in a line.
+    pub name: &'static str,
+    /// The unit of its values; nothing for a bare number.
+    pub unit: &'static str,
+    /// What it says, in a sentence.
+    pub help: &'static str,
     /// Gauge or counter.
     pub kind: Kind,
 }
 
-impl Metric {
-    /// Takes name, unit and help, one behind the other, with the lengths of the first two.
-    pub(super) const fn new(text: &'static str, name: usize, unit: usize, kind: Kind) -> Self {
-        Self {
-            text,
+/// The metrics of a family. Their words are one text, cut by lengths: pointers to each of some hundred
+/// words would weigh more than what they point to.
+pub struct Metrics {
+    text: &'static str,
+    rows: &'static [Row],
+}
+
+/// Where a metric's words are: its name, its unit, its help, one behind the other.
+#[derive(Clone, Copy)]
+pub(super) struct Row {
+    start: u16,
+    name: u8,
+    unit: u8,
+    help: u8,
+    kind: Kind,
+}
+
+/// Rows from the lengths of name, unit and help.
+pub(super) const fn rows<const N: usize>(lengths: [(usize, usize, usize, Kind); N]) -> [Row; N] {
+    let mut rows = [Row {
+        start: 0,
+        name: 0,
+        unit: 0,
+        help: 0,
+        kind: Kind::Gauge,
+    }; N];
+    let (mut number, mut start) = (0, 0);
+    while number < N {
+        let (name, unit, help, kind) = lengths[number];
+        assert!(name < 64 && unit < 64 && help < 128, "too long");
+        rows[number] = Row {
+            start: start as u16,
             name: name as u8,
             unit: unit as u8,
+            help: help as u8,
             kind,
-        }
+        };
+        start += name + unit + help;
+        number += 1;
+    }
+    rows
+}
+
+impl Metrics {
+    pub(super) const fn new(text: &'static str, rows: &'static [Row]) -> Self {
+        Self { text, rows }
     }
 
-    /// Its name in a line.
-    pub fn name(&self) -> &'static str {
-        self.text.get(..usize::from(self.name)).unwrap_or_default()
+    /// The metric of that number.
+    pub fn get(&self, number: usize) -> Option<Metric> {
+        let row = self.rows.get(number)?;
+        let mut rest = self.text.get(usize::from(row.start)..)?;
+        let mut word = |length: u8| {
+            let (word, behind) = rest.split_at_checked(usize::from(length))?;
+            rest = behind;
+            Some(word)
+        };
+        Some(Metric {
+            name: word(row.name)?,
+            unit: word(row.unit)?,
+            help: word(row.help)?,
+            kind: row.kind,
+        })
     }
 
-    /// The unit of its values; nothing for a bare number.
-    pub fn unit(&self) -> &'static str {
-        let start = usize::from(self.name);
-        self.text
-            .get(start..start + usize::from(self.unit))
-            .unwrap_or_default()
-    }
-
-    /// What it says, in a sentence.
-    pub fn help(&self) -> &'static str {
-        let start = usize::from(self.name) + usize::from(self.unit);
-        self.text.get(start..).unwrap_or_default()
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Metric> {
+        (0..self.rows.len()).filter_map(|number| self.get(number))
     }
 }
 
-/// A metric that goes up and down: its name, its unit, what it says.
-macro_rules! gauge {
-    ($name:literal, $unit:literal, $help:literal $(,)?) => {
-        $crate::builtin::table::Metric::new(
-            concat!($name, $unit, $help),
-            $name.len(),
-            $unit.len(),
-            $crate::builtin::table::Kind::Gauge,
-        )
-    };
+/// Metrics, one after the other: `Gauge` or `Counter`, its name, its unit, what it says.
+macro_rules! metrics {
+    ($($kind:ident $name:literal $unit:literal $help:literal;)*) => {{
+        use $crate::builtin::table::{Kind, Metrics, Row, rows};
+        const LENGTHS: &[(usize, usize, usize, Kind)] =
+            &[$(($name.len(), $unit.len(), $help.len(), Kind::$kind)),*];
+        const ROWS: [Row; LENGTHS.len()] = rows([$(($name.len(), $unit.len(), $help.len(), Kind::$kind)),*]);
+        Metrics::new(concat!($($name, $unit, $help),*), &ROWS)
+    }};
 }
 
-/// A metric that counts.
-macro_rules! counter {
-    ($name:literal, $unit:literal, $help:literal $(,)?) => {
-        $crate::builtin::table::Metric::new(
-            concat!($name, $unit, $help),
-            $name.len(),
-            $unit.len(),
-            $crate::builtin::table::Kind::Counter,
-        )
-    };
-}
-
-pub(super) use {counter, gauge};
+pub(super) use metrics;
 
 /// Metrics that are read together.
 pub struct Family {
@@ -94,7 +124,7 @@ pub struct Family {
     /// Whether some of its values come from two reads: the second is taken a second after the first.
     pub is_paired: bool,
     /// Its metrics.
-    pub metrics: &'static [Metric],
+    pub metrics: &'static Metrics,
     /// Patterns of the instances that are left out, unless the user says which ones to take; `None` if
     /// there is nothing to choose.
     pub ignored: Option<&'static str>,
@@ -111,7 +141,7 @@ pub const FAMILY_COUNT: usize = FAMILIES.len();
 const USUAL_INTERVAL: u32 = 5_000;
 
 /// A family with nothing to choose, and with one read a turn.
-const fn family(name: &'static str, seconds: u32, metrics: &'static [Metric], take: Take) -> Family {
+const fn family(name: &'static str, seconds: u32, metrics: &'static Metrics, take: Take) -> Family {
     Family {
         name,
         interval: seconds * 1_000,
@@ -224,17 +254,13 @@ impl Family {
 /// Writes what `-list` prints: a metric a line, its name, unit, kind, family, interval and meaning.
 pub fn list(put: Put) {
     for family in FAMILIES {
-        for metric in family.metrics {
+        for metric in family.metrics.iter() {
             let mut buffer = [0; 256];
             let mut line = Text::new(&mut buffer);
-            column(&mut line, metric.name(), 24);
+            column(&mut line, metric.name, 24);
             column(
                 &mut line,
-                if metric.unit().is_empty() {
-                    "-"
-                } else {
-                    metric.unit()
-                },
+                if metric.unit.is_empty() { "-" } else { metric.unit },
                 9,
             );
             let kind = match metric.kind {
@@ -245,7 +271,7 @@ pub fn list(put: Put) {
             column(&mut line, family.name, 12);
             line.number(u64::from(family.interval / 1000));
             line.put(b"s  ");
-            line.put(metric.help().as_bytes());
+            line.put(metric.help.as_bytes());
             line.put(b"\n");
             put(line.bytes());
         }
@@ -267,12 +293,12 @@ mod tests {
     #[test]
     fn names_are_unique_and_need_no_escape() {
         let mut names = std::collections::BTreeSet::new();
-        for metric in FAMILIES.iter().flat_map(|family| family.metrics) {
-            assert!(names.insert(metric.name()), "{} twice", metric.name());
+        for metric in FAMILIES.iter().flat_map(|family| family.metrics.iter()) {
+            assert!(names.insert(metric.name), "{} twice", metric.name);
             let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.';
-            assert!(metric.name().bytes().all(is_plain), "{}", metric.name());
+            assert!(metric.name.bytes().all(is_plain), "{}", metric.name);
             assert!(
-                !metric.help().is_empty() && metric.help().len() < 120,
+                !metric.help.is_empty() && metric.help.len() < 120,
                 "{}",
                 metric.name
             );

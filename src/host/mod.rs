@@ -76,26 +76,8 @@ pub struct Memory {
     pub swap_free: Option<u64>,
 }
 
-/// Sockets (`proc(5)`, `/proc/net/sockstat`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sockets {
-    /// Of all kinds.
-    pub used: Option<u64>,
-    /// TCP sockets that are not closed.
-    pub tcp_in_use: Option<u64>,
-    /// That no process holds any more.
-    pub tcp_orphans: Option<u64>,
-    /// That wait for the last packets.
-    pub tcp_time_wait: Option<u64>,
-    /// In any state.
-    pub tcp_allocated: Option<u64>,
-    /// Pages that they take.
-    pub tcp_pages: Option<u64>,
-    /// UDP sockets.
-    pub udp_in_use: Option<u64>,
-    /// Pages that they take.
-    pub udp_pages: Option<u64>,
-}
+/// Counts of sockets (`proc(5)`, `/proc/net/sockstat`).
+pub const SOCKETS: usize = 8;
 
 /// Resources that tasks wait for: processors, disks, memory, interrupts.
 pub const RESOURCES: usize = 4;

@@ -1,19 +1,53 @@
 //! `/proc/meminfo` (`proc(5)`): `MemTotal:       24684092 kB`, a line each.
 
-use super::Host;
+use super::{Host, names::Names};
 use crate::host::{Fault, Memory};
 use crate::num::parse_u64;
 use crate::scan::fields;
 
+const NAMES: Names<9> = Names([
+    b"MemTotal:",
+    b"MemFree:",
+    b"MemAvailable:",
+    b"Buffers:",
+    b"Cached:",
+    b"Shmem:",
+    b"Slab:",
+    b"SwapTotal:",
+    b"SwapFree:",
+]);
+
 impl Host {
     /// Memory and swap.
     pub fn memory(&mut self) -> Result<Memory, Fault> {
-        let mut memory = Memory::default();
+        let mut values = [None; 9];
         let file = &mut self.files.meminfo;
         file.lines(&self.proc, &mut self.buffer, &mut |line| {
-            read_line(line, &mut memory)
+            read_line(line, &mut values)
         })?;
-        if memory.total.is_none() {
+        let [
+            total,
+            free,
+            available,
+            buffers,
+            cached,
+            shmem,
+            slab,
+            swap_total,
+            swap_free,
+        ] = values;
+        let mut memory = Memory {
+            total,
+            free,
+            available,
+            buffers,
+            cached,
+            shmem,
+            slab,
+            swap_total,
+            swap_free,
+        };
+        if total.is_none() {
             return Err(file.lacks("no MemTotal"));
         }
         // Before Linux 3.14 the kernel does not say what can be had without swapping.
@@ -32,21 +66,11 @@ fn free_and_cached(memory: &Memory) -> Option<u64> {
         .checked_add(memory.cached?)
 }
 
-fn read_line(line: &[u8], memory: &mut Memory) {
+fn read_line(line: &[u8], values: &mut [Option<u64>; 9]) {
     let mut fields = fields(line);
-    let place = match fields.next() {
-        Some(b"MemTotal:") => &mut memory.total,
-        Some(b"MemFree:") => &mut memory.free,
-        Some(b"MemAvailable:") => &mut memory.available,
-        Some(b"Buffers:") => &mut memory.buffers,
-        Some(b"Cached:") => &mut memory.cached,
-        Some(b"Shmem:") => &mut memory.shmem,
-        Some(b"Slab:") => &mut memory.slab,
-        Some(b"SwapTotal:") => &mut memory.swap_total,
-        Some(b"SwapFree:") => &mut memory.swap_free,
-        _ => return,
-    };
-    *place = bytes(fields.next(), fields.next());
+    if let Some(place) = NAMES.place(fields.next(), values) {
+        *place = bytes(fields.next(), fields.next());
+    }
 }
 
 fn bytes(number: Option<&[u8]>, unit: Option<&[u8]>) -> Option<u64> {
@@ -59,9 +83,9 @@ mod tests {
     use super::*;
 
     fn total(line: &str) -> Option<u64> {
-        let mut memory = Memory::default();
-        read_line(line.as_bytes(), &mut memory);
-        memory.total
+        let mut values = [None; 9];
+        read_line(line.as_bytes(), &mut values);
+        values[0]
     }
 
     #[test]

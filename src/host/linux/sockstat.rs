@@ -1,41 +1,47 @@
 //! `/proc/net/sockstat` (`proc(5)`): `TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 319`.
 
 use super::Host;
-use crate::host::{Fault, Sockets};
+use crate::host::{Fault, SOCKETS};
 use crate::num::parse_u64;
 use crate::scan::fields;
 
+/// A protocol, and one of its numbers.
+const NAMES: [[&[u8]; 2]; SOCKETS] = [
+    [b"sockets:", b"used"],
+    [b"TCP:", b"inuse"],
+    [b"TCP:", b"orphan"],
+    [b"TCP:", b"tw"],
+    [b"TCP:", b"alloc"],
+    [b"TCP:", b"mem"],
+    [b"UDP:", b"inuse"],
+    [b"UDP:", b"mem"],
+];
+
 impl Host {
-    /// Sockets of version 4, and all that are in use.
-    pub fn sockets(&mut self) -> Result<Sockets, Fault> {
-        let mut sockets = Sockets::default();
+    /// Sockets of all kinds that are in use; of TCP those that are not closed, those that no process
+    /// holds, those that wait for the last packets, all, and their pages of memory; of UDP those in use,
+    /// and their pages. TCP and UDP of version 4.
+    pub fn sockets(&mut self) -> Result<[Option<u64>; SOCKETS], Fault> {
+        let mut sockets = [None; SOCKETS];
         let file = &mut self.files.sockstat;
         file.lines(&self.proc, &mut self.buffer, &mut |line| {
             read_line(line, &mut sockets)
         })?;
-        if sockets == Sockets::default() {
+        if sockets == [None; SOCKETS] {
             return Err(file.lacks("no sockets"));
         }
         Ok(sockets)
     }
 }
 
-fn read_line(line: &[u8], sockets: &mut Sockets) {
+fn read_line(line: &[u8], sockets: &mut [Option<u64>; SOCKETS]) {
     let mut fields = fields(line);
-    let protocol = fields.next();
+    let Some(protocol) = fields.next() else { return };
     while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
-        let place = match (protocol, name) {
-            (Some(b"sockets:"), b"used") => &mut sockets.used,
-            (Some(b"TCP:"), b"inuse") => &mut sockets.tcp_in_use,
-            (Some(b"TCP:"), b"orphan") => &mut sockets.tcp_orphans,
-            (Some(b"TCP:"), b"tw") => &mut sockets.tcp_time_wait,
-            (Some(b"TCP:"), b"alloc") => &mut sockets.tcp_allocated,
-            (Some(b"TCP:"), b"mem") => &mut sockets.tcp_pages,
-            (Some(b"UDP:"), b"inuse") => &mut sockets.udp_in_use,
-            (Some(b"UDP:"), b"mem") => &mut sockets.udp_pages,
-            _ => continue,
-        };
-        *place = parse_u64(value);
+        let number = NAMES.iter().position(|known| *known == [protocol, name]);
+        if let Some(place) = number.and_then(|number| sockets.get_mut(number)) {
+            *place = parse_u64(value);
+        }
     }
 }
 
@@ -45,7 +51,7 @@ mod tests {
 
     #[test]
     fn names_and_values_come_in_pairs() {
-        let mut sockets = Sockets::default();
+        let mut sockets = [None; SOCKETS];
         for line in [
             "sockets: used 10",
             "TCP: tw 3 inuse 1 new 9 alloc",
@@ -54,13 +60,7 @@ mod tests {
         ] {
             read_line(line.as_bytes(), &mut sockets);
         }
-        let expected = Sockets {
-            used: Some(10),
-            tcp_time_wait: Some(3),
-            tcp_in_use: Some(1),
-            udp_pages: Some(2),
-            ..Sockets::default()
-        };
+        let expected = [Some(10), Some(1), None, Some(3), None, None, None, Some(2)];
         assert_eq!(sockets, expected);
     }
 }

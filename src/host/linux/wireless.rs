@@ -33,7 +33,7 @@ fn parse(line: &[u8]) -> Option<(&[u8], Wireless)> {
     let quality = values.next()??;
     let (signal, noise) = (values.next()??, values.next()??);
     let wireless = Wireless {
-        quality: Some(quality).filter(|quality| !quality.is_negative()),
+        quality: Some(quality).filter(|quality| !quality.is_negative() && fits(*quality)),
         signal: dbm(signal),
         noise: dbm(noise),
     };
@@ -43,7 +43,12 @@ fn parse(line: &[u8]) -> Option<(&[u8], Wireless)> {
 /// A level below zero is in dBm; others are in a unit of the driver's own, or not known. −256 is what
 /// comes out where the driver says nothing.
 fn dbm(level: Fixed) -> Option<Fixed> {
-    (level.is_negative() && level != Fixed::signed(-256, 0)).then_some(level)
+    (level.is_negative() && fits(level)).then_some(level)
+}
+
+/// The kernel has one byte for each (`struct iw_quality`).
+fn fits(value: Fixed) -> bool {
+    value.parts().0 < 256
 }
 
 #[cfg(test)]

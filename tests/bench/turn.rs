@@ -1,0 +1,207 @@
+//! The time on the processor of one turn of all families, from the files to lines in the ring, beside
+//! that of the bare system calls: the same files read from kept descriptors, the same file systems
+//! asked. The two take turns, so that what disturbs one disturbs the other; medians are printed.
+//!
+//! "Hot" is back to back, "cold" with the caches filled with something else before each, as a turn
+//! after five seconds of sleep finds them.
+
+use cpu_time::ThreadTime;
+use mini_monitor::builtin::{Builtin, FAMILIES, FAMILY_COUNT, Own, Wishes};
+use mini_monitor::format::{Record, json::Writer};
+use mini_monitor::host::Host;
+use mini_monitor::pattern::Choice;
+use mini_monitor::ring::{LINE_MAX, Ring};
+use mini_monitor::sys;
+use std::fs::File;
+use std::hint::black_box;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// What the families read; those that this kernel lacks cost neither side a read.
+const FILES: [&str; 25] = [
+    "stat",
+    "loadavg",
+    "meminfo",
+    "net/dev",
+    "vmstat",
+    "pressure/cpu",
+    "pressure/io",
+    "pressure/memory",
+    "pressure/irq",
+    "diskstats",
+    "net/snmp",
+    "net/netstat",
+    "net/snmp6",
+    "net/sockstat",
+    "sys/net/netfilter/nf_conntrack_count",
+    "sys/net/netfilter/nf_conntrack_max",
+    "net/softnet_stat",
+    "net/wireless",
+    "self/statm",
+    "net/arp",
+    "sys/fs/file-nr",
+    "sys/kernel/random/entropy_avail",
+    "sys/kernel/pid_max",
+    "uptime",
+    "self/mountinfo",
+];
+
+/// The agent's buffer for one file.
+const BUFFER: usize = 8192;
+
+struct Bare {
+    files: Vec<File>,
+    mounts: Vec<Vec<u8>>,
+    buffer: [u8; BUFFER],
+}
+
+impl Bare {
+    fn open(interfaces: &[String], mounts: Vec<Vec<u8>>) -> Self {
+        let proc = FILES.iter().map(|name| Path::new("/proc").join(name));
+        let sys = interfaces.iter().flat_map(|name| {
+            ["carrier", "speed"].map(|file| Path::new("/sys/class/net").join(name).join(file))
+        });
+        Self {
+            files: proc.chain(sys).filter_map(|path| File::open(path).ok()).collect(),
+            mounts,
+            buffer: [0; BUFFER],
+        }
+    }
+
+    /// Each file to its end, each file system once.
+    fn turn(&mut self) {
+        for file in &self.files {
+            let mut offset = 0;
+            while let Ok(length) = file.read_at(&mut self.buffer, offset) {
+                offset += length as u64;
+                black_box(&self.buffer);
+                if length < 2048 {
+                    break;
+                }
+            }
+        }
+        for mount in &self.mounts {
+            let _ = black_box(sys::file_system(mount));
+        }
+        black_box(sys::own_cpu_micros());
+        let _ = black_box(sys::discipline());
+    }
+}
+
+struct Ours<'m> {
+    host: Host,
+    builtin: Builtin<'static>,
+    writer: Writer,
+    ring: Ring<'m>,
+    now: u64,
+    lines: u64,
+    interfaces: Vec<String>,
+    mounts: Vec<Vec<u8>>,
+}
+
+impl<'m> Ours<'m> {
+    fn new(memory: &'m mut [u8]) -> Self {
+        let wishes = Wishes {
+            choices: [Choice::default(); FAMILY_COUNT],
+            processes: b"",
+            leases: b"/tmp/dhcp.leases",
+        };
+        Self {
+            host: Host::open(b"/proc", b"/sys").unwrap(),
+            builtin: Builtin::new(wishes),
+            writer: Writer::new(b"jungle85", "linux", &[]).unwrap(),
+            ring: Ring::new(memory),
+            now: 0,
+            lines: 0,
+            interfaces: Vec::new(),
+            mounts: Vec::new(),
+        }
+    }
+
+    /// What the turns are about, for the other side.
+    fn learn(&mut self) {
+        self.builtin.begin_turn(&mut self.host, 0, Own::default());
+        for number in 0..FAMILIES.len() {
+            let _ = self
+                .builtin
+                .take(number, &mut self.host, &mut |sample| match sample.metric.name {
+                    "net.in.bytes" => self
+                        .interfaces
+                        .push(String::from_utf8(sample.instance[0].1.to_vec()).unwrap()),
+                    "disk.total" => self.mounts.push(sample.instance[0].1.to_vec()),
+                    _ => {}
+                });
+        }
+    }
+
+    fn turn(&mut self) {
+        self.now += 5_000;
+        self.builtin.begin_turn(&mut self.host, self.now, Own::default());
+        self.writer.set_time(1_503_212_470 + self.now / 1_000);
+        let mut line = [0; LINE_MAX];
+        for number in 0..FAMILIES.len() {
+            let _ = self.builtin.take(number, &mut self.host, &mut |sample| {
+                let record = Record {
+                    metric: sample.metric.name,
+                    instance: sample.instance,
+                    value: sample.value,
+                };
+                if let Some(line) = self.writer.line(&mut line, &record) {
+                    self.ring.push(line);
+                    self.lines += 1;
+                }
+            });
+        }
+        // All has been sent and has arrived, as far as the ring knows.
+        self.ring.mark_sent(self.ring.unsent_length());
+        self.ring.acknowledge(0);
+    }
+}
+
+fn timed(turn: impl FnOnce()) -> Duration {
+    let start = ThreadTime::now();
+    turn();
+    start.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn main() {
+    let is_test = std::env::args().any(|argument| argument == "--test");
+    let rounds = if is_test { 5 } else { 1_000 };
+    let mut memory = vec![0; 64 << 10];
+    let mut ours = Ours::new(&mut memory);
+    ours.learn();
+    let mut bare = Bare::open(&ours.interfaces, ours.mounts.clone());
+    let mut filler = vec![1_u8; 64 << 20];
+    println!(
+        "{:6} {:>12} {:>12} {:>22}",
+        "caches", "bare", "ours", "(ours - bare) / bare"
+    );
+    for (name, is_cold) in [("hot", false), ("cold", true)] {
+        let rounds = if is_cold { rounds / 5 } else { rounds };
+        let mut prepare = || {
+            if is_cold {
+                for byte in filler.iter_mut().step_by(64) {
+                    *byte = byte.wrapping_add(1);
+                }
+                black_box(&filler);
+            }
+        };
+        let (mut theirs, mut own) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            prepare();
+            theirs.push(timed(|| bare.turn()));
+            prepare();
+            own.push(timed(|| ours.turn()));
+        }
+        let (theirs, own) = (median(theirs), median(own));
+        let ratio = own.as_secs_f64() / theirs.as_secs_f64() - 1.0;
+        println!("{name:6} {theirs:>12.1?} {own:>12.1?} {ratio:>22.2}");
+    }
+    assert!(ours.lines > 100);
+}

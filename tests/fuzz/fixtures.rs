@@ -1,0 +1,351 @@
+//! Every prefix and very many mutations of every file in `tests/fixtures`, read as the agent reads it:
+//! through the family that the file belongs to, up to the lines. No panic, and no value that its field
+//! cannot hold.
+//!
+//! `MUTATIONS` says how many of each file; `SEED` repeats a run. What failed stays in the folder that is
+//! printed.
+
+use mini_monitor::builtin::{Builtin, FAMILIES, FAMILY_COUNT, Kind, Own, Sample, Wishes, find};
+use mini_monitor::format::{Record, json::Writer};
+use mini_monitor::host::Host;
+use mini_monitor::num::Fixed;
+use mini_monitor::pattern::Choice;
+use mini_monitor::ring::LINE_MAX;
+use std::env;
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// The families that read a file, by the start of its path.
+const READERS: [(&str, &[&str]); 24] = [
+    ("proc/stat", &["cpu", "load"]),
+    ("proc/loadavg", &["load"]),
+    ("proc/meminfo", &["mem"]),
+    ("proc/uptime", &["system"]),
+    ("proc/vmstat", &["vm"]),
+    ("proc/pressure/", &["pressure"]),
+    ("proc/diskstats", &["diskio"]),
+    ("proc/net/dev", &["net"]),
+    ("proc/net/snmp", &["ip"]),
+    ("proc/net/netstat", &["ip"]),
+    ("proc/net/sockstat", &["sockets"]),
+    ("proc/net/softnet_stat", &["softnet"]),
+    ("proc/net/arp", &["neighbours"]),
+    ("proc/net/wireless", &["wifi"]),
+    ("proc/self/mountinfo", &["disk"]),
+    ("proc/self/statm", &["agent"]),
+    ("proc/sys/net/netfilter/", &["conntrack"]),
+    ("proc/sys/fs/", &["kernel"]),
+    ("proc/sys/kernel/", &["kernel"]),
+    ("proc/", &["process"]),
+    ("sys/class/net/", &["net"]),
+    ("sys/class/", &["temp"]),
+    ("sys/devices/", &["temp"]),
+    ("dhcp.leases", &["neighbours"]),
+];
+
+/// What numbers break on.
+const NUMBERS: [&str; 12] = [
+    "0",
+    "-1",
+    "4294967295",
+    "4294967296",
+    "9223372036854775807",
+    "9223372036854775808",
+    "18446744073709551615",
+    "18446744073709551616",
+    "99999999999999999999999",
+    "1.5",
+    "0x10",
+    "-9223372036854775808",
+];
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+/// A machine of which one file is changed again and again.
+struct Bench {
+    root: PathBuf,
+    file: File,
+    path: PathBuf,
+    text: Vec<u8>,
+    families: Vec<usize>,
+    host: Host,
+    builtin: Builtin<'static>,
+    writer: Writer,
+    now: u64,
+    lines: u64,
+}
+
+impl Bench {
+    /// Copies what the file's families read, and no more devices than its own: those cost time alone.
+    fn new(machine: &Path, file: &Path, name: &str) -> Option<Self> {
+        let path = file.strip_prefix(machine).unwrap().to_str().unwrap().to_owned();
+        let (_, readers) = READERS
+            .iter()
+            .find(|(start, _)| path.starts_with(start))
+            .unwrap_or_else(|| panic!("no family reads {path}"));
+        let shared = Path::new("/dev/shm");
+        let base = if shared.is_dir() {
+            shared.to_owned()
+        } else {
+            env::temp_dir()
+        };
+        let root = base.join(format!("mini-monitor-{}-{name}", std::process::id()));
+        let mut all = Vec::new();
+        files(machine, &mut all);
+        for other in all {
+            let inside = other.strip_prefix(machine).unwrap();
+            let is_shared = inside.starts_with("proc")
+                && !inside
+                    .components()
+                    .any(|part| part.as_os_str().as_encoded_bytes()[0].is_ascii_digit());
+            if is_shared || other.parent() == file.parent() {
+                let target = root.join(inside);
+                fs::create_dir_all(target.parent().unwrap()).unwrap();
+                fs::copy(&other, target).unwrap();
+            }
+        }
+        fs::create_dir_all(root.join("sys/class/thermal")).unwrap();
+        if let Some(interface) = path.strip_prefix("sys/class/net/") {
+            let interface = interface.split('/').next().unwrap();
+            let dev = fs::read_to_string(root.join("proc/net/dev")).ok()?;
+            let is_its =
+                |line: &&str| !line.contains(':') || line.trim().starts_with(&format!("{interface}:"));
+            let dev: String = dev
+                .lines()
+                .filter(is_its)
+                .map(|line| format!("{line}\n"))
+                .collect();
+            fs::write(root.join("proc/net/dev"), dev).unwrap();
+        }
+        let leaked = |path: PathBuf| -> &'static [u8] { path.to_str().unwrap().to_owned().leak().as_bytes() };
+        let wishes = Wishes {
+            choices: [Choice::default(); FAMILY_COUNT],
+            processes: b"*,init,kworker/*",
+            leases: leaked(root.join("dhcp.leases")),
+        };
+        let target = root.join(&path);
+        Some(Self {
+            file: OpenOptions::new().write(true).open(&target).unwrap(),
+            text: fs::read(&target).unwrap(),
+            path: target,
+            families: readers
+                .iter()
+                .map(|name| find(name.as_bytes(), false).unwrap())
+                .collect(),
+            host: Host::open(leaked(root.join("proc")), leaked(root.join("sys"))).unwrap(),
+            builtin: Builtin::new(wishes),
+            writer: Writer::new(b"fuzz", "linux", &[]).unwrap(),
+            root,
+            now: 0,
+            lines: 0,
+        })
+    }
+
+    fn put(&mut self, text: &[u8]) {
+        self.file.write_all_at(text, 0).unwrap();
+        self.file.set_len(text.len() as u64).unwrap();
+    }
+
+    /// One turn of the families.
+    fn turn(&mut self) {
+        self.now += 1_000;
+        self.builtin.begin_turn(&mut self.host, self.now, Own::default());
+        let mut buffer = [0; LINE_MAX];
+        for number in &self.families {
+            let _ = self.builtin.take(*number, &mut self.host, &mut |sample| {
+                check_value(&sample);
+                let record = Record {
+                    metric: sample.metric.name,
+                    instance: sample.instance,
+                    value: sample.value,
+                };
+                self.lines += 1;
+                if let Some(line) = self.writer.line(&mut buffer, &record) {
+                    check_line(line, self.lines);
+                }
+            });
+        }
+    }
+
+    fn prefixes(&mut self) {
+        let text = self.text.clone();
+        for length in 0..text.len() {
+            self.put(&text[..length]);
+            self.turn();
+        }
+    }
+
+    fn mutations(&mut self, count: u64, seed: u64) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let text = self.text.clone();
+        let mut changed = Vec::new();
+        for _ in 0..count {
+            changed.clear();
+            changed.extend_from_slice(&text);
+            for _ in 0..random.u8(1..=6) {
+                mutate(&mut changed, &mut random);
+            }
+            self.put(&changed);
+            self.turn();
+        }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("FAILED with {}", self.path.display());
+        } else {
+            fs::remove_dir_all(&self.root).unwrap();
+        }
+    }
+}
+
+fn mutate(text: &mut Vec<u8>, random: &mut fastrand::Rng) {
+    if text.is_empty() {
+        text.push(random.u8(..));
+        return;
+    }
+    // The first lines are those that most families read.
+    let bound = if random.bool() {
+        text.len()
+    } else {
+        text.len().min(600)
+    };
+    let at = random.usize(..bound);
+    match random.u8(..8) {
+        0..=2 => text[at] = *random.choice(b"0123456789 \n-.x:\\()\0\xff\t,/".iter()).unwrap(),
+        3 => {
+            let end = (at + random.usize(..40)).min(text.len());
+            text.drain(at..end);
+        }
+        4 => {
+            let end = (at + random.usize(..200)).min(text.len());
+            let piece = text[at..end].to_vec();
+            let to = random.usize(..=text.len());
+            text.splice(to..to, piece);
+        }
+        5 => {
+            // A field, if it is one.
+            let is_blank = |byte: &u8| byte.is_ascii_whitespace();
+            let start = text[..at].iter().rposition(is_blank).map_or(0, |at| at + 1);
+            let end = text[at..]
+                .iter()
+                .position(is_blank)
+                .map_or(text.len(), |length| at + length);
+            let number = *random.choice(NUMBERS.iter()).unwrap();
+            text.splice(start..end.max(start), number.bytes());
+        }
+        6 => text.truncate(at),
+        _ => text[at] ^= 1 << random.u8(..8),
+    }
+}
+
+/// Below zero are degrees, levels of radio and the clock's offset; a percentage is one.
+fn check_value(sample: &Sample) {
+    let (metric, value) = (sample.metric, sample.value);
+    let may_be_negative = ["temp.celsius", "wifi.signal", "wifi.noise", "clock.offset.us"];
+    assert!(
+        !value.is_negative() || may_be_negative.contains(&metric.name),
+        "{}: {value:?}",
+        metric.name
+    );
+    let (whole, fraction, scale) = value.parts();
+    let is_at_most = |most: u64| whole < most || (whole == most && fraction == 0);
+    match metric.unit {
+        "percent" => assert!(is_at_most(100), "{}: {value:?}", metric.name),
+        "dBm" => assert!(
+            value.is_negative() && is_at_most(255),
+            "{}: {value:?}",
+            metric.name
+        ),
+        _ => {}
+    }
+    assert!(
+        metric.kind == Kind::Gauge || scale == 0,
+        "{}: {value:?}",
+        metric.name
+    );
+    if matches!(
+        metric.name,
+        "net.up" | "disk.readonly" | "agent.alive" | "clock.synced"
+    ) {
+        assert!(value == Fixed::whole(0) || value == Fixed::whole(1));
+    }
+}
+
+fn check_line(line: &[u8], number: u64) {
+    let text = std::str::from_utf8(line).unwrap();
+    assert!(text.ends_with('\n') && text.matches('\n').count() == 1);
+    // A whole parser costs more than all the rest.
+    if number.is_multiple_of(61) {
+        let parsed: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert!(parsed["value"].is_number() && parsed["tag"].is_array());
+    }
+}
+
+fn machine(name: &str) {
+    let count: u64 = env::var("MUTATIONS").map_or(2_000, |count| count.parse().unwrap());
+    let seed: u64 = env::var("SEED").map_or(20_261_123, |seed| seed.parse().unwrap());
+    let machine = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fixtures")
+        .join(name);
+    let machine = machine.canonicalize().unwrap();
+    let mut all: Vec<PathBuf> = Vec::new();
+    files(&machine, &mut all);
+    all.retain(|file| {
+        !file.ends_with("expected.txt") && !file.ends_with("mounts.txt") && !file.ends_with(".keep")
+    });
+    all.sort();
+    let mut tried = 0;
+    for file in &all {
+        // A link to a device's folder is there once more by its own path.
+        let Some(mut bench) = Bench::new(&machine, file, name) else {
+            continue;
+        };
+        bench.turn();
+        bench.prefixes();
+        bench.mutations(count, seed);
+        tried += 1;
+    }
+    println!("{name}: seed {seed}, {count} mutations and every prefix of {tried} files");
+    assert!(tried > 0 && FAMILIES.len() == FAMILY_COUNT);
+}
+
+macro_rules! machines {
+    ($($test:ident $name:literal),* $(,)?) => {
+        $(#[test] fn $test() { machine($name); })*
+        #[test]
+        fn every_machine_is_here() {
+            let mut known = vec![$($name),*, "README.md"];
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+            let mut found: Vec<String> = fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            known.sort_unstable();
+            found.sort_unstable();
+            assert_eq!(found, known);
+        }
+    };
+}
+
+machines! {
+    router_6_12 "router-6.12",
+    malta_6_1 "malta-6.1",
+    raspi3b_6_12 "raspi3b-6.12",
+    vm_6_18 "vm-6.18",
+    router_2_6_32 "router-2.6.32",
+    server_many_interrupts "server-many-interrupts",
+    bare "bare",
+}
