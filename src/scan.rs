@@ -26,12 +26,12 @@ fn has_zero(word: u64) -> bool {
 }
 
 fn may_have_newline(word: u64) -> bool {
-    has_zero(word ^ (ONES * b'\n' as u64))
+    has_zero(word ^ u64::from_ne_bytes([b'\n'; 8]))
 }
 
 /// Spaces, tabs and all that is below: the bits of a lower byte are gone then.
 fn may_have_blank(word: u64) -> bool {
-    word.wrapping_sub(ONES * (b' ' as u64 + 1)) & !word & HIGH != 0
+    word.wrapping_sub(u64::from_ne_bytes([b' ' + 1; 8])) & !word & HIGH != 0
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -40,7 +40,7 @@ fn is_blank(byte: u8) -> bool {
 
 /// Where the first byte of a kind is. Most of what a turn does beside the kernel's own work is to look for
 /// the ends of lines and fields: eight bytes at a time, and each byte only of those that may have one.
-#[inline(always)]
+#[inline]
 fn find(text: &[u8], may_have: fn(u64) -> bool, is_it: impl Fn(u8) -> bool) -> Option<usize> {
     let (words, rest) = text.as_chunks::<8>();
     for (number, word) in words.iter().enumerate() {

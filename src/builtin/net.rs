@@ -41,7 +41,8 @@ pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fa
         if count > INTERFACES_MAX {
             return;
         }
-        let (received, sent) = (traffic.received.map(counter), traffic.sent.map(counter));
+        let count = |number| Some(Fixed::whole(number));
+        let (received, sent) = (traffic.received.map(count), traffic.sent.map(count));
         let bits = link.megabits.and_then(|megabits| megabits.checked_mul(MEGABIT));
         let state = [
             link.is_up.map(|is_up| Fixed::whole(u64::from(is_up))),
@@ -61,8 +62,4 @@ pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fa
         });
     }
     Ok(())
-}
-
-fn counter(count: u64) -> Option<Fixed> {
-    Some(Fixed::whole(count))
 }
