@@ -5,18 +5,54 @@ use crate::pattern::{Choice, items};
 use crate::sys::Directory;
 use crate::text::{Put, Text};
 
-/// One flag.
+/// One flag. Its words are lines of one text: a pointer to each would weigh more than many of them.
 pub struct Flag {
-    /// Its name, without a dash.
-    pub name: &'static str,
-    /// What stands behind it, in a word; nothing for a switch.
-    pub argument: &'static str,
-    /// What holds when it is not given, in words.
-    pub default: &'static str,
-    /// What it does.
-    pub help: &'static str,
+    words: &'static str,
     /// What it takes, for an error.
     takes: &'static str,
+}
+
+impl Flag {
+    fn word(&self, number: usize) -> &'static str {
+        self.words.lines().nth(number).unwrap_or_default()
+    }
+
+    /// Its name, without a dash.
+    pub fn name(&self) -> &'static str {
+        self.word(0)
+    }
+
+    /// What stands behind it, in a word; nothing for a switch.
+    pub fn argument(&self) -> &'static str {
+        self.word(1)
+    }
+
+    /// What holds when it is not given, in words.
+    pub fn default(&self) -> &'static str {
+        self.word(2)
+    }
+
+    /// What it does.
+    pub fn help(&self) -> &'static str {
+        self.word(3)
+    }
+}
+
+/// A flag: its name, what stands behind it, its default, what it does; what it takes.
+macro_rules! flag {
+    ($name:literal, $argument:literal, $default:literal, $help:literal, $takes:expr $(,)?) => {
+        Flag {
+            words: concat!($name, "\n", $argument, "\n", $default, "\n", $help),
+            takes: $takes,
+        }
+    };
+}
+
+/// A flag with nothing behind it.
+macro_rules! switch {
+    ($name:literal, $help:literal $(,)?) => {
+        flag!($name, "", "", $help, SWITCH)
+    };
 }
 
 const DURATION: &str = "a duration from 10ms to 24h, such as 500ms, 5s, 2m, or plain seconds";
@@ -25,118 +61,108 @@ const PATTERNS: &str =
     "a family of disk, diskio, net, neighbours, temp and wifi, and patterns, such as net=eth*,br-lan";
 const SWITCH: &str = "true or false, or nothing";
 
-const fn switch(name: &'static str, help: &'static str) -> Flag {
-    Flag {
-        name,
-        argument: "",
-        default: "",
-        help,
-        takes: SWITCH,
-    }
-}
-
 /// All flags, in the order in which the help lists them.
-pub const FLAGS: [Flag; 19] = [
-    Flag {
-        name: "trans",
-        argument: "address",
-        default: "127.0.0.1:6000",
-        help: "where the lines go: host:port, :port (this host), [v6]:port, unix:/path, or - (standard output)",
-        takes: "host:port, :port, [v6]:port, unix:/path or -",
-    },
-    Flag {
-        name: "interval",
-        argument: "duration",
-        default: "5s",
-        help: "time between two samples of a metric; the slow ones keep their own, unless this is longer",
-        takes: DURATION,
-    },
-    Flag {
-        name: "flush",
-        argument: "duration",
-        default: "5s",
-        help: "time between two flushes of the collected lines",
-        takes: DURATION,
-    },
-    Flag {
-        name: "endpoint",
-        argument: "name",
-        default: "the host name",
-        help: "the name of this machine in each line",
-        takes: "a name of 1 to 255 bytes",
-    },
-    Flag {
-        name: "tag",
-        argument: "text",
-        default: "none",
-        help: "a tag for each line; may be given again and again, up to 32 times",
-        takes: "a text that is not empty, at most 32 times",
-    },
-    Flag {
-        name: "buffer",
-        argument: "size",
-        default: "64K",
-        help: "memory for the lines that have not arrived, 4K to 1G; when it is full, the oldest go",
-        takes: "a size from 4K to 1G, such as 64K, 1M, or plain bytes",
-    },
-    Flag {
-        name: "metrics",
-        argument: "families",
-        default: "all",
-        help: "which families run, and how often: cpu,mem are the only ones then; wifi=off,net=1s changes these two and leaves the others",
-        takes: "families, such as cpu,net=1s,wifi=off (-list has their names)",
-    },
-    Flag {
-        name: "only",
-        argument: "family=patterns",
-        default: "none",
-        help: "which disks, interfaces and so on of a family to take, such as net=eth*,br-lan; once for each family",
-        takes: PATTERNS,
-    },
-    Flag {
-        name: "ignore",
-        argument: "family=patterns",
-        default: "net=lo,veth* diskio=loop*,ram*,zram*,fd*,sr* disk=/var/lib/docker/*,/var/lib/containers/*",
-        help: "which ones to leave out, too; once for each family",
-        takes: PATTERNS,
-    },
-    Flag {
-        name: "process",
-        argument: "names",
-        default: "none",
-        help: "programs whose processes are counted, such as dnsmasq,kworker/*, up to 32",
-        takes: "names or patterns of programs, up to 32, such as dnsmasq,kworker/*",
-    },
-    Flag {
-        name: "leases",
-        argument: "file",
-        default: "/tmp/dhcp.leases",
-        help: "the lease file of dnsmasq",
-        takes: "a path",
-    },
-    Flag {
-        name: "proc",
-        argument: "directory",
-        default: "/proc",
-        help: "read this in place of /proc",
-        takes: DIRECTORY,
-    },
-    Flag {
-        name: "sys",
-        argument: "directory",
-        default: "/sys",
-        help: "read this in place of /sys",
-        takes: DIRECTORY,
-    },
-    switch("once", "take every metric once, print the lines, exit"),
-    switch(
+pub static FLAGS: [Flag; 19] = [
+    flag!(
+        "trans",
+        "address",
+        "127.0.0.1:6000",
+        "where the lines go: host:port, :port (this host), [v6]:port, unix:/path, or - (standard output)",
+        "host:port, :port, [v6]:port, unix:/path or -"
+    ),
+    flag!(
+        "interval",
+        "duration",
+        "5s",
+        "time between two samples of a metric; the slow ones keep their own, unless this is longer",
+        DURATION
+    ),
+    flag!(
+        "flush",
+        "duration",
+        "5s",
+        "time between two flushes of the collected lines",
+        DURATION
+    ),
+    flag!(
+        "endpoint",
+        "name",
+        "the host name",
+        "the name of this machine in each line",
+        "a name of 1 to 255 bytes"
+    ),
+    flag!(
+        "tag",
+        "text",
+        "none",
+        "a tag for each line; may be given again and again, up to 32 times",
+        "a text that is not empty, at most 32 times"
+    ),
+    flag!(
+        "buffer",
+        "size",
+        "64K",
+        "memory for the lines that have not arrived, 4K to 1G; when it is full, the oldest go",
+        "a size from 4K to 1G, such as 64K, 1M, or plain bytes"
+    ),
+    flag!(
+        "metrics",
+        "families",
+        "all",
+        "which families run, and how often: cpu,mem are the only ones then; wifi=off,net=1s changes these two and leaves the others",
+        "families, such as cpu,net=1s,wifi=off (-list has their names)"
+    ),
+    flag!(
+        "only",
+        "family=patterns",
+        "none",
+        "which disks, interfaces and so on of a family to take, such as net=eth*,br-lan; once for each family",
+        PATTERNS
+    ),
+    flag!(
+        "ignore",
+        "family=patterns",
+        "net=lo,veth* diskio=loop*,ram*,zram*,fd*,sr* disk=/var/lib/docker/*,/var/lib/containers/*",
+        "which ones to leave out, too; once for each family",
+        PATTERNS
+    ),
+    flag!(
+        "process",
+        "names",
+        "none",
+        "programs whose processes are counted, such as dnsmasq,kworker/*, up to 32",
+        "names or patterns of programs, up to 32, such as dnsmasq,kworker/*"
+    ),
+    flag!(
+        "leases",
+        "file",
+        "/tmp/dhcp.leases",
+        "the lease file of dnsmasq",
+        "a path"
+    ),
+    flag!(
+        "proc",
+        "directory",
+        "/proc",
+        "read this in place of /proc",
+        DIRECTORY
+    ),
+    flag!(
+        "sys",
+        "directory",
+        "/sys",
+        "read this in place of /sys",
+        DIRECTORY
+    ),
+    switch!("once", "take every metric once, print the lines, exit"),
+    switch!(
         "list",
         "print every metric: name, unit, kind, family, interval, meaning; exit",
     ),
-    switch("debug", "log each tick, each sample, each line and each flush"),
-    switch("version", "print the version, exit"),
-    switch("h", "print this, exit"),
-    switch("help", "the same"),
+    switch!("debug", "log each tick, each sample, each line and each flush"),
+    switch!("version", "print the version, exit"),
+    switch!("h", "print this, exit"),
+    switch!("help", "the same"),
 ];
 
 /// What is wrong with the command line. Borrowed from it.
@@ -171,14 +197,14 @@ impl Error<'_> {
             }
             Self::Missing(flag) => {
                 text.put(b"flag needs an argument: -");
-                text.put(flag.name.as_bytes());
+                text.put(flag.name().as_bytes());
                 takes(text, flag);
             }
             Self::Invalid(flag, value) => {
                 text.put(b"invalid value ");
                 quote(text, value);
                 text.put(b" for flag -");
-                text.put(flag.name.as_bytes());
+                text.put(flag.name().as_bytes());
                 takes(text, flag);
             }
             Self::TooLong => text.put(b"-endpoint and -tag: together they take at most 1000 bytes in a line"),
@@ -208,14 +234,18 @@ pub fn usage(put: Put) {
     for flag in &FLAGS {
         let pieces = [
             "  -",
-            flag.name,
-            if flag.argument.is_empty() { "" } else { " " },
-            flag.argument,
+            flag.name(),
+            if flag.argument().is_empty() { "" } else { " " },
+            flag.argument(),
             "\n    \t",
-            flag.help,
-            if flag.default.is_empty() { "" } else { " (default " },
-            flag.default,
-            if flag.default.is_empty() { "\n" } else { ")\n" },
+            flag.help(),
+            if flag.default().is_empty() {
+                ""
+            } else {
+                " (default "
+            },
+            flag.default(),
+            if flag.default().is_empty() { "\n" } else { ")\n" },
         ];
         let mut buffer = [0; 512];
         let mut line = Text::new(&mut buffer);
@@ -237,11 +267,11 @@ pub fn parse<'a>(arguments: impl IntoIterator<Item = &'a [u8]>, find: Find) -> R
         let (name, inline) = split(argument).ok_or(Error::Stray(argument))?;
         let flag = FLAGS
             .iter()
-            .find(|flag| flag.name.as_bytes() == name)
+            .find(|flag| flag.name().as_bytes() == name)
             .ok_or(Error::Unknown(argument))?;
         let value = match inline {
             Some(value) => value,
-            None if flag.argument.is_empty() => b"true",
+            None if flag.argument().is_empty() => b"true",
             None => arguments.next().ok_or(Error::Missing(flag))?,
         };
         apply(&mut config, flag, value, find).ok_or(Error::Invalid(flag, value))?;
@@ -263,7 +293,7 @@ fn split(argument: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
 }
 
 fn apply<'a>(config: &mut Config<'a>, flag: &Flag, value: &'a [u8], find: Find) -> Option<()> {
-    match flag.name {
+    match flag.name() {
         "trans" => config.transfer = value::transfer(value)?,
         "interval" => config.interval = value::duration(value)?,
         "flush" => config.flush = value::duration(value)?,
@@ -352,15 +382,15 @@ mod tests {
     #[test]
     fn defaults_are_what_the_help_says() {
         let plain = parsed(&[]).ok().unwrap();
-        for flag in FLAGS.iter().filter(|flag| !flag.argument.is_empty()) {
+        for flag in FLAGS.iter().filter(|flag| !flag.argument().is_empty()) {
             if matches!(
-                flag.name,
+                flag.name(),
                 "endpoint" | "tag" | "metrics" | "only" | "ignore" | "process"
             ) {
                 continue;
             }
             let mut given = Config::default();
-            apply(&mut given, flag, flag.default.as_bytes(), find).unwrap();
+            apply(&mut given, flag, flag.default().as_bytes(), find).unwrap();
             assert_eq!(given.transfer, plain.transfer);
             assert_eq!((given.interval, given.flush), (plain.interval, plain.flush));
             assert_eq!(
@@ -378,8 +408,8 @@ mod tests {
     /// The families' own table says what is left out.
     #[test]
     fn what_is_left_out_is_what_the_help_says() {
-        let flag = FLAGS.iter().find(|flag| flag.name == "ignore").unwrap();
-        let mut told: Vec<_> = flag.default.split(' ').map(str::to_owned).collect();
+        let flag = FLAGS.iter().find(|flag| flag.name() == "ignore").unwrap();
+        let mut told: Vec<_> = flag.default().split(' ').map(str::to_owned).collect();
         let ignored = |family: &Family| family.ignored.filter(|list| !list.is_empty());
         let mut expected: Vec<_> = FAMILIES
             .iter()
