@@ -1,10 +1,16 @@
-//! Picks the host back-end from the target and stamps the version; runs nothing, probes nothing.
+//! Picks the host back-end from the target, stamps the version, and leaves out what a program without
+//! unwinding does not need; runs nothing, probes nothing.
 
 use std::env;
+use std::fs;
 use std::process::exit;
 
 /// Target operating system, and the back-end of `src/host` that reads it.
 const BACK_ENDS: [(&str, &str); 1] = [("linux", "host_linux")];
+
+/// A program that cannot unwind needs no tables for it; those of the core library come along otherwise.
+const NO_UNWIND_TABLES: &str =
+    "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame_hdr) } } INSERT AFTER .text;\n";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -15,6 +21,16 @@ fn main() {
         exit(1);
     };
     println!("cargo::rustc-cfg={back_end}");
+    let script = format!("{}/no-unwind-tables.ld", variable("OUT_DIR"));
+    if let Err(error) = fs::write(&script, NO_UNWIND_TABLES) {
+        println!("cargo::error={script}: {error}");
+        exit(1);
+    }
+    // A debug build's backtraces need them.
+    if variable("PROFILE") == "release" {
+        println!("cargo::rustc-link-arg-bins=-Wl,-T,{script}");
+        println!("cargo::rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
+    }
     let version = variable("CARGO_PKG_VERSION");
     println!("cargo::rustc-env=MINI_MONITOR_VERSION=mini-monitor {version} ({target})");
 }

@@ -252,7 +252,7 @@ impl<'a> Agent<'a> {
     /// Says once that a family has begun to fail, and that it has ceased to.
     fn report<W: World>(&mut self, world: &mut W, number: usize, result: Result<(), Fault>) {
         let bit = 1 << number;
-        let is_error = |fault: &Fault| !matches!(fault.trouble, Trouble::Over(_));
+        let is_error = |fault: &Fault| !matches!(fault.trouble, Trouble::Content(flaw) if flaw.is_too_much());
         self.errors += u64::from(result.as_ref().is_err_and(is_error));
         let has_changed = result.is_err() != (self.failing & bit != 0);
         // What is not told now is told later, if it stays so.
@@ -264,18 +264,18 @@ impl<'a> Agent<'a> {
         match result {
             Ok(()) => world.log(&[family, Part::Text(b": can be read again")]),
             Err(fault) => {
-                let file = fault.file.to_bytes();
-                let root = match fault.place {
+                let file = fault.source.text().as_bytes();
+                let root = match fault.source.place() {
                     Place::Proc => self.config.proc,
                     Place::Sys => self.config.sys,
-                    Place::Root => b"",
+                    Place::Elsewhere => b"",
                     Place::Leases => self.config.leases,
                 };
                 let is_path = root.is_empty() || file.is_empty() || root.ends_with(b"/");
                 let slash = if is_path { b"".as_slice() } else { b"/" };
                 let trouble = match fault.trouble {
                     Trouble::System(errno) => Part::Cause(errno.into()),
-                    Trouble::Content(words) | Trouble::Over(words) => Part::Text(words.as_bytes()),
+                    Trouble::Content(flaw) => Part::Text(flaw.text().as_bytes()),
                 };
                 let [colon, root, slash, file] = [b": ", root, slash, file].map(Part::Text);
                 world.log(&[family, colon, root, slash, file, colon, trouble]);

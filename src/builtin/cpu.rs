@@ -2,7 +2,7 @@
 
 use super::table::{Metrics, metrics};
 use super::{Sink, tell, tell_whole};
-use crate::host::{CpuTimes, Fault, Host, Place, Stat, Trouble};
+use crate::host::{CpuTimes, Fault, Flaw, Host, Source, Stat};
 use crate::num::{DIGITS_MAX, Fixed, format_u64};
 
 /// Processors that have a metric each; of further ones there is only the sum.
@@ -76,11 +76,7 @@ impl Cpu {
         }
         counts(&stat?, sink);
         if is_over {
-            return Err(Fault {
-                place: Place::Proc,
-                file: c"stat",
-                trouble: Trouble::Over("more than 256 processors: the first ones have a metric each"),
-            });
+            return Err(Flaw::Processors.of(Source::Stat));
         }
         Ok(())
     }

@@ -4,45 +4,18 @@ use super::table::{Metrics, metrics};
 use super::{Sink, tell};
 use crate::host::{Fault, FileSystem, Host};
 use crate::num::Fixed;
-use crate::pattern::Choice;
+use crate::pattern::{Choice, items};
 
 /// Mount points that are left out, unless the user says which ones to take: those of containers.
 pub(super) const IGNORED: &str = "/var/lib/docker/*,/var/lib/containers/*";
 
 /// Types of file systems on disks and flash of this machine: asking them does not wait for others.
-const ON_DISK: [&[u8]; 27] = [
-    b"overlay",
-    b"ext4",
-    b"ext3",
-    b"ext2",
-    b"f2fs",
-    b"jffs2",
-    b"ubifs",
-    b"yaffs2",
-    b"yaffs",
-    b"xfs",
-    b"btrfs",
-    b"bcachefs",
-    b"zfs",
-    b"vfat",
-    b"msdos",
-    b"exfat",
-    b"ntfs",
-    b"ntfs3",
-    b"hfs",
-    b"hfsplus",
-    b"jfs",
-    b"nilfs2",
-    b"reiserfs",
-    b"ufs",
-    b"minix",
-    b"udf",
-    b"logfs",
-];
+const ON_DISK: &str = "overlay,ext4,ext3,ext2,f2fs,jffs2,ubifs,yaffs2,yaffs,xfs,btrfs,bcachefs,zfs,vfat,msdos,exfat,\
+                       ntfs,ntfs3,hfs,hfsplus,jfs,nilfs2,reiserfs,ufs,minix,udf,logfs";
 /// In memory.
-const IN_MEMORY: [&[u8]; 2] = [b"tmpfs", b"ramfs"];
+const IN_MEMORY: &str = "tmpfs,ramfs";
 /// Images that nobody can write to: always full.
-const IMAGES: [&[u8]; 5] = [b"squashfs", b"erofs", b"cramfs", b"romfs", b"iso9660"];
+const IMAGES: &str = "squashfs,erofs,cramfs,romfs,iso9660";
 
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "disk.total" "bytes" "size of a file system (mount=, fstype=)";
@@ -73,12 +46,13 @@ pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fa
 /// One that may wait for others, as those of a network do, is asked only if the user has named it. So
 /// is what holds no files of its own, such as `/proc`.
 pub(crate) fn wants(choice: Choice, point: &[u8], kind: &[u8]) -> bool {
-    let is_local = if ON_DISK.contains(&kind) {
+    let is_in = |types: &str| items(types.as_bytes()).any(|known| known == kind);
+    let is_local = if is_in(ON_DISK) {
         true
-    } else if IN_MEMORY.contains(&kind) {
+    } else if is_in(IN_MEMORY) {
         choice.only.is_some() || point == b"/tmp"
     } else {
-        choice.only.is_some() && IMAGES.contains(&kind)
+        choice.only.is_some() && is_in(IMAGES)
     };
     choice.wants(point, IGNORED.as_bytes()) && (is_local || choice.names(point))
 }

@@ -2,7 +2,7 @@
 
 use super::table::{Metrics, metrics};
 use super::{Sink, tell};
-use crate::host::{Disk, Fault, Host, Place, Trouble};
+use crate::host::{Disk, Fault, Flaw, Host, Source};
 use crate::num::Fixed;
 use crate::pattern::Choice;
 
@@ -73,11 +73,7 @@ impl Disks {
         *self = after;
         match result {
             Err(fault) => fault.unless_missing(),
-            Ok(()) if is_over => Err(Fault {
-                place: Place::Proc,
-                file: c"diskstats",
-                trouble: Trouble::Over("more than 64 devices: the first ones are taken"),
-            }),
+            Ok(()) if is_over => Err(Flaw::Disks.of(Source::Diskstats)),
             Ok(()) => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::table::{Metrics, metrics};
 use super::{Sink, tell, tell_whole};
-use crate::host::{Fault, Host, INTERFACE_NAME_MAX, Place, Trouble};
+use crate::host::{Fault, Flaw, Host, INTERFACE_NAME_MAX, Source};
 use crate::num::Fixed;
 use crate::pattern::Choice;
 
@@ -82,11 +82,7 @@ impl Neighbours {
             );
         }
         if is_over {
-            return Err(Fault {
-                place: Place::Proc,
-                file: c"net/arp",
-                trouble: Trouble::Over("more than 64 interfaces: the first ones are taken"),
-            });
+            return Err(Flaw::Interfaces.of(Source::Arp));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::table::{Metrics, metrics};
 use super::{Sink, tell};
-use crate::host::{Fault, Host, Place, Trouble};
+use crate::host::{Fault, Flaw, Host, Source};
 use crate::num::Fixed;
 use crate::pattern::Choice;
 
@@ -55,11 +55,7 @@ pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fa
         }
     })?;
     if count > INTERFACES_MAX {
-        return Err(Fault {
-            place: Place::Proc,
-            file: c"net/dev",
-            trouble: Trouble::Over("more than 64 interfaces: the first ones are taken"),
-        });
+        return Err(Flaw::Interfaces.of(Source::NetDev));
     }
     Ok(())
 }

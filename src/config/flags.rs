@@ -3,7 +3,7 @@
 use super::{Command, Config, PROCESSES_MAX, Turns, value};
 use crate::pattern::{Choice, items};
 use crate::sys::Directory;
-use crate::text::{Put, Text};
+use crate::text::{Put, Text, line_of};
 
 /// One flag. Its words are lines of one text: a pointer to each would weigh more than many of them.
 pub struct Flag {
@@ -14,7 +14,7 @@ pub struct Flag {
 
 impl Flag {
     fn word(&self, number: usize) -> &'static str {
-        self.words.lines().nth(number).unwrap_or_default()
+        line_of(self.words, number)
     }
 
     /// Its name, without a dash.

@@ -4,13 +4,13 @@
 mod linux;
 
 #[cfg(host_linux)]
-pub use linux::{Host, OS, Protocols};
+pub use linux::{Host, OS, Protocols, Source};
 
 pub use crate::sys::{Discipline, FileSystem};
 
 use crate::num::Fixed;
 use crate::sys::Errno;
-use core::ffi::CStr;
+use crate::text::words;
 
 /// Time of one processor, or of all, since the start, in ticks (`proc(5)`, `/proc/stat`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -190,8 +190,8 @@ pub enum Place {
     Proc,
     /// Below the root of `/sys`.
     Sys,
-    /// Where its name says.
-    Root,
+    /// It is no file of the kernel: its text says what it is.
+    Elsewhere,
     /// It is the lease file.
     Leases,
 }
@@ -199,23 +199,61 @@ pub enum Place {
 /// Why there is no sample, or not of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Where the file is.
-    pub place: Place,
-    /// Its name there.
-    pub file: &'static CStr,
+    /// What is at fault.
+    pub source: Source,
     /// What is wrong with it.
     pub trouble: Trouble,
 }
 
-/// What is wrong with a file.
+/// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// A system call failed.
     System(Errno),
-    /// It holds something else than it should; in words.
-    Content(&'static str),
-    /// There is more than has room, and the first of it is taken; in words.
-    Over(&'static str),
+    /// It holds something else than it should.
+    Content(Flaw),
+}
+
+words! {
+    /// What is wrong with what a file holds.
+    pub enum Flaw {
+        Empty "empty";
+        CutShort "cut short";
+        TooLong "longer than 1 MB";
+        NoNumber "no number";
+        NoCounts "no counts";
+        NoTimes "no line of all processors";
+        NoAverages "no load averages";
+        NoTotal "no MemTotal";
+        NoAvailable "neither MemAvailable nor MemFree, Buffers and Cached";
+        NoTotals "no totals";
+        NoInterface "no interface";
+        NoIp "no counts of IP";
+        NoSockets "no sockets";
+        NoHeading "no heading";
+        NoMounts "no mounts";
+        NoDisk "no disk";
+        Processors "more than 256 processors: the first ones have a metric each";
+        Interfaces "more than 64 interfaces: the first ones are taken";
+        Disks "more than 64 devices: the first ones are taken";
+        Mounts "more than 64 file systems, or 4 KB of their names: the first ones are taken";
+        Sensors "more than 256 sensors: the first ones are taken";
+    }
+}
+
+impl Flaw {
+    /// There is more than has room, and the first of it is taken: nothing is broken.
+    pub fn is_too_much(self) -> bool {
+        self as u8 >= Self::Processors as u8
+    }
+
+    /// The flaw, as a fault of that source.
+    pub fn of(self, source: Source) -> Fault {
+        Fault {
+            source,
+            trouble: Trouble::Content(self),
+        }
+    }
 }
 
 impl From<Errno> for Trouble {

@@ -1,14 +1,14 @@
 //! `/proc/net/arp` (`proc(5)`): `192.0.2.1 0x1 0x2 02:fc:00:00:00:05 * eth0`, below a heading.
 
-use super::Host;
-use crate::host::Fault;
+use super::{Host, Source};
+use crate::host::{Fault, Flaw};
 use crate::scan::fields;
 
 impl Host {
     /// Hands over the interface of each entry of the table of IPv4 neighbours.
     pub fn neighbours(&mut self, take: &mut dyn FnMut(&[u8])) -> Result<(), Fault> {
         let mut has_heading = false;
-        let file = &mut self.files.arp;
+        let file = self.files.of(Source::Arp);
         file.lines(&self.proc, &mut self.buffer, &mut |line| {
             has_heading |= line.starts_with(b"IP address");
             if let Some(interface) = parse(line) {
@@ -18,7 +18,7 @@ impl Host {
         if has_heading {
             Ok(())
         } else {
-            Err(file.lacks("no heading"))
+            Err(file.lacks(Flaw::NoHeading))
         }
     }
 }

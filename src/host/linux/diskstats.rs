@@ -1,9 +1,8 @@
 //! `/proc/diskstats` (`Documentation/admin-guide/iostats.rst`):
 //! ` 254 0 vda 5231 2919 735410 2388 450 3430 257312 702 0 1128 3238 …`.
 
-use super::Host;
-use super::kept::EMPTY;
-use crate::host::{Disk, Fault};
+use super::{Host, Source};
+use crate::host::{Disk, Fault, Flaw, Trouble};
 use crate::num::parse_u64;
 use crate::scan::fields;
 
@@ -14,7 +13,7 @@ impl Host {
     /// Hands over the name and the counts of each block device, in the kernel's order.
     pub fn disks(&mut self, take: &mut dyn FnMut(&[u8], Disk)) -> Result<(), Fault> {
         let mut is_empty = true;
-        let file = &mut self.files.diskstats;
+        let file = self.files.of(Source::Diskstats);
         let result = file.lines(&self.proc, &mut self.buffer, &mut |line| {
             if let Some((name, disk)) = parse(line) {
                 is_empty = false;
@@ -23,8 +22,8 @@ impl Host {
         });
         match result {
             // A router may have flash alone, which is no block device.
-            Err(fault) if fault.trouble == EMPTY => Ok(()),
-            Ok(()) if is_empty => Err(file.lacks("no disk")),
+            Err(fault) if fault.trouble == Trouble::Content(Flaw::Empty) => Ok(()),
+            Ok(()) if is_empty => Err(file.lacks(Flaw::NoDisk)),
             result => result,
         }
     }

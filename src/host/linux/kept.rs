@@ -1,14 +1,14 @@
 //! A file of `/proc` that stays open, read line by line: one system call reads it again, as long as
 //! it fits into the buffer.
 
-use crate::host::{Fault, Place, Trouble};
+use super::Source;
+use crate::host::{Fault, Flaw, Trouble};
 use crate::scan;
 use crate::sys::{Directory, File};
-use core::ffi::CStr;
 
 /// How the kernel shows a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+enum Shape {
     /// In one piece: a read that leaves room in the buffer has seen its end.
     Whole,
     /// Record by record, as many as fit into a page: a read may end before the file does.
@@ -17,29 +17,36 @@ pub(super) enum Shape {
     LongRecords,
 }
 
+impl Shape {
+    fn of(source: Source) -> Self {
+        match source {
+            Source::Vmstat
+            | Source::NetDev
+            | Source::Softnet
+            | Source::Arp
+            | Source::Wireless
+            | Source::Diskstats => Self::Records,
+            Source::Mountinfo => Self::LongRecords,
+            _ => Self::Whole,
+        }
+    }
+}
+
 /// The kernel ends a read of records where the next one does not fit into its page of 4 KiB or
 /// more, and no record is half as long: a read this short has seen the file's end.
 const SHORT: usize = 2048;
-
-/// What is wrong with a file that holds nothing.
-pub(super) const EMPTY: Trouble = Trouble::Content("empty");
 
 /// Takes the lines.
 pub(super) type TakeLine<'t> = &'t mut dyn FnMut(&[u8]);
 
 pub(super) struct Kept {
-    name: &'static CStr,
-    shape: Shape,
+    source: Source,
     file: Option<File>,
 }
 
 impl Kept {
-    pub(super) fn new(name: &'static CStr, shape: Shape) -> Self {
-        Self {
-            name,
-            shape,
-            file: None,
-        }
+    pub(super) fn new(source: Source) -> Self {
+        Self { source, file: None }
     }
 
     /// Hands over the file's lines, without their newlines. After an error it is opened anew.
@@ -52,24 +59,14 @@ impl Kept {
     }
 
     /// The lines were not what they should be.
-    pub(super) fn lacks(&mut self, words: &'static str) -> Fault {
-        self.fault(Trouble::Content(words))
-    }
-
-    /// The lines were more than there is room for.
-    pub(super) fn over(&self, words: &'static str) -> Fault {
-        Fault {
-            place: Place::Proc,
-            file: self.name,
-            trouble: Trouble::Over(words),
-        }
+    pub(super) fn lacks(&mut self, flaw: Flaw) -> Fault {
+        self.fault(Trouble::Content(flaw))
     }
 
     fn fault(&mut self, trouble: Trouble) -> Fault {
         self.file = None;
         Fault {
-            place: Place::Proc,
-            file: self.name,
+            source: self.source,
             trouble,
         }
     }
@@ -77,20 +74,21 @@ impl Kept {
     fn read(&mut self, root: &Directory, buffer: &mut [u8], take: TakeLine) -> Result<(), Trouble> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(root.open_file(self.name)?),
+            none => none.insert(root.open_path(self.source.text().as_bytes())?),
         };
+        let shape = Shape::of(self.source);
         let mut pieces = Pieces::default();
         let mut offset = 0;
         loop {
             let room = buffer.get_mut(pieces.held..).unwrap_or_default();
             let (asked, length) = (room.len(), file.read_at(room, offset)?);
-            let is_end = match self.shape {
+            let is_end = match shape {
                 Shape::Whole => length < asked,
                 Shape::Records => length < asked.min(SHORT),
                 Shape::LongRecords => length == 0,
             };
             if is_end && offset == 0 && length == 0 {
-                return Err(EMPTY);
+                return Err(Trouble::Content(Flaw::Empty));
             }
             offset += length as u64;
             pieces.take(buffer, length, is_end, take)?;
@@ -126,7 +124,7 @@ impl Pieces {
             .rposition(|&byte| byte == b'\n')
             .map_or(0, |at| at + 1);
         if is_end && (whole < filled || (whole == 0 && self.is_skipping)) {
-            return Err(Trouble::Content("cut short"));
+            return Err(Trouble::Content(Flaw::CutShort));
         }
         let mut lines = scan::lines(text);
         if self.is_skipping && whole > 0 {
@@ -198,10 +196,10 @@ mod tests {
 
     #[test]
     fn a_cut_line_is_an_error_and_a_cut_text_in_one_piece_has_no_lines() {
-        assert_eq!(lines("a\nb", 10, 10), Err(Trouble::Content("cut short")));
+        assert_eq!(lines("a\nb", 10, 10), Err(Trouble::Content(Flaw::CutShort)));
         assert_eq!(
             lines("a\nlong 1 2 3 4 5 6", 10, 10),
-            Err(Trouble::Content("cut short"))
+            Err(Trouble::Content(Flaw::CutShort))
         );
         let mut buffer = *b"a\nb";
         let mut count = 0;

@@ -1,8 +1,8 @@
 //! The lease file of dnsmasq (`dnsmasq(8)`, `--dhcp-leasefile`): a line each lease, and one that starts
 //! with `duid` where it serves `DHCPv6`.
 
-use super::Host;
-use crate::host::{Fault, Place, Trouble};
+use super::{Host, Source};
+use crate::host::{Fault, Flaw, Trouble};
 use crate::sys::File;
 
 /// Bytes of it that are read: some ten thousand leases.
@@ -12,8 +12,7 @@ impl Host {
     /// Leases in the file of that path, which is opened anew: it may be replaced.
     pub fn leases(&mut self, path: &[u8]) -> Result<u64, Fault> {
         count(path, &mut self.buffer).map_err(|trouble| Fault {
-            place: Place::Leases,
-            file: c"",
+            source: Source::Leases,
             trouble,
         })
     }
@@ -31,7 +30,7 @@ fn count(path: &[u8], buffer: &mut [u8]) -> Result<u64, Trouble> {
         lines.take(buffer.get(..length).unwrap_or_default());
         offset += length as u64;
         if offset > LENGTH_MAX {
-            return Err(Trouble::Content("longer than 1 MB"));
+            return Err(Trouble::Content(Flaw::TooLong));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `/proc/loadavg` (`proc(5)`): `0.25 0.11 0.04 2/79 1865`.
 
-use super::Host;
-use crate::host::{Fault, LoadAverages};
+use super::{Host, Source};
+use crate::host::{Fault, Flaw, LoadAverages};
 use crate::num::{Fixed, parse_u64};
 use crate::scan::fields;
 
@@ -9,11 +9,11 @@ impl Host {
     /// Load averages.
     pub fn load(&mut self) -> Result<LoadAverages, Fault> {
         let mut load = None;
-        let file = &mut self.files.loadavg;
+        let file = self.files.of(Source::Loadavg);
         file.lines(&self.proc, &mut self.buffer, &mut |line| {
             load = load.or(parse(line))
         })?;
-        load.ok_or_else(|| file.lacks("no load averages"))
+        load.ok_or_else(|| file.lacks(Flaw::NoAverages))
     }
 }
 

@@ -1,27 +1,30 @@
 //! `/proc/meminfo` (`proc(5)`): `MemTotal:       24684092 kB`, a line each.
 
-use super::{Host, names::Names};
-use crate::host::{Fault, Memory};
+use super::{
+    Host, Source,
+    names::{Names, names},
+};
+use crate::host::{Fault, Flaw, Memory};
 use crate::num::parse_u64;
 use crate::scan::fields;
 
-const NAMES: Names<9> = Names([
-    b"MemTotal:",
-    b"MemFree:",
-    b"MemAvailable:",
-    b"Buffers:",
-    b"Cached:",
-    b"Shmem:",
-    b"Slab:",
-    b"SwapTotal:",
-    b"SwapFree:",
-]);
+const NAMES: Names<9> = names![
+    "MemTotal:",
+    "MemFree:",
+    "MemAvailable:",
+    "Buffers:",
+    "Cached:",
+    "Shmem:",
+    "Slab:",
+    "SwapTotal:",
+    "SwapFree:",
+];
 
 impl Host {
     /// Memory and swap.
     pub fn memory(&mut self) -> Result<Memory, Fault> {
         let mut values = [None; 9];
-        let file = &mut self.files.meminfo;
+        let file = self.files.of(Source::Meminfo);
         file.lines(&self.proc, &mut self.buffer, &mut |line| {
             read_line(line, &mut values)
         })?;
@@ -48,12 +51,12 @@ impl Host {
             swap_free,
         };
         if total.is_none() {
-            return Err(file.lacks("no MemTotal"));
+            return Err(file.lacks(Flaw::NoTotal));
         }
         // Before Linux 3.14 the kernel does not say what can be had without swapping.
         memory.available = memory.available.or_else(|| free_and_cached(&memory));
         if memory.available.is_none() {
-            return Err(file.lacks("neither MemAvailable nor MemFree, Buffers and Cached"));
+            return Err(file.lacks(Flaw::NoAvailable));
         }
         Ok(memory)
     }

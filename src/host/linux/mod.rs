@@ -2,6 +2,7 @@
 
 mod arp;
 mod diskstats;
+mod files;
 mod kept;
 mod leases;
 mod links;
@@ -24,11 +25,12 @@ mod uptime;
 mod vmstat;
 mod wireless;
 
+pub use files::Source;
 pub use snmp::Protocols;
 
-use super::{RESOURCES, Stat};
+use super::Stat;
 use crate::sys::{Directory, Errno};
-use kept::{Kept, Shape};
+use files::Files;
 use links::Links;
 
 /// The first tag of each line.
@@ -50,68 +52,6 @@ pub struct Host {
     turn: u64,
     /// What `stat` said, and in which turn: two families ask for it.
     tasks: Option<(u64, Stat)>,
-}
-
-struct Files {
-    stat: Kept,
-    loadavg: Kept,
-    meminfo: Kept,
-    vmstat: Kept,
-    uptime: Kept,
-    pressure: [Kept; RESOURCES],
-    net_dev: Kept,
-    snmp: Kept,
-    netstat: Kept,
-    snmp6: Kept,
-    sockstat: Kept,
-    softnet: Kept,
-    conntrack_count: Kept,
-    conntrack_max: Kept,
-    file_nr: Kept,
-    entropy: Kept,
-    pid_max: Kept,
-    mountinfo: Kept,
-    diskstats: Kept,
-    arp: Kept,
-    wireless: Kept,
-    statm: Kept,
-}
-
-impl Files {
-    fn new() -> Self {
-        let whole = |name| Kept::new(name, Shape::Whole);
-        let records = |name| Kept::new(name, Shape::Records);
-        Self {
-            stat: whole(c"stat"),
-            loadavg: whole(c"loadavg"),
-            meminfo: whole(c"meminfo"),
-            vmstat: records(c"vmstat"),
-            uptime: whole(c"uptime"),
-            pressure: [
-                c"pressure/cpu",
-                c"pressure/io",
-                c"pressure/memory",
-                c"pressure/irq",
-            ]
-            .map(whole),
-            net_dev: records(c"net/dev"),
-            snmp: whole(c"net/snmp"),
-            netstat: whole(c"net/netstat"),
-            snmp6: whole(c"net/snmp6"),
-            sockstat: whole(c"net/sockstat"),
-            softnet: records(c"net/softnet_stat"),
-            conntrack_count: whole(c"sys/net/netfilter/nf_conntrack_count"),
-            conntrack_max: whole(c"sys/net/netfilter/nf_conntrack_max"),
-            file_nr: whole(c"sys/fs/file-nr"),
-            entropy: whole(c"sys/kernel/random/entropy_avail"),
-            pid_max: whole(c"sys/kernel/pid_max"),
-            mountinfo: Kept::new(c"self/mountinfo", Shape::LongRecords),
-            diskstats: records(c"diskstats"),
-            arp: records(c"net/arp"),
-            wireless: records(c"net/wireless"),
-            statm: whole(c"self/statm"),
-        }
-    }
 }
 
 impl Host {

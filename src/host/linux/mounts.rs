@@ -1,8 +1,8 @@
 //! `/proc/self/mountinfo` (`proc(5)`):
 //! `36 35 98:0 /root /mount\040point rw,noatime master:1 - ext3 /dev/root rw,errors=continue`.
 
-use super::Host;
-use crate::host::{Fault, FileSystem, Place, Trouble};
+use super::{Host, Source};
+use crate::host::{Fault, FileSystem, Flaw};
 use crate::num::parse_u64;
 use crate::scan::fields;
 use crate::sys;
@@ -23,7 +23,7 @@ impl Host {
     pub fn mounts(&mut self, wants: WantsMount, take: TakeMount) -> Result<(), Fault> {
         let mut mounts = Mounts::new();
         let mut is_empty = true;
-        let file = &mut self.files.mountinfo;
+        let file = self.files.of(Source::Mountinfo);
         file.lines(&self.proc, &mut self.buffer, &mut |line| {
             if let Some(mount) = parse(line) {
                 is_empty = false;
@@ -31,7 +31,7 @@ impl Host {
             }
         })?;
         if is_empty {
-            return Err(file.lacks("no mounts"));
+            return Err(file.lacks(Flaw::NoMounts));
         }
         let mut failure = None;
         for (point, kind) in mounts.visible() {
@@ -42,15 +42,12 @@ impl Host {
         }
         if let Some(errno) = failure {
             return Err(Fault {
-                place: Place::Root,
-                file: c"a mount point",
-                trouble: Trouble::System(errno),
+                source: Source::MountPoint,
+                trouble: errno.into(),
             });
         }
         if mounts.is_over {
-            return Err(
-                file.over("more than 64 file systems, or 4 KB of their names: the first ones are taken")
-            );
+            return Err(Flaw::Mounts.of(Source::Mountinfo));
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! `/proc/net/dev` (`proc(5)`), and what `/sys/class/net` adds.
 
-use super::Host;
-use crate::host::{Fault, Link, Traffic};
+use super::{Host, Source};
+use crate::host::{Fault, Flaw, Link, Traffic};
 use crate::num::parse_u64;
 use crate::scan::fields;
 
@@ -11,7 +11,7 @@ pub(super) type TakeInterface<'t> = &'t mut dyn FnMut(&[u8], Traffic, Link);
 impl Host {
     /// Hands over each interface that is wanted, in the kernel's order.
     pub fn interfaces(&mut self, wants: &dyn Fn(&[u8]) -> bool, take: TakeInterface) -> Result<(), Fault> {
-        let (file, links, sys) = (&mut self.files.net_dev, &mut self.links, &self.sys);
+        let (file, links, sys) = (self.files.of(Source::NetDev), &mut self.links, &self.sys);
         let mut is_empty = true;
         let result = file.lines(&self.proc, &mut self.buffer, &mut |line| {
             let interface = parse(line);
@@ -25,7 +25,7 @@ impl Host {
         result?;
         // The loopback at the least is always there.
         if is_empty {
-            Err(file.lacks("no interface"))
+            Err(file.lacks(Flaw::NoInterface))
         } else {
             Ok(())
         }

@@ -1,53 +1,52 @@
 //! Files below `/proc/sys`, which hold a number, or a few, on one line.
 
-use super::Host;
-use super::kept::Kept;
-use crate::host::{Fault, Limits, Tracked};
+use super::{Host, Source};
+use crate::host::{Fault, Flaw, Limits, Tracked};
 use crate::num::parse_u64;
 use crate::scan::fields;
-use crate::sys::Directory;
-
-/// The first fields of a file's first line; an error if the very first is no number.
-pub(super) fn numbers<const N: usize>(
-    file: &mut Kept,
-    root: &Directory,
-    buffer: &mut [u8],
-) -> Result<[Option<u64>; N], Fault> {
-    let mut values = [None; N];
-    let mut is_first = true;
-    file.lines(root, buffer, &mut |line| {
-        if core::mem::take(&mut is_first) {
-            for (value, field) in values.iter_mut().zip(fields(line)) {
-                *value = parse_u64(field);
-            }
-        }
-    })?;
-    match values.first() {
-        Some(None) => Err(file.lacks("no number")),
-        _ => Ok(values),
-    }
-}
 
 impl Host {
+    /// Takes the first fields of a file's first line; an error if the very first is no number.
+    #[inline(never)]
+    pub(super) fn numbers(&mut self, source: Source, values: &mut [Option<u64>]) -> Result<(), Fault> {
+        let file = self.files.of(source);
+        let mut is_first = true;
+        file.lines(&self.proc, &mut self.buffer, &mut |line| {
+            if core::mem::take(&mut is_first) {
+                for (value, field) in values.iter_mut().zip(fields(line)) {
+                    *value = parse_u64(field);
+                }
+            }
+        })?;
+        match values.first() {
+            Some(None) => Err(file.lacks(Flaw::NoNumber)),
+            _ => Ok(()),
+        }
+    }
+
+    fn number(&mut self, source: Source) -> Result<Option<u64>, Fault> {
+        let mut value = [None];
+        self.numbers(source, &mut value)?;
+        Ok(value[0])
+    }
+
     /// Tracked connections; an error where the kernel tracks none.
     pub fn tracked(&mut self) -> Result<Tracked, Fault> {
-        let (files, buffer) = (&mut self.files, &mut self.buffer);
-        let [count] = numbers(&mut files.conntrack_count, &self.proc, buffer)?;
-        let [max] = numbers(&mut files.conntrack_max, &self.proc, buffer)?;
-        Ok(Tracked { count, max })
+        Ok(Tracked {
+            count: self.number(Source::ConntrackCount)?,
+            max: self.number(Source::ConntrackMax)?,
+        })
     }
 
     /// What the kernel has to give; what cannot be read stays `None`.
     pub fn limits(&mut self, limits: &mut Limits) -> Result<(), Fault> {
-        let (files, buffer) = (&mut self.files, &mut self.buffer);
-        let file_nr = numbers(&mut files.file_nr, &self.proc, buffer);
-        let entropy = numbers(&mut files.entropy, &self.proc, buffer);
-        let pid_max = numbers(&mut files.pid_max, &self.proc, buffer);
-        if let Ok([open, _, max]) = file_nr {
-            (limits.files_open, limits.files_max) = (open, max);
-        }
-        limits.entropy = entropy.ok().and_then(|[bits]| bits);
-        limits.pids_max = pid_max.ok().and_then(|[max]| max);
-        file_nr.and(entropy).and(pid_max).map(|[_]| ())
+        let mut files = [None; 3];
+        let file_nr = self.numbers(Source::FileNr, &mut files);
+        let entropy = self.number(Source::Entropy);
+        let pid_max = self.number(Source::PidMax);
+        [limits.files_open, _, limits.files_max] = files;
+        limits.entropy = entropy.ok().flatten();
+        limits.pids_max = pid_max.ok().flatten();
+        file_nr.and(entropy).and(pid_max).map(|_| ())
     }
 }

@@ -1,16 +1,24 @@
 //! `/proc/pressure/*` (`Documentation/accounting/psi.rst`, since Linux 4.20):
 //! `some avg10=0.00 avg60=0.00 avg300=0.00 total=1118547`.
 
-use super::Host;
-use crate::host::{Fault, RESOURCES};
+use super::{Host, Source};
+use crate::host::{Fault, Flaw, RESOURCES};
 use crate::num::parse_u64;
 use crate::scan::fields;
+
+const FILES: [Source; RESOURCES] = [
+    Source::PressureCpu,
+    Source::PressureIo,
+    Source::PressureMemory,
+    Source::PressureIrq,
+];
 
 impl Host {
     /// Microseconds in which some tasks, or all, waited for each of [`RESOURCES`].
     pub fn pressure(&mut self) -> Result<[[Option<u64>; 2]; RESOURCES], Fault> {
         let mut all = [[None; 2]; RESOURCES];
-        for (file, [some, full]) in self.files.pressure.iter_mut().zip(&mut all) {
+        for (source, [some, full]) in FILES.into_iter().zip(&mut all) {
+            let file = self.files.of(source);
             let result = file.lines(&self.proc, &mut self.buffer, &mut |line| {
                 let place = match fields(line).next() {
                     Some(b"some") => &mut *some,
@@ -20,7 +28,7 @@ impl Host {
                 *place = fields(line).find_map(|field| parse_u64(field.strip_prefix(b"total=")?));
             });
             if result.is_ok() && some.is_none() && full.is_none() {
-                return Err(file.lacks("no totals"));
+                return Err(file.lacks(Flaw::NoTotals));
             }
             result.or_else(Fault::unless_missing)?;
         }

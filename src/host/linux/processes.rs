@@ -1,7 +1,7 @@
 //! `/proc/[pid]/stat` (`proc(5)`): `1 (init) S 0 1 1 …`.
 
-use super::Host;
-use crate::host::{Fault, Place, Process};
+use super::{Host, Source};
+use crate::host::{Fault, Process};
 use crate::num::parse_u64;
 use crate::scan::fields;
 use crate::sys::{self, Directory};
@@ -47,8 +47,7 @@ impl Host {
 
 fn fault(errno: sys::Errno) -> Fault {
     Fault {
-        place: Place::Proc,
-        file: c"",
+        source: Source::Processes,
         trouble: errno.into(),
     }
 }

@@ -1,9 +1,9 @@
 //! `/sys/class/thermal` and `/sys/class/hwmon` (`Documentation/ABI/testing/sysfs-class-thermal`,
 //! `sysfs-class-hwmon`). Their files vanish with their devices, so they are looked for in each turn.
 
-use super::Host;
 use super::sysfs::{Numbers, ROOM, attribute};
-use crate::host::{Fault, Place, Reading, Trouble};
+use super::{Host, Source};
+use crate::host::{Fault, Flaw, Reading};
 use crate::num::{Fixed, parse_u64};
 use crate::sys::Directory;
 use crate::text::{Text, hash};
@@ -36,11 +36,7 @@ impl Host {
         round.devices(sys, b"class/thermal", b"thermal_zone", Round::zone);
         round.devices(sys, b"class/hwmon", b"hwmon", Round::chip);
         if round.is_over {
-            return Err(Fault {
-                place: Place::Sys,
-                file: c"class",
-                trouble: Trouble::Over("more than 256 sensors: the first ones are taken"),
-            });
+            return Err(Flaw::Sensors.of(Source::Sensors));
         }
         Ok(())
     }

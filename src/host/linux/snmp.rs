@@ -1,54 +1,52 @@
 //! `/proc/net/snmp`, `/proc/net/netstat` and `/proc/net/snmp6` (RFC 4293, RFC 4022, RFC 4113;
 //! `Documentation/networking/snmp_counter.rst`).
 
-use super::{Host, names::Names};
-use crate::host::Fault;
+use super::{
+    Host, Source,
+    names::{Names, names},
+};
+use crate::host::{Fault, Flaw};
 use crate::num::parse_u64;
 use crate::scan::fields;
 
-const IP: Names<6> = Names([
-    b"InReceives",
-    b"OutRequests",
-    b"ForwDatagrams",
-    b"InDiscards",
-    b"OutDiscards",
-    b"InHdrErrors",
-]);
-const IP6: Names<6> = Names([
-    b"Ip6InReceives",
-    b"Ip6OutRequests",
-    b"Ip6OutForwDatagrams",
-    b"Ip6InDiscards",
-    b"Ip6OutDiscards",
-    b"Ip6InHdrErrors",
-]);
-const ICMP: Names<3> = Names([b"InMsgs", b"OutMsgs", b"InErrors"]);
-const UDP: Names<6> = Names([
-    b"InDatagrams",
-    b"OutDatagrams",
-    b"InErrors",
-    b"NoPorts",
-    b"RcvbufErrors",
-    b"SndbufErrors",
-]);
-const TCP: Names<10> = Names([
-    b"ActiveOpens",
-    b"PassiveOpens",
-    b"AttemptFails",
-    b"EstabResets",
-    b"InSegs",
-    b"OutSegs",
-    b"RetransSegs",
-    b"InErrs",
-    b"OutRsts",
-    b"CurrEstab",
-]);
-const TCP_MORE: Names<4> = Names([
-    b"ListenOverflows",
-    b"ListenDrops",
-    b"TCPTimeouts",
-    b"TCPSynRetrans",
-]);
+const IP: Names<6> = names![
+    "InReceives",
+    "OutRequests",
+    "ForwDatagrams",
+    "InDiscards",
+    "OutDiscards",
+    "InHdrErrors",
+];
+const IP6: Names<6> = names![
+    "Ip6InReceives",
+    "Ip6OutRequests",
+    "Ip6OutForwDatagrams",
+    "Ip6InDiscards",
+    "Ip6OutDiscards",
+    "Ip6InHdrErrors",
+];
+const ICMP: Names<3> = names!["InMsgs", "OutMsgs", "InErrors"];
+const UDP: Names<6> = names![
+    "InDatagrams",
+    "OutDatagrams",
+    "InErrors",
+    "NoPorts",
+    "RcvbufErrors",
+    "SndbufErrors",
+];
+const TCP: Names<10> = names![
+    "ActiveOpens",
+    "PassiveOpens",
+    "AttemptFails",
+    "EstabResets",
+    "InSegs",
+    "OutSegs",
+    "RetransSegs",
+    "InErrs",
+    "OutRsts",
+    "CurrEstab",
+];
+const TCP_MORE: Names<4> = names!["ListenOverflows", "ListenDrops", "TCPTimeouts", "TCPSynRetrans",];
 
 /// Counts since the start, but the connections that are established, which are a number of now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,7 +73,7 @@ impl Host {
         let (files, buffer) = (&mut self.files, &mut self.buffer);
         let [mut ip, mut icmp, mut udp, mut tcp, mut more] = [const { Pair::NONE }; 5];
         let snmp = files
-            .snmp
+            .of(Source::Snmp)
             .lines(&self.proc, buffer, &mut |line| match prefix(line) {
                 Some(b"Ip") => ip.take(line, &IP, &mut all.ip),
                 Some(b"Icmp") => icmp.take(line, &ICMP, &mut all.icmp),
@@ -83,12 +81,12 @@ impl Host {
                 Some(b"Tcp") => tcp.take(line, &TCP, &mut all.tcp),
                 _ => {}
             });
-        let netstat = files.netstat.lines(&self.proc, buffer, &mut |line| {
+        let netstat = files.of(Source::Netstat).lines(&self.proc, buffer, &mut |line| {
             if prefix(line) == Some(b"TcpExt") {
                 more.take(line, &TCP_MORE, &mut all.tcp_more);
             }
         });
-        let snmp6 = files.snmp6.lines(&self.proc, buffer, &mut |line| {
+        let snmp6 = files.of(Source::Snmp6).lines(&self.proc, buffer, &mut |line| {
             let mut fields = fields(line);
             if let Some(place) = IP6.place(fields.next(), &mut all.ip6) {
                 *place = fields.next().and_then(parse_u64);
@@ -96,7 +94,7 @@ impl Host {
         });
         snmp?;
         if all.ip == [None; 6] {
-            return Err(files.snmp.lacks("no counts of IP"));
+            return Err(files.of(Source::Snmp).lacks(Flaw::NoIp));
         }
         netstat.or_else(Fault::unless_missing)?;
         snmp6.or_else(Fault::unless_missing)

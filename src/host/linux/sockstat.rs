@@ -1,7 +1,7 @@
 //! `/proc/net/sockstat` (`proc(5)`): `TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 319`.
 
-use super::Host;
-use crate::host::{Fault, SOCKETS};
+use super::{Host, Source};
+use crate::host::{Fault, Flaw, SOCKETS};
 use crate::num::parse_u64;
 use crate::scan::fields;
 
@@ -23,12 +23,12 @@ impl Host {
     /// and their pages. TCP and UDP of version 4.
     pub fn sockets(&mut self) -> Result<[Option<u64>; SOCKETS], Fault> {
         let mut sockets = [None; SOCKETS];
-        let file = &mut self.files.sockstat;
+        let file = self.files.of(Source::Sockstat);
         file.lines(&self.proc, &mut self.buffer, &mut |line| {
             read_line(line, &mut sockets)
         })?;
         if sockets == [None; SOCKETS] {
-            return Err(file.lacks("no sockets"));
+            return Err(file.lacks(Flaw::NoSockets));
         }
         Ok(sockets)
     }

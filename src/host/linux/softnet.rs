@@ -1,8 +1,8 @@
 //! `/proc/net/softnet_stat`: a line each processor, hexadecimal columns of 32 bits
 //! (`net/core/net-procfs.c`): packets processed, dropped, and turns that ran out of time.
 
-use super::Host;
-use crate::host::Fault;
+use super::{Host, Source};
+use crate::host::{Fault, Flaw};
 use crate::scan::fields;
 
 impl Host {
@@ -10,7 +10,7 @@ impl Host {
     /// a turn was cut short. Each is 32 bits a processor, so their sum may go back.
     pub fn softnet(&mut self) -> Result<[u64; 3], Fault> {
         let mut sums = None;
-        let file = &mut self.files.softnet;
+        let file = self.files.of(Source::Softnet);
         file.lines(&self.proc, &mut self.buffer, &mut |line| {
             if let Some(counts) = parse(line) {
                 let sums = sums.get_or_insert([0_u64; 3]);
@@ -19,7 +19,7 @@ impl Host {
                 }
             }
         })?;
-        sums.ok_or_else(|| file.lacks("no counts"))
+        sums.ok_or_else(|| file.lacks(Flaw::NoCounts))
     }
 }
 

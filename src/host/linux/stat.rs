@@ -1,7 +1,7 @@
 //! `/proc/stat` (`proc(5)`, `Documentation/filesystems/proc.rst`).
 
-use super::Host;
-use crate::host::{CpuTimes, Fault, Stat};
+use super::{Host, Source};
+use crate::host::{CpuTimes, Fault, Flaw, Stat};
 use crate::num::parse_u64;
 use crate::scan::fields;
 
@@ -13,12 +13,14 @@ impl Host {
     pub fn stat(&mut self, take_core: TakeCore) -> Result<Stat, Fault> {
         let mut stat = Stat::default();
         let files = &mut self.files;
-        files.stat.lines(&self.proc, &mut self.buffer, &mut |line| {
-            read_line(line, &mut stat, take_core);
-        })?;
+        files
+            .of(Source::Stat)
+            .lines(&self.proc, &mut self.buffer, &mut |line| {
+                read_line(line, &mut stat, take_core);
+            })?;
         self.tasks = Some((self.turn, stat));
         if stat.cpu.is_none() {
-            return Err(files.stat.lacks("no line of all processors"));
+            return Err(files.of(Source::Stat).lacks(Flaw::NoTimes));
         }
         Ok(stat)
     }

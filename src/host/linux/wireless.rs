@@ -1,15 +1,15 @@
 //! `/proc/net/wireless` (`net/wireless/wext-proc.c`): ` wlan0: 0000   54.  -56.  -256  …`, where a
 //! point says that the value is new. Kernels without the wireless extensions do not have it.
 
-use super::Host;
-use crate::host::{Fault, Wireless};
+use super::{Host, Source};
+use crate::host::{Fault, Flaw, Wireless};
 use crate::num::Fixed;
 use crate::scan::fields;
 
 impl Host {
     /// Hands over the name and the reception of each wireless interface.
     pub fn wireless(&mut self, take: &mut dyn FnMut(&[u8], Wireless)) -> Result<(), Fault> {
-        let file = &mut self.files.wireless;
+        let file = self.files.of(Source::Wireless);
         let mut has_heading = false;
         file.lines(&self.proc, &mut self.buffer, &mut |line| match parse(line) {
             Some((name, wireless)) => take(name, wireless),
@@ -18,7 +18,7 @@ impl Host {
         if has_heading {
             Ok(())
         } else {
-            Err(file.lacks("no heading"))
+            Err(file.lacks(Flaw::NoHeading))
         }
     }
 }
