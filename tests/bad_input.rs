@@ -3,13 +3,14 @@
 mod common;
 
 use common::{Agent, Folder, Line, Lines, Transfer};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 /// A family, one of its files, and how the names of the metrics from it start.
 type Source = (&'static str, &'static str, &'static [&'static str]);
 
-const SOURCES: [Source; 12] = [
+const SOURCES: [Source; 16] = [
     (
         "cpu",
         "stat",
@@ -32,10 +33,14 @@ const SOURCES: [Source; 12] = [
         "sys/net/netfilter/nf_conntrack_count",
         &["conntrack."],
     ),
+    ("diskio", "diskstats", &["diskio."]),
+    ("neighbours", "net/arp", &["arp."]),
+    ("disk", "self/mountinfo", &["disk."]),
+    ("agent", "self/statm", &["agent.rss"]),
 ];
 
 /// Families that say nothing where the kernel lacks their file.
-const OPTIONAL: [&str; 2] = ["pressure", "conntrack"];
+const OPTIONAL: [&str; 5] = ["pressure", "conntrack", "diskio", "neighbours", "agent"];
 
 /// What is done to the file, and what the log says of it.
 type Spoiler = (fn(&Path), &'static str);
@@ -115,7 +120,9 @@ fn check_spoilt(name: &str, (family, file, metrics): Source, (spoil, words): Spo
     agent.stop();
     let log: Vec<String> = agent.log.so_far();
     let told: Vec<&String> = log.iter().filter(|line| !line.contains("local addr:")).collect();
-    let is_silent = OPTIONAL.contains(&family) && words.starts_with("no such file");
+    // A machine without block devices has an empty list of them.
+    let is_silent = (OPTIONAL.contains(&family) && words.starts_with("no such file"))
+        || (family == "diskio" && words == "empty");
     if is_silent {
         assert!(told.is_empty(), "{told:#?}");
         return;
@@ -145,4 +152,65 @@ fn a_file_that_comes_back_is_read_again_and_that_is_told() {
     agent.log.wait_for("load: can be read again");
     assert!(Line::parse(&lines.wait_for("cpu.load5")).value > 1.99);
     agent.stop();
+}
+
+/// More of each kind than there is room for.
+#[test]
+fn beyond_a_bound_the_first_ones_are_told_and_the_log_says_so_once() {
+    let folder = Folder::of_machine("bounds", "vm-6.18");
+    let write = |file: &str, head: &str, line: &dyn Fn(usize) -> String, count: usize| {
+        let lines: String = (0..count).map(line).collect();
+        fs::write(folder.join(file), format!("{head}{lines}")).unwrap();
+    };
+    write("stat", "cpu 1 1 1 1\n", &|n| format!("cpu{n} 1 1 1 1\n"), 300);
+    let numbers = "1 ".repeat(16);
+    write("net/dev", "", &|n| format!("eth{n}: {numbers}\n"), 70);
+    write("diskstats", "", &|n| format!("8 {n} disk{n} {numbers}\n"), 70);
+    let mount = |n: usize| format!("{n} 1 8:{n} / /no/{n} rw - ext4 /dev/x rw\n");
+    write("self/mountinfo", "", &mount, 70);
+    let heading = "IP address       HW type     Flags       HW address            Mask     Device\n";
+    write(
+        "net/arp",
+        heading,
+        &|n| format!("192.0.2.{n} 0x1 0x2 02:00:00:00:00:01 * eth{n}\n"),
+        70,
+    );
+    let mut agent = Agent::start(&[
+        "-trans=-",
+        "-proc",
+        folder.path(),
+        "-interval=20ms",
+        "-flush=20ms",
+    ]);
+    let lines = Lines::of(agent.out());
+    let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    // The second read of the disks' time is a second after the first.
+    while told.get("diskio.util").is_none_or(|disks| disks.len() < 64) {
+        let line = Line::parse(&lines.next());
+        told.entry(line.metric)
+            .or_default()
+            .extend(line.tag.get(1).cloned());
+    }
+    agent.stop();
+    for (metric, last, count) in [
+        ("net.in.bytes", "iface=eth63", 64),
+        ("diskio.reads", "device=disk63", 64),
+        ("arp.entries", "iface=eth63", 64),
+    ] {
+        assert_eq!(told[metric].len(), count, "{metric}");
+        assert!(told[metric].contains(last), "{metric}");
+    }
+    let log: Vec<String> = agent.log.so_far();
+    for words in [
+        "cpu: PROC/stat: more than 256 processors",
+        "net: PROC/net/dev: more than 64 interfaces",
+        "diskio: PROC/diskstats: more than 64 devices",
+        "neighbours: PROC/net/arp: more than 64 interfaces",
+        // What cannot be asked weighs more than that there are too many.
+        "disk: a mount point: no such file or directory",
+    ] {
+        let words = words.replace("PROC", folder.path());
+        let count = log.iter().filter(|line| line.contains(&words)).count();
+        assert_eq!(count, 1, "{words}: {log:#?}");
+    }
 }

@@ -96,8 +96,8 @@ $3 !~ /^[a-z]/ { next }
 call == "openat" && $NF ~ /^[0-9]+$/ {
     split($0, part, "\"")
     name[$NF] = part[2]
-    # What belongs to an interface vanishes with it, and cannot be kept open.
-    opened += started && part[2] !~ /^class\/net\//
+    # Sensors vanish with their devices, and are looked for in each turn.
+    opened += started && part[2] !~ /^class\/(thermal|hwmon)$/
 }
 
 call ~ /^ppoll/ {

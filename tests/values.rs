@@ -1,5 +1,8 @@
 //! What the lines say, against what the test reads itself.
 
+// Counts of a test are small.
+#![allow(clippy::cast_precision_loss)]
+
 mod common;
 
 use common::{Agent, Folder, Line, Lines, command, output, values};
@@ -225,4 +228,129 @@ fn once_fails_if_the_lines_cannot_be_written() {
 fn the_endpoint_is_the_host_name_unless_given() {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     assert_eq!(once(&[])[0].endpoint, host.trim_end());
+}
+
+/// The families or instances that a machine of the fixtures has lines of, with these flags.
+fn told(machine: &str, flags: &[&str], prefix: &str) -> Vec<String> {
+    let root = common::fixture(machine);
+    let (proc, sys) = (root.to_str().unwrap().to_owned(), root.with_file_name("sys"));
+    let arguments = [&["-proc", &proc, "-sys", sys.to_str().unwrap()], flags].concat();
+    let lines = once(&arguments);
+    let of_metric = lines.iter().filter(|line| line.metric.starts_with(prefix));
+    let mut found: Vec<String> = of_metric
+        .map(|line| line.tag.get(1).unwrap_or(&line.metric).clone())
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+#[test]
+fn families_run_as_asked_for() {
+    let load = [
+        "cpu.load1",
+        "cpu.load15",
+        "cpu.load5",
+        "proc.blocked",
+        "proc.running",
+        "proc.total",
+    ];
+    assert_eq!(told("malta-6.1", &["-metrics=load"], ""), load);
+    assert_eq!(told("malta-6.1", &["-metrics=load,cpu=off"], ""), load);
+    let all = told("malta-6.1", &[], "");
+    let without: Vec<String> = all
+        .iter()
+        .filter(|name| !load.contains(&name.as_str()))
+        .cloned()
+        .collect();
+    assert_eq!(told("malta-6.1", &["-metrics=load=off"], ""), without);
+    assert_eq!(told("malta-6.1", &["-metrics=load=1s"], ""), all);
+    // One family every 20 ms, beside one that keeps its own interval.
+    let mut agent = Agent::start(&["-trans=-", "-flush=20ms", "-metrics=load=20ms,mem"]);
+    let lines = Lines::of(agent.out());
+    let (mut loads, mut memories) = (0, 0);
+    while loads < 20 {
+        let line = Line::parse(&lines.next());
+        loads += usize::from(line.metric == "cpu.load1");
+        memories += usize::from(line.metric == "mem.total");
+        assert!(
+            load.contains(&line.metric.as_str())
+                || line.metric.starts_with("mem.")
+                || line.metric.starts_with("swap.")
+        );
+    }
+    assert!((1..=2).contains(&memories), "{memories}");
+    agent.stop();
+}
+
+#[test]
+fn instances_are_those_asked_for() {
+    let interfaces = |flags: &[&str]| {
+        told("router-6.12", flags, "net.in.bytes")
+            .join(" ")
+            .replace("iface=", "")
+    };
+    assert_eq!(interfaces(&["-only=net=wlan*,l?"]), "lo wlan0 wlan1 wlan2 wlan3");
+    assert_eq!(
+        interfaces(&["-only=net=wlan*", "-ignore=net=*2"]),
+        "wlan0 wlan1 wlan3"
+    );
+    let usual = interfaces(&[]);
+    assert!(usual.contains("br-lan") && !usual.contains("lo "));
+    assert_eq!(interfaces(&["-ignore=net=br-lan"]), usual.replace("br-lan ", ""));
+    let of = |prefix: &str, flags: &[&str]| told("router-6.12", flags, prefix).join(" ");
+    assert_eq!(of("wifi.", &["-ignore=wifi=wlan1"]), "iface=wlan2");
+    assert_eq!(of("arp.", &["-only=neighbours=wlan*"]), "iface=wlan1");
+    assert_eq!(
+        of("temp.", &["-only=temp=acpitz*"]),
+        "sensor=acpitz sensor=acpitz thermal_zone1"
+    );
+    assert_eq!(
+        of("diskio.", &["-only=diskio=sda?,loop0"]),
+        "device=loop0 device=sda1 device=sda2 device=sda5 device=sda6"
+    );
+    assert_eq!(of("disk.", &["-only=disk=/"]), "mount=/");
+    // Named in full, also what is never asked otherwise; and what is left out counts more.
+    assert_eq!(of("disk.", &["-only=disk=/proc"]), "mount=/proc");
+    assert_eq!(of("disk.", &["-only=disk=/pro?"]), "");
+    assert_eq!(of("disk.", &["-only=disk=/proc", "-ignore=disk=/p*"]), "");
+}
+
+#[test]
+fn a_pass_over_many_processes_is_cut_into_turns() {
+    const PROCESSES: usize = 3_500;
+    let folder = Folder::of_machine("processes", "bare");
+    for number in 1..=PROCESSES {
+        let name = if number % 7 == 0 { "seventh" } else { "other" };
+        let stat = format!("{number} ({name}) S 1 1 1 0 -1 0 0 0 0 0 3 2 0 0 20 0 1 0 9 0 1 0\n");
+        fs::create_dir(folder.join(&number.to_string())).unwrap();
+        fs::write(folder.join(&format!("{number}/stat")), stat).unwrap();
+    }
+    let mut agent = Agent::start(&[
+        "-trans=-",
+        "-flush=50ms",
+        "-metrics=process=200ms,load=50ms",
+        "-process=seventh,*",
+        "-proc",
+        folder.path(),
+    ]);
+    let lines = Lines::of(agent.out());
+    for pass in 0..3 {
+        let mut turns = 0;
+        let counted = loop {
+            let line = Line::parse(&lines.next());
+            turns += usize::from(line.metric == "cpu.load1");
+            if line.metric == "process.count" && line.tag[1] == "name=*" {
+                break line.value;
+            }
+            if line.metric == "process.count" {
+                assert_close(line.value, (PROCESSES / 7) as f64);
+            }
+        };
+        assert_close(counted, PROCESSES as f64);
+        assert!(turns >= 3, "pass {pass} took {turns} turns of others");
+        let cpu = Line::parse(&lines.wait_for("\"process.cpu.ms\""));
+        assert_close(cpu.value, PROCESSES as f64 * 50.0);
+    }
+    agent.stop();
 }
