@@ -35,7 +35,8 @@ fn is_in_list(list: &[u8], name: &[u8]) -> bool {
     items(list).any(|pattern| fits(pattern, name))
 }
 
-fn is_pattern(item: &[u8]) -> bool {
+/// Whether it may fit more than one text.
+pub fn is_pattern(item: &[u8]) -> bool {
     item.contains(&b'*') || item.contains(&b'?')
 }
 

@@ -43,8 +43,8 @@ pub struct Agent<'a> {
     builtin: Builtin<'a>,
     /// What the log was told of each family's faults.
     faults: [Throttle; FAMILY_COUNT],
-    /// Families of which the log says that they fail.
-    failing: Timers,
+    /// The fault that the log has been told of last, of each family that fails.
+    told: [Option<Fault>; FAMILY_COUNT],
     sched: Sched,
     ring: Ring<'a>,
     sender: Sender<'a>,
@@ -75,7 +75,7 @@ impl<'a> Agent<'a> {
             line: [0; LINE_MAX],
             builtin: Builtin::new(plan::wishes(config)),
             faults: [Throttle::new(); FAMILY_COUNT],
-            failing: 0,
+            told: [None; FAMILY_COUNT],
             sched,
             ring: Ring::new(memory),
             sender,
@@ -249,38 +249,42 @@ impl<'a> Agent<'a> {
         self.builtin.begin_turn(&mut self.host, now, own);
     }
 
-    /// Says once that a family has begun to fail, and that it has ceased to.
+    /// Says once that a family fails, how, and that it has ceased to.
     fn report<W: World>(&mut self, world: &mut W, number: usize, result: Result<(), Fault>) {
-        let bit = 1 << number;
-        let is_error = |fault: &Fault| !matches!(fault.trouble, Trouble::Content(flaw) if flaw.is_too_much());
-        self.errors += u64::from(result.as_ref().is_err_and(is_error));
-        let has_changed = result.is_err() != (self.failing & bit != 0);
+        let fault = result.err();
+        self.errors += u64::from(fault.is_some_and(|fault| !fault.is_too_much()));
+        let told = self.told[number];
         // What is not told now is told later, if it stays so.
-        if !has_changed || self.faults[number].pass(world.now()).is_none() {
+        if fault == told || self.faults[number].pass(world.now()).is_none() {
             return;
         }
-        self.failing ^= bit;
+        self.told[number] = fault;
         let family = Part::Text(FAMILIES[number].name.as_bytes());
-        match result {
-            Ok(()) => world.log(&[family, Part::Text(b": can be read again")]),
-            Err(fault) => {
-                let file = fault.source.text().as_bytes();
-                let root = match fault.source.place() {
-                    Place::Proc => self.config.proc,
-                    Place::Sys => self.config.sys,
-                    Place::Elsewhere => b"",
-                    Place::Leases => self.config.leases,
-                };
-                let is_path = root.is_empty() || file.is_empty() || root.ends_with(b"/");
-                let slash = if is_path { b"".as_slice() } else { b"/" };
-                let trouble = match fault.trouble {
-                    Trouble::System(errno) => Part::Cause(errno.into()),
-                    Trouble::Content(flaw) => Part::Text(flaw.text().as_bytes()),
-                };
-                let [colon, root, slash, file] = [b": ", root, slash, file].map(Part::Text);
-                world.log(&[family, colon, root, slash, file, colon, trouble]);
-            }
-        }
+        let Some(fault) = fault else {
+            let is_too_much = told.is_some_and(|told| told.is_too_much());
+            let words: &[u8] = if is_too_much {
+                b": there is room for all again"
+            } else {
+                b": can be read again"
+            };
+            world.log(&[family, Part::Text(words)]);
+            return;
+        };
+        let file = fault.source.text().as_bytes();
+        let root = match fault.source.place() {
+            Place::Proc => self.config.proc,
+            Place::Sys => self.config.sys,
+            Place::Mount => self.host.failed_mount(),
+            Place::Leases => self.config.leases,
+        };
+        let is_path = root.is_empty() || file.is_empty() || root.ends_with(b"/");
+        let slash = if is_path { b"".as_slice() } else { b"/" };
+        let trouble = match fault.trouble {
+            Trouble::System(errno) => Part::Cause(errno.into()),
+            Trouble::Content(flaw) => Part::Text(flaw.text().as_bytes()),
+        };
+        let [colon, root, slash, file] = [b": ", root, slash, file].map(Part::Text);
+        world.log(&[family, colon, root, slash, file, colon, trouble]);
     }
 
     /// The host's name may change, with DHCP for instance.

@@ -1,6 +1,6 @@
 //! From the command line to a running agent.
 
-use super::{Agent, Ending, HOST_NAME_MAX, writer};
+use super::{Agent, Ending, HOST_NAME_MAX, plan, writer};
 use crate::builtin;
 use crate::config::{self, Command, Config};
 use crate::format::json::Writer;
@@ -38,6 +38,9 @@ fn run(config: &Config) -> i32 {
     let worst = config.endpoint.unwrap_or(&[1; HOST_NAME_MAX]);
     if Writer::new(worst, OS, config.tags()).is_none() {
         return complain(config::Error::TooLong);
+    }
+    if plan::periods(config).iter().all(Option::is_none) {
+        return complain(config::Error::NothingRuns);
     }
     let Some(writer) = writer(config) else {
         return complain(config::Error::TooLong);

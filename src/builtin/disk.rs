@@ -2,9 +2,9 @@
 
 use super::table::{Metrics, metrics};
 use super::{Sink, tell};
-use crate::host::{Fault, FileSystem, Host};
+use crate::host::{Ask, Fault, FileSystem, Host};
 use crate::num::Fixed;
-use crate::pattern::{Choice, items};
+use crate::pattern::{Choice, fits, items};
 
 /// Mount points that are left out, unless the user says which ones to take: those of containers.
 pub(super) const IGNORED: &str = "/var/lib/docker/*,/var/lib/containers/*";
@@ -12,6 +12,9 @@ pub(super) const IGNORED: &str = "/var/lib/docker/*,/var/lib/containers/*";
 /// Types of file systems on disks and flash of this machine: asking them does not wait for others.
 const ON_DISK: &str = "overlay,ext4,ext3,ext2,f2fs,jffs2,ubifs,yaffs2,yaffs,xfs,btrfs,bcachefs,zfs,vfat,msdos,exfat,\
                        ntfs,ntfs3,hfs,hfsplus,jfs,nilfs2,reiserfs,ufs,minix,udf,logfs";
+/// On other machines, or in the hands of a process: patterns.
+const MAY_WAIT: &str =
+    "nfs*,cifs,smb*,fuse*,9p,ceph,afs,lustre,gfs*,ocfs2,autofs,virtiofs,coda,ncpfs,glusterfs,davfs";
 /// In memory.
 const IN_MEMORY: &str = "tmpfs,ramfs";
 /// Images that nobody can write to: always full.
@@ -25,12 +28,12 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "disk.inodes.total" "" "files that it can hold, where that is fixed";
     Gauge "disk.inodes.used" "" "files that it holds";
     Gauge "disk.inodes.percent" "percent" "used of total";
-    Gauge "disk.readonly" "" "1 if nobody can write to it, 0 otherwise";
+    Gauge "disk.readonly" "" "1 if it is mounted read-only, or has become so after an error, 0 otherwise";
 };
 
 pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fault> {
     host.mounts(
-        &|point, kind| wants(choice, point, kind),
+        &|point, kind| ask(choice, point, kind),
         &mut |point, kind, sizes| {
             tell(
                 sink,
@@ -45,16 +48,27 @@ pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fa
 
 /// One that may wait for others, as those of a network do, is asked only if the user has named it. So
 /// is what holds no files of its own, such as `/proc`.
-pub(crate) fn wants(choice: Choice, point: &[u8], kind: &[u8]) -> bool {
-    let is_in = |types: &str| items(types.as_bytes()).any(|known| known == kind);
-    let is_local = if is_in(ON_DISK) {
-        true
-    } else if is_in(IN_MEMORY) {
-        choice.only.is_some() || point == b"/tmp"
+pub(crate) fn ask(choice: Choice, point: &[u8], kind: &[u8]) -> Ask {
+    let is_in = |types: &str| items(types.as_bytes()).any(|pattern| fits(pattern, kind));
+    if !choice.wants(point, IGNORED.as_bytes()) {
+        return if is_in(MAY_WAIT) {
+            Ask::NeverAsItMayWait
+        } else {
+            Ask::Never
+        };
+    }
+    let has_asked = choice.only.is_some();
+    if choice.names(point) {
+        Ask::Named
+    } else if is_in(MAY_WAIT) {
+        Ask::NeverAsItMayWait
+    } else if is_in(ON_DISK) || (is_in(IN_MEMORY) && (has_asked || point == b"/tmp")) {
+        Ask::Usual
+    } else if has_asked && is_in(IMAGES) {
+        Ask::Usual
     } else {
-        choice.only.is_some() && is_in(IMAGES)
-    };
-    choice.wants(point, IGNORED.as_bytes()) && (is_local || choice.names(point))
+        Ask::Never
+    }
 }
 
 fn values(sizes: &FileSystem) -> [Option<Fixed>; 8] {
@@ -103,32 +117,34 @@ mod tests {
 
     #[test]
     fn what_may_wait_for_others_is_asked_only_by_its_name() {
-        let wanted = |only: Option<&'static str>, point: &str, kind: &str| {
+        use Ask::{Named, Never, NeverAsItMayWait, Usual};
+        let asked = |only: Option<&'static str>, point: &str, kind: &str| {
             let choice = Choice {
                 only: only.map(str::as_bytes),
                 ignore: b"/mnt/secret",
             };
-            wants(choice, point.as_bytes(), kind.as_bytes())
+            ask(choice, point.as_bytes(), kind.as_bytes())
         };
         for (point, kind, usually, by_pattern) in [
-            ("/", "overlay", true, true),
-            ("/overlay", "jffs2", true, true),
-            ("/tmp", "tmpfs", true, true),
-            ("/run", "tmpfs", false, true),
-            ("/rom", "squashfs", false, true),
-            ("/mnt/nas", "nfs4", false, false),
-            ("/mnt/phone", "fuse.sshfs", false, false),
-            ("/mnt/stick", "fuseblk", false, false),
-            ("/proc", "proc", false, false),
-            ("/mnt/new", "fs-of-tomorrow", false, false),
-            ("/mnt/secret", "ext4", false, false),
-            ("/var/lib/docker/overlay2/x/merged", "overlay", false, true),
+            ("/", "overlay", Usual, Usual),
+            ("/overlay", "jffs2", Usual, Usual),
+            ("/tmp", "tmpfs", Usual, Usual),
+            ("/run", "tmpfs", Never, Usual),
+            ("/rom", "squashfs", Never, Usual),
+            ("/mnt/nas", "nfs4", NeverAsItMayWait, NeverAsItMayWait),
+            ("/mnt/phone", "fuse.sshfs", NeverAsItMayWait, NeverAsItMayWait),
+            ("/mnt/stick", "fuseblk", NeverAsItMayWait, NeverAsItMayWait),
+            ("/proc", "proc", Never, Never),
+            ("/mnt/new", "fs-of-tomorrow", Never, Never),
+            ("/mnt/secret", "ext4", Never, Never),
+            ("/mnt/secret", "nfs", NeverAsItMayWait, NeverAsItMayWait),
+            ("/var/lib/docker/overlay2/x/merged", "overlay", Never, Usual),
         ] {
-            assert_eq!(wanted(None, point, kind), usually, "{point} {kind}");
-            assert_eq!(wanted(Some("/x,*"), point, kind), by_pattern, "{point} {kind}");
+            assert_eq!(asked(None, point, kind), usually, "{point} {kind}");
+            assert_eq!(asked(Some("/x,*"), point, kind), by_pattern, "{point} {kind}");
         }
-        assert!(wanted(Some("/,/mnt/nas"), "/mnt/nas", "nfs4"));
-        assert!(!wanted(Some("/mnt/n?s"), "/mnt/nas", "nfs4"));
-        assert!(!wanted(Some("/mnt/secret"), "/mnt/secret", "ext4"));
+        assert_eq!(asked(Some("/,/mnt/nas"), "/mnt/nas", "nfs4"), Named);
+        assert_eq!(asked(Some("/mnt/n?s"), "/mnt/nas", "nfs4"), NeverAsItMayWait);
+        assert_eq!(asked(Some("/mnt/secret"), "/mnt/secret", "ext4"), Never);
     }
 }

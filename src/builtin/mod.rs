@@ -22,7 +22,7 @@ mod vm;
 mod wifi;
 
 #[cfg(test)]
-pub(crate) use disk::wants as wants_mount;
+pub(crate) use disk::ask as ask_mount;
 pub use own::Own;
 pub use process::PROCESSES_MAX;
 pub use table::{FAMILIES, FAMILY_COUNT, Family, Kind, Metric, Metrics, find, list};

@@ -61,7 +61,7 @@ impl Neighbours {
         }
         let mut is_over = false;
         let result = host.neighbours(&mut |name| {
-            if choice.wants(name, b"") {
+            if name.len() <= INTERFACE_NAME_MAX && choice.wants(name, b"") {
                 match self.interface(name) {
                     Some(interface) => interface.entries += 1,
                     None => is_over = true,

@@ -2,7 +2,7 @@
 
 use super::table::{Metrics, metrics};
 use super::{Sink, tell_whole};
-use crate::host::{Fault, Host};
+use crate::host::{Fault, Host, RESOURCES};
 
 pub(super) static METRICS: Metrics = metrics! {
     Counter "pressure.cpu.some.us" "us" "time in which some task waited for a processor";
@@ -16,6 +16,8 @@ pub(super) static METRICS: Metrics = metrics! {
 };
 
 pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    tell_whole(sink, &METRICS, 0, host.pressure()?.as_flattened());
-    Ok(())
+    let mut all = [[None; 2]; RESOURCES];
+    let result = host.pressure(&mut all);
+    tell_whole(sink, &METRICS, 0, all.as_flattened());
+    result
 }

@@ -4,7 +4,7 @@ use super::table::{Metrics, metrics};
 use super::{Sink, tell};
 use crate::host::{Fault, Host, Process};
 use crate::num::Fixed;
-use crate::pattern::{fits, items};
+use crate::pattern::{fits, is_pattern, items};
 
 /// Names that can be asked for.
 pub const PROCESSES_MAX: usize = 32;
@@ -65,7 +65,8 @@ impl<'a> Processes<'a> {
 
     fn add(&mut self, process: &Process) {
         for (name, sum) in items(self.names).zip(&mut self.sums) {
-            let name = name.get(..KEPT).unwrap_or(name);
+            let is_cut = name.len() > KEPT && !is_pattern(name);
+            let name = name.get(..KEPT).filter(|_| is_cut).unwrap_or(name);
             if !process.is_dead && fits(name, process.name) {
                 sum.count += 1;
                 sum.resident = sum.resident.saturating_add(process.resident);
@@ -75,7 +76,10 @@ impl<'a> Processes<'a> {
     }
 
     fn tell(&self, sink: Sink) {
-        for (name, sum) in items(self.names).zip(&self.sums) {
+        for (number, (name, sum)) in items(self.names).zip(&self.sums).enumerate() {
+            if items(self.names).take(number).any(|other| other == name) {
+                continue;
+            }
             let values = [sum.count, sum.resident, sum.cpu_millis].map(|value| Some(Fixed::whole(value)));
             tell(sink, &METRICS, 0, &[("name", name)], &values);
         }
@@ -88,7 +92,9 @@ mod tests {
 
     #[test]
     fn names_are_patterns_and_long_ones_are_cut_as_the_kernel_cuts_them() {
-        let mut processes = Processes::new(b"init,prometheus-node-exporter,kworker/*,absent");
+        let mut processes = Processes::new(
+            b"init,prometheus-node-exporter,kworker/*,absent,init,?r*o*m*e*t*h*e*u*s*-*n*o*d*e,????????????????*",
+        );
         for (name, is_dead) in [
             ("init", false),
             ("prometheus-node", false),
@@ -119,6 +125,8 @@ mod tests {
             ("prometheus-node-exporter", 1),
             ("kworker/*", 2),
             ("absent", 0),
+            ("?r*o*m*e*t*h*e*u*s*-*n*o*d*e", 1),
+            ("????????????????*", 0),
         ];
         assert_eq!(counts, expected.map(|(name, count)| (name, Fixed::whole(count))));
         assert_eq!(found[8].2, Fixed::whole(14));

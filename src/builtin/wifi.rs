@@ -2,8 +2,11 @@
 
 use super::table::{Metrics, metrics};
 use super::{Sink, tell};
-use crate::host::{Fault, Host};
+use crate::host::{Fault, Flaw, Host, Source};
 use crate::pattern::Choice;
+
+/// Interfaces that have samples; of more, the first ones.
+const INTERFACES_MAX: usize = 64;
 
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "wifi.quality" "" "quality of the link of an interface (iface=), most often of 70";
@@ -12,11 +15,20 @@ pub(super) static METRICS: Metrics = metrics! {
 };
 
 pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fault> {
+    let mut count = 0;
     let result = host.wireless(&mut |name, wireless| {
-        if choice.wants(name, b"") {
+        if !choice.wants(name, b"") {
+            return;
+        }
+        count += 1;
+        if count <= INTERFACES_MAX {
             let values = [wireless.quality, wireless.signal, wireless.noise];
             tell(sink, &METRICS, 0, &[("iface", name)], &values);
         }
     });
-    result.or_else(Fault::unless_missing)
+    match result {
+        Err(fault) => fault.unless_missing(),
+        Ok(()) if count > INTERFACES_MAX => Err(Flaw::Interfaces.of(Source::Wireless)),
+        Ok(()) => Ok(()),
+    }
 }

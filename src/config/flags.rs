@@ -1,6 +1,6 @@
 //! The table of flags, and the command line.
 
-use super::{Command, Config, PROCESSES_MAX, Turns, value};
+use super::{Command, Config, PROCESS_NAME_MAX, PROCESSES_MAX, Turns, value};
 use crate::pattern::{Choice, items};
 use crate::sys::Directory;
 use crate::text::{Put, Text, line_of};
@@ -178,6 +178,8 @@ pub enum Error<'a> {
     Invalid(&'static Flag, &'a [u8]),
     /// Endpoint and tags do not fit into a line.
     TooLong,
+    /// No family runs.
+    NothingRuns,
 }
 
 impl Error<'_> {
@@ -207,6 +209,7 @@ impl Error<'_> {
                 text.put(flag.name().as_bytes());
                 takes(text, flag);
             }
+            Self::NothingRuns => text.put(b"-metrics: no family is left (process runs with -process)"),
             Self::TooLong => text.put(b"-endpoint and -tag: together they take at most 1000 bytes in a line"),
         }
         text.put(b"\n");
@@ -310,7 +313,8 @@ fn apply<'a>(config: &mut Config<'a>, flag: &Flag, value: &'a [u8], find: Find) 
             choice.ignore = patterns;
         }
         "process" => {
-            let is_bounded = (1..=PROCESSES_MAX).contains(&items(value).count());
+            let is_bounded = (1..=PROCESSES_MAX).contains(&items(value).count())
+                && items(value).all(|name| name.len() <= PROCESS_NAME_MAX);
             config.processes = Some(value).filter(|_| is_bounded)?;
         }
         "leases" => config.leases = Some(value).filter(|path| !path.is_empty())?,
@@ -337,7 +341,11 @@ fn metrics(config: &mut Config, list: &[u8], find: Find) -> Option<()> {
                 (item, Turns::Usual)
             }
         };
-        *config.turns.get_mut(find(name, false)?)? = Some(turns);
+        let place = config.turns.get_mut(find(name, false)?)?;
+        // Its name alone does not take back what was said of its interval.
+        if turns != Turns::Usual || !matches!(place, Some(Turns::Every(_))) {
+            *place = Some(turns);
+        }
     }
     Some(())
 }
@@ -440,6 +448,7 @@ mod tests {
             [Usual, Usual, Off, Every(10_000)]
         );
         assert_eq!(turns(&["cpu", "wifi"]), [Usual, Off, Usual, Off]);
+        assert_eq!(turns(&["cpu=2s,cpu,net,net=off"]), [Every(2_000), Off, Off, Off]);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub const FAMILIES_MAX: usize = 32;
 
 /// Names of processes that can be asked for.
 const PROCESSES_MAX: usize = 32;
+/// Longest of these names.
+const PROCESS_NAME_MAX: usize = 255;
 
 /// Whether a family runs, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

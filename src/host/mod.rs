@@ -9,7 +9,7 @@ pub use linux::{Host, OS, Protocols, Source};
 pub use crate::sys::{Discipline, FileSystem};
 
 use crate::num::Fixed;
-use crate::sys::Errno;
+use crate::sys::{Errno, NOT_SUPPORTED};
 use crate::text::words;
 
 /// Time of one processor, or of all, since the start, in ticks (`proc(5)`, `/proc/stat`).
@@ -180,6 +180,19 @@ pub struct Process<'a> {
     pub resident: u64,
 }
 
+/// Whether a file system is asked for its sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Nobody wants to know.
+    Never,
+    /// It may wait for others, and so is not asked, nor is what is mounted below it.
+    NeverAsItMayWait,
+    /// It is asked, if the way to it is free.
+    Usual,
+    /// The user has named it: it is asked in any case.
+    Named,
+}
+
 /// Longest name of an interface (`IFNAMSIZ`).
 pub const INTERFACE_NAME_MAX: usize = 16;
 
@@ -190,8 +203,8 @@ pub enum Place {
     Proc,
     /// Below the root of `/sys`.
     Sys,
-    /// It is no file of the kernel: its text says what it is.
-    Elsewhere,
+    /// It is a mount point.
+    Mount,
     /// It is the lease file.
     Leases,
 }
@@ -219,7 +232,7 @@ words! {
     pub enum Flaw {
         Empty "empty";
         CutShort "cut short";
-        TooLong "longer than 1 MB";
+        TooLong "longer than 16 MB";
         NoNumber "no number";
         NoCounts "no counts";
         NoTimes "no line of all processors";
@@ -237,16 +250,11 @@ words! {
         Interfaces "more than 64 interfaces: the first ones are taken";
         Disks "more than 64 devices: the first ones are taken";
         Mounts "more than 64 file systems, or 4 KB of their names: the first ones are taken";
-        Sensors "more than 256 sensors: the first ones are taken";
+        Sensors "more than 256 sensors, or a number above 255: the first ones are taken";
     }
 }
 
 impl Flaw {
-    /// There is more than has room, and the first of it is taken: nothing is broken.
-    pub fn is_too_much(self) -> bool {
-        self as u8 >= Self::Processors as u8
-    }
-
     /// The flaw, as a fault of that source.
     pub fn of(self, source: Source) -> Fault {
         Fault {
@@ -263,10 +271,16 @@ impl From<Errno> for Trouble {
 }
 
 impl Fault {
-    /// A file that this kernel lacks is no fault: there is no sample of what it would hold.
+    /// Whether nothing is broken: there is more than has room, and the first of it is taken.
+    pub fn is_too_much(&self) -> bool {
+        matches!(self.trouble, Trouble::Content(flaw) if flaw as u8 >= Flaw::Processors as u8)
+    }
+
+    /// A file that this kernel lacks, or does not want to fill, is no fault: there is no sample of what
+    /// it would hold.
     pub fn unless_missing(self) -> Result<(), Self> {
         match self.trouble {
-            Trouble::System(Errno::NOT_FOUND) => Ok(()),
+            Trouble::System(Errno::NOT_FOUND | NOT_SUPPORTED) => Ok(()),
             _ => Err(self),
         }
     }

@@ -5,6 +5,8 @@ use crate::world::Errno;
 use core::ffi::{CStr, c_int};
 
 pub(super) const WOULD_BLOCK: Errno = Errno(libc::EAGAIN);
+/// The kernel can, but is told not to.
+pub const NOT_SUPPORTED: Errno = Errno(libc::EOPNOTSUPP);
 pub(super) const INVALID: Errno = Errno(libc::EINVAL);
 
 /// The error of the call that has just failed.

@@ -22,7 +22,7 @@ mod socket;
 pub use crate::world::Errno;
 pub use args::Args;
 pub use clock::{Discipline, discipline, own_cpu_micros};
-pub use errno::describe;
+pub use errno::{NOT_SUPPORTED, describe};
 pub use file::{Directory, File, fill_standard_descriptors, print};
 pub use kernel::Kernel;
 pub use machine::{FileSystem, file_system, host_name, page_size, random_seed, ticks_per_second};

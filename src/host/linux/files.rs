@@ -34,7 +34,7 @@ words! {
         Statm "self/statm";
         Processes "";
         Sensors "class";
-        MountPoint "a mount point";
+        MountPoint "";
         Leases "";
     }
 }
@@ -44,7 +44,7 @@ impl Source {
     pub fn place(self) -> Place {
         match self {
             Self::Sensors => Place::Sys,
-            Self::MountPoint => Place::Elsewhere,
+            Self::MountPoint => Place::Mount,
             Self::Leases => Place::Leases,
             _ => Place::Proc,
         }

@@ -20,13 +20,11 @@ enum Shape {
 impl Shape {
     fn of(source: Source) -> Self {
         match source {
-            Source::Vmstat
-            | Source::NetDev
-            | Source::Softnet
-            | Source::Arp
-            | Source::Wireless
-            | Source::Diskstats => Self::Records,
-            Source::Mountinfo => Self::LongRecords,
+            Source::Vmstat | Source::NetDev | Source::Softnet | Source::Arp | Source::Wireless => {
+                Self::Records
+            }
+            // A disk with all its partitions is one record; so is a mount with all its options.
+            Source::Diskstats | Source::Mountinfo => Self::LongRecords,
             _ => Self::Whole,
         }
     }
@@ -35,6 +33,10 @@ impl Shape {
 /// The kernel ends a read of records where the next one does not fit into its page of 4 KiB or
 /// more, and no record is half as long: a read this short has seen the file's end.
 const SHORT: usize = 2048;
+
+/// Bytes of a file that are read: none of the kernel's is that long, but what stands in its place may
+/// never end.
+pub(super) const LENGTH_MAX: u64 = 16 << 20;
 
 /// Takes the lines.
 pub(super) type TakeLine<'t> = &'t mut dyn FnMut(&[u8]);
@@ -91,6 +93,9 @@ impl Kept {
                 return Err(Trouble::Content(Flaw::Empty));
             }
             offset += length as u64;
+            if offset > LENGTH_MAX {
+                return Err(Trouble::Content(Flaw::TooLong));
+            }
             pieces.take(buffer, length, is_end, take)?;
             if is_end {
                 return Ok(());

@@ -1,12 +1,9 @@
 //! The lease file of dnsmasq (`dnsmasq(8)`, `--dhcp-leasefile`): a line each lease, and one that starts
 //! with `duid` where it serves `DHCPv6`.
 
-use super::{Host, Source};
+use super::{Host, Source, kept::LENGTH_MAX};
 use crate::host::{Fault, Flaw, Trouble};
 use crate::sys::File;
-
-/// Bytes of it that are read: some ten thousand leases.
-const LENGTH_MAX: u64 = 1 << 20;
 
 impl Host {
     /// Leases in the file of that path, which is opened anew: it may be replaced.

@@ -6,16 +6,21 @@ use super::sysfs::{ROOM, open, value};
 use crate::host::{INTERFACE_NAME_MAX, Link};
 use crate::num::parse_u64;
 use crate::sys::{Directory, Errno, File};
+use crate::text::hash;
 
-/// Interfaces whose files are kept open.
-const LINKS_MAX: usize = 64;
-/// After so many rounds all are opened anew: a file follows its device when that is renamed, also
-/// if another one got its name meanwhile.
+/// Interfaces whose files are kept open; those of more are opened anew in each turn.
+const LINKS_MAX: usize = 32;
+/// After so many rounds all are opened anew, whatever the signs below say.
 const ROUNDS_MAX: u32 = 64;
 
 pub(super) struct Links {
     known: [Option<Known>; LINKS_MAX],
     round: u32,
+    /// A file follows its device when that is renamed, and another device may have got its name: the
+    /// names are others then or in another order, or a counter has gone back.
+    is_stale: bool,
+    /// A hash of the names in their order, of this round and of the one before.
+    names: [u32; 2],
 }
 
 struct Known {
@@ -23,6 +28,7 @@ struct Known {
     length: u8,
     /// The last round in which the interface was there.
     round: u32,
+    packets: u64,
     carrier: Option<File>,
     speed: Option<File>,
 }
@@ -32,34 +38,43 @@ impl Links {
         Self {
             known: [const { None }; LINKS_MAX],
             round: 0,
+            is_stale: false,
+            names: [0; 2],
         }
     }
 
-    /// Closes what was not asked for in this round.
+    /// Closes what was not asked for in this round, or all if it cannot be trusted.
     pub(super) fn end_round(&mut self) {
-        let round = self.round;
+        let [names, names_before] = self.names;
+        let is_stale = self.is_stale || names != names_before || self.round == ROUNDS_MAX;
         for place in &mut self.known {
-            if place
-                .as_ref()
-                .is_some_and(|known| known.round != round || round == ROUNDS_MAX)
-            {
+            if is_stale || place.as_ref().is_some_and(|known| known.round != self.round) {
                 *place = None;
             }
         }
-        self.round = if round == ROUNDS_MAX { 0 } else { round + 1 };
+        self.names = [0, names];
+        self.is_stale = false;
+        self.round = if self.round == ROUNDS_MAX {
+            0
+        } else {
+            self.round + 1
+        };
     }
 
-    /// The link of the interface.
-    pub(super) fn link(&mut self, sys: &Directory, name: &[u8]) -> Link {
+    /// The link of the interface, which has carried so many packets.
+    pub(super) fn link(&mut self, sys: &Directory, name: &[u8], packets: u64) -> Link {
+        let [names, _] = &mut self.names;
+        *names = names.rotate_left(5) ^ hash(name);
         let is_it = |known: &Known| known.name.get(..usize::from(known.length)) == Some(name);
         let place = self
             .known
             .iter()
             .position(|known| known.as_ref().is_some_and(is_it))
             .or_else(|| self.known.iter().position(Option::is_none));
-        let Some(place) = place.and_then(|place| self.known.get_mut(place)) else {
-            return Link::default();
-        };
+        let mut nothing = None;
+        let place = place
+            .and_then(|place| self.known.get_mut(place))
+            .unwrap_or(&mut nothing);
         let Some(mut known) = place.take().or_else(|| Known::open(sys, name)) else {
             return Link::default();
         };
@@ -72,7 +87,8 @@ impl Links {
             known = anew;
             link = known.read();
         }
-        known.round = self.round;
+        self.is_stale |= packets < known.packets;
+        (known.round, known.packets) = (self.round, packets);
         *place = Some(known);
         link.unwrap_or_default()
     }
@@ -87,6 +103,7 @@ impl Known {
             name,
             length: interface.len() as u8,
             round: 0,
+            packets: 0,
             carrier: file(b"carrier"),
             speed: file(b"speed"),
         })

@@ -49,6 +49,8 @@ pub struct Host {
     /// A pass over the processes that is under way.
     pass: Option<Directory>,
     buffer: [u8; BUFFER],
+    /// The mount point that could not be asked last, and its length.
+    failed_mount: ([u8; 96], usize),
     turn: u64,
     /// What `stat` said, and in which turn: two families ask for it.
     tasks: Option<(u64, Stat)>,
@@ -64,6 +66,7 @@ impl Host {
             links: Links::new(),
             pass: None,
             buffer: [0; BUFFER],
+            failed_mount: ([0; 96], 0),
             turn: 0,
             tasks: None,
         })
@@ -98,9 +101,9 @@ mod tests {
         ("meminfo", |host| host.memory().map(|_| ())),
         ("uptime", |host| host.uptime().map(|_| ())),
         ("vmstat", |host| host.vm().map(|_| ())),
-        ("pressure/cpu", |host| host.pressure().map(|_| ())),
-        ("pressure/io", |host| host.pressure().map(|_| ())),
-        ("pressure/memory", |host| host.pressure().map(|_| ())),
+        ("pressure/cpu", |host| host.pressure(&mut Default::default())),
+        ("pressure/io", |host| host.pressure(&mut Default::default())),
+        ("pressure/memory", |host| host.pressure(&mut Default::default())),
         ("net/dev", |host| host.interfaces(&|_| true, &mut |_, _, _| {})),
         ("net/snmp", |host| host.protocols(&mut Protocols::default())),
         ("net/netstat", |host| host.protocols(&mut Protocols::default())),
@@ -115,7 +118,7 @@ mod tests {
         }),
         ("sys/fs/file-nr", |host| host.limits(&mut Limits::default())),
         ("self/mountinfo", |host| {
-            host.mounts(&|_, _| false, &mut |_, _, _| {})
+            host.mounts(&|_, _| crate::host::Ask::Never, &mut |_, _, _| {})
         }),
         ("self/statm", |host| host.own_memory().map(|_| ())),
         ("diskstats", |host| host.disks(&mut |_, _| {})),

@@ -2,60 +2,90 @@
 //! `36 35 98:0 /root /mount\040point rw,noatime master:1 - ext3 /dev/root rw,errors=continue`.
 
 use super::{Host, Source};
-use crate::host::{Fault, FileSystem, Flaw};
+use crate::host::{Ask, Fault, FileSystem, Flaw};
 use crate::num::parse_u64;
 use crate::scan::fields;
 use crate::sys;
+use crate::text::hash;
 
-/// Mounts that are asked; of more, the first ones.
-const MOUNTS_MAX: usize = 64;
+/// File systems that are asked; of more, the first ones.
+const ASKED_MAX: usize = 64;
+/// Mounts that may be asked: some are hidden, or of a file system that has been asked.
+const ENTRIES_MAX: usize = 128;
+/// So many mounts of one file system are kept in mind: all but one may be hidden.
+const SAME_MAX: usize = 3;
 /// Room for their mount points and types.
 const NAMES_MAX: usize = 4096;
+/// Mounts of which it is known what lies on what.
+const NODES_MAX: usize = 256;
+/// Mounts that lie on each other.
+const DEPTH_MAX: usize = 32;
+/// Longest mount point.
+const POINT_MAX: usize = 1024;
 
-/// Whether a file system of this mount point and type is wanted.
-pub(super) type WantsMount<'w> = &'w dyn Fn(&[u8], &[u8]) -> bool;
+/// Whether the file system of this mount point and type is to be asked.
+pub(super) type WhetherToAsk<'w> = &'w dyn Fn(&[u8], &[u8]) -> Ask;
 /// Takes a mount point, its type, and its sizes.
 pub(super) type TakeMount<'t> = &'t mut dyn FnMut(&[u8], &[u8], FileSystem);
 
 impl Host {
     /// Asks each file system that is wanted, once however often it is mounted, in the kernel's order.
-    /// One that cannot be asked is a fault, after the others.
-    pub fn mounts(&mut self, wants: WantsMount, take: TakeMount) -> Result<(), Fault> {
+    /// One that cannot be asked is a fault, after the others; [`Host::failed_mount`] is its mount point.
+    pub fn mounts(&mut self, ask: WhetherToAsk, take: TakeMount) -> Result<(), Fault> {
         let mut mounts = Mounts::new();
         let mut is_empty = true;
         let file = self.files.of(Source::Mountinfo);
         file.lines(&self.proc, &mut self.buffer, &mut |line| {
             if let Some(mount) = parse(line) {
                 is_empty = false;
-                mounts.add(mount, wants);
+                mounts.add(mount, ask);
             }
         })?;
         if is_empty {
             return Err(file.lacks(Flaw::NoMounts));
         }
         let mut failure = None;
-        for (point, kind) in mounts.visible() {
+        let mut count = 0;
+        mounts.for_each_visible(&mut |point, kind| {
+            count += 1;
+            if count > ASKED_MAX {
+                return;
+            }
             match sys::file_system(point) {
                 Ok(sizes) => take(point, kind, sizes),
-                Err(errno) => failure = failure.or(Some(errno)),
+                Err(errno) if failure.is_none() => {
+                    failure = Some(errno);
+                    let (name, length) = &mut self.failed_mount;
+                    *length = point.len().min(name.len());
+                    name[..*length].copy_from_slice(&point[..*length]);
+                }
+                Err(_) => {}
             }
-        }
-        if let Some(errno) = failure {
-            return Err(Fault {
-                source: Source::MountPoint,
-                trouble: errno.into(),
-            });
-        }
-        if mounts.is_over {
+        });
+        if mounts.is_over || count > ASKED_MAX {
             return Err(Flaw::Mounts.of(Source::Mountinfo));
         }
-        Ok(())
+        failure.map_or(Ok(()), |errno| {
+            Err(Fault {
+                source: Source::MountPoint,
+                trouble: errno.into(),
+            })
+        })
+    }
+
+    /// The mount point of the file system that could not be asked, cut to its room.
+    pub fn failed_mount(&self) -> &[u8] {
+        let (name, length) = &self.failed_mount;
+        name.get(..*length).unwrap_or_default()
     }
 }
 
 /// A line, its names as they stand there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mount<'l> {
+    id: u64,
+    /// The mount that it lies on.
+    parent: u64,
     device: u64,
     point: &'l [u8],
     kind: &'l [u8],
@@ -63,21 +93,26 @@ struct Mount<'l> {
 
 fn parse(line: &[u8]) -> Option<Mount<'_>> {
     let mut fields = fields(line);
-    let mut numbers = fields.nth(2)?.split(|&byte| byte == b':');
+    let (id, parent) = (parse_u64(fields.next()?)?, parse_u64(fields.next()?)?);
+    let mut numbers = fields.next()?.split(|&byte| byte == b':');
     let (major, minor) = (parse_u64(numbers.next()?)?, parse_u64(numbers.next()?)?);
     let point = fields.nth(1)?;
     // Options of any number, then a dash.
     fields.find(|field| *field == b"-")?;
     Some(Mount {
+        id,
+        parent,
         device: major << 32 | minor,
         point,
         kind: fields.next()?,
     })
 }
 
-/// File systems that are to be asked.
+/// All mounts, as far as it matters what lies on what, and those that may be asked.
 struct Mounts {
-    entries: [Entry; MOUNTS_MAX],
+    nodes: [Node; NODES_MAX],
+    node_count: usize,
+    entries: [Entry; ENTRIES_MAX],
     count: usize,
     names: [u8; NAMES_MAX],
     used: usize,
@@ -85,20 +120,32 @@ struct Mounts {
 }
 
 #[derive(Clone, Copy, Default)]
+struct Node {
+    id: u32,
+    parent: u32,
+    /// A hash of the mount point.
+    point: u32,
+    may_wait: bool,
+}
+
+#[derive(Clone, Copy, Default)]
 struct Entry {
+    id: u32,
+    parent: u32,
     device: u64,
     /// Where its mount point and then its type end in the names.
     start: u16,
     middle: u16,
     end: u16,
-    /// Something else has been mounted on top of it.
-    is_hidden: bool,
+    is_named: bool,
 }
 
 impl Mounts {
     fn new() -> Self {
         Self {
-            entries: [Entry::default(); MOUNTS_MAX],
+            nodes: [Node::default(); NODES_MAX],
+            node_count: 0,
+            entries: [Entry::default(); ENTRIES_MAX],
             count: 0,
             names: [0; NAMES_MAX],
             used: 0,
@@ -106,65 +153,111 @@ impl Mounts {
         }
     }
 
-    /// Mounts come in the order in which they were made: one on the same point hides what was there.
-    fn add(&mut self, mount: Mount, wants: WantsMount) {
+    fn add(&mut self, mount: Mount, ask: WhetherToAsk) {
+        let mut room = [0; POINT_MAX];
+        // What is longer cannot be asked.
+        let Some(point) = decode(mount.point, &mut room) else {
+            return;
+        };
+        let (id, parent) = (mount.id as u32, mount.parent as u32);
+        let ask = ask(point, mount.kind);
+        if let Some(node) = self.nodes.get_mut(self.node_count) {
+            *node = Node {
+                id,
+                parent,
+                point: hash(point),
+                may_wait: ask == Ask::NeverAsItMayWait,
+            };
+            self.node_count += 1;
+        }
+        if matches!(ask, Ask::Never | Ask::NeverAsItMayWait) || self.same(mount.device) >= SAME_MAX {
+            return;
+        }
         let start = self.used;
-        let Some(middle) = self.decode(start, mount.point) else {
+        let (middle, end) = (start + point.len(), start + point.len() + mount.kind.len());
+        let place = self.entries.get_mut(self.count);
+        let (Some(entry), Some(names)) = (place, self.names.get_mut(start..end)) else {
             self.is_over = true;
             return;
         };
-        let (names, point) = (&self.names, self.names.get(start..middle));
-        for entry in self.entries.iter_mut().take(self.count) {
-            let (start, middle) = (usize::from(entry.start), usize::from(entry.middle));
-            entry.is_hidden |= names.get(start..middle) == point;
-        }
-        if !wants(point.unwrap_or_default(), mount.kind) || self.has(mount.device) {
-            return;
-        }
-        let end = self.decode(middle, mount.kind);
-        let (Some(end), Some(entry)) = (end, self.entries.get_mut(self.count)) else {
-            self.is_over = true;
-            return;
-        };
+        let (first, second) = names.split_at_mut(point.len());
+        first.copy_from_slice(point);
+        second.copy_from_slice(mount.kind);
         *entry = Entry {
+            id,
+            parent,
             device: mount.device,
             start: start as u16,
             middle: middle as u16,
             end: end as u16,
-            is_hidden: false,
+            is_named: ask == Ask::Named,
         };
         self.count += 1;
         self.used = end;
     }
 
-    fn has(&self, device: u64) -> bool {
-        let mut entries = self.entries.iter().take(self.count);
-        entries.any(|entry| entry.device == device && !entry.is_hidden)
-    }
-
-    /// Writes the name at the place, with the bytes that its octal escapes (`\040`) stand for; answers
-    /// its end.
-    fn decode(&mut self, start: usize, name: &[u8]) -> Option<usize> {
-        let (mut rest, mut end) = (name, start);
-        while let Some((&first, behind)) = rest.split_first() {
-            let (byte, behind) = match (first, octal(behind)) {
-                (b'\\', Some(escaped)) => escaped,
-                _ => (first, behind),
-            };
-            *self.names.get_mut(end)? = byte;
-            (rest, end) = (behind, end + 1);
-        }
-        Some(end)
-    }
-
-    /// The mount point and the type of each.
-    fn visible(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    /// Mounts of the device that may be asked.
+    fn same(&self, device: u64) -> usize {
         let entries = self.entries.iter().take(self.count);
-        entries.filter(|entry| !entry.is_hidden).filter_map(|entry| {
-            let [start, middle, end] = [entry.start, entry.middle, entry.end].map(usize::from);
-            Some((self.names.get(start..middle)?, self.names.get(middle..end)?))
-        })
+        entries.filter(|entry| entry.device == device).count()
     }
+
+    /// Hands over the mount point and the type of each that can be reached by its mount point, the first
+    /// of each device.
+    fn for_each_visible(&self, take: &mut dyn FnMut(&[u8], &[u8])) {
+        let mut told = [None; ENTRIES_MAX];
+        for (number, entry) in self.entries.iter().take(self.count).enumerate() {
+            let [start, middle, end] = [entry.start, entry.middle, entry.end].map(usize::from);
+            let (point, kind) = (self.names.get(start..middle), self.names.get(middle..end));
+            let (Some(point), Some(kind)) = (point, kind) else {
+                continue;
+            };
+            if !told.contains(&Some(entry.device)) && self.is_reached(entry, point) {
+                told[number] = Some(entry.device);
+                take(point, kind);
+            }
+        }
+    }
+
+    /// Whether nothing hides the mount: what is mounted on its point or above it in the tree of names
+    /// lies below it in the tree of mounts. And the way to it leads through nothing that may wait for
+    /// others, unless the user has named it.
+    fn is_reached(&self, entry: &Entry, point: &[u8]) -> bool {
+        let nodes = || self.nodes.iter().take(self.node_count);
+        let (mut below, mut depth) = ([0; DEPTH_MAX], 0);
+        let mut next = entry.parent;
+        while let (Some(place), Some(node)) = (below.get_mut(depth), nodes().find(|node| node.id == next)) {
+            if node.may_wait && !entry.is_named {
+                return false;
+            }
+            *place = node.id;
+            (next, depth) = (node.parent, depth + 1);
+        }
+        let is_below = |id: u32| below.iter().take(depth).any(|other| *other == id);
+        let is_on_the_way = |node: &Node| ways(point).any(|way| hash(way) == node.point);
+        !nodes().any(|node| node.id != entry.id && is_on_the_way(node) && !is_below(node.id))
+    }
+}
+
+/// The path, and all above it: `/a/b`, `/a`, `/`.
+fn ways(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = (1..path.len()).filter(|at| path.get(*at) == Some(&b'/'));
+    let above = ends.filter_map(|end| path.get(..end));
+    above.chain([path, b"/"])
+}
+
+/// Writes the name with the bytes that its octal escapes (`\040`) stand for.
+fn decode<'b>(name: &[u8], room: &'b mut [u8]) -> Option<&'b [u8]> {
+    let (mut rest, mut end) = (name, 0);
+    while let Some((&first, behind)) = rest.split_first() {
+        let (byte, behind) = match (first, octal(behind)) {
+            (b'\\', Some(escaped)) => escaped,
+            _ => (first, behind),
+        };
+        *room.get_mut(end)? = byte;
+        (rest, end) = (behind, end + 1);
+    }
+    room.get(..end)
 }
 
 /// The byte of three octal digits, and what stands behind them.
@@ -184,21 +277,25 @@ mod tests {
     use crate::pattern::Choice;
 
     fn visible(text: &str) -> (Vec<String>, bool) {
-        visible_of(text, &|_, kind| kind != b"proc")
+        visible_of(text, &|point, kind| match kind {
+            b"proc" => Ask::Never,
+            b"nfs4" => Ask::NeverAsItMayWait,
+            _ if point.ends_with(b"named") => Ask::Named,
+            _ => Ask::Usual,
+        })
     }
 
-    fn visible_of(text: &str, wants: WantsMount) -> (Vec<String>, bool) {
+    fn visible_of(text: &str, ask: WhetherToAsk) -> (Vec<String>, bool) {
         let mut mounts = Mounts::new();
         for line in text.lines() {
             if let Some(mount) = parse(line.as_bytes()) {
-                mounts.add(mount, wants);
+                mounts.add(mount, ask);
             }
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let found = mounts
-            .visible()
-            .map(|(point, kind)| format!("{} {}", text(point), text(kind)));
-        (found.collect(), mounts.is_over)
+        let mut found = Vec::new();
+        mounts.for_each_visible(&mut |point, kind| found.push(format!("{} {}", text(point), text(kind))));
+        (found, mounts.is_over)
     }
 
     /// The mounts of each captured machine, as the disk family chooses them, beside what stands there.
@@ -216,7 +313,7 @@ mod tests {
                 continue;
             };
             let text = std::fs::read_to_string(machine.join("proc/self/mountinfo")).unwrap();
-            let usual = |point: &[u8], kind: &[u8]| builtin::wants_mount(Choice::default(), point, kind);
+            let usual = |point: &[u8], kind: &[u8]| builtin::ask_mount(Choice::default(), point, kind);
             let found = visible_of(&text, &usual).0;
             assert_eq!(
                 found,
@@ -240,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_system_counts_once_and_a_mount_on_the_same_point_hides_it() {
+    fn a_file_system_counts_once_at_the_first_point_where_it_can_be_reached() {
         let text = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n\
                     2 1 8:1 /home /srv rw - ext4 /dev/sda1 rw\n\
                     3 1 8:2 / /mnt rw - ext4 /dev/sda2 rw\n\
@@ -249,6 +346,37 @@ mod tests {
                     6 1 8:4 / /x rw - ext4 /dev/sda4 rw\n\
                     7 6 0:5 / /x rw - proc proc rw\n";
         assert_eq!(visible(text).0, ["/ ext4", "/mnt vfat", "/again ext4"]);
+    }
+
+    /// The kernel's order is not that of mounting: what lies on what counts.
+    #[test]
+    fn a_mount_above_hides_what_does_not_lie_on_it() {
+        let text = "1 0 0:2 / / rw - rootfs rootfs rw\n\
+                    2 5 8:2 / /on rw - ext4 /dev/sda2 rw\n\
+                    3 1 8:3 / /under/it rw - ext4 /dev/sda3 rw\n\
+                    4 3 8:4 / /under/it/deep rw - ext4 /dev/sda4 rw\n\
+                    5 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
+                    6 5 0:6 / /under rw - tmpfs none rw\n\
+                    7 6 8:7 / /under/new rw - ext4 /dev/sda7 rw\n\
+                    8 5 8:8 / /underneath rw - ext4 /dev/sda8 rw\n";
+        let expected = [
+            "/on ext4",
+            "/ ext4",
+            "/under tmpfs",
+            "/under/new ext4",
+            "/underneath ext4",
+        ];
+        assert_eq!(visible(text).0, expected);
+    }
+
+    #[test]
+    fn the_way_leads_through_nothing_that_may_wait_unless_it_is_named() {
+        let text = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n\
+                    2 1 0:9 / /nas rw - nfs4 host:/ rw\n\
+                    3 2 8:3 / /nas/local rw - vfat /dev/sda3 rw\n\
+                    4 3 8:4 / /nas/local/deep rw - vfat /dev/sda4 rw\n\
+                    5 2 8:5 / /nas/named rw - vfat /dev/sda5 rw\n";
+        assert_eq!(visible(text).0, ["/ ext4", "/nas/named vfat"]);
     }
 
     #[test]
@@ -266,15 +394,21 @@ mod tests {
 
     #[test]
     fn beyond_the_bounds_the_first_ones_stay() {
-        let line = |number: usize, point: &str| format!("1 2 7:{number} / {point} rw - ext4 x rw\n");
-        let many = |count| (0..count).map(|number| line(number, &format!("/m{number}")));
-        let (found, is_over) = visible(&many(64).collect::<String>());
-        assert_eq!((found.len(), is_over), (64, false));
-        let (found, is_over) = visible(&many(65).collect::<String>());
-        assert_eq!((found.len(), is_over), (64, true));
-        assert_eq!(found[63], "/m63 ext4");
-        let long = line(1, &"/long".repeat(818)) + &line(2, "/short") + &line(3, "/s");
-        let (found, is_over) = visible(&long);
-        assert_eq!((found.len(), is_over), (1, true));
+        let line = |number: usize, point: &str| format!("{number} 1 7:{number} / {point} rw - ext4 x rw\n");
+        let many = |count| (1..=count).map(|number| line(number, &format!("/m{number}")));
+        let (found, is_over) = visible(&many(ENTRIES_MAX).collect::<String>());
+        assert_eq!((found.len(), is_over), (ENTRIES_MAX, false));
+        let (found, is_over) = visible(&many(ENTRIES_MAX + 1).collect::<String>());
+        assert_eq!((found.len(), is_over), (ENTRIES_MAX, true));
+        assert_eq!(found[63], "/m64 ext4");
+        let long = format!("/{}", "long".repeat(250));
+        let text: String = (1..=5)
+            .map(|number| line(number, &format!("{long}{number}")))
+            .collect();
+        let (found, is_over) = visible(&text);
+        assert_eq!((found.len(), is_over), (4, true));
+        // Longer than a path may be: it cannot be asked, and takes no room.
+        let (found, is_over) = visible(&(line(1, &long.repeat(2)) + &line(2, "/short")));
+        assert_eq!((found, is_over), (vec!["/short ext4".into()], false));
     }
 }

@@ -17,7 +17,8 @@ impl Host {
             let interface = parse(line);
             is_empty &= interface.is_none();
             if let Some((name, traffic)) = interface.filter(|(name, _)| wants(name)) {
-                let link = sys.as_ref().map(|sys| links.link(sys, name));
+                let packets = traffic.received[1].wrapping_add(traffic.sent[1]);
+                let link = sys.as_ref().map(|sys| links.link(sys, name, packets));
                 take(name, traffic, link.unwrap_or_default());
             }
         });

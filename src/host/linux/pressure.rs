@@ -14,10 +14,11 @@ const FILES: [Source; RESOURCES] = [
 ];
 
 impl Host {
-    /// Microseconds in which some tasks, or all, waited for each of [`RESOURCES`].
-    pub fn pressure(&mut self) -> Result<[[Option<u64>; 2]; RESOURCES], Fault> {
-        let mut all = [[None; 2]; RESOURCES];
-        for (source, [some, full]) in FILES.into_iter().zip(&mut all) {
+    /// Microseconds in which some tasks, or all, waited for each of [`RESOURCES`]; what cannot be read
+    /// stays `None`.
+    pub fn pressure(&mut self, all: &mut [[Option<u64>; 2]; RESOURCES]) -> Result<(), Fault> {
+        let mut first = Ok(());
+        for (source, [some, full]) in FILES.into_iter().zip(all) {
             let file = self.files.of(source);
             let result = file.lines(&self.proc, &mut self.buffer, &mut |line| {
                 let place = match fields(line).next() {
@@ -27,11 +28,12 @@ impl Host {
                 };
                 *place = fields(line).find_map(|field| parse_u64(field.strip_prefix(b"total=")?));
             });
-            if result.is_ok() && some.is_none() && full.is_none() {
-                return Err(file.lacks(Flaw::NoTotals));
-            }
-            result.or_else(Fault::unless_missing)?;
+            let result = match result {
+                Ok(()) if some.is_none() && full.is_none() => Err(file.lacks(Flaw::NoTotals)),
+                result => result.or_else(Fault::unless_missing),
+            };
+            first = first.and(result);
         }
-        Ok(all)
+        first
     }
 }

@@ -29,14 +29,19 @@ impl Host {
         let units = (sys::ticks_per_second().max(1), sys::page_size());
         let (mut count, mut has_more) = (0, true);
         while has_more && count < TURN_MAX {
-            has_more = pass
-                .some_names(&mut |name| {
-                    if name.iter().all(u8::is_ascii_digit) {
-                        count += 1;
-                        look(proc, name, units, take);
-                    }
-                })
-                .map_err(fault)?;
+            let result = pass.some_names(&mut |name| {
+                if name.iter().all(u8::is_ascii_digit) {
+                    count += 1;
+                    look(proc, name, units, take);
+                }
+            });
+            match result {
+                Ok(is_more) => has_more = is_more,
+                Err(errno) => {
+                    self.pass = None;
+                    return Err(fault(errno));
+                }
+            }
         }
         if !has_more {
             self.pass = None;

@@ -8,8 +8,8 @@ use crate::num::{Fixed, parse_u64};
 use crate::sys::Directory;
 use crate::text::{Text, hash};
 
-/// Longest name of a sensor; a longer one is cut.
-const SENSOR_NAME_MAX: usize = 128;
+/// Longest name of a sensor: two attributes, and the kernel's name.
+const SENSOR_NAME_MAX: usize = 256;
 /// Sensors; of more, the first ones.
 const SENSORS_MAX: usize = 256;
 
@@ -53,13 +53,13 @@ struct Round<'r, 't> {
 }
 
 impl Round<'_, '_> {
-    /// Looks at each device of a class: its folder, and its name there.
+    /// Looks at each device of a class: the class, the device's own folder, and its name there.
     fn devices(
         &mut self,
         sys: &Directory,
         class: &[u8],
         prefix: &[u8],
-        look: fn(&mut Self, &Directory, &[u8]),
+        look: fn(&mut Self, &Directory, &Directory, &[u8]),
     ) {
         let Ok(class) = sys.open_directory(class) else {
             return;
@@ -70,20 +70,24 @@ impl Round<'_, '_> {
         for number in numbers.ascending() {
             let mut buffer = [0; 32];
             let name = numbered(&mut buffer, prefix, number);
-            let is_told = class.link(name, &mut [0; 256]).is_ok_and(is_in_zone);
-            if let (false, Ok(device)) = (is_told, class.open_directory(name)) {
-                look(self, &device, name);
+            if let Ok(device) = class.open_directory(name) {
+                look(self, &class, &device, name);
             }
         }
     }
 
-    fn zone(&mut self, device: &Directory, kernel_name: &[u8]) {
+    fn zone(&mut self, _: &Directory, device: &Directory, kernel_name: &[u8]) {
         let mut room = ROOM;
-        let kind = attribute(device, &[b"type"], &mut room).unwrap_or(kernel_name);
-        self.tell(device, &[kind], kernel_name, &[b"temp"], temperature);
+        let kind = attribute(device, &[b"type"], &mut room).filter(|kind| !kind.is_empty());
+        let name = kind.unwrap_or(kernel_name);
+        self.tell(device, &[name], &[kernel_name], &[b"temp"], temperature);
     }
 
-    fn chip(&mut self, device: &Directory, kernel_name: &[u8]) {
+    fn chip(&mut self, class: &Directory, device: &Directory, kernel_name: &[u8]) {
+        // A zone makes a chip of itself: it has been looked at.
+        if class.link(kernel_name, &mut [0; 256]).is_ok_and(is_in_zone) {
+            return;
+        }
         // Old kernels have the attributes in the folder of the chip's device.
         if self.chip_in(device, kernel_name).is_none()
             && let Ok(device) = device.open_directory(b"device")
@@ -110,24 +114,34 @@ impl Round<'_, '_> {
             for number in numbers.ascending() {
                 let (mut buffer, mut room) = ([0; 32], ROOM);
                 let sensor = numbered(&mut buffer, prefix, number);
-                let label = attribute(folder, &[sensor, b"_label"], &mut room);
+                let label =
+                    attribute(folder, &[sensor, b"_label"], &mut room).filter(|label| !label.is_empty());
                 let name = [chip, b"/", label.unwrap_or(sensor)];
-                self.tell(folder, &name, kernel_name, &[sensor, b"_input"], parse);
+                let kernel_name = [kernel_name, b"/", sensor];
+                self.tell(folder, &name, &kernel_name, &[sensor, b"_input"], parse);
             }
         }
         Some(())
     }
 
-    /// Reads a sensor if it is wanted.
-    fn tell(&mut self, folder: &Directory, name: &[&[u8]], kernel_name: &[u8], file: &[&[u8]], parse: Parse) {
+    /// Reads a sensor if it is wanted. The kernel's name follows where another one has its name.
+    fn tell(
+        &mut self,
+        folder: &Directory,
+        name: &[&[u8]],
+        kernel_name: &[&[u8]],
+        file: &[&[u8]],
+        parse: Parse,
+    ) {
         let mut buffer = [0; SENSOR_NAME_MAX];
         let mut text = Text::new(&mut buffer);
-        for part in name {
-            text.put(part);
-        }
+        name.iter().for_each(|part| text.put(part));
         if self.has_told(text.bytes()) {
             text.put(b" ");
-            text.put(kernel_name);
+            kernel_name.iter().for_each(|part| text.put(part));
+        }
+        if !(self.wants)(text.bytes()) {
+            return;
         }
         let Some(place) = self.told.get_mut(self.count) else {
             self.is_over = true;
@@ -135,9 +149,6 @@ impl Round<'_, '_> {
         };
         *place = hash(text.bytes());
         self.count += 1;
-        if !(self.wants)(text.bytes()) {
-            return;
-        }
         let mut room = ROOM;
         if let Some(reading) = attribute(folder, file, &mut room).and_then(parse) {
             (self.take)(text.bytes(), reading);
@@ -163,13 +174,17 @@ fn numbered<'b>(buffer: &'b mut [u8; 32], prefix: &[u8], number: u64) -> &'b [u8
     text.into_bytes()
 }
 
-/// Thousandths of a degree.
+/// Thousandths of a degree; the kernel has a 32-bit number of them.
 fn temperature(text: &[u8]) -> Option<Reading> {
-    Fixed::parse(text)?.shifted(3).map(Reading::Temperature)
+    let millidegrees = Fixed::parse(text)?;
+    let fits = millidegrees.parts().0 <= i32::MAX as u64;
+    let degrees = millidegrees.shifted(3).filter(|_| fits)?;
+    Some(Reading::Temperature(degrees))
 }
 
 fn fan(text: &[u8]) -> Option<Reading> {
-    parse_u64(text).map(Reading::Fan)
+    let speed = parse_u64(text).filter(|speed| *speed <= u64::from(u32::MAX))?;
+    Some(Reading::Fan(speed))
 }
 
 #[cfg(test)]
@@ -229,6 +244,17 @@ mod tests {
         symlink(
             "../../devices/thermal/thermal_zone0/hwmon2",
             root.join("class/hwmon/hwmon2"),
+        )
+        .unwrap();
+        // Each device of a class is a link.
+        fs::rename(
+            root.join("class/thermal/thermal_zone10"),
+            root.join("devices/thermal/thermal_zone10"),
+        )
+        .unwrap();
+        symlink(
+            "../../devices/thermal/thermal_zone10",
+            root.join("class/thermal/thermal_zone10"),
         )
         .unwrap();
         let expected = [
