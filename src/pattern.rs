@@ -11,6 +11,7 @@ pub struct Choice<'a> {
 
 impl Choice<'_> {
     /// Whether the instance of that name is wanted; `usually_ignored` is a list of patterns.
+    #[inline(never)]
     pub fn wants(&self, name: &[u8], usually_ignored: &[u8]) -> bool {
         let is_in = match self.only {
             Some(list) => is_in_list(list, name),
@@ -31,7 +32,9 @@ pub fn items(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == b',').filter(|item| !item.is_empty())
 }
 
-fn is_in_list(list: &[u8], name: &[u8]) -> bool {
+/// Whether a pattern of the list fits the name.
+#[inline(never)]
+pub fn is_in_list(list: &[u8], name: &[u8]) -> bool {
     items(list).any(|pattern| fits(pattern, name))
 }
 

@@ -117,6 +117,7 @@ impl<'b> Text<'b> {
 }
 
 /// FNV-1a, 32 bits: the same endpoint gives the same number on any machine.
+#[inline(never)]
 pub fn hash(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| {
         (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)

@@ -283,8 +283,13 @@ impl<'a> Agent<'a> {
             Trouble::System(errno) => Part::Cause(errno.into()),
             Trouble::Content(flaw) => Part::Text(flaw.text().as_bytes()),
         };
-        let [colon, root, slash, file] = [b": ", root, slash, file].map(Part::Text);
-        world.log(&[family, colon, root, slash, file, colon, trouble]);
+        let rest: &[u8] = if fault.is_too_much() {
+            b": the first ones are taken"
+        } else {
+            b""
+        };
+        let [colon, root, slash, file, rest] = [b": ", root, slash, file, rest].map(Part::Text);
+        world.log(&[family, colon, root, slash, file, colon, trouble, rest]);
     }
 
     /// The host's name may change, with DHCP for instance.

@@ -8,6 +8,7 @@ use crate::host::{Host, OS};
 use crate::sys::{self, Errno, Kernel};
 use crate::text::{Put, Text};
 use crate::world::{Transfer, World};
+use core::mem::ManuallyDrop;
 
 const OK: i32 = 0;
 const FAILED: i32 = 1;
@@ -45,10 +46,6 @@ fn run(config: &Config) -> i32 {
     let Some(writer) = writer(config) else {
         return complain(config::Error::TooLong);
     };
-    let host = match Host::open(config.proc, config.sys) {
-        Ok(host) => host,
-        Err(errno) => return fail(config.proc, errno),
-    };
     let memory = match sys::map(config.buffer) {
         Ok(memory) => memory,
         Err(errno) => return fail(b"-buffer", errno),
@@ -57,8 +54,13 @@ fn run(config: &Config) -> i32 {
         Ok(world) => world,
         Err(errno) => return fail(b"signals", errno),
     };
+    let host = match Host::open(config.proc, config.sys) {
+        Ok(host) => host,
+        Err(errno) => return fail(config.proc, errno),
+    };
     let now = world.now();
-    let mut agent = Agent::new(config, host, writer, memory, sys::random_seed(), now);
+    // The process ends with it: the kernel closes its files.
+    let mut agent = ManuallyDrop::new(Agent::new(config, host, writer, memory, sys::random_seed(), now));
     let ending = match config.command {
         Command::Once => agent.once(&mut world),
         _ => agent.run(&mut world),

@@ -15,7 +15,7 @@ const SWITCHES: usize = 10;
 const CORE_USAGE: usize = 14;
 
 pub(super) static METRICS: Metrics = metrics! {
-    Gauge "cpu.usage" "percent" "share of all processors' time since the last turn that was neither idle nor iowait";
+    Gauge "cpu.usage" "percent" "share of all processors' time that was neither idle nor iowait";
     Gauge "cpu.user" "percent" "share of the time in user mode, guests included";
     Gauge "cpu.nice" "percent" "share of the time in user mode at low priority";
     Gauge "cpu.system" "percent" "share of the time in the kernel";
@@ -59,12 +59,7 @@ impl Cpu {
                 return;
             };
             online[number] = true;
-            let before = place.replace((times.busy, times.rest));
-            let elapsed = before.and_then(|before| elapsed(before, (times.busy, times.rest)));
-            let value = elapsed.and_then(|(busy, total)| Fixed::percent(busy, total));
-            let mut digits = [0; DIGITS_MAX];
-            let name = format_u64(number as u64, &mut digits);
-            tell(&mut *sink, &METRICS, CORE_USAGE, &[("core", name)], &[value]);
+            tell_core(place, number, (times.busy, times.rest), &mut *sink);
         });
         for (place, _) in cores.iter_mut().zip(online).filter(|(_, is_online)| !is_online) {
             *place = None;
@@ -80,6 +75,16 @@ impl Cpu {
         }
         Ok(())
     }
+}
+
+/// Tells the share of one processor, and remembers its times.
+#[inline(never)]
+fn tell_core(place: &mut Option<(u64, u64)>, number: usize, now: (u64, u64), sink: Sink) {
+    let elapsed = place.replace(now).and_then(|before| elapsed(before, now));
+    let value = elapsed.and_then(|(busy, total)| Fixed::percent(busy, total));
+    let mut digits = [0; DIGITS_MAX];
+    let name = format_u64(number as u64, &mut digits);
+    tell(sink, &METRICS, CORE_USAGE, &[("core", name)], &[value]);
 }
 
 fn counts(stat: &Stat, sink: Sink) {

@@ -4,7 +4,7 @@ use super::table::{Metrics, metrics};
 use super::{Sink, tell};
 use crate::host::{Ask, Fault, FileSystem, Host};
 use crate::num::Fixed;
-use crate::pattern::{Choice, fits, items};
+use crate::pattern::{Choice, is_in_list};
 
 /// Mount points that are left out, unless the user says which ones to take: those of containers.
 pub(super) const IGNORED: &str = "/var/lib/docker/*,/var/lib/containers/*";
@@ -28,7 +28,7 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "disk.inodes.total" "" "files that it can hold, where that is fixed";
     Gauge "disk.inodes.used" "" "files that it holds";
     Gauge "disk.inodes.percent" "percent" "used of total";
-    Gauge "disk.readonly" "" "1 if it is mounted read-only, or has become so after an error, 0 otherwise";
+    Gauge "disk.readonly" "" "1 if it is mounted read-only, or has become so, 0 otherwise";
 };
 
 pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fault> {
@@ -49,7 +49,7 @@ pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fa
 /// One that may wait for others, as those of a network do, is asked only if the user has named it. So
 /// is what holds no files of its own, such as `/proc`.
 pub(crate) fn ask(choice: Choice, point: &[u8], kind: &[u8]) -> Ask {
-    let is_in = |types: &str| items(types.as_bytes()).any(|pattern| fits(pattern, kind));
+    let is_in = |types: &str| is_in_list(types.as_bytes(), kind);
     if !choice.wants(point, IGNORED.as_bytes()) {
         return if is_in(MAY_WAIT) {
             Ask::NeverAsItMayWait

@@ -21,7 +21,7 @@ pub(super) static METRICS: Metrics = metrics! {
     Counter "diskio.write.ms" "ms" "time that all writes took, each counted";
     Counter "diskio.busy.ms" "ms" "time in which it had something to do";
     Gauge "diskio.inflight" "" "reads and writes under way";
-    Gauge "diskio.util" "percent" "share of the time since the last turn in which it had something to do";
+    Gauge "diskio.util" "percent" "share of the time in which it had something to do";
 };
 
 /// The last read, which the next one is compared with.

@@ -11,12 +11,12 @@ pub(super) static METRICS: Metrics = metrics! {
     Counter "ip.in.discards" "" "packets received and discarded for want of room";
     Counter "ip.out.discards" "" "packets to be sent and discarded for want of room";
     Counter "ip.in.errors" "" "packets received with a bad header";
-    Counter "ip6.in.packets" "" "the same of version 6";
-    Counter "ip6.out.packets" "" "the same of version 6";
-    Counter "ip6.forwarded" "" "the same of version 6";
-    Counter "ip6.in.discards" "" "the same of version 6";
-    Counter "ip6.out.discards" "" "the same of version 6";
-    Counter "ip6.in.errors" "" "the same of version 6";
+    Counter "ip6.in.packets" "" "of version 6";
+    Counter "ip6.out.packets" "" "of version 6";
+    Counter "ip6.forwarded" "" "of version 6";
+    Counter "ip6.in.discards" "" "of version 6";
+    Counter "ip6.out.discards" "" "of version 6";
+    Counter "ip6.in.errors" "" "of version 6";
     Counter "icmp.in" "" "messages received";
     Counter "icmp.out" "" "messages sent";
     Counter "icmp.in.errors" "" "bad messages received";

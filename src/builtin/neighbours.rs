@@ -88,6 +88,7 @@ impl Neighbours {
     }
 
     /// The place of that interface, or a new one.
+    #[inline(never)]
     fn interface(&mut self, name: &[u8]) -> Option<&mut Interface> {
         let places = &mut self.interfaces;
         let known = places.iter().position(|place| place.name() == name);

@@ -63,6 +63,7 @@ impl<'a> Processes<'a> {
         Ok(())
     }
 
+    #[inline(never)]
     fn add(&mut self, process: &Process) {
         for (name, sum) in items(self.names).zip(&mut self.sums) {
             let is_cut = name.len() > KEPT && !is_pattern(name);

@@ -2,7 +2,7 @@
 
 use super::table::{Metrics, metrics};
 use super::{Sink, tell};
-use crate::host::{Fault, Flaw, Host, Source};
+use crate::host::{Fault, Flaw, Host, Source, Wireless};
 use crate::pattern::Choice;
 
 /// Interfaces that have samples; of more, the first ones.
@@ -22,8 +22,7 @@ pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fa
         }
         count += 1;
         if count <= INTERFACES_MAX {
-            let values = [wireless.quality, wireless.signal, wireless.noise];
-            tell(sink, &METRICS, 0, &[("iface", name)], &values);
+            tell_interface(&mut *sink, name, wireless);
         }
     });
     match result {
@@ -31,4 +30,10 @@ pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fa
         Ok(()) if count > INTERFACES_MAX => Err(Flaw::Interfaces.of(Source::Wireless)),
         Ok(()) => Ok(()),
     }
+}
+
+#[inline(never)]
+fn tell_interface(sink: Sink, name: &[u8], wireless: Wireless) {
+    let values = [wireless.quality, wireless.signal, wireless.noise];
+    tell(sink, &METRICS, 0, &[("iface", name)], &values);
 }

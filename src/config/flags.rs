@@ -57,8 +57,7 @@ macro_rules! switch {
 
 const DURATION: &str = "a duration from 10ms to 24h, such as 500ms, 5s, 2m, or plain seconds";
 const DIRECTORY: &str = "a directory that can be read";
-const PATTERNS: &str =
-    "a family of disk, diskio, net, neighbours, temp and wifi, and patterns, such as net=eth*,br-lan";
+const PATTERNS: &str = "patterns for disk, diskio, net, neighbours, temp or wifi, such as net=eth*,br-lan";
 const SWITCH: &str = "true or false, or nothing";
 
 /// All flags, in the order in which the help lists them.
@@ -109,21 +108,21 @@ pub static FLAGS: [Flag; 19] = [
         "metrics",
         "families",
         "all",
-        "which families run, and how often: cpu,mem are the only ones then; wifi=off,net=1s changes these two and leaves the others",
+        "which families run, and how often: cpu,mem alone, or all with wifi=off,net=1s changed",
         "families, such as cpu,net=1s,wifi=off (-list has their names)"
     ),
     flag!(
         "only",
         "family=patterns",
         "none",
-        "which disks, interfaces and so on of a family to take, such as net=eth*,br-lan; once for each family",
+        "the instances of a family to take, such as net=eth*,br-lan; once a family",
         PATTERNS
     ),
     flag!(
         "ignore",
         "family=patterns",
         "net=lo,veth* diskio=loop*,ram*,zram*,fd*,sr* disk=/var/lib/docker/*,/var/lib/containers/*",
-        "which ones to leave out, too; once for each family",
+        "the instances to leave out, too; once a family",
         PATTERNS
     ),
     flag!(

@@ -246,11 +246,11 @@ words! {
         NoHeading "no heading";
         NoMounts "no mounts";
         NoDisk "no disk";
-        Processors "more than 256 processors: the first ones have a metric each";
-        Interfaces "more than 64 interfaces: the first ones are taken";
-        Disks "more than 64 devices: the first ones are taken";
-        Mounts "more than 64 file systems, or 4 KB of their names: the first ones are taken";
-        Sensors "more than 256 sensors, or a number above 255: the first ones are taken";
+        Processors "more than 256 processors";
+        Interfaces "more than 64 interfaces";
+        Disks "more than 64 devices";
+        Mounts "more than 64 file systems, or 4 KB of their names";
+        Sensors "more than 256 sensors, or a number above 255";
     }
 }
 

@@ -19,10 +19,15 @@ pub(super) fn with_c_path<T>(
     use_path: impl FnOnce(&CStr) -> Result<T, Errno>,
 ) -> Result<T, Errno> {
     let mut buffer = [0; PATH_MAX];
+    use_path(c_path(path, &mut buffer)?)
+}
+
+#[inline(never)]
+fn c_path<'b>(path: &[u8], buffer: &'b mut [u8; PATH_MAX]) -> Result<&'b CStr, Errno> {
     let place = buffer.get_mut(..path.len()).ok_or(Errno(libc::ENAMETOOLONG))?;
     place.copy_from_slice(path);
-    match CStr::from_bytes_until_nul(&buffer) {
-        Ok(path_with_nul) if path_with_nul.count_bytes() == path.len() => use_path(path_with_nul),
+    match CStr::from_bytes_until_nul(buffer) {
+        Ok(path_with_nul) if path_with_nul.count_bytes() == path.len() => Ok(path_with_nul),
         Ok(_) => Err(Errno(libc::ENOENT)),
         Err(_) => Err(Errno(libc::ENAMETOOLONG)),
     }

@@ -57,7 +57,9 @@ impl Host {
                     failure = Some(errno);
                     let (name, length) = &mut self.failed_mount;
                     *length = point.len().min(name.len());
-                    name[..*length].copy_from_slice(&point[..*length]);
+                    name.iter_mut()
+                        .zip(point)
+                        .for_each(|(place, byte)| *place = *byte);
                 }
                 Err(_) => {}
             }

@@ -26,18 +26,22 @@ impl Host {
 fn parse(line: &[u8]) -> Option<(&[u8], Wireless)> {
     let colon = line.iter().rposition(|&byte| byte == b':')?;
     let (name, numbers) = (line.get(..colon)?.trim_ascii(), line.get(colon + 1..)?);
-    let mut values = fields(numbers).skip(1).map(|field| {
-        let value = Fixed::parse(field.strip_suffix(b".").unwrap_or(field))?;
-        value.is_whole().then_some(value)
-    });
-    let quality = values.next()??;
-    let (signal, noise) = (values.next()??, values.next()??);
+    let mut fields = fields(numbers).skip(1);
+    let mut value = || level(fields.next()?);
+    let (quality, signal, noise) = (value()?, value()?, value()?);
     let wireless = Wireless {
         quality: Some(quality).filter(|quality| !quality.is_negative() && fits(*quality)),
         signal: dbm(signal),
         noise: dbm(noise),
     };
     (!name.is_empty()).then_some((name, wireless))
+}
+
+/// `54.`, `-56` or `0`.
+#[inline(never)]
+fn level(field: &[u8]) -> Option<Fixed> {
+    let value = Fixed::parse(field.strip_suffix(b".").unwrap_or(field))?;
+    value.is_whole().then_some(value)
 }
 
 /// A level below zero is in dBm; others are in a unit of the driver's own, or not known. −256 is what
