@@ -320,3 +320,38 @@ fn a_log_that_nobody_reads_does_not_stop_the_lines() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn the_agent_counts_its_own_connections_and_losses() {
+    let transfer = Transfer::new();
+    let flags = ["-metrics=agent=20ms", "-flush=20ms"];
+    let mut agent = Agent::start(&[&[transfer.flag().as_str()], &flags[..]].concat());
+    let value = |lines: &Lines, metric: &str| Line::parse(&lines.wait_for(&format!("\"{metric}\""))).value;
+    let first = Lines::of(transfer.accept());
+    let made = value(&first, "agent.lines");
+    assert!(value(&first, "agent.reconnects") < 0.5);
+    drop(first);
+    let address = transfer.address();
+    drop(transfer);
+    agent.log.wait_for("connection refused");
+    let transfer = Transfer::at(address);
+    let second = Lines::of(transfer.accept());
+    while value(&second, "agent.reconnects") < 0.5 {}
+    assert!(value(&second, "agent.lines") > made + 7.5);
+    assert!(value(&second, "agent.lines.dropped") < 0.5);
+    agent.stop();
+
+    // Nobody listens until the buffer has overflowed.
+    let absent = Transfer::absent();
+    let to = format!("-trans={absent}");
+    let mut agent = Agent::start(&[&[to.as_str(), "-buffer=4K", "-metrics=load=10ms"], &flags[..]].concat());
+    for _ in 0..3 {
+        agent.log.wait_for("connection refused");
+    }
+    let transfer = Transfer::at(absent);
+    let lines = Lines::of(transfer.accept());
+    while value(&lines, "agent.lines.dropped") < 0.5 {}
+    assert!(value(&lines, "agent.reconnects") < 0.5);
+    assert!(value(&lines, "agent.queued.bytes") < 4096.5);
+    agent.stop();
+}

@@ -171,6 +171,93 @@ fn cpu_usage_is_of_the_time_between_two_reads() {
 }
 
 #[test]
+fn each_part_of_the_time_has_its_name_and_a_processor_that_was_away_starts_anew() {
+    let folder = Folder::of_machine("parts", "bare");
+    let write = |text: &str| {
+        let copy = folder.join("copy");
+        fs::write(&copy, text).unwrap();
+        // The file stays the same one, and is never seen half-written.
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .open(folder.join("stat"))
+            .unwrap();
+        file.write_all_at(format!("{text}{}\n", " ".repeat(400 - text.len())).as_bytes(), 0)
+            .unwrap();
+    };
+    let mut agent = Agent::start(&[
+        "-trans=-",
+        "-proc",
+        folder.path(),
+        "-metrics=cpu=50ms",
+        "-flush=50ms",
+    ]);
+    let lines = Lines::of(agent.out());
+    write("cpu 0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 10\ncpu1 0 0 0 10\n");
+    lines.wait_for("\"cpu.count\",\"endpoint\":");
+    while Line::parse(&lines.wait_for("\"cpu.count\"")).value < 2.0 {}
+    write("cpu 10 20 30 40 50 60 70 80 5 7\ncpu0 30 0 0 20\n");
+    let found: Vec<(String, f64)> = std::iter::from_fn(|| {
+        let line = Line::parse(&lines.next());
+        (line.metric != "cpu.count").then_some((line.metric, line.value))
+    })
+    .skip_while(|(metric, _)| metric != "cpu.core.usage")
+    .collect();
+    let expected = [
+        ("cpu.core.usage", 75.0),
+        ("cpu.usage", 75.0),
+        ("cpu.user", 2.7778),
+        ("cpu.nice", 5.5556),
+        ("cpu.system", 8.3333),
+        ("cpu.idle", 11.1111),
+        ("cpu.iowait", 13.8889),
+        ("cpu.irq", 16.6667),
+        ("cpu.softirq", 19.4444),
+        ("cpu.steal", 22.2222),
+        ("cpu.guest", 3.3333),
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for ((metric, value), (name, share)) in found.iter().zip(expected) {
+        assert_eq!(metric, name);
+        assert_close(*value, share);
+    }
+    // The one that was away comes back: its time since then is not that of a turn.
+    while Line::parse(&lines.wait_for("\"cpu.count\"")).value > 1.0 {}
+    write("cpu 10 20 30 40 50 60 70 80 5 7\ncpu0 30 0 0 20\ncpu1 900 0 0 900\n");
+    loop {
+        let line = Line::parse(&lines.next());
+        assert!(line.tag.get(1).is_none_or(|tag| tag != "core=1"), "{line:?}");
+        if line.metric == "cpu.count" && line.value > 1.0 {
+            break;
+        }
+    }
+    write("cpu 10 20 30 40 50 60 70 80 5 7\ncpu0 30 0 0 20\ncpu1 901 0 0 903\n");
+    assert_close(Line::parse(&lines.wait_for("core=1")).value, 25.0);
+    agent.stop();
+}
+
+#[test]
+fn neighbours_that_are_gone_are_none() {
+    let folder = Folder::of_machine("arp", "vm-6.18");
+    let flags = "-metrics=neighbours=20ms";
+    let mut agent = Agent::start(&["-trans=-", "-proc", folder.path(), flags, "-flush=20ms"]);
+    let lines = Lines::of(agent.out());
+    let value = |lines: &Lines| Line::parse(&lines.wait_for("\"arp.entries\"")).value;
+    assert_close(value(&lines), 1.0);
+    let text = fs::read_to_string(folder.join("net/arp")).unwrap();
+    let (heading, entry) = text.split_once('\n').unwrap();
+    fs::write(
+        folder.join("net/arp"),
+        format!("{heading}\n{entry}{entry}{entry}"),
+    )
+    .unwrap();
+    while value(&lines) < 2.5 {}
+    fs::write(folder.join("net/arp"), format!("{heading}\n")).unwrap();
+    while value(&lines) > 0.5 {}
+    assert_close(value(&lines), 0.0);
+    agent.stop();
+}
+
+#[test]
 fn endpoint_and_tags_are_what_was_asked_for_whatever_bytes_they_hold() {
     let endpoint = "a \"b\" \\c\u{1}\u{7f} gr\u{fc}n";
     let lines = once(&["-endpoint", endpoint, "-tag", "site=north", "-tag", "x\ty"]);
@@ -326,6 +413,18 @@ fn a_pass_over_many_processes_is_cut_into_turns() {
         fs::create_dir(folder.join(&number.to_string())).unwrap();
         fs::write(folder.join(&format!("{number}/stat")), stat).unwrap();
     }
+    // What is left of a pass goes on with the turns of others, not with its own.
+    let own_turn_is_far = [
+        "-trans=-",
+        "-flush=50ms",
+        "-metrics=process=1h,load=50ms",
+        "-process=*",
+    ];
+    let mut agent = Agent::start(&[&own_turn_is_far[..], &["-proc", folder.path()]].concat());
+    let lines = Lines::of(agent.out());
+    let count = Line::parse(&lines.wait_for("\"process.count\"")).value;
+    assert_close(count, PROCESSES as f64);
+    agent.stop();
     let mut agent = Agent::start(&[
         "-trans=-",
         "-flush=50ms",

@@ -62,9 +62,10 @@ pub(crate) fn ask(choice: Choice, point: &[u8], kind: &[u8]) -> Ask {
         Ask::Named
     } else if is_in(MAY_WAIT) {
         Ask::NeverAsItMayWait
-    } else if is_in(ON_DISK) || (is_in(IN_MEMORY) && (has_asked || point == b"/tmp")) {
-        Ask::Usual
-    } else if has_asked && is_in(IMAGES) {
+    } else if is_in(ON_DISK)
+        || (is_in(IMAGES) && has_asked)
+        || (is_in(IN_MEMORY) && (has_asked || point == b"/tmp"))
+    {
         Ask::Usual
     } else {
         Ask::Never

@@ -128,6 +128,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_share_is_of_the_time_between_two_turns() {
+        let folder = std::env::temp_dir().join(format!("mini-monitor-util-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut host = Host::open(folder.to_str().unwrap().as_bytes(), b"/nowhere").unwrap();
+        let mut disks = Disks::default();
+        let mut share = |now: u64, device: u64, busy: u64| {
+            let line = format!("8 {device} sda 1 1 1 1 1 1 1 1 0 {busy} 1\n");
+            std::fs::write(folder.join("diskstats"), line).unwrap();
+            let mut found = None;
+            let mut sink = |sample: crate::builtin::Sample| {
+                if sample.metric.name == "diskio.util" {
+                    found = Some(sample.value);
+                }
+            };
+            disks.take(Choice::default(), &mut host, now, &mut sink).unwrap();
+            found
+        };
+        let percent = |percent: u64| Some(Fixed::new(percent * 10_000, 4));
+        assert_eq!(share(1_000, 0, 500), None, "the first turn");
+        assert_eq!(share(2_000, 0, 750), percent(25));
+        assert_eq!(share(4_000, 0, 1_750), percent(50));
+        assert_eq!(share(5_000, 0, 9_750), percent(100), "more than there was");
+        assert_eq!(share(6_000, 0, 9_000), None, "it went back");
+        assert_eq!(share(7_000, 0, 9_000), percent(0));
+        assert_eq!(share(8_000, 1, 9_000), None, "another disk of that name");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn partitions_and_memory_are_left_out_unless_asked_for() {
         let usual = |name: &str| wants(Choice::default(), name.as_bytes());
         for disk in [

@@ -135,10 +135,14 @@ impl Round<'_, '_> {
     ) {
         let mut buffer = [0; SENSOR_NAME_MAX];
         let mut text = Text::new(&mut buffer);
-        name.iter().for_each(|part| text.put(part));
+        for part in name {
+            text.put(part);
+        }
         if self.has_told(text.bytes()) {
             text.put(b" ");
-            kernel_name.iter().for_each(|part| text.put(part));
+            for part in kernel_name {
+                text.put(part);
+            }
         }
         if !(self.wants)(text.bytes()) {
             return;
@@ -177,13 +181,13 @@ fn numbered<'b>(buffer: &'b mut [u8; 32], prefix: &[u8], number: u64) -> &'b [u8
 /// Thousandths of a degree; the kernel has a 32-bit number of them.
 fn temperature(text: &[u8]) -> Option<Reading> {
     let millidegrees = Fixed::parse(text)?;
-    let fits = millidegrees.parts().0 <= i32::MAX as u64;
+    let fits = i32::try_from(millidegrees.parts().0).is_ok();
     let degrees = millidegrees.shifted(3).filter(|_| fits)?;
     Some(Reading::Temperature(degrees))
 }
 
 fn fan(text: &[u8]) -> Option<Reading> {
-    let speed = parse_u64(text).filter(|speed| *speed <= u64::from(u32::MAX))?;
+    let speed = parse_u64(text).filter(|speed| u32::try_from(*speed).is_ok())?;
     Some(Reading::Fan(speed))
 }
 
