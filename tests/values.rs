@@ -53,6 +53,7 @@ fn what_a_machine_s_files_give_is_exactly_what_stands_beside_them() {
         "raspi3b-6.12",
         "router-2.6.32",
         "server-many-interrupts",
+        "distinct",
         "bare",
     ] {
         let root = common::fixture(machine);

@@ -351,5 +351,6 @@ machines! {
     vm_6_18 "vm-6.18",
     router_2_6_32 "router-2.6.32",
     server_many_interrupts "server-many-interrupts",
+    distinct "distinct",
     bare "bare",
 }
