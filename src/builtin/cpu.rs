@@ -16,15 +16,15 @@ const CORE_USAGE: usize = 14;
 
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "cpu.usage" "percent" "share of all processors' time that was neither idle nor iowait";
-    Gauge "cpu.user" "percent" "share of the time in user mode, guests included";
-    Gauge "cpu.nice" "percent" "share of the time in user mode at low priority";
-    Gauge "cpu.system" "percent" "share of the time in the kernel";
-    Gauge "cpu.idle" "percent" "share of the time with nothing to do";
-    Gauge "cpu.iowait" "percent" "share of the time with nothing to do but to wait for a disk";
-    Gauge "cpu.irq" "percent" "share of the time in interrupts";
-    Gauge "cpu.softirq" "percent" "share of the time in soft interrupts, such as the network's";
-    Gauge "cpu.steal" "percent" "share of the time that the hypervisor gave to others";
-    Gauge "cpu.guest" "percent" "share of the time in virtual machines that run here";
+    Gauge "cpu.user" "percent" "share in user mode, guests included";
+    Gauge "cpu.nice" "percent" "share in user mode at low priority";
+    Gauge "cpu.system" "percent" "share in the kernel";
+    Gauge "cpu.idle" "percent" "share with nothing to do";
+    Gauge "cpu.iowait" "percent" "share with nothing to do but to wait for a disk";
+    Gauge "cpu.irq" "percent" "share in interrupts";
+    Gauge "cpu.softirq" "percent" "share in soft interrupts, such as the network's";
+    Gauge "cpu.steal" "percent" "share that the hypervisor gave to others";
+    Gauge "cpu.guest" "percent" "share in virtual machines that run here";
     Counter "cpu.switches" "" "context switches";
     Counter "cpu.interrupts" "" "interrupts";
     Counter "cpu.forks" "" "processes and threads made";
