@@ -113,6 +113,7 @@ fn parse(line: &[u8]) -> Option<Mount<'_>> {
 /// All mounts, as far as it matters what lies on what, and those that may be asked.
 struct Mounts {
     nodes: [Node; NODES_MAX],
+    /// Of all mounts: there may be more than nodes.
     node_count: usize,
     entries: [Entry; ENTRIES_MAX],
     count: usize,
@@ -170,8 +171,8 @@ impl Mounts {
                 point: hash(point),
                 may_wait: ask == Ask::NeverAsItMayWait,
             };
-            self.node_count += 1;
         }
+        self.node_count += 1;
         if matches!(ask, Ask::Never | Ask::NeverAsItMayWait) || self.same(mount.device) >= SAME_MAX {
             return;
         }
@@ -234,6 +235,10 @@ impl Mounts {
             }
             *place = node.id;
             (next, depth) = (node.parent, depth + 1);
+        }
+        if self.node_count > NODES_MAX {
+            // Not all is known of what lies on what: too much is told rather than too little.
+            return true;
         }
         let is_below = |id: u32| below.iter().take(depth).any(|other| *other == id);
         let is_on_the_way = |node: &Node| ways(point).any(|way| hash(way) == node.point);
@@ -369,6 +374,14 @@ mod tests {
             "/underneath ext4",
         ];
         assert_eq!(visible(text).0, expected);
+    }
+
+    #[test]
+    fn among_very_many_mounts_none_is_taken_for_hidden() {
+        let pseudo = |id: usize| format!("{id} 1 0:{id} / /proc/{id} rw - proc x rw\n");
+        let many: String = (10..10 + NODES_MAX).map(pseudo).collect();
+        let text = many + "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n900 899 8:2 / /late rw - ext4 /dev/x rw\n";
+        assert_eq!(visible(&text).0, ["/ ext4", "/late ext4"]);
     }
 
     #[test]
