@@ -104,12 +104,21 @@ fn links(lines: &Lines, turns: usize) -> BTreeMap<String, u64> {
 
 #[test]
 fn links_are_those_of_the_interfaces_that_have_the_names_now() {
-    let setup = "mount -t sysfs sysfs /sys && ip link add wan type dummy && ip link add lan type dummy";
+    let setup = "mount -t sysfs sysfs /sys
+        for n in wan lan; do
+            ip link add $n type veth peer name peer-$n && ip link set peer-$n up || exit 1
+        done";
     if !can(&["-n", "-m"], setup) {
         return;
     }
-    let flags = ["-trans=-", "-metrics=net=50ms", "-flush=50ms"];
-    let script = format!("{setup} && ip link set wan up");
+    let flags = [
+        "-trans=-",
+        "-metrics=net",
+        "-interval=50ms",
+        "-flush=50ms",
+        "-only=net=wan,lan,d*",
+    ];
+    let script = format!("{setup}\nip link set wan up");
     let mut agent = Agent::spawn(&mut inside(&["-n", "-m"], &script, &flags));
     let lines = Lines::of(agent.out());
     let expect = |state: &[(&str, u64)]| {
@@ -129,11 +138,10 @@ fn links_are_those_of_the_interfaces_that_have_the_names_now() {
     let files = || fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
     expect(&[("lan", 0), ("wan", 1)]);
     let files_before = files();
-    run(
-        "ip link set wan down; ip link set wan name x; ip link set lan name wan; ip link set x name lan; ip link set lan up",
-    );
+    run("for n in wan lan; do ip link set $n down; done
+        ip link set wan name x; ip link set lan name wan; ip link set x name lan; ip link set lan up");
     expect(&[("lan", 1), ("wan", 0)]);
-    run("ip link del lan; ip link add lan type dummy; ip link set wan up");
+    run("ip link del lan; ip link add lan type veth peer name other; ip link set wan up");
     expect(&[("lan", 0), ("wan", 1)]);
     assert_eq!(files(), files_before);
     run("ip link del lan");
@@ -144,7 +152,7 @@ fn links_are_those_of_the_interfaces_that_have_the_names_now() {
         files_before - 2,
         "the files of an interface that is gone are closed"
     );
-    run("for n in $(seq 70); do ip link add d$n type dummy; done");
+    run("for n in $(seq 35); do ip link add d$n type veth peer name d$((n + 35)); done");
     lines.so_far();
     assert_eq!(links(&lines, 4).len(), 64);
     assert!(files() < files_before + 70);
