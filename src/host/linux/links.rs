@@ -46,7 +46,9 @@ impl Links {
     /// Closes what was not asked for in this round, or all if it cannot be trusted.
     pub(super) fn end_round(&mut self) {
         let [names, names_before] = self.names;
-        let is_stale = self.is_stale || names != names_before || self.round == ROUNDS_MAX;
+        // In the first round there are none before.
+        let are_others = names != names_before && names_before != 0;
+        let is_stale = self.is_stale || are_others || self.round == ROUNDS_MAX;
         for place in &mut self.known {
             if is_stale || place.as_ref().is_some_and(|known| known.round != self.round) {
                 *place = None;
