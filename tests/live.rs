@@ -520,7 +520,9 @@ fn shares_of_time_are_shares_and_the_agent_tells_of_itself() {
 #[test]
 fn processes_are_counted_with_their_memory_and_time() {
     let folder = common::Folder::new("process");
-    let program = folder.join("mm) test (x");
+    // Another run of this test has other processes. The kernel keeps 15 bytes.
+    let name = format!("m) (x{}", std::process::id());
+    let program = folder.join(&name);
     // The kernel takes the name of the link. (A copy may be busy: another thread may be about to start
     // a program while it is open for writing.)
     std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
@@ -531,13 +533,13 @@ fn processes_are_counted_with_their_memory_and_time() {
     for child in &children {
         common::poll(
             || {
-                let name = read(&format!("{}/comm", child.id()));
-                (name.trim_end() == "mm) test (x").then_some(())
+                let comm = read(&format!("{}/comm", child.id()));
+                (comm.trim_end() == name).then_some(())
             },
             "the program",
         );
     }
-    let (said, _) = once(&["-metrics=process", "-process", "mm) test*,no-such-program"]);
+    let (said, _) = once(&["-metrics=process", "-process", &format!("{name},no-such-program")]);
     let resident: f64 = children
         .iter()
         .map(|child| {
@@ -545,8 +547,8 @@ fn processes_are_counted_with_their_memory_and_time() {
             number(statm.split(' ').nth(1).unwrap()) * mini_monitor::sys::page_size() as f64
         })
         .sum();
-    assert_eq!(said["process.count name=mm) test*"], 3.0);
-    let rss = said["process.rss name=mm) test*"];
+    assert_eq!(said[&format!("process.count name={name}")], 3.0);
+    let rss = said[&format!("process.rss name={name}")];
     assert!((rss - resident).abs() <= resident / 2.0, "{rss}, {resident}");
     assert_eq!(said["process.count name=no-such-program"], 0.0);
     assert_eq!(said.len(), 6);
