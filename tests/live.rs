@@ -529,12 +529,12 @@ fn processes_are_counted_with_their_memory_and_time() {
     let mut children: Vec<_> = (0..3)
         .map(|_| Command::new(&program).arg("600").spawn().unwrap())
         .collect();
-    // Until each is the program of that name, and no copy of this one.
+    // Until each is the program of that name, and no copy of this one, and sleeps.
     for child in &children {
         common::poll(
             || {
-                let comm = read(&format!("{}/comm", child.id()));
-                (comm.trim_end() == name).then_some(())
+                let stat = read(&format!("{}/stat", child.id()));
+                stat.contains(&format!("({name}) S ")).then_some(())
             },
             "the program",
         );
