@@ -85,6 +85,11 @@ impl<'a> Agent<'a> {
         }
     }
 
+    /// Whether there is anything to collect.
+    pub fn has_families(&self) -> bool {
+        self.sched.families() != 0
+    }
+
     /// Lines made so far.
     pub fn lines(&self) -> u64 {
         self.lines

@@ -1,6 +1,6 @@
 //! From the command line to a running agent.
 
-use super::{Agent, Ending, HOST_NAME_MAX, plan, writer};
+use super::{Agent, Ending, HOST_NAME_MAX, writer};
 use crate::builtin;
 use crate::config::{self, Command, Config};
 use crate::format::json::Writer;
@@ -40,9 +40,6 @@ fn run(config: &Config) -> i32 {
     if Writer::new(worst, OS, config.tags()).is_none() {
         return complain(config::Error::TooLong);
     }
-    if plan::periods(config).iter().all(Option::is_none) {
-        return complain(config::Error::NothingRuns);
-    }
     let Some(writer) = writer(config) else {
         return complain(config::Error::TooLong);
     };
@@ -61,6 +58,9 @@ fn run(config: &Config) -> i32 {
     let now = world.now();
     // The process ends with it: the kernel closes its files.
     let mut agent = ManuallyDrop::new(Agent::new(config, host, writer, memory, sys::random_seed(), now));
+    if !agent.has_families() {
+        return complain(config::Error::NothingRuns);
+    }
     let ending = match config.command {
         Command::Once => agent.once(&mut world),
         _ => agent.run(&mut world),

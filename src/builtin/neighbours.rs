@@ -2,7 +2,7 @@
 
 use super::table::{Metrics, metrics};
 use super::{Sink, tell, tell_whole};
-use crate::host::{Fault, Flaw, Host, INTERFACE_NAME_MAX, Source};
+use crate::host::{Fault, Flaw, Host, InterfaceName, Source};
 use crate::num::Fixed;
 use crate::pattern::Choice;
 
@@ -21,15 +21,8 @@ pub(super) struct Neighbours {
 
 #[derive(Clone, Copy, Default)]
 struct Interface {
-    name: [u8; INTERFACE_NAME_MAX],
-    length: u8,
+    name: InterfaceName,
     entries: u32,
-}
-
-impl Interface {
-    fn name(&self) -> &[u8] {
-        self.name.get(..usize::from(self.length)).unwrap_or_default()
-    }
 }
 
 impl Default for Neighbours {
@@ -61,23 +54,28 @@ impl Neighbours {
         }
         let mut is_over = false;
         let result = host.neighbours(&mut |name| {
-            if name.len() <= INTERFACE_NAME_MAX && choice.wants(name, b"") {
-                match self.interface(name) {
-                    Some(interface) => interface.entries += 1,
-                    None => is_over = true,
-                }
+            let Some(name) = InterfaceName::new(name).filter(|_| choice.wants(name, b"")) else {
+                return;
+            };
+            match self.interface(name) {
+                Some(interface) => interface.entries += 1,
+                None => is_over = true,
             }
         });
         if let Err(fault) = result {
             return fault.unless_missing();
         }
-        for interface in self.interfaces.iter().filter(|interface| interface.length > 0) {
+        for interface in self
+            .interfaces
+            .iter()
+            .filter(|interface| !interface.name.bytes().is_empty())
+        {
             let count = Fixed::whole(u64::from(interface.entries));
             tell(
                 &mut *sink,
                 &METRICS,
                 0,
-                &[("iface", interface.name())],
+                &[("iface", interface.name.bytes())],
                 &[Some(count)],
             );
         }
@@ -89,19 +87,15 @@ impl Neighbours {
 
     /// The place of that interface, or a new one.
     #[inline(never)]
-    fn interface(&mut self, name: &[u8]) -> Option<&mut Interface> {
+    fn interface(&mut self, name: InterfaceName) -> Option<&mut Interface> {
         let places = &mut self.interfaces;
-        let known = places.iter().position(|place| place.name() == name);
+        let named = |wanted: &[u8]| places.iter().position(|place| place.name.bytes() == wanted);
+        let free = || named(b"");
         // One that has no neighbours any more makes room, if need be.
-        let free = || places.iter().position(|place| place.length == 0);
         let spent = || places.iter().position(|place| place.entries == 0);
-        let place = known.or_else(free).or_else(spent)?;
+        let place = named(name.bytes()).or_else(free).or_else(spent)?;
         let place = places.get_mut(place)?;
-        if known.is_none() {
-            *place = Interface::default();
-            place.name.get_mut(..name.len())?.copy_from_slice(name);
-            place.length = name.len() as u8;
-        }
+        place.name = name;
         Some(place)
     }
 }

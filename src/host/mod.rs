@@ -194,7 +194,32 @@ pub enum Ask {
 }
 
 /// Longest name of an interface (`IFNAMSIZ`).
-pub const INTERFACE_NAME_MAX: usize = 16;
+const INTERFACE_NAME_MAX: usize = 16;
+
+/// The name of an interface; the default is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InterfaceName {
+    bytes: [u8; INTERFACE_NAME_MAX],
+    length: u8,
+}
+
+impl InterfaceName {
+    /// Keeps the name; `None` if it is longer than the kernel's are.
+    pub fn new(name: &[u8]) -> Option<Self> {
+        let mut bytes = [0; INTERFACE_NAME_MAX];
+        bytes.get_mut(..name.len())?.copy_from_slice(name);
+        Some(Self {
+            bytes,
+            length: name.len() as u8,
+        })
+    }
+
+    /// The name.
+    #[inline(never)]
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
 
 /// Where a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! stay open for as long as their interface is there.
 
 use super::sysfs::{ROOM, open, value};
-use crate::host::{INTERFACE_NAME_MAX, Link};
+use crate::host::{InterfaceName, Link};
 use crate::num::parse_u64;
 use crate::sys::{Directory, Errno, File};
 use crate::text::hash;
@@ -24,8 +24,7 @@ pub(super) struct Links {
 }
 
 struct Known {
-    name: [u8; INTERFACE_NAME_MAX],
-    length: u8,
+    name: InterfaceName,
     /// The last round in which the interface was there.
     round: u32,
     packets: u64,
@@ -67,7 +66,7 @@ impl Links {
     pub(super) fn link(&mut self, sys: &Directory, name: &[u8], packets: u64) -> Link {
         let [names, _] = &mut self.names;
         *names = names.rotate_left(5) ^ hash(name);
-        let is_it = |known: &Known| known.name.get(..usize::from(known.length)) == Some(name);
+        let is_it = |known: &Known| known.name.bytes() == name;
         let place = self
             .known
             .iter()
@@ -98,12 +97,9 @@ impl Links {
 
 impl Known {
     fn open(sys: &Directory, interface: &[u8]) -> Option<Self> {
-        let mut name = [0; INTERFACE_NAME_MAX];
-        name.get_mut(..interface.len())?.copy_from_slice(interface);
         let file = |attribute: &[u8]| open(sys, &[b"class/net/", interface, b"/", attribute]);
         Some(Self {
-            name,
-            length: interface.len() as u8,
+            name: InterfaceName::new(interface)?,
             round: 0,
             packets: 0,
             carrier: file(b"carrier"),

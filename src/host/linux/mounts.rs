@@ -241,8 +241,13 @@ impl Mounts {
             return true;
         }
         let is_below = |id: u32| below.iter().take(depth).any(|other| *other == id);
-        let is_on_the_way = |node: &Node| ways(point).any(|way| hash(way) == node.point);
-        !nodes().any(|node| node.id != entry.id && is_on_the_way(node) && !is_below(node.id))
+        for way in ways(point) {
+            let point = hash(way);
+            if nodes().any(|node| node.point == point && node.id != entry.id && !is_below(node.id)) {
+                return false;
+            }
+        }
+        true
     }
 }
 
