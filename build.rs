@@ -12,8 +12,13 @@ const BACK_ENDS: [(&str, &str); 1] = [("linux", "host_linux")];
 const NO_UNWIND_TABLES: &str =
     "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame_hdr) } } INSERT AFTER .text;\n";
 
+/// When this version was released, or its predecessor if it is not yet: 2026-11-01, in seconds since 1970.
+/// A wall clock that shows an earlier time is wrong. `SOURCE_DATE_EPOCH` in its place is the build's own date.
+const RELEASED: &str = "1793491200";
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
     let variable = |name: &str| env::var(name).unwrap_or_default();
     let (target, os) = (variable("TARGET"), variable("CARGO_CFG_TARGET_OS"));
     let Some((_, back_end)) = BACK_ENDS.iter().find(|(name, _)| *name == os) else {
@@ -31,6 +36,8 @@ fn main() {
         println!("cargo::rustc-link-arg-bins=-Wl,-T,{script}");
         println!("cargo::rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
     }
+    let date = env::var("SOURCE_DATE_EPOCH").unwrap_or_else(|_| RELEASED.into());
+    println!("cargo::rustc-env=MINI_MONITOR_DATE={date}");
     let version = variable("CARGO_PKG_VERSION");
     println!("cargo::rustc-env=MINI_MONITOR_VERSION=mini-monitor {version} ({target})");
 }

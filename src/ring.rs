@@ -1,108 +1,238 @@
 //! Whole lines in fixed memory, first in, first out.
 //!
-//! Positions count the bytes since the start and only grow: oldest ≤ acked ≤ sent ≤ newest.
-//! `oldest..acked` has arrived, `acked..sent` is in flight, `sent..newest` waits. All but `sent`
-//! are at the start of a line, and the newline that ends a line is the only mark of its end.
+//! Positions count bytes since the start and only grow: oldest ≤ acked ≤ sent ≤ newest, each at the start
+//! of a record. `oldest..acked` has arrived and is kept for a while, should the receiver die with it
+//! unread; `acked..sent` is in flight, `sent..newest` waits. A ring that is full gives up what has arrived,
+//! then thins what waits, then drops the oldest.
+//!
+//! The memory may be a file that outlives the agent: a store to [`Words`] makes valid what was written
+//! before it, so that whenever the agent is killed whole lines stay, each of them, in their order.
+
+mod lap;
+mod record;
+mod recover;
+mod replay;
+mod words;
+
+pub use lap::{Restamp, rank};
+pub use record::RANK_MAX;
+pub use recover::{Found, IsDated};
+pub use words::Words;
+
+use record::{HEAD, Head, RECORD_MAX};
+use replay::Marks;
 
 /// The longest line, its newline included.
 pub const LINE_MAX: usize = 2048;
-/// The least memory: a line that is part-sent, and one more.
-pub const CAPACITY_MIN: usize = 2 * LINE_MAX;
+/// The least buffer: a line that is part-sent, and one more.
+pub const BUFFER_MIN: usize = 2 * LINE_MAX;
+
+/// What the user wants of the ring.
+#[derive(Clone, Copy)]
+pub struct Policy {
+    /// A full ring thins what waits before it drops the oldest.
+    pub is_thinning: bool,
+    /// Milliseconds for which lines are kept once they have been acknowledged.
+    pub replay: u32,
+}
+
+/// What has become of lines.
+#[derive(Clone, Copy, Default)]
+pub struct Counts {
+    /// Acknowledged, repeats included.
+    pub arrived: u64,
+    /// Left out between others for want of room.
+    pub thinned: u64,
+    /// Lost for want of room: they went before they had been sent whole, or were in flight when a
+    /// connection broke.
+    pub dropped: u64,
+}
 
 /// The ring. Its memory is lent, so that it may be a mapping.
 pub struct Ring<'m> {
+    words: &'m Words,
     memory: &'m mut [u8],
+    policy: Policy,
     /// Where `oldest` lies in the memory.
     start: usize,
     oldest: u64,
     acked: u64,
     sent: u64,
     newest: u64,
-    /// Lines that went before they had been sent whole, or were in flight when a connection broke.
-    dropped: u64,
+    /// Bytes of the line at `sent` that have been sent.
+    part: usize,
+    /// Bytes of lines that have been sent since `acked`.
+    flying: u64,
+    /// Lines before it have been sent once, at least in part: a repeat must be the same to the byte.
+    touched: u64,
+    marks: Marks,
+    counts: Counts,
     /// Lines that went while in flight, as long as nobody knows whether they arrive.
     unproven: u64,
 }
 
 impl<'m> Ring<'m> {
-    /// An empty ring over at least [`CAPACITY_MIN`] bytes.
-    pub fn new(memory: &'m mut [u8]) -> Self {
-        debug_assert!(memory.len() >= CAPACITY_MIN);
+    /// Bytes of memory for a buffer of so many: with the heads of the two longest lines, and so that
+    /// there is always room for one more record.
+    pub const fn memory_for(buffer: usize) -> usize {
+        buffer + 2 * HEAD + RECORD_MAX
+    }
+
+    /// An empty ring over [`Ring::memory_for`] at least [`BUFFER_MIN`] bytes.
+    pub fn new(words: &'m Words, memory: &'m mut [u8], policy: Policy) -> Self {
+        debug_assert!(memory.len() >= Self::memory_for(BUFFER_MIN));
+        words.clear(memory.len());
+        Self::at(words, memory, policy, 0, 0)
+    }
+
+    /// One whose oldest record lies at `start`, with `held` bytes of records from there on.
+    fn at(words: &'m Words, memory: &'m mut [u8], policy: Policy, start: usize, held: u64) -> Self {
         Self {
+            words,
             memory,
-            start: 0,
+            policy,
+            start,
             oldest: 0,
             acked: 0,
             sent: 0,
-            newest: 0,
-            dropped: 0,
+            newest: held,
+            part: 0,
+            flying: 0,
+            touched: 0,
+            marks: Marks::new(u64::from(policy.replay)),
+            counts: Counts::default(),
             unproven: 0,
         }
     }
 
-    /// Appends a line of at most [`LINE_MAX`] bytes that ends in its only `\n`. When the ring is
-    /// full the oldest whole lines go.
-    pub fn push(&mut self, line: &[u8]) {
+    /// Appends a line of at most [`LINE_MAX`] bytes that ends in its only `\n`. Of a full ring lines of
+    /// lower ranks go first; those of [`RANK_MAX`] are not thinned.
+    pub fn push(&mut self, line: &[u8], rank: u8) {
         debug_assert!(
             line.len() <= LINE_MAX && line.iter().position(|&b| b == b'\n') == Some(line.len() - 1)
         );
-        while self.memory.len() - self.held() < line.len() {
+        let head = Head {
+            length: line.len(),
+            rank: rank.min(RANK_MAX),
+            is_settled: false,
+        };
+        self.push_record(head, line);
+    }
+
+    fn push_record(&mut self, head: Head, line: &[u8]) {
+        while self.room() < HEAD + line.len() {
             self.give_up();
         }
-        self.write(self.newest, line);
-        self.newest += line.len() as u64;
+        self.append(head, line);
     }
 
-    /// What has not been sent: at most two spans, the second after the first.
-    pub fn unsent(&self) -> (&[u8], &[u8]) {
-        self.spans(self.sent, self.newest)
+    /// Writes a record behind the newest, for which there is room, and makes it valid.
+    fn append(&mut self, head: Head, line: &[u8]) {
+        self.write(self.newest, &head.encode(line));
+        self.write(self.newest + HEAD as u64, line);
+        self.newest += (HEAD + line.len()) as u64;
+        self.words.newest.set(self.index(self.newest));
     }
 
-    /// Bytes that have not been sent.
+    /// Fills the buffer with what has not been sent, as far as it fits.
+    pub fn unsent<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
+        let (mut position, mut skipped, mut filled) = (self.sent, self.part, 0);
+        while position < self.newest && filled < buffer.len() {
+            let length = self.head(position).length;
+            let piece = (length - skipped).min(buffer.len() - filled);
+            self.read(
+                position + (HEAD + skipped) as u64,
+                &mut buffer[filled..filled + piece],
+            );
+            filled += piece;
+            skipped = 0;
+            position += (HEAD + length) as u64;
+        }
+        &buffer[..filled]
+    }
+
+    /// Bytes of records that have not been sent whole.
     pub fn unsent_length(&self) -> usize {
         (self.newest - self.sent) as usize
     }
 
-    /// Whether what has not been sent takes more than half of the memory: time to send it.
+    /// Whether what has not been sent takes more than a good third of the buffer: time to send it, while
+    /// there is room for as much before it is known to have arrived.
     pub fn is_crowded(&self) -> bool {
-        self.unsent_length() > self.memory.len() / 2
+        self.unsent_length() > self.memory.len() / 2 - RECORD_MAX
     }
 
     /// Whether there are sent bytes that are not known to have arrived.
     pub fn in_flight(&self) -> bool {
-        self.acked < self.sent
+        self.flying > 0
     }
 
     /// The connection has taken the next `count` bytes of [`Ring::unsent`].
     pub fn mark_sent(&mut self, count: usize) {
-        self.sent = (self.sent + count as u64).min(self.newest);
-    }
-
-    /// All sent bytes but the last `unacked` have arrived: their whole lines may leave the ring.
-    /// Says whether at least one did.
-    pub fn acknowledge(&mut self, unacked: u64) -> bool {
-        let arrived = self.sent.saturating_sub(unacked);
-        if arrived >= self.oldest {
-            self.unproven = 0;
+        self.flying += count as u64;
+        self.part += count;
+        while self.sent < self.newest && self.part >= self.head(self.sent).length {
+            self.part -= self.head(self.sent).length;
+            self.sent = self.behind(self.sent);
         }
-        let boundary = self.boundary_before(arrived);
-        let moved = boundary > self.acked;
-        self.acked = self.acked.max(boundary);
-        moved
+        let touched = if self.part > 0 {
+            self.behind(self.sent)
+        } else {
+            self.sent
+        };
+        self.touched = self.touched.max(touched);
     }
 
-    /// The connection is gone: the next one starts at the first line not known to have arrived.
-    pub fn rewind(&mut self) {
+    /// All sent bytes but the last `unacked` have arrived, at `now` at the latest: their whole lines are
+    /// kept for as long as the policy says, and then leave the ring. Says whether at least one arrived.
+    pub fn acknowledge(&mut self, unacked: u64, now: u64) -> bool {
+        // Less than that is held where lines went while in flight.
+        let Some(mut arrived) = self.flying.checked_sub(unacked) else {
+            return false;
+        };
+        self.unproven = 0;
+        let before = self.acked;
+        while self.acked < self.sent {
+            let length = self.head(self.acked).length as u64;
+            if length > arrived {
+                break;
+            }
+            arrived -= length;
+            self.flying -= length;
+            self.acked += HEAD as u64 + length;
+            self.counts.arrived += 1;
+        }
+        let has_moved = self.acked > before;
+        if has_moved {
+            self.marks.note(now, self.acked);
+        }
+        if let Some(position) = self.marks.expired(now) {
+            self.leave(position);
+        }
+        has_moved
+    }
+
+    /// The connection is gone. The next one starts at the first line not known to have arrived; or, if
+    /// the receiver may have died with lines unread, at the first that is kept.
+    pub fn rewind(&mut self, is_replay: bool) {
+        if is_replay {
+            self.acked = self.oldest;
+        } else {
+            self.leave(self.acked);
+        }
+        self.marks.clear();
         self.sent = self.acked;
-        self.dropped += core::mem::take(&mut self.unproven);
+        self.part = 0;
+        self.flying = 0;
+        self.counts.dropped += core::mem::take(&mut self.unproven);
     }
 
-    /// Lines that are lost for want of room.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
+    /// What has become of lines.
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
-    /// Bytes of lines that are not known to have arrived.
+    /// Bytes of records that are not known to have arrived.
     pub fn queued(&self) -> usize {
         (self.newest - self.acked) as usize
     }
@@ -111,65 +241,67 @@ impl<'m> Ring<'m> {
         (self.newest - self.oldest) as usize
     }
 
-    /// Makes room: of what has arrived first, all of it, otherwise of the oldest line.
+    fn room(&self) -> usize {
+        self.memory.len() - RECORD_MAX - self.held()
+    }
+
+    /// Makes some room: of what has arrived first, then between others, otherwise of the oldest line.
     fn give_up(&mut self) {
         if self.oldest < self.acked {
-            return self.leave(self.acked);
+            return self.leave(self.behind(self.oldest));
         }
-        let end = self.line_end(self.oldest);
+        if self.policy.is_thinning && self.thin() {
+            return;
+        }
+        let end = self.behind(self.oldest);
         if self.sent >= end {
+            self.flying -= self.head(self.oldest).length as u64;
             self.unproven += 1;
-        } else if self.sent > self.oldest {
+        } else if self.part > 0 {
             return self.give_up_behind(end);
         } else {
-            self.dropped += 1;
+            self.counts.dropped += 1;
         }
         self.leave(end);
     }
 
-    /// The oldest line, up to `end`, is part-sent and must not be cut: the one behind it goes in
-    /// its place, and the part-sent line moves up over it.
+    /// The oldest line, up to `end`, is part-sent and must not be cut: those behind it go in its place,
+    /// as many as it takes to copy it over them without writing over itself.
     fn give_up_behind(&mut self, end: u64) {
-        let gap_end = self.line_end(end);
-        let distance = gap_end - end;
-        for position in (self.oldest..end).rev() {
-            let byte = self.memory[self.index(position)];
-            let target = self.index(position + distance);
-            self.memory[target] = byte;
+        let length = end - self.oldest;
+        let mut gap_end = end;
+        while gap_end - end < length && gap_end < self.newest {
+            gap_end = self.behind(gap_end);
+            self.counts.dropped += 1;
         }
-        let sent = self.sent + distance;
+        let mut record = [0; RECORD_MAX];
+        let record = &mut record[..length as usize];
+        self.read(self.oldest, record);
+        self.write(gap_end - length, record);
+        let distance = gap_end - end;
         self.leave(self.oldest + distance);
-        self.sent = sent;
-        self.dropped += 1;
+        self.touched = self.touched.max(gap_end);
     }
 
     /// Moves `oldest` up, and with it the positions that must not be before it.
     fn leave(&mut self, oldest: u64) {
+        let oldest = oldest.max(self.oldest);
         self.start = self.index(oldest);
         self.oldest = oldest;
         self.acked = self.acked.max(oldest);
         self.sent = self.sent.max(oldest);
+        self.words.oldest.set(self.start);
     }
 
-    /// The last start of a line that is at or before `position`, but not before `acked`.
-    fn boundary_before(&self, position: u64) -> u64 {
-        if position <= self.acked {
-            return self.acked;
-        }
-        let (first, second) = self.spans(self.acked, position);
-        let last = |span: &[u8]| span.iter().rposition(|&byte| byte == b'\n').map(|at| at + 1);
-        let length = last(second)
-            .map(|length| first.len() + length)
-            .or_else(|| last(first));
-        self.acked + length.unwrap_or(0) as u64
+    fn head(&self, position: u64) -> Head {
+        let mut head = [0; HEAD];
+        self.read(position, &mut head);
+        Head::decode(head)
     }
 
-    /// The position after the newline that ends the line at `from`.
-    fn line_end(&self, from: u64) -> u64 {
-        let (first, second) = self.spans(from, self.newest);
-        let bytes = first.iter().chain(second);
-        let length = bytes.take_while(|&&byte| byte != b'\n').count() as u64 + 1;
-        (from + length).min(self.newest)
+    /// The position behind the record at this one.
+    fn behind(&self, position: u64) -> u64 {
+        position + (HEAD + self.head(position).length) as u64
     }
 
     fn write(&mut self, position: u64, bytes: &[u8]) {
@@ -179,16 +311,13 @@ impl<'m> Ring<'m> {
         self.memory[..tail.len()].copy_from_slice(tail);
     }
 
-    /// The held bytes from one position to another: at most two spans.
-    fn spans(&self, from: u64, to: u64) -> (&[u8], &[u8]) {
-        let (at, length) = (self.index(from), (to - from) as usize);
-        let head = length.min(self.memory.len() - at);
-        (&self.memory[at..at + head], &self.memory[..length - head])
+    fn read(&self, position: u64, bytes: &mut [u8]) {
+        words::read(self.memory, self.index(position), bytes);
     }
 
     /// Where a held position (or the one behind the newest) lies in the memory.
     fn index(&self, position: u64) -> usize {
-        // Both are below the capacity, at most 1 GiB: no overflow on 32 bits.
+        // Both are below the capacity, at most 1 GiB and a record: no overflow on 32 bits.
         let at = self.start + (position - self.oldest) as usize;
         if at < self.memory.len() {
             at

@@ -17,6 +17,10 @@ use crate::world::{Cause, Part, Transfer, World};
 const PATIENCE: u64 = 10_000;
 /// A connection that has stood for so many milliseconds is there to stay.
 const STANDING: u64 = 60_000;
+/// Bytes that are sent at once.
+const PIECE: usize = 8 << 10;
+/// Pieces that are sent in one turn: a long backlog must not keep the loop from all else.
+const PIECES: usize = 16;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -75,6 +79,10 @@ pub struct Sender<'a> {
     connected: u64,
     /// Lost lines that the log has been told of.
     told_lost: u64,
+    /// Nothing is to be sent, nor anybody to be called.
+    is_held: bool,
+    /// All that was sent before the last flush has arrived.
+    has_caught_up: bool,
     debug: bool,
 }
 
@@ -95,6 +103,8 @@ impl<'a> Sender<'a> {
             is_told: false,
             connected: 0,
             told_lost: 0,
+            is_held: false,
+            has_caught_up: false,
             debug,
         }
     }
@@ -111,7 +121,20 @@ impl<'a> Sender<'a> {
 
     /// Whether a connection is there or on its way, so that lines may still leave.
     pub fn is_under_way(&self) -> bool {
-        !matches!(self.state, State::Waiting | State::Ended)
+        !self.is_held && !matches!(self.state, State::Waiting | State::Ended)
+    }
+
+    /// Keeps everything from being sent, or lets it go on at `now`.
+    pub fn hold(&mut self, is_held: bool, now: u64) {
+        if self.is_held && !is_held && self.state == State::Waiting {
+            self.deadline = Some(now);
+        }
+        self.is_held = is_held;
+    }
+
+    /// Whether at the last flush all that had been sent before had arrived.
+    pub fn has_caught_up(&self) -> bool {
+        self.has_caught_up
     }
 
     /// Whether the transfer is gone for good.
@@ -128,6 +151,7 @@ impl<'a> Sender<'a> {
     pub fn on<W: World>(&mut self, event: Event, world: &mut W, ring: &mut Ring, now: u64) {
         let with = &mut Context { world, ring, now };
         match (self.state, event) {
+            (State::Waiting, Event::Due) if self.is_held => self.deadline = None,
             (State::Waiting, Event::Due) => self.look_up(with),
             (State::Resolving, Event::Due) => self.fail_lookup(Cause::TimedOut, with),
             (State::Resolving, Event::Ready) => self.looked_up(with),
@@ -249,7 +273,7 @@ impl<'a> Sender<'a> {
             close,
         ];
         with.world.log(if count > 1 { &line } else { &line[..2] });
-        let lost = with.ring.dropped();
+        let lost = with.ring.counts().dropped;
         if lost > self.told_lost {
             let [what, since] =
                 [b"lines lost for want of room: ".as_slice(), b" since the start"].map(Part::Text);
@@ -268,6 +292,7 @@ impl<'a> Sender<'a> {
 
     fn flush<W: World>(&mut self, address: usize, with: &mut Context<W>) {
         self.acknowledge(with);
+        self.has_caught_up = !with.ring.in_flight();
         if !self.is_told && with.now >= self.up_since + STANDING {
             // Many came and went untold, but this one stays.
             self.connections.refill();
@@ -282,26 +307,33 @@ impl<'a> Sender<'a> {
 
     fn acknowledge<W: World>(&mut self, with: &mut Context<W>) {
         if with.ring.in_flight() {
-            self.has_carried |= with.ring.acknowledge(with.world.unacked());
+            self.has_carried |= with.ring.acknowledge(with.world.unacked(), with.now);
         }
     }
 
     fn write<W: World>(&mut self, address: usize, with: &mut Context<W>) {
-        let waiting = with.ring.unsent_length();
         self.is_stalled = false;
-        if waiting == 0 {
-            return;
-        }
-        match with.world.send(with.ring.unsent()) {
-            Ok(taken) => {
-                with.ring.mark_sent(taken);
-                self.is_stalled = taken < waiting;
-                if self.debug {
-                    log_flush(with.world, taken, waiting);
-                }
+        let mut stage = [0; PIECE];
+        for _ in 0..PIECES {
+            let piece = with.ring.unsent(&mut stage);
+            if piece.is_empty() || self.is_held {
+                return;
             }
-            Err(cause) => self.lose(b"flush error: write ", address, cause, with),
+            match with.world.send(piece) {
+                Ok(taken) => {
+                    with.ring.mark_sent(taken);
+                    if self.debug {
+                        log_flush(with.world, taken, piece.len());
+                    }
+                    if taken < piece.len() {
+                        self.is_stalled = true;
+                        return;
+                    }
+                }
+                Err(cause) => return self.lose(b"flush error: write ", address, cause, with),
+            }
         }
+        self.is_stalled = with.ring.unsent_length() > 0;
     }
 
     fn lose<W: World>(&mut self, doing: &[u8], address: usize, cause: Cause, with: &mut Context<W>) {
@@ -310,8 +342,11 @@ impl<'a> Sender<'a> {
             log_trouble(with.world, [Part::Text(doing), Part::Address(address)], cause, 1);
         }
         self.reward(with.now);
+        self.has_caught_up = false;
         if self.transfer != Transfer::Stdout {
-            with.ring.rewind();
+            // Who has closed in order, with nothing under way, has read all that came. Otherwise the
+            // receiver may have died with what its kernel had acknowledged.
+            with.ring.rewind(cause != Cause::Closed || with.ring.in_flight());
         } else if cause == Cause::Closed {
             return self.end(with);
         }

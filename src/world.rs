@@ -12,6 +12,8 @@ impl Errno {
     pub const NOT_FOUND: Self = Self(2);
     /// The device is gone; 19 wherever there is an `errno`.
     pub const NO_DEVICE: Self = Self(19);
+    /// Somebody else has it; 16 wherever there is an `errno`.
+    pub const BUSY: Self = Self(16);
 }
 
 /// Why a connection did not come about, or broke.
@@ -81,7 +83,7 @@ pub trait World {
     /// Milliseconds since some moment before; never goes back, goes on in suspend.
     fn now(&mut self) -> u64;
 
-    /// Seconds since 1970 by the wall clock, which may be wrong and may step; 0 at the least.
+    /// Milliseconds since 1970 by the wall clock, which may be wrong and may step; 0 at the least.
     fn wall(&mut self) -> u64;
 
     /// Sleeps until `until` by [`World::now`] (without one: for good), until the connection is
@@ -100,8 +102,8 @@ pub trait World {
     /// How it went, once ready after [`World::connect`].
     fn outcome(&mut self) -> Result<(), Cause>;
 
-    /// Sends as much of the first span, then of the second, as is taken without waiting.
-    fn send(&mut self, spans: (&[u8], &[u8])) -> Result<usize, Cause>;
+    /// Sends as much of it as is taken without waiting.
+    fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause>;
 
     /// Sent bytes that the peer has not acknowledged; answers after a reset, too. 0 where nobody tells.
     fn unacked(&mut self) -> u64;

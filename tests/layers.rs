@@ -51,7 +51,8 @@ fn rooms() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     sources(&root, &mut files);
-    files.retain(|file| !file.ends_with("tests.rs"));
+    let is_test = |file: &PathBuf| file.ends_with("tests.rs") || file.parent().unwrap().ends_with("tests");
+    files.retain(|file| !is_test(file));
     let room = |file: &Path| {
         let first = file.strip_prefix(&root).unwrap().components().next().unwrap();
         let name = Path::new(first.as_os_str()).file_stem().unwrap();

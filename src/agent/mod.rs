@@ -1,15 +1,21 @@
 //! The loop: sleep until something is due or the connection is ready, then do it.
 
+mod clock;
 mod plan;
+mod ranks;
+mod spool;
 mod start;
 
 pub use start::start;
+
+use clock::Clock;
+use ranks::Ranks;
 
 use crate::builtin::{Builtin, FAMILIES, FAMILY_COUNT, Own, Sample};
 use crate::config::Config;
 use crate::format::{Record, json};
 use crate::host::{Fault, Host, OS, Place, Trouble};
-use crate::ring::{LINE_MAX, Ring};
+use crate::ring::{Counts, LINE_MAX, Ring};
 use crate::sched::{self, Sched, paired_families};
 use crate::sender::{Event, Sender};
 use crate::sys;
@@ -47,6 +53,12 @@ pub struct Agent<'a> {
     told: [Option<Fault>; FAMILY_COUNT],
     sched: Sched,
     ring: Ring<'a>,
+    ranks: Ranks,
+    clock: Clock,
+    /// What the log was told of the wall clock.
+    steps: Throttle,
+    /// The wall clock cannot be right: nothing is sent.
+    is_held: bool,
     sender: Sender<'a>,
     lines: u64,
     errors: u64,
@@ -60,7 +72,7 @@ impl<'a> Agent<'a> {
         config: &'a Config<'a>,
         host: Host,
         writer: json::Writer,
-        memory: &'a mut [u8],
+        ring: Ring<'a>,
         seed: u32,
         now: u64,
     ) -> Self {
@@ -77,7 +89,11 @@ impl<'a> Agent<'a> {
             faults: [Throttle::new(); FAMILY_COUNT],
             told: [None; FAMILY_COUNT],
             sched,
-            ring: Ring::new(memory),
+            clock: Clock::new(ring.clock()),
+            ring,
+            ranks: Ranks::new(now),
+            steps: Throttle::new(),
+            is_held: false,
             sender,
             lines: 0,
             errors: 0,
@@ -95,9 +111,9 @@ impl<'a> Agent<'a> {
         self.lines
     }
 
-    /// Lines lost so far for want of room.
-    pub fn dropped(&self) -> u64 {
-        self.ring.dropped()
+    /// What has become of lines.
+    pub fn counts(&self) -> Counts {
+        self.ring.counts()
     }
 
     /// Bytes of lines that are not known to have arrived.
@@ -107,6 +123,7 @@ impl<'a> Agent<'a> {
 
     /// Collects and sends until the user asks it to end.
     pub fn run<W: World>(&mut self, world: &mut W) -> Ending {
+        self.look(world);
         self.take(world, self.sched.families());
         self.sched.start(world.now());
         if self.config.endpoint.is_some() {
@@ -115,6 +132,7 @@ impl<'a> Agent<'a> {
         loop {
             if self.step(world, None) {
                 let due = self.sched.due(world.now());
+                self.look(world);
                 self.take(world, due & sched::ALL_FAMILIES);
                 return self.finish(world);
             }
@@ -129,6 +147,7 @@ impl<'a> Agent<'a> {
         let second = world.now() + sched::PAIR_GAP;
         // The connection first: there may be more lines than the ring holds.
         self.is_patient = true;
+        self.look(world);
         let now = world.now();
         self.tell_sender(Event::Due, world, now);
         // What needs two reads has the first one here, and its samples come with the second.
@@ -147,13 +166,15 @@ impl<'a> Agent<'a> {
             is_stopped = self.step(world, Some(second));
         }
         if !is_stopped {
+            self.look(world);
             self.take(world, paired);
         }
         if self.is_patient && !is_stopped {
             write_out(&mut self.sender, &mut self.ring, world, None);
         }
         let ending = self.finish(world);
-        let has_printed_all = self.lines > 0 && self.ring.unsent_length() == 0 && self.ring.dropped() == 0;
+        let has_printed_all =
+            self.lines > 0 && self.ring.unsent_length() == 0 && self.ring.counts().dropped == 0;
         if has_printed_all { ending } else { Ending::Failed }
     }
 
@@ -163,6 +184,9 @@ impl<'a> Agent<'a> {
         let until = [self.sched.next(), at_most].into_iter().flatten().min();
         let ready = world.sleep(until, self.sender.is_stalled());
         let now = world.now();
+        if ready.transfer || self.sched.next().is_some_and(|next| next <= now) {
+            self.look(world);
+        }
         if ready.transfer {
             self.tell_sender(Event::Ready, world, now);
         }
@@ -179,6 +203,9 @@ impl<'a> Agent<'a> {
         }
         if is_due(sched::FLUSH) {
             self.tell_sender(Event::Flush, world, now);
+            if self.sender.has_caught_up() {
+                self.ranks.start_over(now);
+            }
         }
         if is_due(sched::SENDER) {
             self.tell_sender(Event::Due, world, now);
@@ -188,6 +215,30 @@ impl<'a> Agent<'a> {
 
     fn tell_sender<W: World>(&mut self, event: Event, world: &mut W, now: u64) {
         self.sender.on(event, world, &mut self.ring, now);
+        self.sched.set_sender(self.sender.deadline());
+    }
+
+    /// Looks at the wall clock, once a wake-up: whether it is right, and has been.
+    fn look<W: World>(&mut self, world: &mut W) {
+        let now = world.now();
+        let look = self.clock.look(world, now);
+        self.writer.set_time(look.time);
+        if let Some(clock) = look.step {
+            let (before, queued) = (self.ring.clock(), self.ring.queued());
+            self.ring.set_clock(clock as usize, json::move_stamp);
+            if (before > 0 || queued > 0) && self.steps.pass(now).is_some() {
+                log_step(world, clock as usize, before);
+            }
+        }
+        // What is printed once is for somebody who looks at it now.
+        let is_held = !look.is_right && !self.is_patient;
+        if is_held && !self.is_held && self.steps.pass(now).is_some() {
+            world.log(&[Part::Text(
+                b"the wall clock cannot be right: lines are kept until it is set",
+            )]);
+        }
+        self.is_held = is_held;
+        self.sender.hold(is_held, now);
         self.sched.set_sender(self.sender.deadline());
     }
 
@@ -211,7 +262,6 @@ impl<'a> Agent<'a> {
         if families == 0 {
             return;
         }
-        self.writer.set_time(world.wall());
         let now = world.now();
         self.begin_turn(now);
         for number in set_bits(families) {
@@ -221,13 +271,15 @@ impl<'a> Agent<'a> {
                     Part::Text(FAMILIES[number].name.as_bytes()),
                 ]);
             }
+            let rank = self.ranks.of(number, now);
+            let made = self.lines;
             let result = self.builtin.take(number, &mut self.host, &mut |sample| {
                 let Some(line) = self.writer.line(&mut self.line, &record(&sample)) else {
                     // A name that is longer than a line.
                     self.errors += 1;
                     return;
                 };
-                self.ring.push(line);
+                self.ring.push(line, rank);
                 self.lines += 1;
                 if self.config.debug {
                     log_sample(world, &sample, line);
@@ -238,6 +290,9 @@ impl<'a> Agent<'a> {
                     self.sender.on(Event::Flush, world, &mut self.ring, now);
                 }
             });
+            if self.lines > made {
+                self.ranks.note(number, now);
+            }
             self.report(world, number, result);
         }
         self.sched.set_sender(self.sender.deadline());
@@ -246,7 +301,8 @@ impl<'a> Agent<'a> {
     fn begin_turn(&mut self, now: u64) {
         let own = Own {
             lines: self.lines,
-            dropped: self.ring.dropped(),
+            thinned: self.ring.counts().thinned,
+            dropped: self.ring.counts().dropped,
             reconnects: self.sender.reconnects(),
             errors: self.errors,
             queued: self.ring.queued() as u64,
@@ -333,6 +389,21 @@ fn record<'s>(sample: &Sample<'s>) -> Record<'s> {
         instance: sample.instance,
         value: sample.value,
     }
+}
+
+fn log_step<W: World>(world: &mut W, clock: usize, before: usize) {
+    let way: &[u8] = if clock > before {
+        b"forward by "
+    } else {
+        b"back by "
+    };
+    let [what, way, end] = [
+        b"the wall clock has gone ".as_slice(),
+        way,
+        b" s: lines that have not been sent are stamped anew",
+    ]
+    .map(Part::Text);
+    world.log(&[what, way, Part::Number(clock.abs_diff(before) as u64), end]);
 }
 
 fn log_sample<W: World>(world: &mut W, sample: &Sample, line: &[u8]) {

@@ -1,6 +1,6 @@
 //! From the command line to a running agent.
 
-use super::{Agent, Ending, HOST_NAME_MAX, writer};
+use super::{Agent, Ending, HOST_NAME_MAX, spool, writer};
 use crate::builtin;
 use crate::config::{self, Command, Config};
 use crate::format::json::Writer;
@@ -43,13 +43,13 @@ fn run(config: &Config) -> i32 {
     let Some(writer) = writer(config) else {
         return complain(config::Error::TooLong);
     };
-    let memory = match sys::map(config.buffer) {
-        Ok(memory) => memory,
-        Err(errno) => return fail(b"-buffer", errno),
-    };
     let mut world = match Kernel::new(config.buffer) {
         Ok(world) => world,
         Err(errno) => return fail(b"signals", errno),
+    };
+    let ring = match spool::open(config, &mut world) {
+        Ok(ring) => ring,
+        Err((what, errno)) => return fail(what, errno),
     };
     let host = match Host::open(config.proc, config.sys) {
         Ok(host) => host,
@@ -57,7 +57,7 @@ fn run(config: &Config) -> i32 {
     };
     let now = world.now();
     // The process ends with it: the kernel closes its files.
-    let mut agent = ManuallyDrop::new(Agent::new(config, host, writer, memory, sys::random_seed(), now));
+    let mut agent = ManuallyDrop::new(Agent::new(config, host, writer, ring, sys::random_seed(), now));
     if !agent.has_families() {
         return complain(config::Error::NothingRuns);
     }

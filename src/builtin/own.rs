@@ -7,6 +7,7 @@ use crate::host::{Fault, Host};
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "agent.alive" "" "1";
     Counter "agent.lines" "" "lines made since the agent's start";
+    Counter "agent.lines.thinned" "" "lines left out between others since then because the buffer was full";
     Counter "agent.lines.dropped" "" "lines lost since then because the buffer was full";
     Counter "agent.reconnects" "" "connections made after the first one";
     Counter "agent.errors" "" "turns of families that found something wrong";
@@ -20,6 +21,8 @@ pub(super) static METRICS: Metrics = metrics! {
 pub struct Own {
     /// Lines made.
     pub lines: u64,
+    /// Lines left out between others for want of room.
+    pub thinned: u64,
     /// Lines lost for want of room.
     pub dropped: u64,
     /// Connections after the first.
@@ -35,6 +38,7 @@ pub(super) fn take(own: &Own, host: &mut Host, sink: Sink) -> Result<(), Fault> 
     let values = [
         Some(1),
         Some(own.lines),
+        Some(own.thinned),
         Some(own.dropped),
         Some(own.reconnects),
         Some(own.errors),

@@ -61,7 +61,7 @@ const PATTERNS: &str = "patterns for disk, diskio, net, neighbours, temp or wifi
 const SWITCH: &str = "true or false, or nothing";
 
 /// All flags, in the order in which the help lists them.
-pub static FLAGS: [Flag; 19] = [
+pub static FLAGS: [Flag; 22] = [
     flag!(
         "trans",
         "address",
@@ -101,8 +101,29 @@ pub static FLAGS: [Flag; 19] = [
         "buffer",
         "size",
         "64K",
-        "memory for the lines that have not arrived, 4K to 1G; when it is full, the oldest go",
+        "memory for the lines that have not arrived, 4K to 1G",
         "a size from 4K to 1G, such as 64K, 1M, or plain bytes"
+    ),
+    flag!(
+        "overflow",
+        "way",
+        "thin",
+        "what goes when the buffer is full: thin leaves out lines between others, drop the oldest ones",
+        "thin or drop"
+    ),
+    flag!(
+        "replay",
+        "duration",
+        "10s",
+        "lines acknowledged so lately are sent again after a break: who got them may have died before reading",
+        "a duration up to 24h, such as 10s, or 0"
+    ),
+    flag!(
+        "spool",
+        "file",
+        "none",
+        "keep the buffer in this file, from which the next agent goes on",
+        "a path"
     ),
     flag!(
         "metrics",
@@ -302,6 +323,9 @@ fn apply<'a>(config: &mut Config<'a>, flag: &Flag, value: &'a [u8], find: Find) 
         "endpoint" => config.endpoint = Some(value).filter(|name| (1..=255).contains(&name.len()))?.into(),
         "tag" => config.add_tag(Some(value).filter(|tag| !tag.is_empty())?)?,
         "buffer" => config.buffer = value::size(value)?,
+        "overflow" => config.is_thinning = value::overflow(value)?,
+        "replay" => config.replay = if value == b"0" { 0 } else { value::duration(value)? },
+        "spool" => config.spool = Some(value).filter(|path| !path.is_empty())?.into(),
         "metrics" => metrics(config, value, find)?,
         "only" => {
             let (choice, patterns) = choice(config, value, find)?;
@@ -392,7 +416,7 @@ mod tests {
         for flag in FLAGS.iter().filter(|flag| !flag.argument().is_empty()) {
             if matches!(
                 flag.name(),
-                "endpoint" | "tag" | "metrics" | "only" | "ignore" | "process"
+                "endpoint" | "tag" | "metrics" | "only" | "ignore" | "process" | "spool"
             ) {
                 continue;
             }
@@ -404,8 +428,13 @@ mod tests {
                 (given.buffer, given.proc, given.sys, given.leases),
                 (plain.buffer, plain.proc, plain.sys, plain.leases)
             );
+            assert_eq!(
+                (given.is_thinning, given.replay),
+                (plain.is_thinning, plain.replay)
+            );
         }
         assert!(plain.endpoint.is_none() && plain.tags().is_empty() && plain.processes.is_empty());
+        assert!(plain.spool.is_none());
         for number in 0..FAMILIES.len() {
             assert_eq!(plain.turns(number), Turns::Usual);
             assert_eq!(plain.choice(number), Choice::default());

@@ -63,6 +63,12 @@ pub struct Config<'a> {
     tag_count: usize,
     /// Bytes of the ring.
     pub buffer: usize,
+    /// A full ring thins before it drops.
+    pub is_thinning: bool,
+    /// Milliseconds of acknowledged lines that are sent again after a break.
+    pub replay: u32,
+    /// The file that the ring is in, if it is in one.
+    pub spool: Option<&'a [u8]>,
     /// What was said of each family.
     turns: [Option<Turns>; FAMILIES_MAX],
     /// Families of which nothing was said do not run.
@@ -121,6 +127,9 @@ impl Default for Config<'_> {
             tags: [&[]; TAGS_MAX],
             tag_count: 0,
             buffer: 64 << 10,
+            is_thinning: true,
+            replay: 10_000,
+            spool: None,
             turns: [None; FAMILIES_MAX],
             is_selective: false,
             choices: [Choice::default(); FAMILIES_MAX],

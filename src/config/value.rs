@@ -61,6 +61,15 @@ pub(super) fn size(text: &[u8]) -> Option<usize> {
         .then_some(bytes as usize)
 }
 
+/// `thin` or `drop`: whether it is the first.
+pub(super) fn overflow(text: &[u8]) -> Option<bool> {
+    match text {
+        b"thin" => Some(true),
+        b"drop" => Some(false),
+        _ => None,
+    }
+}
+
 /// As Go's flags take it.
 pub(super) fn switch(text: &[u8]) -> Option<bool> {
     match text {

@@ -3,12 +3,16 @@
 //! `{"metric":"cpu.usage","endpoint":"jungle85","tag":["linux"],"value":15.3846,"timestamp":1503212470}`
 
 use super::Record;
+use crate::num::{DIGITS_MAX, format_u64, parse_u64};
 use crate::text::Text;
+use core::ops::Range;
 
 /// The longest encoded form of endpoint and tags.
 const IDENTITY_MAX: usize = 1024;
 /// Room for `,"timestamp":`, twenty digits, `}` and the newline.
 const TAIL_MAX: usize = 40;
+/// Places of a timestamp, filled up with blanks before it: ten digits reach from 2001 to 2286.
+const STAMP: usize = 10;
 
 /// Writes lines. What many lines have in common is encoded once, and then copied: endpoint and
 /// tags, and the timestamp of one turn.
@@ -50,7 +54,7 @@ impl Writer {
     pub fn set_time(&mut self, timestamp: u64) {
         let mut text = Text::new(&mut self.tail);
         text.put(b",\"timestamp\":");
-        text.number(timestamp);
+        put_stamp(&mut text, timestamp);
         text.put(b"}\n");
         self.tail_length = text.bytes().len();
     }
@@ -76,6 +80,32 @@ impl Writer {
         text.fixed(record.value);
         text.put(self.tail.get(..self.tail_length).unwrap_or_default());
         (!text.is_cut()).then(|| text.into_bytes())
+    }
+}
+
+fn put_stamp(text: &mut Text, timestamp: u64) {
+    let mut digits = [0; DIGITS_MAX];
+    let digits = format_u64(timestamp, &mut digits);
+    text.put(b"          ".get(digits.len()..STAMP).unwrap_or_default());
+    text.put(digits);
+}
+
+/// Where a line that the writer has written has its timestamp.
+fn stamp_place(length: usize) -> Option<Range<usize>> {
+    let end = length.checked_sub(b"}\n".len())?;
+    Some(end.checked_sub(STAMP)?..end)
+}
+
+/// The timestamp of a line, in seconds since 1970.
+pub fn stamp(line: &[u8]) -> Option<u64> {
+    parse_u64(line.get(stamp_place(line.len())?)?.trim_ascii_start())
+}
+
+/// Moves the timestamp of a line by so many seconds, in place; one that would lie before 1970 is 1970.
+pub fn move_stamp(line: &mut [u8], seconds: i64) {
+    let place = stamp_place(line.len());
+    if let (Some(before), Some(place)) = (stamp(line), place.and_then(|place| line.get_mut(place))) {
+        put_stamp(&mut Text::new(place), before.saturating_add_signed(seconds));
     }
 }
 

@@ -12,9 +12,9 @@ pub(super) fn monotonic_nanos() -> u64 {
     time.map_or(0, |time| seconds(&time) * 1_000_000_000 + time.tv_nsec as u64)
 }
 
-/// Seconds since 1970, 0 before.
-pub(super) fn wall_seconds() -> u64 {
-    read(libc::CLOCK_REALTIME).map_or(0, |time| seconds(&time))
+/// Milliseconds since 1970, 0 before.
+pub(super) fn wall_millis() -> u64 {
+    read(libc::CLOCK_REALTIME).map_or(0, |time| seconds(&time) * 1_000 + time.tv_nsec as u64 / 1_000_000)
 }
 
 /// Microseconds of processor time that this process has used.

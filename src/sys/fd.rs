@@ -31,18 +31,13 @@ impl Fd {
 
     /// Writes as much of the spans, one after the other, as is taken.
     pub(super) fn write<const N: usize>(&self, spans: [&[u8]; N]) -> Result<usize, Errno> {
-        let vectors = vectors(spans);
+        let vectors = spans.map(|span| libc::iovec {
+            iov_base: span.as_ptr().cast_mut().cast(),
+            iov_len: span.len(),
+        });
         // SAFETY: the vectors describe the slices, which the call only reads.
         check_length(unsafe { libc::writev(self.0, vectors.as_ptr(), N as c_int) })
     }
-}
-
-/// The spans for a call that takes vectors.
-pub(super) fn vectors<const N: usize>(spans: [&[u8]; N]) -> [libc::iovec; N] {
-    spans.map(|span| libc::iovec {
-        iov_base: span.as_ptr().cast_mut().cast(),
-        iov_len: span.len(),
-    })
 }
 
 impl Drop for Fd {

@@ -108,7 +108,7 @@ impl World for Kernel {
     }
 
     fn wall(&mut self) -> u64 {
-        clock::wall_seconds()
+        clock::wall_millis()
     }
 
     fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready {
@@ -210,10 +210,10 @@ impl World for Kernel {
         Ok(())
     }
 
-    fn send(&mut self, spans: (&[u8], &[u8])) -> Result<usize, Cause> {
+    fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause> {
         let taken = match &self.link {
-            Link::Connected(fd) | Link::Stdout { fd, is_socket: true } => socket::send(fd, spans),
-            Link::Stdout { fd, .. } => fd.write([spans.0, spans.1]),
+            Link::Connected(fd) | Link::Stdout { fd, is_socket: true } => socket::send(fd, bytes),
+            Link::Stdout { fd, .. } => fd.write([bytes]),
             _ => Err(errno::INVALID),
         };
         match taken {

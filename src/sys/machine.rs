@@ -1,7 +1,8 @@
 //! What the C library says of the machine.
 
 use super::errno::check;
-use super::file::with_c_path;
+use super::file::{File, with_c_path};
+use crate::text::hash;
 use crate::world::Errno;
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
@@ -82,6 +83,16 @@ pub fn random_seed() -> u32 {
     }
     // SAFETY: not null, it points to 16 random bytes that live as long as the program (getauxval(3)).
     u32::from_ne_bytes(unsafe { *bytes })
+}
+
+/// A number that differs from one boot to the next (`random(4)`); 0 where nobody tells.
+pub fn boot() -> u32 {
+    let mut id = [0; 64];
+    let file = File::open(b"/proc/sys/kernel/random/boot_id");
+    match file.and_then(|file| file.read_at(&mut id, 0)) {
+        Ok(length) if length > 0 => hash(id.get(..length).unwrap_or_default()).max(1),
+        _ => 0,
+    }
 }
 
 /// Whether what is open is of one of these kinds (`S_IFMT`, `inode(7)`).

@@ -18,6 +18,7 @@ mod machine;
 mod memory;
 mod signal;
 mod socket;
+mod spool;
 
 pub use crate::world::Errno;
 pub use args::Args;
@@ -25,5 +26,6 @@ pub use clock::{Discipline, discipline, own_cpu_micros};
 pub use errno::{NOT_SUPPORTED, describe};
 pub use file::{Directory, File, fill_standard_descriptors, print};
 pub use kernel::Kernel;
-pub use machine::{FileSystem, file_system, host_name, page_size, random_seed, ticks_per_second};
+pub use machine::{FileSystem, boot, file_system, host_name, page_size, random_seed, ticks_per_second};
 pub use memory::map;
+pub use spool::{Copied, Spool, split};

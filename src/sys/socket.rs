@@ -2,7 +2,7 @@
 
 use super::address::{from_sockaddr, sockaddr_v4, sockaddr_v6};
 use super::errno::{INVALID, check, check_length, last};
-use super::fd::{Fd, vectors};
+use super::fd::Fd;
 use crate::world::Errno;
 use core::ffi::{c_int, c_void};
 use core::mem::{MaybeUninit, size_of, zeroed};
@@ -76,15 +76,17 @@ pub(super) fn outcome(socket: &Fd) -> Result<(), Errno> {
     if error == 0 { Ok(()) } else { Err(Errno(error)) }
 }
 
-/// Sends as much of both spans as is taken.
-pub(super) fn send(socket: &Fd, spans: (&[u8], &[u8])) -> Result<usize, Errno> {
-    let mut vectors = vectors([spans.0, spans.1]);
-    // SAFETY: all zeros is a value of it: no address, no control data.
-    let mut message: libc::msghdr = unsafe { zeroed() };
-    message.msg_iov = vectors.as_mut_ptr();
-    message.msg_iovlen = vectors.len() as _;
-    // SAFETY: the message points to vectors that describe the two slices, which the call only reads.
-    check_length(unsafe { libc::sendmsg(socket.number(), &raw const message, WITHOUT_WAITING) })
+/// Sends as much of it as is taken.
+pub(super) fn send(socket: &Fd, bytes: &[u8]) -> Result<usize, Errno> {
+    // SAFETY: the slice is readable for its length.
+    check_length(unsafe {
+        libc::send(
+            socket.number(),
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            WITHOUT_WAITING,
+        )
+    })
 }
 
 /// Receives what is there.

@@ -7,6 +7,7 @@ mod world;
 use mini_monitor::agent::{Agent, Ending, writer};
 use mini_monitor::config::{self, Config};
 use mini_monitor::host::Host;
+use mini_monitor::ring::{Policy, Ring, Words};
 use receiver::Received;
 use world::{Sim, Weather};
 
@@ -40,15 +41,21 @@ fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
     let arguments = arguments.iter().map(|argument| argument.as_bytes());
     let config: Config =
         config::parse(arguments, mini_monitor::builtin::find).unwrap_or_else(|_| panic!("bad flags"));
-    let mut memory = vec![0; config.buffer];
+    let words = Words::default();
+    let mut memory = vec![0; Ring::memory_for(config.buffer)];
+    let policy = Policy {
+        is_thinning: config.is_thinning,
+        replay: config.replay,
+    };
+    let ring = Ring::new(&words, &mut memory, policy);
     let host = Host::open(config.proc, config.sys).unwrap();
     let writer = writer(&config).unwrap();
     let now = mini_monitor::world::World::now(&mut sim);
-    let mut agent = Agent::new(&config, host, writer, &mut memory, seed as u32, now);
+    let mut agent = Agent::new(&config, host, writer, ring, seed as u32, now);
     assert_eq!(agent.run(&mut sim), Ending::Done);
     Outcome {
         lines: agent.lines(),
-        dropped: agent.dropped(),
+        dropped: agent.counts().dropped + agent.counts().thinned,
         queued: agent.queued(),
         received: Received::check(&sim.streams(), seed),
         sim,

@@ -62,6 +62,8 @@ struct Connection {
     reads_at: u64,
     /// How much may fly.
     room: usize,
+    /// The agent has been told that it took less than it was given.
+    is_known_full: bool,
 }
 
 pub(crate) struct Sim {
@@ -204,6 +206,7 @@ impl Sim {
             breaks_with,
             is_broken: false,
             reads_at,
+            is_known_full: false,
             room: if self.weather == Weather::SlamsTheDoor {
                 LESS_THAN_A_LINE
             } else {
@@ -278,8 +281,11 @@ impl Sim {
     }
 }
 
+/// What the wall clock shows at the start of the monotonic one.
+const WALL: u64 = 1_800_000_000_000;
+
 fn wall_at(now: u64) -> u64 {
-    1_700_000_000 + now / 1000
+    (WALL + now) / 1_000
 }
 
 impl World for Sim {
@@ -289,7 +295,7 @@ impl World for Sim {
 
     fn wall(&mut self) -> u64 {
         self.acted = true;
-        wall_at(self.now)
+        WALL + self.now
     }
 
     fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready {
@@ -389,10 +395,9 @@ impl World for Sim {
         Err(REFUSED)
     }
 
-    fn send(&mut self, spans: (&[u8], &[u8])) -> Result<usize, Cause> {
+    fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause> {
         self.acted = true;
         self.sends += 1;
-        let bytes = [spans.0, spans.1].concat();
         let half = self.is_stormy() && self.one_in(4);
         let most = if half {
             1 + self.below(200) as usize
@@ -405,14 +410,13 @@ impl World for Sim {
         if connection.is_broken {
             return Err(Cause::System(Errno(libc::EPIPE)));
         }
+        let room = connection.room - connection.flying.len();
         assert!(
-            connection.flying.len() < connection.room,
+            room > 0 || !connection.is_known_full,
             "written to while it had no room"
         );
-        let taken = bytes
-            .len()
-            .min(most)
-            .min(connection.room - connection.flying.len());
+        let taken = bytes.len().min(most).min(room);
+        connection.is_known_full = taken < bytes.len();
         connection.flying.extend(&bytes[..taken]);
         Ok(taken)
     }

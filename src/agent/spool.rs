@@ -1,0 +1,78 @@
+//! The ring's memory: the agent's own, or a file from which it goes on where another has ended.
+
+use super::clock::is_plausible;
+use crate::config::{Command, Config};
+use crate::format::json;
+use crate::ring::{Found, Policy, Ring, Words};
+use crate::sys::{self, Errno, Spool};
+use crate::world::{Part, World};
+
+/// Bytes of the longest file.
+const LENGTH_MAX: usize = size_of::<Words>() + Ring::memory_for(1 << 30);
+
+/// What was tried, and what the system says of it.
+type Failure<'a> = (&'a [u8], Errno);
+
+/// The ring that the user asks for. Says in the log what it has found in the file.
+pub(super) fn open<'a, W: World>(config: &Config<'a>, world: &mut W) -> Result<Ring<'static>, Failure<'a>> {
+    let policy = Policy {
+        is_thinning: config.is_thinning,
+        replay: config.replay,
+    };
+    let length = size_of::<Words>() + Ring::memory_for(config.buffer);
+    // What is printed once does not go through a file that another agent may have.
+    let Some(path) = config.spool.filter(|_| config.command == Command::Run) else {
+        let memory = sys::map(length).and_then(sys::split);
+        let (words, memory) = memory.map_err(|errno| (b"-buffer".as_slice(), errno))?;
+        return Ok(Ring::new(words, memory, policy));
+    };
+    let (ring, found) = go_on(path, length, policy).map_err(|errno| (path, errno))?;
+    tell(path, &found, world);
+    Ok(ring)
+}
+
+fn go_on(path: &[u8], length: usize, policy: Policy) -> Result<(Ring<'static>, Found), Errno> {
+    let (spool, boot) = (Spool::open(path)?, sys::boot());
+    let size = spool.size()?;
+    if size == length {
+        let (words, memory) = spool.map(length)?;
+        if let Some(whole) = Ring::resume(words, memory, policy, boot, (json::move_stamp, is_dated)) {
+            return Ok(whole);
+        }
+    }
+    // Whatever it is, no ring is longer.
+    let old = spool.copy(size.min(LENGTH_MAX))?;
+    spool.clear(length)?;
+    let (words, memory) = spool.map(length)?;
+    let mut ring = Ring::new(words, memory, policy);
+    let found = ring.salvage(old.bytes(), boot, is_dated);
+    Ok((ring, found))
+}
+
+fn is_dated(line: &[u8]) -> bool {
+    json::stamp(line).is_some_and(is_plausible)
+}
+
+fn tell<W: World>(path: &[u8], found: &Found, world: &mut W) {
+    if *found == Found::default() {
+        return;
+    }
+    let [colon, lines, damaged, undated] = [
+        b": ".as_slice(),
+        b" lines of before, ",
+        b" damaged pieces left out, ",
+        b" lines of an earlier boot without a date left out",
+    ]
+    .map(Part::Text);
+    let line = [
+        Part::Text(path),
+        colon,
+        Part::Number(found.lines),
+        lines,
+        Part::Number(found.damaged),
+        damaged,
+        Part::Number(found.undated),
+        undated,
+    ];
+    world.log(&line);
+}

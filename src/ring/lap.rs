@@ -1,0 +1,144 @@
+//! The lap: each record is taken from the oldest end and, unless it is to go, written behind the newest.
+//! So what goes may lie anywhere, and at each moment all the others are in the ring; if the agent is
+//! killed meanwhile the next one ends the lap, and they are in their order again.
+
+use super::record::{Head, RANK_MAX, RECORD_MAX};
+use super::words::Words;
+use super::{HEAD, Ring};
+
+/// Ranks of lines, one bin each.
+const RANKS: usize = RANK_MAX as usize + 1;
+
+/// Changes the stamp of a line by so many seconds, in place.
+pub type Restamp = fn(line: &mut [u8], seconds: i64);
+
+/// Whether the record at a position stays; it may be changed, but for its length.
+pub(super) type Keep<'k> = &'k mut dyn FnMut(u64, &mut Head, &mut [u8]) -> bool;
+
+/// The rank of a sample: which slot of time it is the first sample of its family in.
+///
+/// Slots of rank `r` are 2^r milliseconds long. Thinned to a rank, a family has about one sample a slot,
+/// so that those of any interval come to the same density in time, and slow ones are thinned last. Both
+/// times are in milliseconds since a start of their own.
+pub fn rank(before: u64, now: u64) -> u8 {
+    let changed = u64::BITS - (before ^ now).leading_zeros();
+    (changed.saturating_sub(1) as u8).min(RANK_MAX - 1)
+}
+
+impl Ring<'_> {
+    /// Leaves out lines of low rank between the oldest that may go and the newest quarter, so that at
+    /// least a sixteenth of the memory is free. Says whether it could.
+    pub(super) fn thin(&mut self) -> bool {
+        let first = if self.part > 0 {
+            self.behind(self.sent)
+        } else {
+            self.sent
+        };
+        let last = self.newest - self.held() as u64 / 4;
+        let goal = self.memory.len() / 4;
+        let (level, free) = self.level(first, last, goal);
+        if free < goal / 4 {
+            return false;
+        }
+        let (mut freed, mut thinned) = (0, 0);
+        self.lap(self.words.clock.get(), &mut |position, head, _| {
+            let is_old = (first..last).contains(&position);
+            // The highest rank that goes does so from the oldest on, until it is enough.
+            let goes = is_old && (head.rank < level || head.rank == level && freed < goal);
+            if goes {
+                freed += HEAD + head.length;
+                thinned += 1;
+            }
+            !goes
+        });
+        self.counts.thinned += thinned;
+        true
+    }
+
+    /// The highest rank that has to go for so many bytes, and how many there are up to it.
+    fn level(&self, first: u64, last: u64, goal: usize) -> (u8, usize) {
+        let mut bytes = [0_usize; RANKS];
+        let mut position = first;
+        while position < last {
+            let head = self.head(position);
+            bytes[usize::from(head.rank)] += HEAD + head.length;
+            position += (HEAD + head.length) as u64;
+        }
+        let mut free = 0;
+        for (rank, of_rank) in (0..RANK_MAX).zip(bytes) {
+            free += of_rank;
+            if free >= goal {
+                return (rank, free);
+            }
+        }
+        (RANK_MAX - 1, free)
+    }
+
+    /// Seconds from the monotonic clock to the stamps of lines that are not settled.
+    pub fn clock(&self) -> usize {
+        self.words.clock.get()
+    }
+
+    /// The clock of the stamps is another one: those of all lines that have not been sent, nor come from
+    /// an earlier boot, are changed by the difference.
+    pub fn set_clock(&mut self, clock: usize, restamp: Restamp) {
+        let seconds = clock as i64 - self.clock() as i64;
+        if seconds == 0 {
+            return;
+        }
+        let touched = self.touched;
+        self.lap(clock, &mut |position, head, line| {
+            head.is_settled |= position < touched;
+            change(head, line, seconds, restamp);
+            true
+        });
+    }
+
+    /// Ends the lap that another agent has begun and not ended.
+    pub(super) fn end_lap(&mut self, length: u64, restamp: Restamp) {
+        let seconds = self.words.lap_clock.get() as i64 - self.clock() as i64;
+        self.run_lap(self.oldest + length, &mut |_, head, line| {
+            change(head, line, seconds, restamp);
+            true
+        });
+    }
+
+    /// Goes through all records. What is before `sent`, and a line that is part-sent, has to stay.
+    pub(super) fn lap(&mut self, clock: usize, keep: Keep) {
+        self.words.lap_clock.set(clock);
+        self.words.lap.set(self.index(self.newest));
+        self.run_lap(self.newest, keep);
+    }
+
+    fn run_lap(&mut self, end: u64, keep: Keep) {
+        let distance = end - self.oldest;
+        let touched = Some(self.touched).filter(|touched| *touched > self.oldest);
+        let (acked, sent) = (self.acked + distance, self.sent + distance);
+        let mut record = [0; RECORD_MAX];
+        while self.oldest < end {
+            if Some(self.oldest) == touched {
+                self.touched = self.newest;
+            }
+            let mut head = self.head(self.oldest);
+            let line = &mut record[..head.length];
+            self.read(self.oldest + HEAD as u64, line);
+            if keep(self.oldest, &mut head, line) {
+                self.append(head, line);
+            }
+            self.leave(self.oldest + (HEAD + head.length) as u64);
+        }
+        if Some(end) == touched {
+            self.touched = self.newest;
+        }
+        (self.acked, self.sent) = (acked, sent);
+        self.marks.shift(distance);
+        self.words.clock.set(self.words.lap_clock.get());
+        self.words.lap.set(Words::NO_LAP);
+    }
+}
+
+fn change(head: &Head, line: &mut [u8], seconds: i64, restamp: Restamp) {
+    if !head.is_settled && seconds != 0 {
+        restamp(line, seconds);
+    }
+}

@@ -1,0 +1,73 @@
+//! A line as it lies in the ring: a head of six bytes, then the line with its newline.
+//!
+//! The head has a check over all the rest (31 bits, and one that says whether the stamp is settled), then
+//! the line's length, less one, and its rank. A newline is the end of a line and, in a sound ring, of
+//! nothing else: so the record behind a damaged one can be found.
+
+use super::LINE_MAX;
+
+/// Bytes before a line.
+pub(super) const HEAD: usize = 6;
+/// The longest record.
+pub(super) const RECORD_MAX: usize = HEAD + LINE_MAX;
+
+/// The rank of a line that is never thinned.
+pub const RANK_MAX: u8 = 31;
+
+const SETTLED: u32 = 1 << 31;
+const LENGTH_BITS: u32 = 11;
+const _: () = assert!(LINE_MAX == 1 << LENGTH_BITS);
+
+/// Changes with the shape of a record, so that one of another shape is none.
+const SEED: u32 = 0x6d6d_0001;
+/// 2^32 by the golden ratio, odd: each bit of what it multiplies reaches many others.
+const FACTOR: u32 = 0x9e37_79b9;
+
+/// What is known of a line beside its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Bytes of the line, its newline included: 1 to [`LINE_MAX`].
+    pub(super) length: usize,
+    /// 0 to [`RANK_MAX`].
+    pub(super) rank: u8,
+    /// The stamp is what it will always be: of an earlier boot, or sent.
+    pub(super) is_settled: bool,
+}
+
+impl Head {
+    /// As it stands before the line.
+    pub(super) fn encode(self, line: &[u8]) -> [u8; HEAD] {
+        let size = (self.length.wrapping_sub(1) as u16) | u16::from(self.rank) << LENGTH_BITS;
+        let settled = if self.is_settled { SETTLED } else { 0 };
+        let check = check(settled | u32::from(size), line) & !SETTLED | settled;
+        let head = u64::from(size) << 32 | u64::from(check);
+        head.to_le_bytes().first_chunk().copied().unwrap_or_default()
+    }
+
+    /// What these bytes say, be it true or not.
+    pub(super) fn decode(bytes: [u8; HEAD]) -> Self {
+        let mut head = [0; 8];
+        head[..HEAD].copy_from_slice(&bytes);
+        let head = u64::from_le_bytes(head);
+        let size = (head >> 32) as u16;
+        Self {
+            length: usize::from(size & ((1 << LENGTH_BITS) - 1)) + 1,
+            rank: (size >> LENGTH_BITS) as u8,
+            is_settled: head as u32 & SETTLED != 0,
+        }
+    }
+}
+
+/// Four bytes a step: each step can be undone, so that one changed word always shows.
+fn check(start: u32, line: &[u8]) -> u32 {
+    let step = |sum: u32, word: u32| (sum.rotate_left(5) ^ word).wrapping_mul(FACTOR);
+    let (words, rest) = line.as_chunks::<4>();
+    let mut sum = step(SEED, start);
+    for word in words {
+        sum = step(sum, u32::from_ne_bytes(*word));
+    }
+    for byte in rest {
+        sum = step(sum, u32::from(*byte));
+    }
+    sum ^ sum >> 15
+}

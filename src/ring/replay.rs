@@ -1,0 +1,106 @@
+//! What has been acknowledged lately: a receiver that dies has lost what it had not read.
+
+/// Marks that are kept; a span of time is told apart in eighths, and one is always begun.
+const MARKS: usize = 10;
+const PARTS: u64 = 8;
+
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    /// When it was begun, and when it was last moved: milliseconds.
+    begun: u64,
+    moved: u64,
+    /// All before this was acknowledged by then.
+    position: u64,
+}
+
+/// Up to where all had been acknowledged when.
+pub(super) struct Marks {
+    /// Milliseconds for which what was acknowledged is kept.
+    span: u64,
+    list: [Mark; MARKS],
+    count: usize,
+}
+
+impl Marks {
+    pub(super) fn new(span: u64) -> Self {
+        Self {
+            span,
+            list: [Mark::default(); MARKS],
+            count: 0,
+        }
+    }
+
+    /// All before `position` is acknowledged now.
+    pub(super) fn note(&mut self, now: u64, position: u64) {
+        let last = self.count.saturating_sub(1);
+        let is_new = self.count == 0 || now >= self.list[last].begun + self.span / PARTS;
+        if is_new && self.count < MARKS {
+            self.list[self.count] = Mark {
+                begun: now,
+                moved: now,
+                position,
+            };
+            self.count += 1;
+        } else {
+            self.list[last].moved = now;
+            self.list[last].position = position;
+        }
+    }
+
+    /// Up to where all was acknowledged longer ago than the span; each is told once.
+    pub(super) fn expired(&mut self, now: u64) -> Option<u64> {
+        let old = |mark: &&Mark| now >= mark.moved + self.span;
+        let expired = self.list[..self.count].iter().take_while(old).count();
+        let position = self.list[..expired].last()?.position;
+        self.list.copy_within(expired..self.count, 0);
+        self.count -= expired;
+        Some(position)
+    }
+
+    /// Nothing that was acknowledged is kept any more.
+    pub(super) fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// All positions have moved up by as much.
+    pub(super) fn shift(&mut self, by: u64) {
+        for mark in &mut self.list[..self.count] {
+            mark.position += by;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_acknowledged_is_kept_for_the_span_and_little_longer() {
+        for step in [1, 7, 20, 1_250, 5_000, 11_000] {
+            let mut marks = Marks::new(10_000);
+            let mut free = 0;
+            for now in (0..100_000).step_by(step) {
+                marks.note(now, now);
+                free = marks.expired(now).unwrap_or(free);
+                let kept = now - free;
+                // At the start nothing has been expired.
+                assert!(
+                    kept >= 10_000 || now < 10_000 || free == 0,
+                    "{step}: {kept} at {now}"
+                );
+                assert!(
+                    kept <= 10_000 + 1_250 + 2 * step as u64,
+                    "{step}: {kept} at {now}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_span_of_nothing_keeps_nothing() {
+        let mut marks = Marks::new(0);
+        marks.note(5, 100);
+        assert_eq!(marks.expired(5), Some(100));
+        assert_eq!(marks.expired(5), None);
+    }
+}

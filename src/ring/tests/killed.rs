@@ -1,0 +1,186 @@
+//! The agent is killed at any store, and the next one goes on.
+
+use super::*;
+use crate::ring::lap::rank;
+
+const BOOT: u32 = 7;
+
+/// What a line of these tests says: its number, when it was made, and its stamp.
+fn stamped(number: u64, made: usize, clock: usize, length: usize) -> Vec<u8> {
+    let mut line = line(number, length);
+    let end = line.len() - 1;
+    line.splice(
+        end..end,
+        format!(" {made:03} {:02}", made % 10 + clock).into_bytes(),
+    );
+    line
+}
+
+/// All lines from the oldest on, also those that have been acknowledged.
+fn held(ring: &Ring) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut position = ring.oldest;
+    while position < ring.newest {
+        let mut line = vec![0; ring.head(position).length];
+        ring.read(position + HEAD as u64, &mut line);
+        lines.push(String::from_utf8(line).unwrap());
+        position = ring.behind(position);
+    }
+    lines
+}
+
+fn number(line: &str) -> u64 {
+    line[..7].parse().unwrap()
+}
+
+/// What happens to a ring; `told` gets its lines after each step.
+fn story(seed: u64, ring: &mut Ring, steps: usize, told: &mut dyn FnMut(Vec<String>)) {
+    let mut random = Random(seed);
+    let mut made = 0;
+    for step in 0..steps {
+        match random.below(16) {
+            0..10 => {
+                let length = 8 + random.below(150);
+                let rank = rank(made, made + 1);
+                made += 1;
+                ring.push(&stamped(made, step, ring.clock(), length), rank);
+            }
+            10..12 => {
+                let waiting = unsent(ring).len();
+                ring.mark_sent(random.below(waiting / 4 + 1));
+            }
+            12..14 => _ = ring.acknowledge(random.below(1000) as u64, step as u64 * 100),
+            14 => ring.rewind(random.below(2) == 0),
+            _ => {
+                // Up and down, so that two digits are enough.
+                let clock = if ring.clock() < 40 { ring.clock() + 17 } else { 3 };
+                ring.set_clock(clock, restamp);
+            }
+        }
+        told(held(ring));
+    }
+}
+
+fn resumed(store: &mut Store, boot: u32) -> (Ring<'_>, Found) {
+    Ring::resume(
+        &store.words,
+        &mut store.memory,
+        THINNING,
+        boot,
+        (restamp, |_| true),
+    )
+    .expect("a whole ring")
+}
+
+#[test]
+fn the_next_agent_finds_each_line_that_was_there_whole_and_in_order() {
+    let mut kills = 0;
+    for seed in seeds(400) {
+        let mut random = Random(seed);
+        let after = random.below(3_000) as u64;
+        let buffer = BUFFER_MIN + random.below(1_000);
+        let mut store = Store::new(buffer);
+        let mut before = vec![Vec::new()];
+        let mut ring = store.ring(THINNING);
+        ring.words.boot.set(BOOT as usize);
+        let killed = fuse::kills(after, || {
+            story(seed, &mut ring, 500, &mut |lines| before.push(lines));
+        });
+        kills += u32::from(killed);
+        // What would have come of the step, had nobody killed it.
+        let mut twin = Store::new(buffer);
+        let mut twin = twin.ring(THINNING);
+        let mut after = Vec::new();
+        let steps = before.len().min(500);
+        story(seed, &mut twin, steps, &mut |lines| after = lines);
+        let before = before.pop().unwrap();
+
+        let (ring, found) = resumed(&mut store, BOOT);
+        let lines = held(&ring);
+        assert_eq!((found.damaged, found.undated), (0, 0), "seed {seed:#x}");
+        let numbers: Vec<u64> = lines.iter().map(|line| number(line)).collect();
+        assert!(numbers.is_sorted(), "seed {seed:#x}: {numbers:?}");
+        let of = |lines: &[String]| lines.iter().map(|line| number(line)).collect::<Vec<_>>();
+        for number in of(&before) {
+            let stays = of(&after).contains(&number);
+            assert!(
+                !stays || numbers.contains(&number),
+                "seed {seed:#x}: {number} is missing"
+            );
+        }
+        for line in &lines {
+            let is_known = of(&before).contains(&number(line)) || of(&after).contains(&number(line));
+            assert!(is_known, "seed {seed:#x}: {line} has come back");
+        }
+    }
+    assert!(kills > 200, "{kills}");
+}
+
+#[test]
+fn a_change_of_the_clock_that_was_killed_is_brought_to_its_end() {
+    let mut halves = 0;
+    for after in 0..200 {
+        let mut store = Store::new(BUFFER_MIN);
+        let mut ring = store.ring(THINNING);
+        ring.words.boot.set(BOOT as usize);
+        ring.set_clock(20, restamp);
+        for number in 0..30 {
+            ring.push(&stamped(number, 5, 20, 40), 0);
+        }
+        fuse::kills(after, || ring.set_clock(50, restamp));
+        let (mut ring, _) = resumed(&mut store, BOOT);
+        let clock = ring.clock();
+        assert!(clock == 20 || clock == 50);
+        halves += u32::from(clock == 50 && after < 60);
+        let all = |ring: &Ring, stamp: usize| {
+            let lines = held(ring);
+            assert!(lines.len() >= 30);
+            for line in lines {
+                assert!(line.ends_with(&format!(" 005 {stamp}\n")), "{after}: {line:?}");
+            }
+        };
+        all(&ring, 5 + clock);
+        ring.set_clock(30, restamp);
+        all(&ring, 35);
+    }
+    assert!(halves > 20, "none was killed in the middle");
+}
+
+#[test]
+fn lines_of_an_earlier_boot_keep_their_stamps_whenever_the_agent_is_killed() {
+    for after in 0..120 {
+        let mut store = Store::new(BUFFER_MIN);
+        let mut ring = store.ring(THINNING);
+        ring.words.boot.set(BOOT as usize);
+        ring.set_clock(20, restamp);
+        for number in 0..30 {
+            ring.push(&stamped(number, 5, 20, 40), 0);
+        }
+        fuse::kills(after, || _ = resumed(&mut store, BOOT + 1));
+        let (mut ring, found) = resumed(&mut store, BOOT + 1);
+        assert!(found.lines >= 30);
+        assert_eq!(ring.clock(), 0);
+        ring.push(&stamped(30, 5, 0, 40), 0);
+        ring.set_clock(60, restamp);
+        let lines = held(&ring);
+        let (last, first) = lines.split_last().unwrap();
+        assert!(last.ends_with(" 005 65\n"), "{last}");
+        assert!(
+            first.iter().all(|line| line.ends_with(" 005 25\n")),
+            "{after}: {first:?}"
+        );
+    }
+}
+
+#[test]
+fn lines_of_an_earlier_boot_without_a_date_are_left_out() {
+    let mut store = Store::new(BUFFER_MIN);
+    let mut ring = store.ring(THINNING);
+    ring.push(&stamped(1, 5, 0, 40), 0);
+    ring.push(&stamped(2, 5, 50, 40), 0);
+    let is_dated = |line: &[u8]| line.ends_with(b"55\n");
+    let both = (restamp as Restamp, is_dated as IsDated);
+    let (ring, found) = Ring::resume(&store.words, &mut store.memory, THINNING, 1, both).unwrap();
+    assert_eq!((found.lines, found.undated), (1, 1));
+    assert_eq!(held(&ring).len(), 1);
+}

@@ -1,0 +1,159 @@
+//! Against a naive model that keeps a list of lines.
+
+use super::*;
+
+/// What the ring should do, with a list in place of positions.
+struct Naive {
+    capacity: usize,
+    lines: Vec<Vec<u8>>,
+    sent: usize,
+    part: usize,
+    dropped: u64,
+    unproven: u64,
+}
+
+impl Naive {
+    fn bytes(lines: &[Vec<u8>]) -> usize {
+        lines.iter().map(|line| HEAD + line.len()).sum()
+    }
+
+    fn push(&mut self, line: Vec<u8>) {
+        while Self::bytes(&self.lines) + HEAD + line.len() > self.capacity {
+            if self.sent == 0 && self.part > 0 {
+                // As many behind it as it takes to have its length free.
+                let mut free = 0;
+                while free < self.lines[0].len() + HEAD && self.lines.len() > 1 {
+                    free += self.lines.remove(1).len() + HEAD;
+                    self.dropped += 1;
+                }
+                continue;
+            }
+            self.lines.remove(0);
+            if self.sent == 0 {
+                self.dropped += 1;
+            } else {
+                self.unproven += 1;
+            }
+            self.sent = self.sent.saturating_sub(1);
+        }
+        self.lines.push(line);
+    }
+
+    fn in_flight(&self) -> usize {
+        self.lines[..self.sent].concat().len() + self.part
+    }
+
+    fn unsent(&self) -> Vec<u8> {
+        self.lines[self.sent..].concat()[self.part..].to_vec()
+    }
+
+    fn send(&mut self, count: usize) {
+        self.part += count;
+        while self
+            .lines
+            .get(self.sent)
+            .is_some_and(|line| self.part >= line.len())
+        {
+            self.part -= self.lines[self.sent].len();
+            self.sent += 1;
+        }
+    }
+
+    fn acknowledge(&mut self, unacked: usize) {
+        let Some(mut arrived) = self.in_flight().checked_sub(unacked) else {
+            return;
+        };
+        self.unproven = 0;
+        let mut whole = 0;
+        while self.lines.get(whole).is_some_and(|line| line.len() <= arrived) {
+            arrived -= self.lines[whole].len();
+            whole += 1;
+        }
+        self.lines.drain(..whole);
+        self.sent -= whole;
+    }
+
+    fn rewind(&mut self) {
+        (self.sent, self.part) = (0, 0);
+        self.dropped += std::mem::take(&mut self.unproven);
+    }
+}
+
+/// What came over one connection: whole lines, each later than the one before.
+fn check_stream(stream: &[u8], seed: u64) {
+    let mut last = None;
+    for text in crate::scan::lines(stream) {
+        let number = text.get(..7).and_then(crate::num::parse_u64);
+        assert!(
+            number.is_some() && number > last,
+            "seed {seed:#x}: cut or out of order"
+        );
+        assert!(
+            text[7..].iter().all(|&byte| byte == b'.'),
+            "seed {seed:#x}: a line cut in two"
+        );
+        last = number;
+    }
+}
+
+fn against_naive(seed: u64) {
+    let mut random = Random(seed);
+    let mut below = |bound: usize| random.below(bound);
+    let buffer = BUFFER_MIN + below(3000);
+    let mut store = Store::new(buffer);
+    let mut ring = store.ring(DROPPING);
+    let mut naive = Naive {
+        capacity: buffer + 2 * HEAD,
+        lines: Vec::new(),
+        sent: 0,
+        part: 0,
+        dropped: 0,
+        unproven: 0,
+    };
+    let mut stream = Vec::new();
+    for number in 0..5_000 {
+        match below(7) {
+            0..4 => {
+                let longest = if below(10) == 0 { LINE_MAX } else { 200 };
+                let new = line(number, below(longest + 1));
+                ring.push(&new, 0);
+                naive.push(new);
+            }
+            4 => {
+                let waiting = unsent(&ring);
+                let count = below(waiting.len() + 1);
+                stream.extend(&waiting[..count]);
+                ring.mark_sent(count);
+                naive.send(count);
+            }
+            5 => {
+                // Part of what is in flight may have left the ring: then it is more than is held.
+                let unacked = below(naive.in_flight() + 500);
+                ring.acknowledge(unacked as u64, 0);
+                naive.acknowledge(unacked);
+            }
+            _ if below(4) == 0 => {
+                check_stream(&stream, seed);
+                stream.clear();
+                ring.rewind(false);
+                naive.rewind();
+            }
+            _ => {}
+        }
+        assert!(unsent(&ring) == naive.unsent(), "seed {seed:#x}, step {number}");
+        assert_eq!(
+            ring.counts().dropped,
+            naive.dropped,
+            "seed {seed:#x}, step {number}"
+        );
+        assert_eq!(ring.queued(), Naive::bytes(&naive.lines));
+    }
+    check_stream(&stream, seed);
+}
+
+#[test]
+fn agrees_with_a_naive_model() {
+    for seed in seeds(40) {
+        against_naive(seed);
+    }
+}

@@ -1,0 +1,177 @@
+//! A file in which something has been damaged.
+
+use super::*;
+use std::collections::BTreeSet;
+
+const BOOT: u32 = 7;
+
+/// A file with the words and the memory of a ring, and the lines in it.
+fn file(seed: u64) -> (Vec<u8>, BTreeSet<Vec<u8>>) {
+    let mut random = Random(seed);
+    let mut store = Store::new(BUFFER_MIN + random.below(3_000));
+    let mut ring = store.ring(DROPPING);
+    ring.words.boot.set(BOOT as usize);
+    let count = random.below(300) as u64;
+    let mut lines = BTreeSet::new();
+    for number in 0..count {
+        let longest = if random.below(20) == 0 { LINE_MAX } else { 200 };
+        let line = line(number, random.below(longest + 1));
+        ring.push(&line, 3);
+        lines.insert(line);
+    }
+    let kept = unsent(&ring);
+    lines.retain(|line| kept.windows(7).any(|number| number == &line[..7]));
+    (bytes(&store), lines)
+}
+
+fn bytes(store: &Store) -> Vec<u8> {
+    let words = &store.words;
+    let words = [
+        &words.magic,
+        &words.capacity,
+        &words.oldest,
+        &words.newest,
+        &words.lap,
+        &words.clock,
+        &words.lap_clock,
+        &words.boot,
+    ];
+    let words = words.map(|word| (word.get() as u32).to_ne_bytes());
+    [words.as_flattened(), &store.memory].concat()
+}
+
+/// As the agent does it: in place if it is whole, otherwise line by line.
+fn opened(file: &[u8], buffer: usize) -> (BTreeSet<Vec<u8>>, Found) {
+    let mut store = Store::new(buffer);
+    if file.len() == size_of::<Words>() + store.memory.len() {
+        let (words, memory) = file.split_first_chunk().unwrap();
+        store.words = Words::from_bytes(words);
+        store.memory = memory.to_vec();
+        let both = (restamp as Restamp, (|_| true) as IsDated);
+        if let Some((ring, found)) = Ring::resume(&store.words, &mut store.memory, DROPPING, BOOT, both) {
+            return (lines(&ring), found);
+        }
+    }
+    let mut ring = store.ring(DROPPING);
+    let found = ring.salvage(file, BOOT, |_| true);
+    (lines(&ring), found)
+}
+
+fn lines(ring: &Ring) -> BTreeSet<Vec<u8>> {
+    unsent(ring)
+        .split_inclusive(|&byte| byte == b'\n')
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
+fn buffer_of(file: &[u8]) -> usize {
+    file.len() - size_of::<Words>() - Ring::memory_for(0)
+}
+
+fn damage(file: &mut Vec<u8>, random: &mut Random) {
+    let at = random.below(file.len());
+    match random.below(8) {
+        0 => file[at] ^= 1 << random.below(8),
+        1 => file[at] = b'\n',
+        2 => file[at] = random.below(256) as u8,
+        // A sector that was never written, or one of another time.
+        3 => {
+            let end = (at + 512).min(file.len());
+            file[at..end].fill(0);
+        }
+        4 => {
+            let from = random.below(file.len());
+            let length = random.below(600).min(file.len() - at.max(from));
+            file.copy_within(from..from + length, at);
+        }
+        5 => file.truncate(at),
+        // In the words.
+        6 => {
+            let at = at % size_of::<Words>();
+            file[at] ^= 1 << random.below(8);
+        }
+        _ => {
+            for place in &mut file[at..] {
+                *place = random.below(256) as u8;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_file_gives_whole_lines_and_none_that_was_never_written() {
+    let rounds = std::env::var("MUTATIONS").map_or(3_000, |text| text.parse().unwrap());
+    let mut kept = 0;
+    for (round, seed) in (0..rounds).zip(1..) {
+        let seed = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed);
+        let (mut damaged, written) = file(seed);
+        let buffer = buffer_of(&damaged);
+        let mut random = Random(seed.rotate_left(17));
+        for _ in 0..=random.below(3) {
+            if !damaged.is_empty() {
+                damage(&mut damaged, &mut random);
+            }
+        }
+        let buffer = if random.below(4) == 0 {
+            BUFFER_MIN + random.below(8_000)
+        } else {
+            buffer
+        };
+        let (found, _) = opened(&damaged, buffer);
+        for line in &found {
+            // What has left the ring before may come back: a repeat.
+            let number = line.get(..7).and_then(crate::num::parse_u64);
+            let whole = number.map(|number| super::line(number, line.len()));
+            assert!(
+                whole.as_ref() == Some(line),
+                "seed {seed:#x}, round {round}: {line:?}"
+            );
+        }
+        kept += usize::from(found.len() * 2 > written.len());
+    }
+    assert!(kept * 2 > rounds, "little was kept");
+}
+
+#[test]
+fn one_damaged_byte_costs_two_lines_at_the_most() {
+    for seed in seeds(500) {
+        let (mut damaged, written) = file(seed);
+        let mut random = Random(seed);
+        let at = size_of::<Words>() + random.below(damaged.len() - size_of::<Words>());
+        damaged[at] ^= 1 + random.below(255) as u8;
+        let (found, said) = opened(&damaged, buffer_of(&damaged));
+        let missing = written.difference(&found).count();
+        assert!(missing <= 2, "seed {seed:#x}: {missing} are missing");
+        assert_eq!(missing > 0, said.damaged > 0, "seed {seed:#x}");
+    }
+}
+
+#[test]
+fn a_file_of_another_size_gives_all_its_lines() {
+    for seed in seeds(200) {
+        let (whole, written) = file(seed);
+        let (found, said) = opened(&whole, buffer_of(&whole) + 1_000 + seed as usize % 5_000);
+        assert_eq!(found, written, "seed {seed:#x}");
+        assert_eq!((said.lines as usize, said.damaged), (written.len(), 0));
+        // A smaller one keeps the newest.
+        let (found, _) = opened(&whole, BUFFER_MIN);
+        assert!(found.iter().all(|line| written.contains(line)));
+        assert!(written.len() < 30 || found.len() >= 4, "seed {seed:#x}");
+    }
+}
+
+#[test]
+fn what_is_no_ring_gives_nothing() {
+    for content in [
+        &b""[..],
+        b"x",
+        b"\n",
+        &[0; 31],
+        &[0; 32],
+        &[0xff; 9_000],
+        &[b'\n'; 9_000],
+    ] {
+        let (found, _) = opened(content, BUFFER_MIN);
+        assert!(found.is_empty());
+    }
+}

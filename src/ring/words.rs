@@ -1,0 +1,96 @@
+//! What outlives the agent beside the lines: a few words, each stored by one instruction.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// Says that this is a spool, and of which version.
+const MAGIC: u32 = u32::from_be_bytes(*b"mms\x01");
+
+/// The words before the memory of a ring. Offsets are into that memory.
+#[derive(Default)]
+#[repr(C)]
+pub struct Words {
+    pub(super) magic: Word,
+    pub(super) capacity: Word,
+    pub(super) oldest: Word,
+    pub(super) newest: Word,
+    /// Where the records begin that a lap under way has moved; [`Words::NO_LAP`] if there is none.
+    pub(super) lap: Word,
+    /// Seconds from the monotonic clock to the stamps of lines that are not settled.
+    pub(super) clock: Word,
+    /// The same once the lap under way is done.
+    pub(super) lap_clock: Word,
+    /// Which boot the lines are of that are not settled.
+    pub boot: Word,
+}
+
+impl Words {
+    pub(super) const NO_LAP: usize = u32::MAX as usize;
+
+    /// An empty ring over so many bytes.
+    pub(super) fn clear(&self, capacity: usize) {
+        // Until the end it is none.
+        self.magic.set(0);
+        self.capacity.set(capacity);
+        self.oldest.set(0);
+        self.newest.set(0);
+        self.lap.set(Self::NO_LAP);
+        self.clock.set(0);
+        self.lap_clock.set(0);
+        self.boot.set(0);
+        self.magic.set(MAGIC as usize);
+    }
+
+    /// Whether the words can be those of a ring over so many bytes.
+    pub(super) fn can_be_of(&self, capacity: usize) -> bool {
+        self.magic.get() == MAGIC as usize
+            && self.capacity.get() == capacity
+            && self.oldest.get() < capacity
+            && self.newest.get() < capacity
+    }
+
+    /// The words as they stood at the start of a file.
+    pub(super) fn from_bytes(bytes: &[u8; size_of::<Self>()]) -> Self {
+        let (words, _) = bytes.as_chunks::<4>();
+        let word = |number: usize| {
+            let bytes = words.get(number).copied().unwrap_or_default();
+            Word(AtomicU32::new(u32::from_ne_bytes(bytes)))
+        };
+        Self {
+            magic: word(0),
+            capacity: word(1),
+            oldest: word(2),
+            newest: word(3),
+            lap: word(4),
+            clock: word(5),
+            lap_clock: word(6),
+            boot: word(7),
+        }
+    }
+}
+
+/// Reads from a place in memory whose end is followed by its start.
+pub(super) fn read(memory: &[u8], at: usize, bytes: &mut [u8]) {
+    let (head, tail) = bytes.split_at_mut(bytes.len().min(memory.len() - at));
+    head.copy_from_slice(&memory[at..at + head.len()]);
+    tail.copy_from_slice(&memory[..tail.len()]);
+}
+
+/// A word of 32 bits that the next agent will find as it was stored last; what was written before it is
+/// there, too.
+#[derive(Default)]
+#[repr(transparent)]
+pub struct Word(AtomicU32);
+
+impl Word {
+    /// Its value.
+    pub fn get(&self) -> usize {
+        self.0.load(Ordering::Acquire) as usize
+    }
+
+    /// Stores a value, all but the lowest 32 bits of which are 0.
+    pub fn set(&self, value: usize) {
+        #[cfg(test)]
+        super::tests::fuse::burn();
+        self.0.store(value as u32, Ordering::Release);
+    }
+}
