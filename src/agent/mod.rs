@@ -224,9 +224,10 @@ impl<'a> Agent<'a> {
         let look = self.clock.look(world, now);
         self.writer.set_time(look.time);
         if let Some(clock) = look.step {
-            let (before, queued) = (self.ring.clock(), self.ring.queued());
+            let before = self.ring.clock();
             self.ring.set_clock(clock as usize, json::move_stamp);
-            if (before > 0 || queued > 0) && self.steps.pass(now).is_some() {
+            // The first look of all finds no step.
+            if (before > 0 || self.is_held) && self.steps.pass(now).is_some() {
                 log_step(world, clock as usize, before);
             }
         }

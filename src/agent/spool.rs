@@ -54,14 +54,11 @@ fn is_dated(line: &[u8]) -> bool {
 }
 
 fn tell<W: World>(path: &[u8], found: &Found, world: &mut W) {
-    if *found == Found::default() {
-        return;
-    }
     let [colon, lines, damaged, undated] = [
         b": ".as_slice(),
-        b" lines of before, ",
-        b" damaged pieces left out, ",
-        b" lines of an earlier boot without a date left out",
+        b" lines of before",
+        b", damaged pieces left out: ",
+        b", lines of an earlier boot without a date left out: ",
     ]
     .map(Part::Text);
     let line = [
@@ -69,10 +66,14 @@ fn tell<W: World>(path: &[u8], found: &Found, world: &mut W) {
         colon,
         Part::Number(found.lines),
         lines,
-        Part::Number(found.damaged),
         damaged,
-        Part::Number(found.undated),
+        Part::Number(found.damaged),
         undated,
+        Part::Number(found.undated),
     ];
-    world.log(&line);
+    if found.damaged + found.undated > 0 {
+        world.log(&line);
+    } else if found.lines > 0 {
+        world.log(&line[..4]);
+    }
 }

@@ -96,7 +96,11 @@ fn fail(what: &[u8], errno: Errno) -> i32 {
     text.put(b"mini-monitor: ");
     text.put(what);
     text.put(b": ");
-    sys::describe(&mut text, errno);
+    if errno == Errno::BUSY {
+        text.put(b"another agent has it");
+    } else {
+        sys::describe(&mut text, errno);
+    }
     text.put(b"\n");
     let _ = sys::print(2, text.bytes());
     FAILED

@@ -140,6 +140,7 @@ impl<'m> Ring<'m> {
 
     /// Takes each whole line out of what was a file with words and memory, whatever has become of it.
     pub fn salvage(&mut self, file: &[u8], boot: u32, is_dated: IsDated) -> Found {
+        self.words.boot.set(boot as usize);
         let Some((words, memory)) = file.split_first_chunk() else {
             return Found::default();
         };
@@ -159,7 +160,6 @@ impl<'m> Ring<'m> {
                 found.undated += 1;
             }
         });
-        self.words.boot.set(boot as usize);
         found
     }
 }
