@@ -10,6 +10,8 @@ mod load;
 mod mem;
 mod neighbours;
 mod net;
+#[cfg(feature = "numbered")]
+mod numbered;
 mod own;
 mod pressure;
 mod process;
@@ -96,6 +98,8 @@ pub struct Builtin<'a> {
     disks: diskio::Disks,
     neighbours: neighbours::Neighbours,
     processes: process::Processes<'a>,
+    #[cfg(feature = "numbered")]
+    number: u64,
 }
 
 impl<'a> Builtin<'a> {
@@ -109,6 +113,8 @@ impl<'a> Builtin<'a> {
             disks: diskio::Disks::default(),
             neighbours: neighbours::Neighbours::default(),
             processes: process::Processes::new(wishes.processes),
+            #[cfg(feature = "numbered")]
+            number: 0,
         }
     }
 

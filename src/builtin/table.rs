@@ -230,6 +230,10 @@ pub const FAMILIES: &[Family] = &[
             disk::take(choice, host, sink)
         })
     },
+    #[cfg(feature = "numbered")]
+    family("test", 5, &super::numbered::METRICS, |all, _, _, sink| {
+        super::numbered::take(&mut all.number, sink)
+    }),
 ];
 
 /// The number of the family of that name; with `to_choose`, only if there is something to choose in it.

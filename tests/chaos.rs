@@ -1,0 +1,1 @@
+//! Receivers and agents that die, over and over.
