@@ -232,7 +232,8 @@ pub const FAMILIES: &[Family] = &[
     },
     #[cfg(feature = "numbered")]
     family("test", 5, &super::numbered::METRICS, |all, _, _, sink| {
-        super::numbered::take(&mut all.number, sink)
+        super::numbered::take(&mut all.number, sink);
+        Ok(())
     }),
 ];
 
