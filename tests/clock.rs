@@ -1,0 +1,223 @@
+//! A wall clock that is wrong, and is set right: the built agent under `libfaketime`, which stands between
+//! it and the C library's clocks. Where that library is not installed a test says so and does nothing.
+
+mod common;
+
+use common::{Agent, Folder, Line, Lines, Transfer, command};
+use socket2::SockRef;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const YEAR: i64 = 365 * 86_400;
+/// Seconds between two samples, and a little more.
+const PACE: u64 = 1;
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn library() -> Option<String> {
+    let folders = fs::read_dir("/usr/lib").unwrap().flatten();
+    let found = folders
+        .map(|folder| folder.path().join("faketime/libfaketime.so.1"))
+        .find(|library| library.exists());
+    if found.is_none() {
+        println!("skipped: there is no libfaketime");
+    }
+    found.map(|library| library.to_str().unwrap().to_owned())
+}
+
+/// An agent whose wall clock is beside the right one by what a file says.
+struct Wrong {
+    agent: Agent,
+    folder: Folder,
+}
+
+impl Wrong {
+    fn start(name: &str, seconds: i64, flags: &[&str]) -> Option<Self> {
+        let library = library()?;
+        let folder = Folder::new(name);
+        let mut command = command();
+        set(&folder, seconds);
+        command
+            .args(flags)
+            .args(["-debug", "-metrics=load,load=500ms", "-flush=200ms"])
+            .env("LD_PRELOAD", library)
+            .env("FAKETIME_TIMESTAMP_FILE", folder.join("offset"))
+            .env("FAKETIME_NO_CACHE", "1")
+            // The other clocks are left alone: deadlines are real.
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        Some(Self {
+            agent: Agent::spawn(&mut command),
+            folder,
+        })
+    }
+
+    fn set(&self, seconds: i64) {
+        set(&self.folder, seconds);
+    }
+
+    /// Waits for so many turns of the family.
+    fn turns(&self, count: usize) {
+        for _ in 0..count {
+            self.agent.log.wait_for("## ticker hit load");
+        }
+    }
+}
+
+fn set(folder: &Folder, seconds: i64) {
+    let (file, whole) = (folder.join("offset"), folder.join("new"));
+    fs::write(&whole, format!("{seconds:+}\n")).unwrap();
+    fs::rename(whole, file).unwrap();
+}
+
+/// The stamps of `cpu.load1` up to the first that is not before `end`.
+fn stamps(lines: &Lines, end: u64) -> Vec<u64> {
+    let mut stamps = Vec::new();
+    loop {
+        let line = Line::parse(&lines.wait_for("\"cpu.load1\""));
+        stamps.push(line.timestamp);
+        if line.timestamp >= end {
+            return stamps;
+        }
+    }
+}
+
+/// From `start` on, a sample every half second: mended stamps may be beside it by one second.
+fn check(stamps: &[u64], start: u64) {
+    assert!(stamps[0].abs_diff(start) <= 2, "{start}: {stamps:?}");
+    for pair in stamps.windows(2) {
+        assert!(
+            pair[0] <= pair[1] + 1 && pair[1] <= pair[0] + PACE + 1,
+            "{stamps:?}"
+        );
+    }
+}
+
+#[test]
+fn samples_of_1970_are_kept_and_sent_with_the_right_time_once_it_is_known() {
+    let transfer = Transfer::new();
+    let start = now();
+    let flag = transfer.flag();
+    let Some(wrong) = Wrong::start("clock-1970", 100 - start as i64, &[&flag]) else {
+        return;
+    };
+    wrong.turns(6);
+    let log = wrong.agent.log.so_far();
+    assert!(log.iter().all(|line| !line.contains("local addr")), "{log:#?}");
+    wrong.set(0);
+    let lines = Lines::of(transfer.accept());
+    check(&stamps(&lines, now() + 2), start);
+    let log = wrong.agent.log.so_far();
+    assert!(
+        log.iter().any(|line| line.contains("has gone forward by")),
+        "{log:#?}"
+    );
+}
+
+#[test]
+fn samples_of_the_future_are_mended_when_the_clock_is_set_back() {
+    let address = Transfer::absent();
+    let start = now();
+    let flag = format!("-trans={address}");
+    let Some(wrong) = Wrong::start("clock-2033", 7 * YEAR, &[&flag]) else {
+        return;
+    };
+    wrong.turns(6);
+    wrong.set(0);
+    wrong.agent.log.wait_for("has gone back by");
+    let lines = Lines::of(Transfer::at(address).accept());
+    check(&stamps(&lines, now() + 2), start);
+}
+
+#[test]
+fn steps_of_an_hour_in_both_ways_leave_right_stamps_and_an_even_pace() {
+    let address = Transfer::absent();
+    let start = now();
+    let flag = format!("-trans={address}");
+    let Some(wrong) = Wrong::start("clock-hour", -3_600, &[&flag]) else {
+        return;
+    };
+    for offset in [0, 3_600, -7_200, 0] {
+        wrong.turns(4);
+        wrong.set(offset);
+    }
+    wrong.agent.log.wait_for("has gone forward by 720");
+    let lines = Lines::of(Transfer::at(address).accept());
+    check(&stamps(&lines, now() + 2), start);
+}
+
+#[test]
+fn what_was_sent_before_a_step_is_repeated_as_it_was() {
+    let transfer = Transfer::new();
+    let start = now();
+    let flag = transfer.flag();
+    let Some(wrong) = Wrong::start("clock-repeat", 3_600, &[&flag]) else {
+        return;
+    };
+    let first = transfer.accept();
+    let lines = BufReader::new(first.try_clone().unwrap()).lines();
+    let sent: Vec<String> = lines.take(12).map(Result::unwrap).collect();
+    wrong.set(0);
+    wrong.agent.log.wait_for("has gone back by");
+    SockRef::from(&first).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(first);
+    let address = transfer.address();
+    drop(transfer);
+    let again = Lines::of(Transfer::at(address).accept());
+    for line in sent {
+        assert_eq!(again.next(), line);
+    }
+    let end = now() + 2;
+    loop {
+        let line = Line::parse(&again.next());
+        let is_right = (start..=end + 2).contains(&line.timestamp);
+        assert!(is_right || line.timestamp >= start + 3_599, "{line:?}");
+        if is_right && line.timestamp >= end {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_spool_of_this_boot_is_mended_by_the_next_agent() {
+    let address = Transfer::absent();
+    let folder = Folder::new("clock-spool");
+    let start = now();
+    let spool = format!("-spool={}", folder.join("spool").display());
+    let flags = [&format!("-trans={address}"), spool.as_str()];
+    let Some(mut wrong) = Wrong::start("clock-spool-wrong", 100 - start as i64, &flags) else {
+        return;
+    };
+    wrong.turns(4);
+    wrong.agent.signal("KILL");
+    wrong.agent.wait();
+    let wrong = Wrong::start("clock-spool-right", 0, &flags).unwrap();
+    wrong.turns(2);
+    let lines = Lines::of(Transfer::at(address).accept());
+    let stamps = stamps(&lines, now() + 2);
+    assert!(stamps[0].abs_diff(start) <= 2, "{start}: {stamps:?}");
+    assert!(stamps.windows(2).all(|pair| pair[0] <= pair[1] + 1), "{stamps:?}");
+}
+
+#[test]
+fn what_is_printed_once_does_not_wait_for_the_right_time() {
+    let Some(library) = library() else { return };
+    let folder = Folder::new("clock-once");
+    set(&folder, 100 - now() as i64);
+    let output = command()
+        .args(["-once", "-metrics=load"])
+        .env("LD_PRELOAD", library)
+        .env("FAKETIME_TIMESTAMP_FILE", folder.join("offset"))
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.lines().count() >= 5, "{text}");
+    for line in text.lines() {
+        let line: Line = miniserde::json::from_str(line).unwrap();
+        assert!(line.timestamp < 86_400, "{line:?}");
+    }
+}
