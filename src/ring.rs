@@ -34,6 +34,8 @@ pub struct Policy {
     pub is_thinning: bool,
     /// Milliseconds for which lines are kept once they have been acknowledged.
     pub replay: u32,
+    /// Lines get their check: the memory may be found by another agent.
+    pub is_checked: bool,
 }
 
 /// What has become of lines.
@@ -128,7 +130,8 @@ impl<'m> Ring<'m> {
 
     /// Writes a record behind the newest, for which there is room, and makes it valid.
     fn append(&mut self, head: Head, line: &[u8]) {
-        self.write(self.newest, &head.encode(line));
+        let checked = if self.policy.is_checked { line } else { b"" };
+        self.write(self.newest, &head.encode(checked));
         self.write(self.newest + HEAD as u64, line);
         self.newest += (HEAD + line.len()) as u64;
         self.words.newest.set(self.index(self.newest));
@@ -171,16 +174,18 @@ impl<'m> Ring<'m> {
     pub fn mark_sent(&mut self, count: usize) {
         self.flying += count as u64;
         self.part += count;
-        while self.sent < self.newest && self.part >= self.head(self.sent).length {
-            self.part -= self.head(self.sent).length;
-            self.sent = self.behind(self.sent);
+        while self.sent < self.newest {
+            let length = self.head(self.sent).length;
+            let end = self.sent + (HEAD + length) as u64;
+            if self.part > 0 {
+                self.touched = self.touched.max(end);
+            }
+            if self.part < length {
+                break;
+            }
+            self.part -= length;
+            self.sent = end;
         }
-        let touched = if self.part > 0 {
-            self.behind(self.sent)
-        } else {
-            self.sent
-        };
-        self.touched = self.touched.max(touched);
     }
 
     /// All sent bytes but the last `unacked` have arrived, at `now` at the latest: their whole lines are
@@ -294,9 +299,12 @@ impl<'m> Ring<'m> {
     }
 
     fn head(&self, position: u64) -> Head {
-        let mut head = [0; HEAD];
-        self.read(position, &mut head);
-        Head::decode(head)
+        let whole = self.memory[self.index(position)..].first_chunk();
+        Head::decode(whole.copied().unwrap_or_else(|| {
+            let mut head = [0; HEAD];
+            self.read(position, &mut head);
+            head
+        }))
     }
 
     /// The position behind the record at this one.
@@ -306,8 +314,11 @@ impl<'m> Ring<'m> {
 
     fn write(&mut self, position: u64, bytes: &[u8]) {
         let at = self.index(position);
-        let (head, tail) = bytes.split_at(bytes.len().min(self.memory.len() - at));
-        self.memory[at..at + head.len()].copy_from_slice(head);
+        if let Some(whole) = self.memory.get_mut(at..at + bytes.len()) {
+            return whole.copy_from_slice(bytes);
+        }
+        let (head, tail) = bytes.split_at(self.memory.len() - at);
+        self.memory[at..].copy_from_slice(head);
         self.memory[..tail.len()].copy_from_slice(tail);
     }
 

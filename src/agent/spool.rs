@@ -15,13 +15,15 @@ type Failure<'a> = (&'a [u8], Errno);
 
 /// The ring that the user asks for. Says in the log what it has found in the file.
 pub(super) fn open<'a, W: World>(config: &Config<'a>, world: &mut W) -> Result<Ring<'static>, Failure<'a>> {
+    // What is printed once does not go through a file that another agent may have.
+    let path = config.spool.filter(|_| config.command == Command::Run);
     let policy = Policy {
         is_thinning: config.is_thinning,
         replay: config.replay,
+        is_checked: path.is_some(),
     };
     let length = size_of::<Words>() + Ring::memory_for(config.buffer);
-    // What is printed once does not go through a file that another agent may have.
-    let Some(path) = config.spool.filter(|_| config.command == Command::Run) else {
+    let Some(path) = path else {
         let memory = sys::map(length).and_then(sys::split);
         let (words, memory) = memory.map_err(|errno| (b"-buffer".as_slice(), errno))?;
         return Ok(Ring::new(words, memory, policy));

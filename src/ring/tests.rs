@@ -12,14 +12,17 @@ use super::*;
 const DROPPING: Policy = Policy {
     is_thinning: false,
     replay: 0,
+    is_checked: true,
 };
 const REPLAYING: Policy = Policy {
     is_thinning: false,
     replay: 10_000,
+    is_checked: true,
 };
 const THINNING: Policy = Policy {
     is_thinning: true,
     replay: 10_000,
+    is_checked: true,
 };
 
 /// Words and memory for a ring, as a file would hold them.

@@ -70,8 +70,11 @@ impl Words {
 
 /// Reads from a place in memory whose end is followed by its start.
 pub(super) fn read(memory: &[u8], at: usize, bytes: &mut [u8]) {
-    let (head, tail) = bytes.split_at_mut(bytes.len().min(memory.len() - at));
-    head.copy_from_slice(&memory[at..at + head.len()]);
+    if let Some(whole) = memory.get(at..at + bytes.len()) {
+        return bytes.copy_from_slice(whole);
+    }
+    let (head, tail) = bytes.split_at_mut(memory.len() - at);
+    head.copy_from_slice(&memory[at..]);
     tail.copy_from_slice(&memory[..tail.len()]);
 }
 

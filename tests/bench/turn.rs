@@ -10,7 +10,7 @@ use mini_monitor::builtin::{Builtin, FAMILIES, FAMILY_COUNT, Own, Wishes};
 use mini_monitor::format::{Record, json::Writer};
 use mini_monitor::host::Host;
 use mini_monitor::pattern::Choice;
-use mini_monitor::ring::{LINE_MAX, Ring};
+use mini_monitor::ring::{LINE_MAX, Policy, Ring, Words};
 use mini_monitor::sys;
 use std::fs::File;
 use std::hint::black_box;
@@ -101,7 +101,12 @@ struct Ours<'m> {
 }
 
 impl<'m> Ours<'m> {
-    fn new(memory: &'m mut [u8]) -> Self {
+    fn new(words: &'m Words, memory: &'m mut [u8]) -> Self {
+        let policy = Policy {
+            is_thinning: true,
+            replay: 10_000,
+            is_checked: false,
+        };
         let wishes = Wishes {
             choices: [Choice::default(); FAMILY_COUNT],
             processes: b"",
@@ -111,7 +116,7 @@ impl<'m> Ours<'m> {
             host: Host::open(b"/proc", b"/sys").unwrap(),
             builtin: Builtin::new(wishes),
             writer: Writer::new(b"jungle85", "linux", &[]).unwrap(),
-            ring: Ring::new(memory),
+            ring: Ring::new(words, memory, policy),
             now: 0,
             lines: 0,
             interfaces: Vec::new(),
@@ -148,14 +153,17 @@ impl<'m> Ours<'m> {
                     value: sample.value,
                 };
                 if let Some(line) = self.writer.line(&mut line, &record) {
-                    self.ring.push(line);
+                    self.ring.push(line, 0);
                     self.lines += 1;
                 }
             });
         }
         // All has been sent and has arrived, as far as the ring knows.
-        self.ring.mark_sent(self.ring.unsent_length());
-        self.ring.acknowledge(0);
+        let mut stage = [0; 8 << 10];
+        while let piece @ 1.. = self.ring.unsent(&mut stage).len() {
+            self.ring.mark_sent(piece);
+        }
+        self.ring.acknowledge(0, self.now);
     }
 }
 
@@ -173,8 +181,9 @@ fn median(mut times: Vec<Duration>) -> Duration {
 fn main() {
     let is_test = std::env::args().any(|argument| argument == "--test");
     let rounds = if is_test { 5 } else { 1_000 };
-    let mut memory = vec![0; 64 << 10];
-    let mut ours = Ours::new(&mut memory);
+    let words = Words::default();
+    let mut memory = vec![0; Ring::memory_for(64 << 10)];
+    let mut ours = Ours::new(&words, &mut memory);
     ours.learn();
     let mut bare = Bare::open(&ours.interfaces, ours.mounts.clone());
     let mut filler = vec![1_u8; 64 << 20];

@@ -46,6 +46,7 @@ fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
     let policy = Policy {
         is_thinning: config.is_thinning,
         replay: config.replay,
+        is_checked: false,
     };
     let ring = Ring::new(&words, &mut memory, policy);
     let host = Host::open(config.proc, config.sys).unwrap();
