@@ -270,9 +270,9 @@ impl<'a> Sender<'a> {
         self.acknowledge(with);
         if !self.is_told && with.now >= self.up_since + STANDING {
             // Many came and went untold, but this one stays.
-            self.connections.refill();
-            self.is_told = true;
-            self.tell_connection(Some(1), with);
+            let told = self.connections.tell_held(with.now);
+            self.is_told = told.is_some();
+            self.tell_connection(told, with);
         }
         // A stalled connection says when it has room again.
         if !self.is_stalled {
@@ -309,7 +309,9 @@ impl<'a> Sender<'a> {
         if self.is_told {
             log_trouble(with.world, [Part::Text(doing), Part::Address(address)], cause, 1);
         }
-        self.reward(with.now);
+        if self.has_carried {
+            self.backoff.reset();
+        }
         if self.transfer != Transfer::Stdout {
             with.ring.rewind();
         } else if cause == Cause::Closed {
@@ -318,19 +320,6 @@ impl<'a> Sender<'a> {
         // Standard output is the same stream after an error (a full disk): it goes on where it
         // stopped, be it within a line.
         self.wait(with);
-    }
-
-    /// A connection that was of use lets the next attempts start early, and be told if it was.
-    fn reward(&mut self, now: u64) {
-        if now >= self.up_since + STANDING {
-            self.connections.refill();
-        }
-        if self.has_carried {
-            self.backoff.reset();
-            if self.is_told {
-                self.dials.refill();
-            }
-        }
     }
 }
 

@@ -10,7 +10,7 @@ const SOCKET: usize = 16 * 1024;
 const LESS_THAN_A_LINE: usize = 50;
 
 /// How the network behaves.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weather {
     /// The receiver is always there.
     Calm,
@@ -24,6 +24,8 @@ pub(crate) enum Weather {
     ReadsAt(u64),
     /// It closes so many connections soon after each has carried something, and then stays.
     Flaps(u64),
+    /// It breaks each connection after so many milliseconds.
+    Stands(u64),
     /// Names fail, receivers come and go, stall, close, reset, half-take.
     Stormy,
 }
@@ -168,7 +170,11 @@ impl Sim {
 
     fn answer(&mut self) -> Answer {
         match self.weather {
-            Weather::Calm | Weather::SlamsTheDoor | Weather::Flaps(_) | Weather::ReadsAt(_) => Answer::Accept,
+            Weather::Calm
+            | Weather::SlamsTheDoor
+            | Weather::Flaps(_)
+            | Weather::Stands(_)
+            | Weather::ReadsAt(_) => Answer::Accept,
             Weather::Window(from, to) if (from..to).contains(&(self.now - self.start)) => Answer::Accept,
             Weather::Absent | Weather::Window(..) => Answer::Refuse,
             Weather::Stormy if self.now < self.away_until => Answer::Refuse,
@@ -185,6 +191,7 @@ impl Sim {
             Weather::SlamsTheDoor => self.now + 1,
             Weather::Window(_, to) => self.start + to,
             Weather::Flaps(count) if self.breaks < count => self.now + 50,
+            Weather::Stands(time) => self.now + time,
             Weather::Stormy => self.now + self.below(10) * self.below(30_000),
             _ => u64::MAX,
         };
