@@ -1,12 +1,14 @@
 //! The connection: a table of states and events.
 //!
-//! | state | due | ready | flush |
-//! |---|---|---|---|
-//! | waiting | look up | | |
-//! | resolving | fail | connect, or fail | |
-//! | connecting | next address, or fail | up, next address, or fail | |
-//! | up | | read, go on writing, or lost | write, or lost |
-//! | ended | | | |
+//! | state | due | ready | flush | retry |
+//! |---|---|---|---|---|
+//! | waiting | look up | | | look up |
+//! | resolving | fail | connect, or fail | | |
+//! | connecting | next address, or fail | up, next address, or fail | | |
+//! | up | | read, go on writing, or lost | write, lost, or back to the first | |
+//! | ended | | | | |
+//!
+//! To fail is to look up the next transfer; a round in which all have failed ends in waiting.
 
 use crate::backoff::Backoff;
 use crate::ring::Ring;
@@ -17,6 +19,9 @@ use crate::world::{Cause, Part, Transfer, World};
 const PATIENCE: u64 = 10_000;
 /// A connection that has stood for so many milliseconds is there to stay.
 const STANDING: u64 = 60_000;
+/// A connection to another than the first transfer stands for so many milliseconds, before the first
+/// is tried again.
+const STANDBY: u64 = 600_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -45,6 +50,21 @@ pub enum Event {
     Ready,
     /// It is time to send what has been collected.
     Flush,
+    /// The user does not want to wait for the next attempt.
+    Retry,
+}
+
+/// What has become of the lines since the start.
+#[derive(Clone, Copy)]
+pub struct Account {
+    /// Bytes that are not known to have arrived.
+    pub queued: u64,
+    /// Lines that have arrived, or were handed over where nobody tells.
+    pub sent: u64,
+    /// Lines that made room on purpose.
+    pub thinned: u64,
+    /// Lines lost for want of room.
+    pub dropped: u64,
 }
 
 /// What a sender works with in one step.
@@ -56,16 +76,20 @@ struct Context<'c, 'm, W> {
 
 /// Carries the ring's lines to the transfer.
 pub struct Sender<'a> {
-    transfer: Transfer<'a>,
+    transfers: &'a [Transfer<'a>],
+    /// The number of the transfer with which each round starts.
+    first: usize,
+    /// The number of the transfer that this round has come to.
+    current: usize,
+    /// The first one is preferred to the others.
+    returns: bool,
     state: State,
     deadline: Option<u64>,
     backoff: Backoff,
     /// The connection has not taken all: it is to be watched for room.
     is_stalled: bool,
-    /// This connection has carried a whole line.
-    has_carried: bool,
     up_since: u64,
-    /// How the first address of this round failed.
+    /// How the first address of this transfer failed.
     failure: Option<(usize, Cause)>,
     dials: Throttle,
     connections: Throttle,
@@ -79,15 +103,19 @@ pub struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    /// A sender that is due at once. Equal seeds give equal delays.
-    pub fn new(transfer: Transfer<'a>, seed: u32, now: u64, debug: bool) -> Self {
+    /// A sender that is due at once. With a number in `spread` its rounds start with the transfer of
+    /// that number (which may be any: it wraps around). Equal seeds give equal delays.
+    pub fn new(transfers: &'a [Transfer<'a>], spread: Option<u32>, seed: u32, now: u64, debug: bool) -> Self {
+        let first = spread.unwrap_or(0) as usize % transfers.len().max(1);
         Self {
-            transfer,
+            transfers,
+            first,
+            current: first,
+            returns: spread.is_none(),
             state: State::Waiting,
             deadline: Some(now),
             backoff: Backoff::new(seed),
             is_stalled: false,
-            has_carried: false,
             up_since: now,
             failure: None,
             dials: Throttle::new(),
@@ -124,11 +152,45 @@ impl<'a> Sender<'a> {
         self.connected.saturating_sub(1)
     }
 
+    /// The connection that is there is kept: the end is near.
+    pub fn stay(&mut self) {
+        self.returns = false;
+    }
+
+    /// Says in the log how it is.
+    pub fn report<W: World>(&self, world: &mut W, account: Account) {
+        let (state, address): (&[u8], _) = match self.state {
+            State::Waiting => (b"waiting", None),
+            State::Resolving => (b"resolving", None),
+            State::Connecting { address, .. } => (b"connecting to ", Some(address)),
+            State::Up { address } => (b"connected to ", Some(address)),
+            State::Ended => (b"closed", None),
+        };
+        world.log(&[
+            Part::Text(state),
+            address.map_or(Part::Text(b""), Part::Address),
+            Part::Text(b"; bytes queued: "),
+            Part::Number(account.queued),
+            Part::Text(b"; lines sent: "),
+            Part::Number(account.sent),
+            Part::Text(b", thinned: "),
+            Part::Number(account.thinned),
+            Part::Text(b", dropped: "),
+            Part::Number(account.dropped),
+            Part::Text(b"; reconnects: "),
+            Part::Number(self.reconnects()),
+        ]);
+    }
+
     /// Does what the state asks for.
     pub fn on<W: World>(&mut self, event: Event, world: &mut W, ring: &mut Ring, now: u64) {
         let with = &mut Context { world, ring, now };
         match (self.state, event) {
             (State::Waiting, Event::Due) => self.look_up(with),
+            (State::Waiting, Event::Retry) => {
+                self.backoff.reset();
+                self.look_up(with);
+            }
             (State::Resolving, Event::Due) => self.fail_lookup(Cause::TimedOut, with),
             (State::Resolving, Event::Ready) => self.looked_up(with),
             (State::Connecting { address, count }, Event::Due) => {
@@ -144,8 +206,15 @@ impl<'a> Sender<'a> {
         }
     }
 
+    fn transfer(&self) -> Transfer<'a> {
+        self.transfers
+            .get(self.current)
+            .copied()
+            .unwrap_or(Transfer::Stdout)
+    }
+
     fn look_up<W: World>(&mut self, with: &mut Context<W>) {
-        match with.world.resolve(&self.transfer) {
+        match with.world.resolve(&self.transfer()) {
             Ok(Some(count)) => self.connect(0, count, with),
             Ok(None) => {
                 self.state = State::Resolving;
@@ -184,11 +253,11 @@ impl<'a> Sender<'a> {
     }
 
     fn fail_lookup<W: World>(&mut self, cause: Cause, with: &mut Context<W>) {
-        if let (Some(count), Transfer::Tcp { host, .. }) = (self.dials.pass(with.now), self.transfer) {
+        if let (Some(count), Transfer::Tcp { host, .. }) = (self.dials.pass(with.now), self.transfer()) {
             let what = [Part::Text(b"dial tcp: lookup "), Part::Text(host)];
             log_trouble(with.world, what, cause, count);
         }
-        self.wait(with);
+        self.next_transfer(with);
     }
 
     fn fail_dial<W: World>(&mut self, with: &mut Context<W>) {
@@ -200,14 +269,33 @@ impl<'a> Sender<'a> {
                 count,
             );
         }
-        if self.transfer == Transfer::Stdout {
+        if self.transfer() == Transfer::Stdout {
             return self.end(with);
         }
-        self.wait(with);
+        self.next_transfer(with);
+    }
+
+    /// Goes on to the next transfer at once, unless this round has tried them all. (A transfer that
+    /// fails at once leads back here: once for each.)
+    fn next_transfer<W: World>(&mut self, with: &mut Context<W>) {
+        let next = self.current + 1;
+        let next = if next < self.transfers.len() { next } else { 0 };
+        if next == self.first {
+            return self.wait(with);
+        }
+        self.start_with(next, with);
+    }
+
+    fn start_with<W: World>(&mut self, transfer: usize, with: &mut Context<W>) {
+        with.world.close();
+        self.failure = None;
+        self.current = transfer;
+        self.look_up(with);
     }
 
     fn wait<W: World>(&mut self, with: &mut Context<W>) {
         with.world.close();
+        self.current = self.first;
         self.state = State::Waiting;
         self.is_stalled = false;
         self.failure = None;
@@ -225,30 +313,43 @@ impl<'a> Sender<'a> {
         self.state = State::Up { address };
         self.deadline = None;
         self.failure = None;
-        self.has_carried = false;
         self.up_since = with.now;
         self.connected += 1;
         let told = self.connections.pass(with.now);
         self.is_told = told.is_some();
-        self.tell_connection(told, with);
+        self.tell_connection(told, address, with);
         self.flush(address, with);
     }
 
-    /// Says that there is a connection, and what was lost before it came.
-    fn tell_connection<W: World>(&mut self, told: Option<u64>, with: &mut Context<W>) {
+    /// Says that there is a connection (to which transfer, if there are several), and what was lost
+    /// before it came.
+    fn tell_connection<W: World>(&mut self, told: Option<u64>, address: usize, with: &mut Context<W>) {
         // Standard output has no address, and is nothing to wait for.
-        let Some(count) = told.filter(|_| self.transfer != Transfer::Stdout) else {
+        let Some(count) = told.filter(|_| self.transfer() != Transfer::Stdout) else {
             return;
         };
-        let [open, close] = [b" (".as_slice(), b" connections since the last one told)"].map(Part::Text);
+        let [nothing, to, open, close] = [
+            b"".as_slice(),
+            b" to ",
+            b" (",
+            b" connections since the last one told)",
+        ]
+        .map(Part::Text);
+        let [to, peer] = if self.transfers.len() > 1 {
+            [to, Part::Address(address)]
+        } else {
+            [nothing; 2]
+        };
         let line = [
             Part::Text(b"local addr:"),
             Part::Local,
+            to,
+            peer,
             open,
             Part::Number(count),
             close,
         ];
-        with.world.log(if count > 1 { &line } else { &line[..2] });
+        with.world.log(if count > 1 { &line } else { &line[..4] });
         let lost = with.ring.dropped();
         if lost > self.told_lost {
             let [what, since] =
@@ -272,17 +373,36 @@ impl<'a> Sender<'a> {
             // Many came and went untold, but this one stays.
             let told = self.connections.tell_held(with.now);
             self.is_told = told.is_some();
-            self.tell_connection(told, with);
+            self.tell_connection(told, address, with);
         }
         // A stalled connection says when it has room again.
-        if !self.is_stalled {
+        if self.is_stalled {
+            return;
+        }
+        let is_standby = self.returns && self.current != self.first;
+        if !is_standby || with.now < self.up_since + STANDBY {
             self.write(address, with);
+        } else if !with.ring.in_flight() {
+            // Until then nothing is added to it: there might always be some.
+            self.return_to_first(address, with);
         }
     }
 
+    /// Leaves a connection on which all that was sent has arrived.
+    fn return_to_first<W: World>(&mut self, address: usize, with: &mut Context<W>) {
+        if self.is_told {
+            let [leaving, why] = [b"leaving ".as_slice(), b" for the first transfer"].map(Part::Text);
+            with.world.log(&[leaving, Part::Address(address), why]);
+        }
+        // What the peer sent and nobody read would make the kernel reset the connection.
+        let _ = with.world.drain();
+        self.start_with(self.first, with);
+    }
+
     fn acknowledge<W: World>(&mut self, with: &mut Context<W>) {
-        if with.ring.in_flight() {
-            self.has_carried |= with.ring.acknowledge(with.world.unacked());
+        if with.ring.in_flight() && with.ring.acknowledge(with.world.unacked()) {
+            // The next attempts start early: this connection is of use.
+            self.backoff.reset();
         }
     }
 
@@ -309,10 +429,7 @@ impl<'a> Sender<'a> {
         if self.is_told {
             log_trouble(with.world, [Part::Text(doing), Part::Address(address)], cause, 1);
         }
-        if self.has_carried {
-            self.backoff.reset();
-        }
-        if self.transfer != Transfer::Stdout {
+        if self.transfer() != Transfer::Stdout {
             with.ring.rewind();
         } else if cause == Cause::Closed {
             return self.end(with);

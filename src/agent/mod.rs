@@ -11,12 +11,12 @@ use crate::format::{Record, json};
 use crate::host::{Fault, Host, OS, Place, Trouble};
 use crate::ring::{LINE_MAX, Ring};
 use crate::sched::{self, Sched, paired_families};
-use crate::sender::{Event, Sender};
+use crate::sender::{Account, Event, Sender};
 use crate::sys;
 use crate::text::{Text, hash};
 use crate::throttle::Throttle;
 use crate::wheel::{Timers, set_bits};
-use crate::world::{Part, World};
+use crate::world::{Part, Signal, World};
 
 /// Milliseconds that the last flush may take.
 const LAST_FLUSH: u64 = 2_000;
@@ -66,7 +66,8 @@ impl<'a> Agent<'a> {
     ) -> Self {
         let spread = hash(writer.identity());
         let mut sched = Sched::new(now, &plan::periods(config), config.flush, spread);
-        let sender = Sender::new(config.transfer, seed ^ spread, now, config.debug);
+        let start = config.spread.then_some(spread);
+        let sender = Sender::new(config.transfers(), start, seed ^ spread, now, config.debug);
         sched.set_sender(sender.deadline());
         Self {
             config,
@@ -166,8 +167,11 @@ impl<'a> Agent<'a> {
         if ready.transfer {
             self.tell_sender(Event::Ready, world, now);
         }
-        if ready.stop {
-            return true;
+        match ready.signal {
+            Some(Signal::Stop) => return true,
+            Some(Signal::Retry) => self.tell_sender(Event::Retry, world, now),
+            Some(Signal::Report) => self.sender.report(world, self.account()),
+            None => {}
         }
         let due = self.sched.due(now);
         let is_due = |timer: usize| due & 1 << timer != 0;
@@ -186,6 +190,16 @@ impl<'a> Agent<'a> {
         false
     }
 
+    fn account(&self) -> Account {
+        Account {
+            queued: self.ring.queued() as u64,
+            // The ring does not count these yet.
+            sent: 0,
+            thinned: 0,
+            dropped: self.ring.dropped(),
+        }
+    }
+
     fn tell_sender<W: World>(&mut self, event: Event, world: &mut W, now: u64) {
         self.sender.on(event, world, &mut self.ring, now);
         self.sched.set_sender(self.sender.deadline());
@@ -194,6 +208,7 @@ impl<'a> Agent<'a> {
     /// Sends what the connection takes within two seconds.
     fn finish<W: World>(&mut self, world: &mut W) -> Ending {
         let until = world.now() + LAST_FLUSH;
+        self.sender.stay();
         write_out(&mut self.sender, &mut self.ring, world, Some(until));
         // What the peer sent and nobody read would make the kernel reset the connection, and what
         // is still in flight would be lost with it.
@@ -315,7 +330,7 @@ fn write_out<W: World>(sender: &mut Sender, ring: &mut Ring, world: &mut W, unti
         let wake_up = [deadline, until].into_iter().flatten().min();
         let ready = world.sleep(wake_up, sender.is_stalled());
         now = world.now();
-        if ready.stop {
+        if ready.signal == Some(Signal::Stop) {
             return false;
         }
         if ready.transfer {

@@ -2,6 +2,7 @@
 //! Hours pass in a moment, and a failure is its seed.
 
 mod receiver;
+mod transfers;
 mod world;
 
 use mini_monitor::agent::{Agent, Ending, writer};
@@ -28,14 +29,8 @@ fn run(seed: u64, hours: u64, weather: Weather, flags: &[&str]) -> Outcome {
 
 fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
     println!("seed {seed:#x}");
-    let mut arguments = vec![
-        "-endpoint",
-        "sim",
-        "-proc",
-        PROC,
-        "-trans",
-        "receiver.example:6000",
-    ];
+    let transfers = sim.transfers();
+    let mut arguments = vec!["-endpoint", "sim", "-proc", PROC, "-trans", &transfers];
     arguments.extend(flags);
     let arguments = arguments.iter().map(|argument| argument.as_bytes());
     let config: Config =
