@@ -54,19 +54,6 @@ pub enum Event {
     Retry,
 }
 
-/// What has become of the lines since the start.
-#[derive(Clone, Copy)]
-pub struct Account {
-    /// Bytes that are not known to have arrived.
-    pub queued: u64,
-    /// Lines that have arrived, or were handed over where nobody tells.
-    pub sent: u64,
-    /// Lines that made room on purpose.
-    pub thinned: u64,
-    /// Lines lost for want of room.
-    pub dropped: u64,
-}
-
 /// What a sender works with in one step.
 struct Context<'c, 'm, W> {
     world: &'c mut W,
@@ -157,29 +144,16 @@ impl<'a> Sender<'a> {
         self.returns = false;
     }
 
-    /// Says in the log how it is.
-    pub fn report<W: World>(&self, world: &mut W, account: Account) {
-        let (state, address): (&[u8], _) = match self.state {
+    /// What it does, for the log: in words, and with which address.
+    pub fn state(&self) -> [Part<'static>; 2] {
+        let (words, address): (&[u8], _) = match self.state {
             State::Waiting => (b"waiting", None),
             State::Resolving => (b"resolving", None),
             State::Connecting { address, .. } => (b"connecting to ", Some(address)),
             State::Up { address } => (b"connected to ", Some(address)),
             State::Ended => (b"closed", None),
         };
-        world.log(&[
-            Part::Text(state),
-            address.map_or(Part::Text(b""), Part::Address),
-            Part::Text(b"; bytes queued: "),
-            Part::Number(account.queued),
-            Part::Text(b"; lines sent: "),
-            Part::Number(account.sent),
-            Part::Text(b", thinned: "),
-            Part::Number(account.thinned),
-            Part::Text(b", dropped: "),
-            Part::Number(account.dropped),
-            Part::Text(b"; reconnects: "),
-            Part::Number(self.reconnects()),
-        ]);
+        [Part::Text(words), address.map_or(Part::Text(b""), Part::Address)]
     }
 
     /// Does what the state asks for.
@@ -328,26 +302,19 @@ impl<'a> Sender<'a> {
         let Some(count) = told.filter(|_| self.transfer() != Transfer::Stdout) else {
             return;
         };
-        let [nothing, to, open, close] = [
-            b"".as_slice(),
-            b" to ",
-            b" (",
-            b" connections since the last one told)",
-        ]
-        .map(Part::Text);
-        let [to, peer] = if self.transfers.len() > 1 {
-            [to, Part::Address(address)]
+        let (to, peer): (&[u8], _) = if self.transfers.len() > 1 {
+            (b" to ", Part::Address(address))
         } else {
-            [nothing; 2]
+            (b"", Part::Text(b""))
         };
         let line = [
             Part::Text(b"local addr:"),
             Part::Local,
-            to,
+            Part::Text(to),
             peer,
-            open,
+            Part::Text(b" ("),
             Part::Number(count),
-            close,
+            Part::Text(b" connections since the last one told)"),
         ];
         with.world.log(if count > 1 { &line } else { &line[..4] });
         let lost = with.ring.dropped();
@@ -391,8 +358,8 @@ impl<'a> Sender<'a> {
     /// Leaves a connection on which all that was sent has arrived.
     fn return_to_first<W: World>(&mut self, address: usize, with: &mut Context<W>) {
         if self.is_told {
-            let [leaving, why] = [b"leaving ".as_slice(), b" for the first transfer"].map(Part::Text);
-            with.world.log(&[leaving, Part::Address(address), why]);
+            let back = Part::Text(b"back to the first transfer from ");
+            with.world.log(&[back, Part::Address(address)]);
         }
         // What the peer sent and nobody read would make the kernel reset the connection.
         let _ = with.world.drain();

@@ -11,15 +11,20 @@ use crate::format::{Record, json};
 use crate::host::{Fault, Host, OS, Place, Trouble};
 use crate::ring::{LINE_MAX, Ring};
 use crate::sched::{self, Sched, paired_families};
-use crate::sender::{Account, Event, Sender};
+use crate::sender::{Event, Sender};
 use crate::sys;
-use crate::text::{Text, hash};
+use crate::text::{Text, hash, line_of};
 use crate::throttle::Throttle;
 use crate::wheel::{Timers, set_bits};
 use crate::world::{Part, Signal, World};
 
 /// Milliseconds that the last flush may take.
 const LAST_FLUSH: u64 = 2_000;
+
+/// What stands before each number in the line that tells how things are.
+const STATE: &str = "; bytes queued: \n; lines sent: \n, thinned: \n, dropped: \n; reconnects: ";
+/// Five numbers of up to 20 digits fit behind these words.
+const STATE_MAX: usize = STATE.len() + 5 * 20;
 
 /// Longest host name (`gethostname(2)`: 64 on Linux).
 pub const HOST_NAME_MAX: usize = 64;
@@ -170,7 +175,7 @@ impl<'a> Agent<'a> {
         match ready.signal {
             Some(Signal::Stop) => return true,
             Some(Signal::Retry) => self.tell_sender(Event::Retry, world, now),
-            Some(Signal::Report) => self.sender.report(world, self.account()),
+            Some(Signal::Report) => self.report_state(world),
             None => {}
         }
         let due = self.sched.due(now);
@@ -190,14 +195,25 @@ impl<'a> Agent<'a> {
         false
     }
 
-    fn account(&self) -> Account {
-        Account {
-            queued: self.ring.queued() as u64,
-            // The ring does not count these yet.
-            sent: 0,
-            thinned: 0,
-            dropped: self.ring.dropped(),
+    /// Says in one line of the log how things are.
+    fn report_state<W: World>(&self, world: &mut W) {
+        // The ring does not count these yet.
+        let (sent, thinned) = (0, 0);
+        let numbers = [
+            self.ring.queued() as u64,
+            sent,
+            thinned,
+            self.ring.dropped(),
+            self.sender.reconnects(),
+        ];
+        let mut buffer = [0; STATE_MAX];
+        let mut text = Text::new(&mut buffer);
+        for (place, number) in numbers.into_iter().enumerate() {
+            text.put(line_of(STATE, place).as_bytes());
+            text.number(number);
         }
+        let [words, address] = self.sender.state();
+        world.log(&[words, address, Part::Text(text.bytes())]);
     }
 
     fn tell_sender<W: World>(&mut self, event: Event, world: &mut W, now: u64) {

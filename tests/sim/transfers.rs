@@ -84,7 +84,7 @@ fn the_first_transfer_gets_the_lines_back_after_ten_minutes_and_none_is_lost_or_
         [
             "dial tcp receiver 0: connection refused",
             "local addr:sim to tcp second 0",
-            "leaving tcp second 0 for the first transfer",
+            "back to the first transfer from tcp second 0",
             "local addr:sim to tcp receiver 0",
         ]
     );
