@@ -130,7 +130,14 @@ fn a_reset_in_the_middle_of_a_line_is_followed_by_a_whole_line() {
 fn a_transfer_that_never_reads_costs_old_lines_and_nothing_else() {
     let listener = narrow_listener();
     let flag = format!("-trans={}", listener.local_addr().unwrap());
-    let agent = start(&flag, &["-interval=10ms", "-flush=24h", "-buffer=4K", "-debug"]);
+    let flags = [
+        "-interval=10ms",
+        "-flush=24h",
+        "-buffer=4K",
+        "-debug",
+        "-timeout=24h",
+    ];
+    let agent = start(&flag, &flags);
     let stream = accept(&listener);
     let collected = |count: usize| {
         let mut last = String::new();
@@ -158,6 +165,38 @@ fn a_transfer_that_never_reads_costs_old_lines_and_nothing_else() {
         count += 1;
     }
     assert!(count < 5_000, "nothing was dropped");
+}
+
+#[test]
+fn a_transfer_that_reads_nothing_for_the_timeout_is_given_up_and_no_line_is_lost() {
+    let listener = narrow_listener();
+    let flag = format!("-trans={}", listener.local_addr().unwrap());
+    let flags = [
+        "-metrics=agent,agent=20ms",
+        "-flush=20ms",
+        "-timeout=1s",
+        "-buffer=8M",
+        "-debug",
+    ];
+    let mut agent = start(&flag, &flags);
+    let first = accept(&listener);
+    let mut log = Vec::new();
+    while !log
+        .last()
+        .is_some_and(|line: &String| line.ends_with(": connection timed out"))
+    {
+        log.push(agent.log.next());
+    }
+    // The kernel still holds what had arrived.
+    let [second, first] = [accept(&listener), first].map(Lines::of);
+    agent.stop();
+    log.extend(agent.log.so_far());
+    let all: Vec<String> = [first.rest(), second.rest()].concat();
+    let mut made = log
+        .iter()
+        .filter_map(|line| line.split_once("~~ sender get metric "));
+    assert!(made.clone().count() > 500);
+    assert!(made.all(|(_, line)| all.iter().any(|other| other == line)));
 }
 
 #[test]
