@@ -349,8 +349,10 @@ impl<'a> Sender<'a> {
         let is_standby = self.returns && self.current != self.first;
         if !is_standby || with.now < self.up_since + STANDBY {
             self.write(address, with);
-        } else if !with.ring.in_flight() {
-            // Until then nothing is added to it: there might always be some.
+        } else if with.world.unacked() == 0 {
+            // (Until then nothing is added to it: there might always be some.) The ring may not hold all of
+            // it any more, but learns that it has arrived.
+            with.ring.acknowledge(0);
             self.return_to_first(address, with);
         }
     }

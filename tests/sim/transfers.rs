@@ -107,6 +107,14 @@ fn a_first_transfer_that_stays_away_is_asked_every_ten_minutes_and_costs_no_line
 
 #[test]
 fn a_connection_is_not_left_while_lines_are_on_their_way_nor_at_the_end() {
+    // Also when the ring has given them up for younger ones meanwhile.
+    let slow = Weather::ReadsAt(40 * MINUTE);
+    let sim = Sim::new(59, HOUR, Weather::From(1)).beside(slow);
+    let outcome = run_in(sim, 59, &["-metrics=load", "-buffer=4K", "-interval=30s"]);
+    assert_eq!(outcome.sim.connections().len(), 2);
+    assert_eq!(outcome.sim.left_behind(), 0);
+    check_accounts(&outcome, 59);
+
     // It reads only after a quarter of an hour: until then nothing that was sent has arrived, be there
     // room for more or not.
     for interval in ["-interval=5s", "-interval=1m"] {
