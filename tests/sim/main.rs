@@ -227,6 +227,12 @@ fn a_day_of_any_weather_has_less_than_a_hundred_lines_in_the_log() {
             assert!(log.len() < 100, "seed {seed:#x}, {weather:?}: {log:#?}");
             assert!(log.len() > 20, "seed {seed:#x}, {weather:?}: it was no weather");
         }
+        // The first of several is away for the day, and asked again and again.
+        for weather in [Weather::Calm, Weather::Stands(120_000), Weather::Nameless] {
+            let sim = Sim::new(seed, 24 * HOUR, Weather::Absent).beside(weather);
+            let log = run_in(sim, seed, &["-metrics=load"]).sim.log().len();
+            assert!((20..100).contains(&log), "seed {seed:#x}, {weather:?}: {log}");
+        }
     }
 }
 
