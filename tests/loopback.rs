@@ -181,12 +181,7 @@ fn a_transfer_that_reads_nothing_for_the_timeout_is_given_up_and_no_line_is_lost
     let mut agent = start(&flag, &flags);
     let first = accept(&listener);
     let mut log = Vec::new();
-    while !log
-        .last()
-        .is_some_and(|line: &String| line.ends_with(": connection timed out"))
-    {
-        log.push(agent.log.next());
-    }
+    agent.log.up_to(": connection timed out", &mut log);
     // The kernel still holds what had arrived.
     let [second, first] = [accept(&listener), first].map(Lines::of);
     agent.stop();

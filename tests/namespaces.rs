@@ -218,12 +218,6 @@ fn check_all_came(mut agent: Agent, mut log: Vec<String>, received: impl FnOnce(
     );
 }
 
-fn log_up_to(agent: &Agent, words: &str, log: &mut Vec<String>) {
-    while !log.last().is_some_and(|line| line.contains(words)) {
-        log.push(agent.log.next());
-    }
-}
-
 #[test]
 fn a_peer_that_vanishes_without_a_word_is_given_up_and_no_line_is_lost() {
     // The peer of the agents is here, under two addresses; what comes for one that is taken away is
@@ -263,11 +257,8 @@ fn a_peer_that_vanishes_without_a_word_is_given_up_and_no_line_is_lost() {
     run(Command::new("ip").args(["addr", "del", "10.77.1.1/24", "dev", "wan"]));
     let mut logs = [Vec::new(), Vec::new()];
     for (agent, log) in [&busy, &idle].into_iter().zip(&mut logs) {
-        log_up_to(
-            agent,
-            &format!("tcp {}: connection timed out", first.address()),
-            log,
-        );
+        let given_up = format!("tcp {}: connection timed out", first.address());
+        agent.log.up_to(&given_up, log);
     }
     let [busy_log, idle_log] = logs;
     let onward = Lines::of(second.accept());

@@ -101,6 +101,15 @@ impl Lines {
         panic!("{text:?} did not come, but: {last:#?}");
     }
 
+    /// Adds the lines up to the first one that holds the text; fails when none comes.
+    pub fn up_to(&self, text: &str, seen: &mut Vec<String>) {
+        let start = Instant::now();
+        while !seen.last().is_some_and(|line| line.contains(text)) {
+            assert!(start.elapsed() < PATIENCE, "{text:?} did not come");
+            seen.push(self.next());
+        }
+    }
+
     /// All lines up to the stream's end.
     pub fn rest(self) -> Vec<String> {
         self.0.into_iter().collect()
