@@ -1,12 +1,14 @@
 //! The connection: a table of states and events.
 //!
-//! | state | due | ready | flush |
-//! |---|---|---|---|
-//! | waiting | look up | | |
-//! | resolving | fail | connect, or fail | |
-//! | connecting | next address, or fail | up, next address, or fail | |
-//! | up | | read, go on writing, or lost | write, or lost |
-//! | ended | | | |
+//! | state | due | ready | flush | retry |
+//! |---|---|---|---|---|
+//! | waiting | look up | | | look up |
+//! | resolving | fail | connect, or fail | | |
+//! | connecting | next address, or fail | up, next address, or fail | | |
+//! | up | | read, go on writing, or lost | write, lost, or back to the first | |
+//! | ended | | | | |
+//!
+//! To fail is to look up the next transfer; a round in which all have failed ends in waiting.
 
 use crate::backoff::Backoff;
 use crate::ring::Ring;
@@ -21,6 +23,9 @@ const STANDING: u64 = 60_000;
 const PIECE: usize = 8 << 10;
 /// Pieces that are sent in one turn: a long backlog must not keep the loop from all else.
 const PIECES: usize = 16;
+/// A connection to another than the first transfer stands for so many milliseconds, before the first
+/// is tried again.
+const STANDBY: u64 = 600_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -49,6 +54,8 @@ pub enum Event {
     Ready,
     /// It is time to send what has been collected.
     Flush,
+    /// The user does not want to wait for the next attempt.
+    Retry,
 }
 
 /// What a sender works with in one step.
@@ -60,16 +67,20 @@ struct Context<'c, 'm, W> {
 
 /// Carries the ring's lines to the transfer.
 pub struct Sender<'a> {
-    transfer: Transfer<'a>,
+    transfers: &'a [Transfer<'a>],
+    /// The number of the transfer with which each round starts.
+    first: usize,
+    /// The number of the transfer that this round has come to.
+    current: usize,
+    /// The first one is preferred to the others.
+    returns: bool,
     state: State,
     deadline: Option<u64>,
     backoff: Backoff,
     /// The connection has not taken all: it is to be watched for room.
     is_stalled: bool,
-    /// This connection has carried a whole line.
-    has_carried: bool,
     up_since: u64,
-    /// How the first address of this round failed.
+    /// How the first address of this transfer failed.
     failure: Option<(usize, Cause)>,
     dials: Throttle,
     connections: Throttle,
@@ -87,15 +98,19 @@ pub struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    /// A sender that is due at once. Equal seeds give equal delays.
-    pub fn new(transfer: Transfer<'a>, seed: u32, now: u64, debug: bool) -> Self {
+    /// A sender that is due at once. With a number in `spread` its rounds start with the transfer of
+    /// that number (which may be any: it wraps around). Equal seeds give equal delays.
+    pub fn new(transfers: &'a [Transfer<'a>], spread: Option<u32>, seed: u32, now: u64, debug: bool) -> Self {
+        let first = spread.unwrap_or(0) as usize % transfers.len().max(1);
         Self {
-            transfer,
+            transfers,
+            first,
+            current: first,
+            returns: spread.is_none(),
             state: State::Waiting,
             deadline: Some(now),
             backoff: Backoff::new(seed),
             is_stalled: false,
-            has_carried: false,
             up_since: now,
             failure: None,
             dials: Throttle::new(),
@@ -147,12 +162,33 @@ impl<'a> Sender<'a> {
         self.connected.saturating_sub(1)
     }
 
+    /// The connection that is there is kept: the end is near.
+    pub fn stay(&mut self) {
+        self.returns = false;
+    }
+
+    /// What it does, for the log: in words, and with which address.
+    pub fn state(&self) -> [Part<'static>; 2] {
+        let (words, address): (&[u8], _) = match self.state {
+            State::Waiting => (b"waiting", None),
+            State::Resolving => (b"resolving", None),
+            State::Connecting { address, .. } => (b"connecting to ", Some(address)),
+            State::Up { address } => (b"connected to ", Some(address)),
+            State::Ended => (b"closed", None),
+        };
+        [Part::Text(words), address.map_or(Part::Text(b""), Part::Address)]
+    }
+
     /// Does what the state asks for.
     pub fn on<W: World>(&mut self, event: Event, world: &mut W, ring: &mut Ring, now: u64) {
         let with = &mut Context { world, ring, now };
         match (self.state, event) {
             (State::Waiting, Event::Due) if self.is_held => self.deadline = None,
             (State::Waiting, Event::Due) => self.look_up(with),
+            (State::Waiting, Event::Retry) if !self.is_held => {
+                self.backoff.reset();
+                self.look_up(with);
+            }
             (State::Resolving, Event::Due) => self.fail_lookup(Cause::TimedOut, with),
             (State::Resolving, Event::Ready) => self.looked_up(with),
             (State::Connecting { address, count }, Event::Due) => {
@@ -168,8 +204,15 @@ impl<'a> Sender<'a> {
         }
     }
 
+    fn transfer(&self) -> Transfer<'a> {
+        self.transfers
+            .get(self.current)
+            .copied()
+            .unwrap_or(Transfer::Stdout)
+    }
+
     fn look_up<W: World>(&mut self, with: &mut Context<W>) {
-        match with.world.resolve(&self.transfer) {
+        match with.world.resolve(&self.transfer()) {
             Ok(Some(count)) => self.connect(0, count, with),
             Ok(None) => {
                 self.state = State::Resolving;
@@ -208,11 +251,11 @@ impl<'a> Sender<'a> {
     }
 
     fn fail_lookup<W: World>(&mut self, cause: Cause, with: &mut Context<W>) {
-        if let (Some(count), Transfer::Tcp { host, .. }) = (self.dials.pass(with.now), self.transfer) {
+        if let (Some(count), Transfer::Tcp { host, .. }) = (self.dials.pass(with.now), self.transfer()) {
             let what = [Part::Text(b"dial tcp: lookup "), Part::Text(host)];
             log_trouble(with.world, what, cause, count);
         }
-        self.wait(with);
+        self.next_transfer(with);
     }
 
     fn fail_dial<W: World>(&mut self, with: &mut Context<W>) {
@@ -224,14 +267,33 @@ impl<'a> Sender<'a> {
                 count,
             );
         }
-        if self.transfer == Transfer::Stdout {
+        if self.transfer() == Transfer::Stdout {
             return self.end(with);
         }
-        self.wait(with);
+        self.next_transfer(with);
+    }
+
+    /// Goes on to the next transfer at once, unless this round has tried them all. (A transfer that
+    /// fails at once leads back here: once for each.)
+    fn next_transfer<W: World>(&mut self, with: &mut Context<W>) {
+        let next = self.current + 1;
+        let next = if next < self.transfers.len() { next } else { 0 };
+        if next == self.first {
+            return self.wait(with);
+        }
+        self.start_with(next, with);
+    }
+
+    fn start_with<W: World>(&mut self, transfer: usize, with: &mut Context<W>) {
+        with.world.close();
+        self.failure = None;
+        self.current = transfer;
+        self.look_up(with);
     }
 
     fn wait<W: World>(&mut self, with: &mut Context<W>) {
         with.world.close();
+        self.current = self.first;
         self.state = State::Waiting;
         self.is_stalled = false;
         self.failure = None;
@@ -249,30 +311,36 @@ impl<'a> Sender<'a> {
         self.state = State::Up { address };
         self.deadline = None;
         self.failure = None;
-        self.has_carried = false;
         self.up_since = with.now;
         self.connected += 1;
         let told = self.connections.pass(with.now);
         self.is_told = told.is_some();
-        self.tell_connection(told, with);
+        self.tell_connection(told, address, with);
         self.flush(address, with);
     }
 
-    /// Says that there is a connection, and what was lost before it came.
-    fn tell_connection<W: World>(&mut self, told: Option<u64>, with: &mut Context<W>) {
+    /// Says that there is a connection (to which transfer, if there are several), and what was lost
+    /// before it came.
+    fn tell_connection<W: World>(&mut self, told: Option<u64>, address: usize, with: &mut Context<W>) {
         // Standard output has no address, and is nothing to wait for.
-        let Some(count) = told.filter(|_| self.transfer != Transfer::Stdout) else {
+        let Some(count) = told.filter(|_| self.transfer() != Transfer::Stdout) else {
             return;
         };
-        let [open, close] = [b" (".as_slice(), b" connections since the last one told)"].map(Part::Text);
+        let (to, peer): (&[u8], _) = if self.transfers.len() > 1 {
+            (b" to ", Part::Address(address))
+        } else {
+            (b"", Part::Text(b""))
+        };
         let line = [
             Part::Text(b"local addr:"),
             Part::Local,
-            open,
+            Part::Text(to),
+            peer,
+            Part::Text(b" ("),
             Part::Number(count),
-            close,
+            Part::Text(b" connections since the last one told)"),
         ];
-        with.world.log(if count > 1 { &line } else { &line[..2] });
+        with.world.log(if count > 1 { &line } else { &line[..4] });
         let lost = with.ring.counts().dropped;
         if lost > self.told_lost {
             let [what, since] =
@@ -295,19 +363,40 @@ impl<'a> Sender<'a> {
         self.has_caught_up = !with.ring.in_flight();
         if !self.is_told && with.now >= self.up_since + STANDING {
             // Many came and went untold, but this one stays.
-            self.connections.refill();
-            self.is_told = true;
-            self.tell_connection(Some(1), with);
+            let told = self.connections.tell_held(with.now);
+            self.is_told = told.is_some();
+            self.tell_connection(told, address, with);
         }
         // A stalled connection says when it has room again.
-        if !self.is_stalled {
+        if self.is_stalled {
+            return;
+        }
+        let is_standby = self.returns && self.current != self.first;
+        if !is_standby || with.now < self.up_since + STANDBY {
             self.write(address, with);
+        } else if with.world.unacked() == 0 {
+            // (Until then nothing is added to it: there might always be some.) The ring may not hold all of
+            // it any more, but learns that it has arrived.
+            with.ring.acknowledge(0, with.now);
+            self.return_to_first(address, with);
         }
     }
 
+    /// Leaves a connection on which all that was sent has arrived.
+    fn return_to_first<W: World>(&mut self, address: usize, with: &mut Context<W>) {
+        if self.is_told {
+            let back = Part::Text(b"back to the first transfer from ");
+            with.world.log(&[back, Part::Address(address)]);
+        }
+        // What the peer sent and nobody read would make the kernel reset the connection.
+        let _ = with.world.drain();
+        self.start_with(self.first, with);
+    }
+
     fn acknowledge<W: World>(&mut self, with: &mut Context<W>) {
-        if with.ring.in_flight() {
-            self.has_carried |= with.ring.acknowledge(with.world.unacked(), with.now);
+        if with.ring.in_flight() && with.ring.acknowledge(with.world.unacked(), with.now) {
+            // The next attempts start early: this connection is of use.
+            self.backoff.reset();
         }
     }
 
@@ -341,9 +430,8 @@ impl<'a> Sender<'a> {
         if self.is_told {
             log_trouble(with.world, [Part::Text(doing), Part::Address(address)], cause, 1);
         }
-        self.reward(with.now);
         self.has_caught_up = false;
-        if self.transfer != Transfer::Stdout {
+        if self.transfer() != Transfer::Stdout {
             // Who has closed in order, with nothing under way, has read all that came. Otherwise the
             // receiver may have died with what its kernel had acknowledged.
             with.ring.rewind(cause != Cause::Closed || with.ring.in_flight());
@@ -353,19 +441,6 @@ impl<'a> Sender<'a> {
         // Standard output is the same stream after an error (a full disk): it goes on where it
         // stopped, be it within a line.
         self.wait(with);
-    }
-
-    /// A connection that was of use lets the next attempts start early, and be told if it was.
-    fn reward(&mut self, now: u64) {
-        if now >= self.up_since + STANDING {
-            self.connections.refill();
-        }
-        if self.has_carried {
-            self.backoff.reset();
-            if self.is_told {
-                self.dials.refill();
-            }
-        }
     }
 }
 

@@ -1,55 +1,40 @@
 //! Says a thing when it is new, and then seldom: the same trouble does not flood the log.
 
 /// Occasions that are told at once.
-const BURST: u8 = 10;
-/// Later ones are told once in this many milliseconds, with their count.
-const QUIET: u64 = 600_000;
+const BURST: u64 = 10;
+/// One more may be told after each of these spans, in milliseconds: two hours.
+const REGAIN: u64 = 7_200_000;
 
-/// Lets the first ten occasions through, then one in ten minutes.
-///
-/// Ten is what the backoff takes to climb: 0.1 s, 0.2 s … 25.6 s, 30 s.
-#[derive(Clone, Copy)]
+/// Lets ten occasions through at once, and regains one every two hours, up to ten: at most 22 in any
+/// day. Ten is what the backoff takes to climb: 0.1 s, 0.2 s … 25.6 s, 30 s.
+#[derive(Clone, Copy, Default)]
 pub struct Throttle {
-    left: u8,
-    /// When one was let through, in milliseconds.
-    told: u64,
+    /// When all ten are there again, in milliseconds.
+    full_at: u64,
     held: u64,
 }
 
 impl Throttle {
     /// One that has let nothing through yet.
     pub const fn new() -> Self {
-        Self {
-            left: BURST,
-            told: 0,
-            held: 0,
-        }
+        Self { full_at: 0, held: 0 }
     }
 
     /// Whether to tell this occasion, and then how many it stands for: itself and those held
     /// back since the last one told.
     pub fn pass(&mut self, now: u64) -> Option<u64> {
         self.held += 1;
-        if self.left == 0 && now.saturating_sub(self.told) < QUIET {
+        self.tell_held(now)
+    }
+
+    /// Whether to tell now of the last occasion, which was held back: as [`Throttle::pass`].
+    pub fn tell_held(&mut self, now: u64) -> Option<u64> {
+        let full_at = self.full_at.max(now);
+        if full_at > now + (BURST - 1) * REGAIN {
             return None;
         }
-        self.left = self.left.saturating_sub(1);
-        self.told = now;
+        self.full_at = full_at + REGAIN;
         Some(core::mem::take(&mut self.held))
-    }
-
-    /// The trouble is over: the next occasions are new again.
-    pub fn refill(&mut self) {
-        *self = Self {
-            told: self.told,
-            ..Self::new()
-        };
-    }
-}
-
-impl Default for Throttle {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -57,29 +42,45 @@ impl Default for Throttle {
 mod tests {
     use super::*;
 
+    const HOUR: u64 = 3_600_000;
+
+    fn burst(throttle: &mut Throttle, now: u64) -> usize {
+        (0..50).filter_map(|_| throttle.pass(now)).count()
+    }
+
     #[test]
-    fn ten_at_once_then_one_in_ten_minutes_with_the_count() {
+    fn ten_at_once_then_one_in_two_hours_with_the_count() {
         let mut throttle = Throttle::new();
-        let told: Vec<_> = (0..100_u64)
-            .filter_map(|minute| throttle.pass(minute * 60_000).map(|count| (minute, count)))
+        // The clock has run for a while.
+        let told: Vec<_> = (0..600_u64)
+            .filter_map(|minute| {
+                let count = throttle.pass(5 * HOUR + minute * 60_000)?;
+                Some((minute, count))
+            })
             .collect();
         let mut expected: Vec<_> = (0..10).map(|minute| (minute, 1)).collect();
-        expected.extend((19..100).step_by(10).map(|minute| (minute, 10)));
+        expected.extend([(120, 111), (240, 120), (360, 120), (480, 120)]);
         assert_eq!(told, expected);
     }
 
     #[test]
-    fn after_the_trouble_it_is_new_again() {
+    fn quiet_hours_give_back_up_to_ten() {
         let mut throttle = Throttle::new();
-        let burst = |throttle: &mut Throttle| (0..50).filter_map(|_| throttle.pass(1)).count();
-        assert_eq!(burst(&mut throttle), 10);
-        assert_eq!(burst(&mut throttle), 0);
-        throttle.refill();
-        assert_eq!(
-            throttle.pass(2),
-            Some(1),
-            "what was held back before is forgotten"
-        );
-        assert_eq!(burst(&mut throttle), 9);
+        assert_eq!(burst(&mut throttle, 1), 10);
+        assert_eq!(burst(&mut throttle, 2 * HOUR), 0);
+        assert_eq!(burst(&mut throttle, 2 * HOUR + 1), 1);
+        assert_eq!(burst(&mut throttle, 9 * HOUR), 3);
+        assert_eq!(burst(&mut throttle, 1_000 * HOUR), 10);
+    }
+
+    #[test]
+    fn what_was_held_back_can_be_told_later_and_counts_once() {
+        let mut throttle = Throttle::new();
+        assert_eq!(burst(&mut throttle, 0), 10);
+        for _ in 0..3 {
+            assert_eq!(throttle.tell_held(2 * HOUR - 1), None);
+        }
+        assert_eq!(throttle.tell_held(2 * HOUR), Some(40));
+        assert_eq!(throttle.pass(4 * HOUR), Some(1));
     }
 }

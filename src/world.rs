@@ -35,7 +35,7 @@ impl From<Errno> for Cause {
     }
 }
 
-/// Where the lines go.
+/// Where the lines go, or may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transfer<'a> {
     /// Standard output.
@@ -66,13 +66,24 @@ pub enum Part<'a> {
     Local,
 }
 
+/// What the user asks of a running agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// To end.
+    Stop,
+    /// To try again at once, if it waits for its next attempt.
+    Retry,
+    /// To say in the log how it is.
+    Report,
+}
+
 /// Why a sleep ended; nothing set: its time was up.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ready {
     /// The connection, or the look-up before it, has something to say.
     pub transfer: bool,
-    /// The user asked the agent to end.
-    pub stop: bool,
+    /// What the user asked for; more may have come, each wakes the agent once.
+    pub signal: Option<Signal>,
 }
 
 /// The operating system.

@@ -17,7 +17,7 @@ fn help_lists_every_flag_with_its_default_on_standard_output() {
         let help = text(&output.stdout);
         assert!(help.starts_with("Usage of mini-monitor:\n"), "{help}");
         for part in [
-            "  -trans address\n",
+            "  -trans addresses\n",
             "(default 127.0.0.1:6000)\n",
             "  -once\n",
             "(default 64K)\n",
@@ -29,13 +29,23 @@ fn help_lists_every_flag_with_its_default_on_standard_output() {
 
 #[test]
 fn a_bad_flag_or_value_is_one_line_and_exit_status_2() {
-    let bad: [(&[&str], &str); 14] = [
+    let bad: [(&[&str], &str); 21] = [
         (&["-nope"], "\"-nope\""),
         (&["stray"], "\"stray\""),
         (&["-"], "\"-\""),
         (&["-trans"], "-trans: it takes host:port"),
         (&["-trans=nowhere"], "-trans: it takes host:port"),
         (&["-trans=[::1]"], "\"[::1]\""),
+        (&["-trans=a:1,"], "-trans: it takes host:port"),
+        (&["-trans=a:1,,b:1"], "\"a:1,,b:1\""),
+        (&["-trans=a:1,-"], "up to 8 with commas between, or -\n"),
+        (
+            &["-trans=:1,:2,:3,:4,:5,:6,:7,:8,:9"],
+            "\":1,:2,:3,:4,:5,:6,:7,:8,:9\"",
+        ),
+        (&["-spread=often"], "-spread: it takes true or false"),
+        (&["-timeout=0"], "-timeout: it takes a duration"),
+        (&["-timeout"], "-timeout: it takes a duration"),
         (&["-interval=0"], "-interval: it takes a duration"),
         (&["-interval", "fast"], "\"fast\""),
         (&["-flush=99999999999999999999s"], "-flush: it takes a duration"),

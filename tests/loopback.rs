@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, Transfer, accept, command, poll};
+use common::{Agent, Folder, Line, Lines, Transfer, accept, command, wait_for_no_child};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -130,7 +130,14 @@ fn a_reset_in_the_middle_of_a_line_is_followed_by_a_whole_line() {
 fn a_transfer_that_never_reads_costs_old_lines_and_nothing_else() {
     let listener = narrow_listener();
     let flag = format!("-trans={}", listener.local_addr().unwrap());
-    let agent = start(&flag, &["-interval=10ms", "-flush=24h", "-buffer=4K", "-debug"]);
+    let flags = [
+        "-interval=10ms",
+        "-flush=24h",
+        "-buffer=4K",
+        "-debug",
+        "-timeout=24h",
+    ];
+    let agent = start(&flag, &flags);
     let stream = accept(&listener);
     let collected = |count: usize| {
         let mut last = String::new();
@@ -158,6 +165,33 @@ fn a_transfer_that_never_reads_costs_old_lines_and_nothing_else() {
         count += 1;
     }
     assert!(count < 5_000, "nothing was dropped");
+}
+
+#[test]
+fn a_transfer_that_reads_nothing_for_the_timeout_is_given_up_and_no_line_is_lost() {
+    let listener = narrow_listener();
+    let flag = format!("-trans={}", listener.local_addr().unwrap());
+    let flags = [
+        "-metrics=agent,agent=20ms",
+        "-flush=20ms",
+        "-timeout=1s",
+        "-buffer=8M",
+        "-debug",
+    ];
+    let mut agent = start(&flag, &flags);
+    let first = accept(&listener);
+    let mut log = Vec::new();
+    agent.log.up_to(": connection timed out", &mut log);
+    // The kernel still holds what had arrived.
+    let [second, first] = [accept(&listener), first].map(Lines::of);
+    agent.stop();
+    log.extend(agent.log.so_far());
+    let all: Vec<String> = [first.rest(), second.rest()].concat();
+    let mut made = log
+        .iter()
+        .filter_map(|line| line.split_once("~~ sender get metric "));
+    assert!(made.clone().count() > 500);
+    assert!(made.all(|(_, line)| all.iter().any(|other| other == line)));
 }
 
 #[test]
@@ -257,16 +291,7 @@ fn a_name_that_nobody_has_is_an_attempt_that_failed_and_leaves_no_zombie() {
     for _ in 0..3 {
         agent.log.wait_for("dial tcp: lookup nobody.invalid: ");
     }
-    let path = format!("/proc/{0}/task/{0}/children", agent.pid());
-    poll(
-        || {
-            std::fs::read_to_string(&path)
-                .unwrap_or_default()
-                .is_empty()
-                .then_some(())
-        },
-        "no child",
-    );
+    wait_for_no_child(agent.pid());
 }
 
 #[test]
@@ -354,4 +379,142 @@ fn the_agent_counts_its_own_connections_and_losses() {
     assert!(value(&lines, "agent.reconnects") < 0.5);
     assert!(value(&lines, "agent.queued.bytes") < 4096.5);
     agent.stop();
+}
+
+#[test]
+fn of_several_transfers_the_first_that_answers_gets_the_lines() {
+    let [absent, present] = [Transfer::absent(), Transfer::new().address()];
+    let folder = Folder::new("several");
+    let path = folder.join("s");
+    let list = format!(
+        "-trans=nobody.invalid:1,{absent},unix:{},{present}",
+        path.display()
+    );
+    let present = Transfer::at(present);
+    let mut agent = start(&list, &["-interval=1s", "-flush=20ms"]);
+    agent.log.wait_for("dial tcp: lookup nobody.invalid: ");
+    agent
+        .log
+        .wait_for(&format!("dial tcp {absent}: connection refused"));
+    agent.log.wait_for(&format!(
+        "dial unix {}: no such file or directory",
+        path.display()
+    ));
+    let stream = present.accept();
+    let told = agent.log.wait_for("local addr:");
+    let expected = format!(
+        "local addr:{} to tcp {}",
+        stream.peer_addr().unwrap(),
+        present.address()
+    );
+    assert!(told.ends_with(&expected), "{told}");
+    whole_lines(&stream, 50);
+
+    // A connection that is lost is followed by a round from the first on.
+    let listener = UnixListener::bind(&path).unwrap();
+    drop(stream);
+    agent.log.wait_for("dial tcp: lookup nobody.invalid: ");
+    agent.log.wait_for(&format!("dial tcp {absent}: "));
+    let lines = Lines::of(listener.accept().unwrap().0);
+    agent
+        .log
+        .wait_for(&format!("local addr:@ to unix {}", path.display()));
+    for _ in 0..50 {
+        Line::parse(&lines.next());
+    }
+    agent.stop();
+}
+
+#[test]
+fn hang_up_asks_for_an_attempt_and_does_no_harm() {
+    let absent = Transfer::absent();
+    let mut agent = start(&format!("-trans={absent}"), &FAST);
+    let refused = format!("dial tcp {absent}: connection refused");
+    // Ten attempts are told, and some come by themselves.
+    agent.log.wait_for(&refused);
+    for _ in 0..3 {
+        agent.signal("HUP");
+        agent.log.wait_for(&refused);
+    }
+    let transfer = Transfer::at(absent);
+    agent.signal("HUP");
+    let stream = transfer.accept();
+    let lines = Lines::of(stream);
+    for _ in 0..5 {
+        agent.signal("HUP");
+        lines.wait_for("\"cpu.usage\"");
+    }
+    agent.stop();
+    lines.rest();
+    assert!(agent.log.so_far().iter().all(|line| !line.contains("EOF")));
+}
+
+#[test]
+fn a_report_is_one_line_of_the_log() {
+    let transfer = Transfer::new();
+    let absent = Transfer::absent();
+    let mut agent = start(
+        &format!("-trans={absent},{}", transfer.address()),
+        &["-flush=24h", "-interval=20ms"],
+    );
+    let stream = transfer.accept();
+    whole_lines(&stream, 8);
+    agent.log.wait_for("local addr:");
+    agent.signal("USR1");
+    let line = agent.log.wait_for("; bytes queued: ");
+    let start = format!(" connected to tcp {}; bytes queued: ", transfer.address());
+    assert!(line.contains(&start), "{line}");
+    assert!(
+        line.ends_with(", thinned: 0, dropped: 0; reconnects: 0"),
+        "{line}"
+    );
+    drop((stream, transfer));
+    agent.log.wait_for(": EOF");
+    // The attempts fail at once: what it does between them is to wait.
+    while !{
+        agent.signal("USR1");
+        agent.log.wait_for("; bytes queued: ").contains(" waiting; ")
+    } {}
+    agent.stop();
+}
+
+#[test]
+fn signals_do_not_disturb_once_nor_the_last_flush() {
+    let mut agent = Agent::start(&["-once"]);
+    let lines = Lines::of(agent.out());
+    let first = Line::parse(&lines.next());
+    for name in ["HUP", "USR1", "HUP", "USR1"] {
+        agent.signal(name);
+    }
+    assert_eq!(agent.wait().code(), Some(0));
+    let rest = lines.rest();
+    let last = Line::parse(rest.last().unwrap());
+    // What needs two reads comes a second after the first.
+    assert!(rest.iter().any(|line| line.contains("\"cpu.usage\"")));
+    assert!(last.timestamp > first.timestamp);
+
+    // It waits for room during its last flush, until there is some.
+    let listener = narrow_listener();
+    let flag = format!("-trans={}", listener.local_addr().unwrap());
+    let mut agent = start(&flag, &["-interval=10ms", "-flush=10ms", "-buffer=1M", "-debug"]);
+    let stream = accept(&listener);
+    for _ in 0..2_000 {
+        agent.log.wait_for("~~ sender get metric ");
+    }
+    agent.signal("TERM");
+    for name in ["HUP", "USR1", "HUP", "USR1"] {
+        agent.signal(name);
+    }
+    let lines = Lines::of(stream);
+    assert_eq!(agent.wait().code(), Some(0));
+    let mut received = lines.rest();
+    let collected = 2_000
+        + agent
+            .log
+            .so_far()
+            .iter()
+            .filter(|line| line.contains("~~ sender get metric "))
+            .count();
+    received.retain(|line| !line.is_empty());
+    assert_eq!(received.len(), collected);
 }

@@ -3,24 +3,12 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, command};
-use std::collections::BTreeMap;
+use common::{Agent, Folder, Line, Lines, Transfer, can, command, passed_inside};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::process::{Command, Stdio};
-
-/// Whether a script runs in such a name space.
-fn can(flags: &[&str], script: &str) -> bool {
-    let status = Command::new("unshare")
-        .args(flags)
-        .args(["sh", "-c", script])
-        .stderr(Stdio::null())
-        .status();
-    let can = status.is_ok_and(|status| status.success());
-    if !can {
-        println!("skipped: {script:?} cannot be run in a name space of its own");
-    }
-    can
-}
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::{Child, Command, Stdio};
 
 /// The agent in new name spaces, after the script has run there.
 fn inside(flags: &[&str], script: &str, arguments: &[&str]) -> Command {
@@ -157,4 +145,135 @@ fn links_are_those_of_the_interfaces_that_have_the_names_now() {
     assert_eq!(links(&lines, 4).len(), 64);
     assert!(files() < files_before + 70);
     agent.stop();
+}
+
+/// A network name space that goes with it.
+struct Network(Child);
+
+impl Network {
+    fn new() -> Self {
+        let mut child = Command::new("unshare")
+            .args(["-n", "cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It is there once the program in it answers.
+        child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+        let mut answer = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut answer).unwrap();
+        Self(child)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut inside = Command::new("nsenter");
+        let path = format!("--net=/proc/{}/ns/net", self.0.id());
+        inside.args([&path, program]).stdin(Stdio::null());
+        inside
+    }
+
+    fn agent(&self, arguments: &[&str]) -> Agent {
+        let agent = command();
+        let mut inside = self.command(agent.get_program().to_str().unwrap());
+        Agent::spawn(inside.args(agent.get_args()).args(arguments))
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn run(command: &mut Command) {
+    assert!(command.status().unwrap().success(), "{command:?}");
+}
+
+/// What came over a connection of which the other end is gone.
+fn received(stream: &TcpStream, lines: Lines) -> Vec<String> {
+    let _ = stream.shutdown(Shutdown::Both);
+    lines.rest()
+}
+
+/// Ends the agent; each line that it made (its counter makes it unlike the others) is among the received.
+fn check_all_came(mut agent: Agent, mut log: Vec<String>, received: impl FnOnce() -> Vec<String>) {
+    agent.stop();
+    log.extend(agent.log.so_far());
+    let made = log
+        .iter()
+        .filter_map(|line| line.split_once("~~ sender get metric "));
+    let made: BTreeSet<&str> = made
+        .map(|(_, line)| line)
+        .filter(|line| line.contains("\"agent.lines\""))
+        .collect();
+    let received = received();
+    let received: BTreeSet<&str> = received.iter().map(String::as_str).collect();
+    let missing: Vec<_> = made.difference(&received).collect();
+    assert!(
+        missing.is_empty() && made.len() > 50,
+        "{missing:#?} of {}",
+        made.len()
+    );
+}
+
+#[test]
+fn a_peer_that_vanishes_without_a_word_is_given_up_and_no_line_is_lost() {
+    // The peer of the agents is here, under two addresses; what comes for one that is taken away is
+    // dropped, and nobody says so. The agents do not ask who has it.
+    let setup = "ip link set lo up
+        echo 0 >/proc/sys/net/ipv4/ip_forward
+        ip link add wan address 02:00:00:00:00:01 type veth peer name lan
+        ip addr add 10.77.1.1/24 dev wan
+        ip addr add 10.77.2.1/24 dev wan
+        ip link set wan up";
+    let name = "a_peer_that_vanishes_without_a_word_is_given_up_and_no_line_is_lost";
+    if passed_inside(&["-n"], setup, name) {
+        return;
+    }
+    let network = Network::new();
+    run(Command::new("ip").args(["link", "set", "lan", "netns", &network.0.id().to_string()]));
+    run(network.command("sh").args([
+        "-ec",
+        "ip addr add 10.77.1.2/24 dev lan
+        ip addr add 10.77.2.2/24 dev lan
+        ip link set lan up
+        ip neigh replace 10.77.1.1 lladdr 02:00:00:00:00:01 nud permanent dev lan",
+    ]));
+    let [first, second] = ["10.77.1.1:0", "10.77.2.1:0"].map(|at| Transfer::at(at.parse().unwrap()));
+    let common = ["-timeout=2s", "-metrics=agent,agent=20ms", "-debug", "-buffer=8M"];
+
+    // One has lines under way all the time, and another transfer; one is idle, and waits for the same.
+    let both = format!("-trans={},{}", first.address(), second.address());
+    let busy = network.agent(&[&[both.as_str(), "-flush=20ms"], &common[..]].concat());
+    let busy_stream = first.accept();
+    let busy_lines = Lines::of(busy_stream.try_clone().unwrap());
+    let idle = network.agent(&[&[first.flag().as_str(), "-flush=24h"], &common[..]].concat());
+    let idle_stream = first.accept();
+    let idle_lines = Lines::of(idle_stream.try_clone().unwrap());
+    let mut got = [vec![busy_lines.next()], vec![idle_lines.next()]];
+
+    run(Command::new("ip").args(["addr", "del", "10.77.1.1/24", "dev", "wan"]));
+    let mut logs = [Vec::new(), Vec::new()];
+    for (agent, log) in [&busy, &idle].into_iter().zip(&mut logs) {
+        let given_up = format!("tcp {}: connection timed out", first.address());
+        agent.log.up_to(&given_up, log);
+    }
+    let [busy_log, idle_log] = logs;
+    let onward = Lines::of(second.accept());
+    got[0].extend(received(&busy_stream, busy_lines));
+    let [mut busy_got, mut idle_got] = got;
+    check_all_came(busy, busy_log, || {
+        busy_got.extend(onward.rest());
+        busy_got
+    });
+
+    run(Command::new("ip").args(["addr", "add", "10.77.1.1/24", "dev", "wan"]));
+    let lines = Lines::of(first.accept());
+    idle_got.extend(received(&idle_stream, idle_lines));
+    check_all_came(idle, idle_log, || {
+        idle_got.extend(lines.rest());
+        idle_got
+    });
 }

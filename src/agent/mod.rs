@@ -19,13 +19,18 @@ use crate::ring::{Counts, LINE_MAX, Ring};
 use crate::sched::{self, Sched, paired_families};
 use crate::sender::{Event, Sender};
 use crate::sys;
-use crate::text::{Text, hash};
+use crate::text::{Text, hash, line_of};
 use crate::throttle::Throttle;
 use crate::wheel::{Timers, set_bits};
-use crate::world::{Part, World};
+use crate::world::{Part, Signal, World};
 
 /// Milliseconds that the last flush may take.
 const LAST_FLUSH: u64 = 2_000;
+
+/// What stands before each number in the line that tells how things are.
+const STATE: &str = "; bytes queued: \n; lines sent: \n, thinned: \n, dropped: \n; reconnects: ";
+/// Five numbers of up to 20 digits fit behind these words.
+const STATE_MAX: usize = STATE.len() + 5 * 20;
 
 /// Longest host name (`gethostname(2)`: 64 on Linux).
 pub const HOST_NAME_MAX: usize = 64;
@@ -55,6 +60,8 @@ pub struct Agent<'a> {
     ring: Ring<'a>,
     ranks: Ranks,
     clock: Clock,
+    /// The stamp of samples that are taken now.
+    time: u64,
     /// What the log was told of the wall clock.
     steps: Throttle,
     /// The wall clock cannot be right: nothing is sent.
@@ -78,7 +85,8 @@ impl<'a> Agent<'a> {
     ) -> Self {
         let spread = hash(writer.identity());
         let mut sched = Sched::new(now, &plan::periods(config), config.flush, spread);
-        let sender = Sender::new(config.transfer, seed ^ spread, now, config.debug);
+        let start = config.spread.then_some(spread);
+        let sender = Sender::new(config.transfers(), start, seed ^ spread, now, config.debug);
         sched.set_sender(sender.deadline());
         Self {
             config,
@@ -90,6 +98,7 @@ impl<'a> Agent<'a> {
             told: [None; FAMILY_COUNT],
             sched,
             clock: Clock::new(ring.clock()),
+            time: 0,
             ring,
             ranks: Ranks::new(now),
             steps: Throttle::new(),
@@ -190,8 +199,11 @@ impl<'a> Agent<'a> {
         if ready.transfer {
             self.tell_sender(Event::Ready, world, now);
         }
-        if ready.stop {
-            return true;
+        match ready.signal {
+            Some(Signal::Stop) => return true,
+            Some(Signal::Retry) => self.tell_sender(Event::Retry, world, now),
+            Some(Signal::Report) => self.report_state(world),
+            None => {}
         }
         let due = self.sched.due(now);
         let is_due = |timer: usize| due & 1 << timer != 0;
@@ -213,6 +225,26 @@ impl<'a> Agent<'a> {
         false
     }
 
+    /// Says in one line of the log how things are.
+    fn report_state<W: World>(&self, world: &mut W) {
+        let counts = self.ring.counts();
+        let numbers = [
+            self.ring.queued() as u64,
+            counts.arrived,
+            counts.thinned,
+            counts.dropped,
+            self.sender.reconnects(),
+        ];
+        let mut buffer = [0; STATE_MAX];
+        let mut text = Text::new(&mut buffer);
+        for (place, number) in numbers.into_iter().enumerate() {
+            text.put(line_of(STATE, place).as_bytes());
+            text.number(number);
+        }
+        let [words, address] = self.sender.state();
+        world.log(&[words, address, Part::Text(text.bytes())]);
+    }
+
     fn tell_sender<W: World>(&mut self, event: Event, world: &mut W, now: u64) {
         self.sender.on(event, world, &mut self.ring, now);
         self.sched.set_sender(self.sender.deadline());
@@ -222,7 +254,7 @@ impl<'a> Agent<'a> {
     fn look<W: World>(&mut self, world: &mut W) {
         let now = world.now();
         let look = self.clock.look(world, now);
-        self.writer.set_time(look.time);
+        self.time = look.time;
         if let Some(clock) = look.step {
             let before = self.ring.clock();
             self.ring.set_clock(clock as usize, json::move_stamp);
@@ -246,6 +278,7 @@ impl<'a> Agent<'a> {
     /// Sends what the connection takes within two seconds.
     fn finish<W: World>(&mut self, world: &mut W) -> Ending {
         let until = world.now() + LAST_FLUSH;
+        self.sender.stay();
         write_out(&mut self.sender, &mut self.ring, world, Some(until));
         // What the peer sent and nobody read would make the kernel reset the connection, and what
         // is still in flight would be lost with it.
@@ -263,6 +296,7 @@ impl<'a> Agent<'a> {
         if families == 0 {
             return;
         }
+        self.writer.set_time(self.time);
         let now = world.now();
         self.begin_turn(now);
         for number in set_bits(families) {
@@ -372,7 +406,7 @@ fn write_out<W: World>(sender: &mut Sender, ring: &mut Ring, world: &mut W, unti
         let wake_up = [deadline, until].into_iter().flatten().min();
         let ready = world.sleep(wake_up, sender.is_stalled());
         now = world.now();
-        if ready.stop {
+        if ready.signal == Some(Signal::Stop) {
             return false;
         }
         if ready.transfer {

@@ -7,7 +7,7 @@ use crate::format::json::Writer;
 use crate::host::{Host, OS};
 use crate::sys::{self, Errno, Kernel};
 use crate::text::{Put, Text};
-use crate::world::{Transfer, World};
+use crate::world::World;
 use core::mem::ManuallyDrop;
 
 const OK: i32 = 0;
@@ -27,7 +27,7 @@ pub fn start(arguments: impl Iterator<Item = &'static [u8]>) -> i32 {
         Command::List => print_all(builtin::list),
         Command::Version => print_all(|put| put(concat!(env!("MINI_MONITOR_VERSION"), "\n").as_bytes())),
         Command::Once => {
-            config.transfer = Transfer::Stdout;
+            config.print();
             run(&config)
         }
         Command::Run => run(&config),
@@ -43,7 +43,7 @@ fn run(config: &Config) -> i32 {
     let Some(writer) = writer(config) else {
         return complain(config::Error::TooLong);
     };
-    let mut world = match Kernel::new(config.buffer) {
+    let mut world = match Kernel::new(config.buffer, config.timeout) {
         Ok(world) => world,
         Err(errno) => return fail(b"signals", errno),
     };

@@ -61,13 +61,24 @@ const PATTERNS: &str = "patterns for disk, diskio, net, neighbours, temp or wifi
 const SWITCH: &str = "true or false, or nothing";
 
 /// All flags, in the order in which the help lists them.
-pub static FLAGS: [Flag; 22] = [
+pub static FLAGS: [Flag; 24] = [
     flag!(
         "trans",
-        "address",
+        "addresses",
         "127.0.0.1:6000",
-        "where the lines go: host:port, :port (this host), [v6]:port, unix:/path, or - (standard output)",
-        "host:port, :port, [v6]:port, unix:/path or -"
+        "where the lines go: host:port, :port (this host), [v6]:port, unix:/path; the first that answers of up to 8, as in a:1,b:1; or - (standard output)",
+        "host:port, :port, [v6]:port or unix:/path, up to 8 with commas between, or -"
+    ),
+    switch!(
+        "spread",
+        "start with another one of the addresses on each endpoint"
+    ),
+    flag!(
+        "timeout",
+        "duration",
+        "30s",
+        "a connection whose peer acknowledges nothing for this long is given up",
+        DURATION
     ),
     flag!(
         "interval",
@@ -317,7 +328,9 @@ fn split(argument: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
 
 fn apply<'a>(config: &mut Config<'a>, flag: &Flag, value: &'a [u8], find: Find) -> Option<()> {
     match flag.name() {
-        "trans" => config.transfer = value::transfer(value)?,
+        "trans" => config.transfer_count = value::transfers(value, &mut config.transfers)?,
+        "spread" => config.spread = value::switch(value)?,
+        "timeout" => config.timeout = value::duration(value)?,
         "interval" => config.interval = value::duration(value)?,
         "flush" => config.flush = value::duration(value)?,
         "endpoint" => config.endpoint = Some(value).filter(|name| (1..=255).contains(&name.len()))?.into(),
@@ -399,6 +412,7 @@ fn directory(path: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
     use crate::builtin::{FAMILIES, Family, find};
+    use crate::world::Transfer;
 
     fn parsed(arguments: &[&'static str]) -> Result<Config<'static>, String> {
         parse(arguments.iter().map(|argument| argument.as_bytes()), find).map_err(|error| {
@@ -422,8 +436,11 @@ mod tests {
             }
             let mut given = Config::default();
             apply(&mut given, flag, flag.default().as_bytes(), find).unwrap();
-            assert_eq!(given.transfer, plain.transfer);
-            assert_eq!((given.interval, given.flush), (plain.interval, plain.flush));
+            assert_eq!(given.transfers(), plain.transfers());
+            assert_eq!(
+                (given.interval, given.flush, given.timeout),
+                (plain.interval, plain.flush, plain.timeout)
+            );
             assert_eq!(
                 (given.buffer, given.proc, given.sys, given.leases),
                 (plain.buffer, plain.proc, plain.sys, plain.leases)
@@ -459,6 +476,25 @@ mod tests {
             assert!(PATTERNS.contains(family.name), "{}", family.name);
         }
         assert_eq!(PROCESSES_MAX, crate::builtin::PROCESSES_MAX);
+    }
+
+    #[test]
+    fn the_last_list_of_transfers_holds() {
+        let mut config = parsed(&["-trans=a:1,b:2", "-spread", "-trans=c:3,d:4,e:5", "-timeout=1m"])
+            .ok()
+            .unwrap();
+        let ports: Vec<_> = config
+            .transfers()
+            .iter()
+            .map(|transfer| match transfer {
+                Transfer::Tcp { port, .. } => *port,
+                _ => 0,
+            })
+            .collect();
+        assert_eq!(ports, [3, 4, 5]);
+        assert!(config.spread && config.timeout == 60_000);
+        config.print();
+        assert_eq!(config.transfers(), [Transfer::Stdout]);
     }
 
     #[test]
@@ -514,7 +550,7 @@ mod tests {
             .ok()
             .unwrap();
         assert_eq!(config.tags(), [b"a".as_slice(), b"b=c"]);
-        assert!(config.debug);
+        assert!(config.debug && !config.spread);
         assert_eq!(config.command, Command::Run);
     }
 
@@ -528,7 +564,8 @@ mod tests {
         );
         assert_eq!(
             error(&["-trans"]),
-            "mini-monitor: flag needs an argument: -trans: it takes host:port, :port, [v6]:port, unix:/path or -\n"
+            "mini-monitor: flag needs an argument: -trans: it takes host:port, :port, [v6]:port or unix:/path, up to 8 \
+             with commas between, or -\n"
         );
         assert_eq!(
             error(&["-nope=1"]),
@@ -543,6 +580,9 @@ mod tests {
             (&["-buffer", "1"], "-buffer"),
             (&["-proc", "/nowhere"], "-proc"),
             (&["-debug=maybe"], "-debug"),
+            (&["-trans", "a:1,"], "-trans"),
+            (&["-spread=maybe"], "-spread"),
+            (&["-timeout", "never"], "-timeout"),
             (&["-metrics", ""], "-metrics"),
             (&["-metrics", "cpux"], "-metrics"),
             (&["-metrics", "cpu=often"], "-metrics"),

@@ -11,6 +11,9 @@ use crate::world::Transfer;
 /// Tags that can be given.
 pub const TAGS_MAX: usize = 32;
 
+/// Transfers that can be given.
+pub const TRANSFERS_MAX: usize = 8;
+
 /// Families that can be spoken of, by their numbers.
 pub const FAMILIES_MAX: usize = 32;
 
@@ -49,8 +52,12 @@ pub enum Command {
 pub struct Config<'a> {
     /// What to do.
     pub command: Command,
-    /// Where the lines go.
-    pub transfer: Transfer<'a>,
+    transfers: [Transfer<'a>; TRANSFERS_MAX],
+    transfer_count: usize,
+    /// The first transfer of a round is another one on each endpoint.
+    pub spread: bool,
+    /// Milliseconds that a TCP peer may acknowledge nothing.
+    pub timeout: u32,
     /// Log each step.
     pub debug: bool,
     /// Milliseconds between two turns of a family, unless it is a slow one.
@@ -85,6 +92,17 @@ pub struct Config<'a> {
 }
 
 impl<'a> Config<'a> {
+    /// Where the lines go: the first of these that takes a connection. At least one.
+    pub fn transfers(&self) -> &[Transfer<'a>] {
+        self.transfers.get(..self.transfer_count).unwrap_or_default()
+    }
+
+    /// The lines go to standard output, and nowhere else.
+    pub fn print(&mut self) {
+        self.transfers[0] = Transfer::Stdout;
+        self.transfer_count = 1;
+    }
+
     /// The tags, in the order given.
     pub fn tags(&self) -> &[&'a [u8]] {
         self.tags.get(..self.tag_count).unwrap_or_default()
@@ -116,10 +134,13 @@ impl Default for Config<'_> {
     fn default() -> Self {
         Self {
             command: Command::Run,
-            transfer: Transfer::Tcp {
+            transfers: [Transfer::Tcp {
                 host: b"127.0.0.1",
                 port: 6000,
-            },
+            }; TRANSFERS_MAX],
+            transfer_count: 1,
+            spread: false,
+            timeout: 30_000,
             debug: false,
             interval: 5_000,
             flush: 5_000,

@@ -79,8 +79,22 @@ pub(super) fn switch(text: &[u8]) -> Option<bool> {
     }
 }
 
+/// Transfers with commas between, into `list`: their number. `-` stands alone.
+pub(super) fn transfers<'a>(text: &'a [u8], list: &mut [Transfer<'a>]) -> Option<usize> {
+    let mut count = 0;
+    for item in text.split(|&byte| byte == b',') {
+        let transfer = transfer(item)?;
+        if transfer == Transfer::Stdout && item.len() < text.len() {
+            return None;
+        }
+        *list.get_mut(count)? = transfer;
+        count += 1;
+    }
+    Some(count)
+}
+
 /// `host:port`, `:port`, `[v6]:port`, `unix:/path` or `-`.
-pub(super) fn transfer(text: &[u8]) -> Option<Transfer<'_>> {
+fn transfer(text: &[u8]) -> Option<Transfer<'_>> {
     if text == b"-" {
         return Some(Transfer::Stdout);
     }
@@ -145,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn transfers() {
+    fn one_transfer() {
         let tcp = |host: &'static str, port| {
             Some(Transfer::Tcp {
                 host: host.as_bytes(),
@@ -182,6 +196,47 @@ mod tests {
             &long,
         ] {
             assert_eq!(transfer(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn lists_of_transfers() {
+        let of = |text: &'static str| {
+            let mut list = [Transfer::Stdout; 8];
+            let count = transfers(text.as_bytes(), &mut list)?;
+            Some(list[..count].to_vec())
+        };
+        let tcp = |host: &'static str, port| Transfer::Tcp {
+            host: host.as_bytes(),
+            port,
+        };
+        assert_eq!(of("-"), Some(vec![Transfer::Stdout]));
+        assert_eq!(of(":1"), Some(vec![tcp("", 1)]));
+        assert_eq!(
+            of("a:1,unix:/run/x,[::1]:2,a:1"),
+            Some(vec![
+                tcp("a", 1),
+                Transfer::Unix(b"/run/x"),
+                tcp("::1", 2),
+                tcp("a", 1)
+            ])
+        );
+        assert_eq!(of(":1,:2,:3,:4,:5,:6,:7,:8").unwrap().len(), 8);
+        for bad in [
+            "",
+            ",",
+            ":1,",
+            ",:1",
+            ":1,,:2",
+            ":1,-",
+            "-,:1",
+            "-,-",
+            ":1, :2",
+            ":1;:2",
+            ":1,unix:x",
+            ":1,:2,:3,:4,:5,:6,:7,:8,:9",
+        ] {
+            assert_eq!(of(bad), None, "{bad}");
         }
     }
 }

@@ -34,8 +34,7 @@ pub struct Kernel {
     target: Target,
     signals: Signals,
     log: Log,
-    /// Asked of the kernel for what has been sent and not acknowledged.
-    send_buffer: usize,
+    options: socket::Options,
     /// The last sleep found the connection broken.
     broken: bool,
 }
@@ -49,15 +48,15 @@ const PIECE: usize = 2048;
 
 impl Kernel {
     /// Takes over the process: its signals, and the time zone for the log. The ring's size bounds
-    /// what a connection may hold.
-    pub fn new(ring: usize) -> Result<Self, Errno> {
+    /// what a connection may hold, `timeout` the milliseconds that a TCP peer may be silent.
+    pub fn new(ring: usize, timeout: u32) -> Result<Self, Errno> {
         clock::load_time_zone();
         Ok(Self {
             link: Link::Nothing,
             target: Target::Stdout,
             signals: Signals::take_over()?,
             log: Log::open(),
-            send_buffer: (ring / 4).min(SEND_BUFFER_MAX),
+            options: socket::Options::new((ring / 4).min(SEND_BUFFER_MAX), timeout),
             broken: false,
         })
     }
@@ -132,7 +131,7 @@ impl World for Kernel {
         self.broken = transfer & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
         Ready {
             transfer: transfer != 0,
-            stop: signal != 0 && self.signals.take(),
+            signal: if signal == 0 { None } else { self.signals.take() },
         }
     }
 
@@ -152,7 +151,7 @@ impl World for Kernel {
                 let count = addresses.count();
                 self.target = Target::Tcp(addresses);
                 if count == 0 {
-                    self.link = Link::LookingUp(Lookup::start(host, port, &self.signals)?);
+                    self.link = Link::LookingUp(Lookup::start(host, port)?);
                     return Ok(None);
                 }
                 return Ok(Some(count));
@@ -184,10 +183,10 @@ impl World for Kernel {
                 return Ok(true);
             }
             Target::Unix(path, length) => {
-                socket::connect_unix(path.get(..*length).unwrap_or_default(), self.send_buffer)?
+                socket::connect_unix(path.get(..*length).unwrap_or_default(), &self.options)?
             }
             Target::Tcp(addresses) => {
-                socket::connect_tcp(addresses.get(address).ok_or(errno::INVALID)?, self.send_buffer)?
+                socket::connect_tcp(addresses.get(address).ok_or(errno::INVALID)?, &self.options)?
             }
         };
         self.link = if connected {

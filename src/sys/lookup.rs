@@ -4,7 +4,6 @@
 use super::address::from_sockaddr;
 use super::errno::{check, lower_first};
 use super::fd::Fd;
-use super::signal::Signals;
 use super::socket::pipe;
 use crate::text::Text;
 use crate::world::{Cause, Errno};
@@ -58,12 +57,12 @@ const ANSWER_MAX: usize = CODE + ADDRESSES_MAX * RECORD;
 
 impl Lookup {
     /// Starts a child that looks up the name.
-    pub(super) fn start(host: &[u8], port: u16, signals: &Signals) -> Result<Self, Errno> {
+    pub(super) fn start(host: &[u8], port: u16) -> Result<Self, Errno> {
         let (answer, child_end) = pipe()?;
         // SAFETY: this program has one thread, so the child may do whatever the parent could.
         let child = check(unsafe { libc::fork() })?;
         if child == 0 {
-            in_child(host, &child_end, signals);
+            in_child(host, &child_end);
         }
         Ok(Self { answer, child, port })
     }
@@ -102,8 +101,7 @@ impl Drop for Lookup {
 }
 
 /// What the child does, all of it.
-fn in_child(host: &[u8], answer: &Fd, signals: &Signals) -> ! {
-    signals.restore_in_child();
+fn in_child(host: &[u8], answer: &Fd) -> ! {
     // A resolver may wait for a minute: not when the agent is gone.
     // SAFETY: the call takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as core::ffi::c_ulong) };

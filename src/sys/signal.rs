@@ -3,42 +3,39 @@
 
 use super::errno::check_length;
 use super::fd::Fd;
-use crate::world::Errno;
+use crate::world::{Errno, Signal};
 use core::ffi::c_int;
 use core::mem::{MaybeUninit, size_of};
 use core::ptr::null_mut;
 
-/// Signals that ask the agent to end.
-const STOPPING: [c_int; 2] = [libc::SIGTERM, libc::SIGINT];
+/// Signals that ask for something. `nohup` has the first one ignored so that it does not kill: here it
+/// never does.
+const ASKING: [c_int; 4] = [libc::SIGHUP, libc::SIGUSR1, libc::SIGTERM, libc::SIGINT];
 
 /// Signals that would kill where an error says enough: a closed pipe, a file at its limit.
 const IGNORED: [c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
 
 pub(super) struct Signals {
     descriptor: Fd,
-    /// What was blocked at the start.
-    before: libc::sigset_t,
 }
 
 impl Signals {
-    /// Sets up all signals of the process.
+    /// Sets up all signals of the process. A child keeps those blocked that ask for something: they
+    /// are meant for the agent, also when all processes of its name or of its terminal get one.
     pub(super) fn take_over() -> Result<Self, Errno> {
         for signal in IGNORED {
             handle(signal, libc::SIG_IGN);
         }
         // Whoever started us may ignore it, and then a child that has ended cannot be waited for.
         handle(libc::SIGCHLD, libc::SIG_DFL);
-        let blocked = stopping();
-        let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
-        // SAFETY: both point to sets; the call reads the first and writes the second.
-        unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const blocked, before.as_mut_ptr()) };
+        let blocked = asking();
+        // SAFETY: the set is whole; nobody asks for what was blocked before.
+        unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const blocked, null_mut()) };
         let flags = libc::SFD_NONBLOCK | libc::SFD_CLOEXEC;
         // SAFETY: the set is whole; −1 asks for a new descriptor.
         let answer = unsafe { libc::signalfd(-1, &raw const blocked, flags) };
         Ok(Self {
             descriptor: Fd::from_answer(answer)?,
-            // SAFETY: all zeros is a value of it, and the call above has filled it.
-            before: unsafe { before.assume_init() },
         })
     }
 
@@ -48,26 +45,26 @@ impl Signals {
     }
 
     /// Takes one signal, if one has come.
-    pub(super) fn take(&self) -> bool {
+    pub(super) fn take(&self) -> Option<Signal> {
         let mut signal = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
         let length = size_of::<libc::signalfd_siginfo>();
         // SAFETY: there is room for what the length says.
         let answer = unsafe { libc::read(self.number(), signal.as_mut_ptr().cast(), length) };
-        check_length(answer).is_ok_and(|read| read == length)
-    }
-
-    /// In a child: signals are to it what they are to any program.
-    pub(super) fn restore_in_child(&self) {
-        // SAFETY: the set is one that the kernel gave us.
-        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const self.before, null_mut()) };
+        check_length(answer).ok().filter(|&read| read == length)?;
+        // SAFETY: all zeros is a value of it, and the call above has filled it.
+        Some(match unsafe { signal.assume_init() }.ssi_signo as c_int {
+            libc::SIGHUP => Signal::Retry,
+            libc::SIGUSR1 => Signal::Report,
+            _ => Signal::Stop,
+        })
     }
 }
 
-fn stopping() -> libc::sigset_t {
+fn asking() -> libc::sigset_t {
     let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
     // SAFETY: it has room for a set.
     unsafe { libc::sigemptyset(set.as_mut_ptr()) };
-    for signal in STOPPING {
+    for signal in ASKING {
         let before = handle(signal, libc::SIG_DFL);
         if signal == libc::SIGINT && before == libc::SIG_IGN {
             // A shell starts what runs in the background so: its terminal's Ctrl-C is not for us.

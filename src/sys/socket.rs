@@ -13,16 +13,51 @@ pub(super) const UNIX_PATH_MAX: usize = 107;
 
 const WITHOUT_WAITING: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
 
+/// Options of a new socket: level, name, value; the first is for sockets of all kinds.
+pub(super) struct Options([(c_int, c_int, c_int); 6]);
+
+/// Silent spans after which an idle peer is given up: one before it is asked, and one for each answer
+/// that it owes.
+const SPANS: c_int = 3;
+
+impl Options {
+    /// `send_buffer` is in bytes, `timeout` in milliseconds: what is sent may stay unacknowledged for so
+    /// long, in whole seconds (`TCP_USER_TIMEOUT`, `tcp(7)`). An idle peer is asked whether it is still
+    /// there, so that it is missed after about the same time.
+    pub(super) fn new(send_buffer: usize, timeout: u32) -> Self {
+        let seconds = (timeout / 1_000).max(1) as c_int;
+        let span = (seconds / SPANS).max(1);
+        Self([
+            (libc::SOL_SOCKET, libc::SO_SNDBUF, send_buffer as c_int),
+            (libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1),
+            (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, seconds * 1_000),
+            (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, span),
+            (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, span),
+            (libc::IPPROTO_TCP, libc::TCP_KEEPCNT, SPANS - 1),
+        ])
+    }
+
+    /// A kernel that lacks one does without: the connection is worth more.
+    fn set(&self, socket: &Fd, is_tcp: bool) {
+        let length = size_of::<c_int>() as libc::socklen_t;
+        for (level, name, value) in self.0.iter().take(if is_tcp { self.0.len() } else { 1 }) {
+            let value = (&raw const *value).cast::<c_void>();
+            // SAFETY: the value is an int and the length says so.
+            unsafe { libc::setsockopt(socket.number(), *level, *name, value, length) };
+        }
+    }
+}
+
 /// Starts to connect to the address.
-pub(super) fn connect_tcp(address: &SocketAddr, send_buffer: usize) -> Result<(Fd, bool), Errno> {
+pub(super) fn connect_tcp(address: &SocketAddr, options: &Options) -> Result<(Fd, bool), Errno> {
     match address {
-        SocketAddr::V4(address) => connect(libc::AF_INET, &sockaddr_v4(*address), send_buffer),
-        SocketAddr::V6(address) => connect(libc::AF_INET6, &sockaddr_v6(address), send_buffer),
+        SocketAddr::V4(address) => connect(libc::AF_INET, &sockaddr_v4(*address), options),
+        SocketAddr::V6(address) => connect(libc::AF_INET6, &sockaddr_v6(address), options),
     }
 }
 
 /// Starts to connect to the path.
-pub(super) fn connect_unix(path: &[u8], send_buffer: usize) -> Result<(Fd, bool), Errno> {
+pub(super) fn connect_unix(path: &[u8], options: &Options) -> Result<(Fd, bool), Errno> {
     // SAFETY: all zeros is a value of it.
     let mut address: libc::sockaddr_un = unsafe { zeroed() };
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;
@@ -32,15 +67,15 @@ pub(super) fn connect_unix(path: &[u8], send_buffer: usize) -> Result<(Fd, bool)
     for (place, byte) in address.sun_path.iter_mut().zip(path) {
         *place = *byte as core::ffi::c_char;
     }
-    connect(libc::AF_UNIX, &address, send_buffer)
+    connect(libc::AF_UNIX, &address, options)
 }
 
 /// `address` is the `sockaddr` type of that family. Says whether it is connected already.
-fn connect<A>(family: c_int, address: &A, send_buffer: usize) -> Result<(Fd, bool), Errno> {
+fn connect<A>(family: c_int, address: &A, options: &Options) -> Result<(Fd, bool), Errno> {
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: the call takes numbers only.
     let socket = Fd::from_answer(unsafe { libc::socket(family, kind, 0) })?;
-    set_send_buffer(&socket, send_buffer)?;
+    options.set(&socket, family != libc::AF_UNIX);
     let length = size_of::<A>() as libc::socklen_t;
     // SAFETY: the address is readable for its length.
     let answer = unsafe { libc::connect(socket.number(), (&raw const *address).cast(), length) };
@@ -49,14 +84,6 @@ fn connect<A>(family: c_int, address: &A, send_buffer: usize) -> Result<(Fd, boo
         Err(Errno(libc::EINPROGRESS)) => Ok((socket, false)),
         Err(errno) => Err(errno),
     }
-}
-
-fn set_send_buffer(socket: &Fd, size: usize) -> Result<(), Errno> {
-    let (size, length) = (size as c_int, size_of::<c_int>() as libc::socklen_t);
-    let value = (&raw const size).cast::<c_void>();
-    // SAFETY: the value is an int and the length says so.
-    check(unsafe { libc::setsockopt(socket.number(), libc::SOL_SOCKET, libc::SO_SNDBUF, value, length) })?;
-    Ok(())
 }
 
 /// How a connect that was not done at once went, once the socket is writable.

@@ -101,6 +101,15 @@ impl Lines {
         panic!("{text:?} did not come, but: {last:#?}");
     }
 
+    /// Adds the lines up to the first one that holds the text; fails when none comes.
+    pub fn up_to(&self, text: &str, seen: &mut Vec<String>) {
+        let start = Instant::now();
+        while !seen.last().is_some_and(|line| line.contains(text)) {
+            assert!(start.elapsed() < PATIENCE, "{text:?} did not come");
+            seen.push(self.next());
+        }
+    }
+
     /// All lines up to the stream's end.
     pub fn rest(self) -> Vec<String> {
         self.0.into_iter().collect()
@@ -279,6 +288,58 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// Whether a script runs in such a name space.
+pub fn can(flags: &[&str], script: &str) -> bool {
+    let status = Command::new("unshare")
+        .args(flags)
+        .args(["sh", "-c", script])
+        .stderr(Stdio::null())
+        .status();
+    let can = status.is_ok_and(|status| status.success());
+    if !can {
+        println!("skipped: {script:?} cannot be run in a name space of its own");
+    }
+    can
+}
+
+/// Set in a test that runs again in name spaces of its own.
+const INSIDE: &str = "INSIDE_NAME_SPACES";
+
+/// Runs the test of that name again in new name spaces, where `script` has been run: false there, so that
+/// the test goes on. True outside, when it has passed in there, or was skipped for want of root or a tool.
+pub fn passed_inside(flags: &[&str], script: &str, name: &str) -> bool {
+    if env::var_os(INSIDE).is_some() {
+        return false;
+    }
+    if can(flags, script) {
+        let output = Command::new("unshare")
+            .args(flags)
+            .args(["sh", "-ec", &format!("{script}\nexec \"$0\" \"$@\"")])
+            .arg(env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(INSIDE, "1")
+            .output()
+            .unwrap();
+        let [out, err] =
+            [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        println!("{out}{err}");
+        assert!(output.status.success(), "it failed in name spaces of its own");
+    }
+    true
+}
+
+/// Open descriptors of a process.
+pub fn descriptors(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// Waits until the process has no child, not even one that has ended.
+pub fn wait_for_no_child(pid: u32) {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let is_childless = || std::fs::read_to_string(&path).unwrap_or_default().is_empty();
+    poll(|| is_childless().then_some(()), "no child");
 }
 
 pub fn fixture(machine: &str) -> PathBuf {

@@ -2,6 +2,7 @@
 //! Hours pass in a moment, and a failure is its seed.
 
 mod receiver;
+mod transfers;
 mod world;
 
 use mini_monitor::agent::{Agent, Ending, writer};
@@ -29,14 +30,8 @@ fn run(seed: u64, hours: u64, weather: Weather, flags: &[&str]) -> Outcome {
 
 fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
     println!("seed {seed:#x}");
-    let mut arguments = vec![
-        "-endpoint",
-        "sim",
-        "-proc",
-        PROC,
-        "-trans",
-        "receiver.example:6000",
-    ];
+    let transfers = sim.transfers();
+    let mut arguments = vec!["-endpoint", "sim", "-proc", PROC, "-trans", &transfers];
     arguments.extend(flags);
     let arguments = arguments.iter().map(|argument| argument.as_bytes());
     let config: Config =
@@ -126,9 +121,9 @@ fn an_absent_receiver_costs_few_attempts_few_log_lines_and_no_more_wake_ups() {
         "the cap has clamped the jitter away: {least} to {most}"
     );
 
-    // Each attempt while the backoff climbs, then one line in ten minutes, with the count.
+    // Each attempt while the backoff climbs, then one line in two hours, with the count.
     let log = outcome.sim.log();
-    assert!(log.len() <= 10 + 24 * 6, "{} lines", log.len());
+    assert!((21..=22).contains(&log.len()), "{} lines", log.len());
     assert!(
         log[..10].iter().all(|line| line.ends_with("connection refused")),
         "{log:#?}"
@@ -157,7 +152,8 @@ fn a_receiver_that_takes_nothing_keeps_its_connection_and_the_backoff_does_not_s
         .map(|pair| pair[1] - pair[0])
         .collect();
     assert!(gaps[12..].iter().all(|gap| *gap > 20_000), "{gaps:?}");
-    assert!(outcome.sim.log().len() < 60, "{:#?}", outcome.sim.log());
+    // Connections and attempts share no budget: ten of each, and how each connection was lost.
+    assert!(outcome.sim.log().len() <= 30, "{:#?}", outcome.sim.log());
 }
 
 #[test]
@@ -196,28 +192,56 @@ fn at_the_end_what_is_due_is_taken_and_what_the_connection_takes_within_two_seco
 }
 
 #[test]
-fn attempts_are_told_again_after_a_connection_that_was_told() {
+fn attempts_after_a_connection_are_told_two_hours_apart_once_ten_were_told() {
     // Away until the attempts are seldom, there for some seconds, away again.
-    let outcome = run(13, 1, Weather::Window(90_000, 125_000), &[]);
+    let outcome = run(13, 5, Weather::Window(90_000, 125_000), &[]);
     let log = outcome.sim.log();
     let up = log.iter().position(|line| line == "local addr:sim").unwrap();
+    assert_eq!(up, 10, "{log:#?}");
     assert!(
         log[up + 1].starts_with("read ") || log[up + 1].starts_with("flush error"),
         "{log:#?}"
     );
-    let after = log[up + 2..]
-        .iter()
-        .filter(|line| line.ends_with("connection refused"));
-    assert!(after.count() >= 10, "{log:#?}");
+    let after = &log[up + 2..];
+    assert_eq!(after.len(), 2, "{log:#?}");
+    assert!(after.iter().all(|line| line.ends_with(" attempts)")), "{log:#?}");
 }
 
 #[test]
 fn a_connection_that_stays_is_told_however_many_came_and_went_before() {
-    let outcome = run(17, 1, Weather::Flaps(500), &["-interval=20ms", "-flush=20ms"]);
+    let outcome = run(17, 3, Weather::Flaps(500), &["-interval=1s", "-flush=1s"]);
     assert_eq!(outcome.sim.breaks(), 500);
     let log = outcome.sim.log();
-    assert!(log.len() < 40, "{} lines", log.len());
-    assert_eq!(log.last().unwrap(), "local addr:sim");
+    // Ten connections and how each was lost, and then the one that stays.
+    assert_eq!(log.len(), 21, "{log:#?}");
+    let last = "local addr:sim (491 connections since the last one told)";
+    assert_eq!(log.last().unwrap(), last);
+}
+
+#[test]
+fn a_day_of_any_weather_has_less_than_a_hundred_lines_in_the_log() {
+    let weathers = [
+        Weather::Stormy,
+        Weather::Absent,
+        Weather::SlamsTheDoor,
+        Weather::Flaps(u64::MAX),
+        Weather::Stands(120_000),
+    ];
+    for seed in 1..=3_u64 {
+        let seed = seed.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        for weather in weathers {
+            let outcome = run(seed, 24, weather, &["-buffer=8K", "-metrics=load"]);
+            let log = outcome.sim.log();
+            assert!(log.len() < 100, "seed {seed:#x}, {weather:?}: {log:#?}");
+            assert!(log.len() > 20, "seed {seed:#x}, {weather:?}: it was no weather");
+        }
+        // The first of several is away for the day, and asked again and again.
+        for weather in [Weather::Calm, Weather::Stands(120_000), Weather::Nameless] {
+            let sim = Sim::new(seed, 24 * HOUR, Weather::Absent).beside(weather);
+            let log = run_in(sim, seed, &["-metrics=load"]).sim.log().len();
+            assert!((20..100).contains(&log), "seed {seed:#x}, {weather:?}: {log}");
+        }
+    }
 }
 
 #[test]
@@ -233,7 +257,7 @@ fn a_fault_that_stays_is_told_however_often_it_came_and_went_before() {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::copy(format!("{PROC}/loadavg"), folder.join("loadavg")).unwrap();
     let whole = std::fs::read(folder.join("loadavg")).unwrap();
-    let mut sim = Sim::new(23, HOUR, Weather::Calm);
+    let mut sim = Sim::new(23, 3 * HOUR, Weather::Calm);
     let path = folder.join("loadavg");
     sim.watch(move |time| {
         let is_good = time < 300_000 && time / 5_000 % 2 == 0;

@@ -1,6 +1,7 @@
 //! A world with virtual time and a network of moods.
 
-use mini_monitor::world::{Cause, Errno, Part, Ready, Transfer, World};
+use mini_monitor::world::{Cause, Errno, Part, Ready, Signal, Transfer, World};
+use std::collections::VecDeque;
 
 const REFUSED: Cause = Cause::System(Errno(libc::ECONNREFUSED));
 const RESET: Cause = Cause::System(Errno(libc::ECONNRESET));
@@ -9,13 +10,22 @@ const SOCKET: usize = 16 * 1024;
 /// The same where no whole line is to arrive.
 const LESS_THAN_A_LINE: usize = 50;
 
+/// The transfers' names, in the order of their weathers.
+const NAMES: [&str; 3] = ["receiver", "second", "third"];
+
 /// How the network behaves.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weather {
     /// The receiver is always there.
     Calm,
     /// It is never there.
     Absent,
+    /// Its name cannot be looked up.
+    Nameless,
+    /// It never answers.
+    Silent,
+    /// It is there from this time on (in milliseconds since the start).
+    From(u64),
     /// It accepts and closes at once, before a whole line has arrived.
     SlamsTheDoor,
     /// It is away, then there for this time (in milliseconds since the start), then away for good.
@@ -24,6 +34,8 @@ pub(crate) enum Weather {
     ReadsAt(u64),
     /// It closes so many connections soon after each has carried something, and then stays.
     Flaps(u64),
+    /// It breaks each connection after so many milliseconds.
+    Stands(u64),
     /// Names fail, receivers come and go, stall, close, reset, half-take.
     Stormy,
 }
@@ -74,17 +86,24 @@ pub(crate) struct Sim {
     watcher: Box<dyn FnMut(u64)>,
     end: u64,
     is_over: bool,
+    /// That of the transfer asked for last.
     weather: Weather,
+    /// Those of all transfers.
+    weathers: Vec<Weather>,
+    signals: VecDeque<(u64, Signal)>,
     link: Link,
     /// The receiver is away until then.
     away_until: u64,
     streams: Vec<Vec<u8>>,
     log: Vec<String>,
     attempts: Vec<u64>,
+    dials: Vec<(u64, usize)>,
+    connections: Vec<(u64, usize)>,
     wake_ups: u64,
     idle_wake_ups: u64,
     acted: bool,
     breaks: u64,
+    left_behind: usize,
     sends: u64,
 }
 
@@ -99,15 +118,20 @@ impl Sim {
             end: start + length,
             is_over: false,
             weather,
+            weathers: vec![weather],
+            signals: VecDeque::new(),
             link: Link::Nothing,
             away_until: 0,
             streams: Vec::new(),
             log: Vec::new(),
             attempts: Vec::new(),
+            dials: Vec::new(),
+            connections: Vec::new(),
             wake_ups: 0,
             idle_wake_ups: 0,
             acted: true,
             breaks: 0,
+            left_behind: 0,
             sends: 0,
         }
     }
@@ -115,6 +139,24 @@ impl Sim {
     /// Calls `watcher` with the milliseconds since the start whenever the agent wakes.
     pub(crate) fn watch(&mut self, watcher: impl FnMut(u64) + 'static) {
         self.watcher = Box::new(watcher);
+    }
+
+    /// Adds a second or third transfer.
+    pub(crate) fn beside(mut self, weather: Weather) -> Self {
+        self.weathers.push(weather);
+        self
+    }
+
+    /// The value of `-trans` for all transfers.
+    pub(crate) fn transfers(&self) -> String {
+        let names = NAMES.iter().take(self.weathers.len());
+        let list: Vec<String> = names.map(|name| format!("{name}.example:6000")).collect();
+        list.join(",")
+    }
+
+    /// Asks the agent for something so many milliseconds after the start; in their order.
+    pub(crate) fn signal(&mut self, time: u64, signal: Signal) {
+        self.signals.push_back((self.start + time, signal));
     }
 
     /// When the agent was asked to end, by the wall clock, and the milliseconds that it took to.
@@ -131,9 +173,19 @@ impl Sim {
         &self.log
     }
 
-    /// When each round of attempts started.
+    /// When each attempt at a transfer started.
     pub(crate) fn attempts(&self) -> &[u64] {
         &self.attempts
+    }
+
+    /// When each attempt at a transfer started, in milliseconds since the start, and at which.
+    pub(crate) fn dials(&self) -> &[(u64, usize)] {
+        &self.dials
+    }
+
+    /// When each connection came about, in milliseconds since the start, and to which transfer.
+    pub(crate) fn connections(&self) -> &[(u64, usize)] {
+        &self.connections
     }
 
     pub(crate) fn wake_ups(&self) -> u64 {
@@ -147,6 +199,11 @@ impl Sim {
 
     pub(crate) fn breaks(&self) -> u64 {
         self.breaks
+    }
+
+    /// Bytes that were still on their way when the agent gave up a connection, other than at the end.
+    pub(crate) fn left_behind(&self) -> usize {
+        self.left_behind
     }
 
     pub(crate) fn sends(&self) -> u64 {
@@ -170,9 +227,15 @@ impl Sim {
 
     fn answer(&mut self) -> Answer {
         match self.weather {
-            Weather::Calm | Weather::SlamsTheDoor | Weather::Flaps(_) | Weather::ReadsAt(_) => Answer::Accept,
+            Weather::Calm
+            | Weather::SlamsTheDoor
+            | Weather::Flaps(_)
+            | Weather::Stands(_)
+            | Weather::ReadsAt(_) => Answer::Accept,
             Weather::Window(from, to) if (from..to).contains(&(self.now - self.start)) => Answer::Accept,
-            Weather::Absent | Weather::Window(..) => Answer::Refuse,
+            Weather::From(time) if self.now >= self.start + time => Answer::Accept,
+            Weather::Silent => Answer::Silence,
+            Weather::Absent | Weather::Nameless | Weather::From(_) | Weather::Window(..) => Answer::Refuse,
             Weather::Stormy if self.now < self.away_until => Answer::Refuse,
             Weather::Stormy => match self.below(8) {
                 0 => Answer::Silence,
@@ -187,6 +250,7 @@ impl Sim {
             Weather::SlamsTheDoor => self.now + 1,
             Weather::Window(_, to) => self.start + to,
             Weather::Flaps(count) if self.breaks < count => self.now + 50,
+            Weather::Stands(time) => self.now + time,
             Weather::Stormy => self.now + self.below(10) * self.below(30_000),
             _ => u64::MAX,
         };
@@ -200,6 +264,8 @@ impl Sim {
             self.now
         };
         self.streams.push(Vec::new());
+        let current = self.dials.last().map_or(0, |dial| dial.1);
+        self.connections.push((self.now - self.start, current));
         self.link = Link::Up(Connection {
             flying: Vec::new(),
             breaks_at,
@@ -306,7 +372,11 @@ impl World for Sim {
         self.acted = false;
         let mut transfer = self.happen(writing);
         if !transfer {
-            let next = self.next_happening(writing).min(until.unwrap_or(u64::MAX));
+            let signal = self.signals.front().map_or(u64::MAX, |signal| signal.0);
+            let next = self
+                .next_happening(writing)
+                .min(until.unwrap_or(u64::MAX))
+                .min(signal);
             self.now = self.now.max(next);
             // A busy machine wakes the agent late.
             if self.is_stormy() && !self.is_over && self.one_in(10) {
@@ -320,13 +390,34 @@ impl World for Sim {
             self.end = self.now;
         }
         self.is_over |= stop;
-        Ready { transfer, stop }
+        let mut signal = stop.then_some(Signal::Stop);
+        if let Some(&(at, asked)) = self.signals.front()
+            && at <= self.now
+            && !stop
+        {
+            self.signals.pop_front();
+            signal = Some(asked);
+        }
+        Ready { transfer, signal }
     }
 
     fn resolve(&mut self, transfer: &Transfer) -> Result<Option<usize>, Cause> {
-        assert!(matches!(transfer, Transfer::Tcp { host, port: 6000 } if *host == b"receiver.example"));
+        self.close();
+        let Transfer::Tcp { host, port: 6000 } = transfer else {
+            panic!("asked for what nobody gave");
+        };
+        let host = std::str::from_utf8(host).unwrap();
+        let current = NAMES
+            .iter()
+            .position(|name| host.strip_suffix(".example") == Some(*name));
+        let current = current.unwrap();
+        self.weather = self.weathers[current];
         self.acted = true;
         self.attempts.push(self.now);
+        self.dials.push((self.now - self.start, current));
+        if self.weather == Weather::Nameless {
+            return Err(Cause::Lookup(-2));
+        }
         if !self.is_stormy() {
             return Ok(Some(1));
         }
@@ -445,6 +536,9 @@ impl World for Sim {
         if let Link::Up(connection) = &mut self.link
             && !connection.is_broken
         {
+            if !self.is_over {
+                self.left_behind += connection.flying.len();
+            }
             // The kernel goes on with what it has taken.
             let stream = self.streams.last_mut().unwrap();
             stream.append(&mut connection.flying);
@@ -458,7 +552,10 @@ impl World for Sim {
             Part::Number(number) => number.to_string(),
             Part::Cause(REFUSED) => "connection refused".into(),
             Part::Cause(cause) => format!("{cause:?}"),
-            Part::Address(number) => format!("tcp receiver {number}"),
+            Part::Address(number) => {
+                let current = self.dials.last().map_or(0, |dial| dial.1);
+                format!("tcp {} {number}", NAMES[current])
+            }
             Part::Local => "sim".into(),
         };
         self.log.push(parts.iter().map(text).collect());

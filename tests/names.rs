@@ -1,0 +1,240 @@
+//! Names that a bad name server looks up, or does not: the agent in name spaces in which all questions go to
+//! a server of the test's own. Needs root, `unshare`, `mount` and `ip`; where they are missing, a test says so
+//! and does nothing.
+
+mod common;
+
+use common::{Agent, Lines, Transfer, descriptors, passed_inside, wait_for_no_child};
+use std::collections::BTreeSet;
+use std::net::{Shutdown, SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How the name server is.
+#[derive(Clone, Copy, Debug)]
+enum Mood {
+    Good,
+    Silent,
+    /// It answers after so many seconds.
+    Late(u64),
+    /// Whatever comes, drawn from this seed.
+    Nonsense(u64),
+    /// Nobody has that name.
+    NoSuchName,
+}
+
+struct Server {
+    mood: Mood,
+    questions: usize,
+}
+
+/// Answers every question at port 53 of this name space's own loopback.
+fn serve() -> Arc<Mutex<Server>> {
+    let server = Arc::new(Mutex::new(Server {
+        mood: Mood::Good,
+        questions: 0,
+    }));
+    let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
+    let shared = Arc::clone(&server);
+    thread::spawn(move || {
+        let mut buffer = [0; 1500];
+        loop {
+            let (length, from) = socket.recv_from(&mut buffer).unwrap();
+            let mut server = shared.lock().unwrap();
+            server.questions += 1;
+            let question = buffer[..length].to_vec();
+            answer(&mut server.mood, &question, socket.try_clone().unwrap(), from);
+        }
+    });
+    server
+}
+
+fn answer(mood: &mut Mood, question: &[u8], socket: UdpSocket, to: SocketAddr) {
+    let bytes = match mood {
+        Mood::Good => right(question),
+        Mood::Silent => return,
+        Mood::Late(seconds) => {
+            let (late, bytes) = (Duration::from_secs(*seconds), right(question));
+            thread::spawn(move || {
+                thread::sleep(late);
+                socket.send_to(&bytes, to).unwrap();
+            });
+            return;
+        }
+        Mood::Nonsense(random) => nonsense(question, random),
+        Mood::NoSuchName => with_header(question, 3, 0),
+    };
+    socket.send_to(&bytes, to).unwrap();
+}
+
+/// The question behind the header of an answer to it (RFC 1035, section 4.1) with that code, which says
+/// that so many records follow.
+fn with_header(question: &[u8], code: u8, records: u16) -> Vec<u8> {
+    let name = question[12..].iter().position(|&byte| byte == 0).unwrap();
+    let mut bytes = vec![question[0], question[1], 0x81, 0x80 | code, 0, 1];
+    bytes.extend(records.to_be_bytes());
+    bytes.extend([0; 4]);
+    bytes.extend(&question[12..12 + name + 5]);
+    bytes
+}
+
+/// 127.0.0.1 for whoever asks for version 4, no address otherwise.
+fn right(question: &[u8]) -> Vec<u8> {
+    let bare = with_header(question, 0, 0);
+    if bare[bare.len() - 4..] != [0, 1, 0, 1] {
+        return bare;
+    }
+    let mut bytes = with_header(question, 0, 1);
+    // The name is the question's; type A, class IN, not to be kept, four bytes.
+    bytes.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1]);
+    bytes
+}
+
+fn nonsense(question: &[u8], random: &mut u64) -> Vec<u8> {
+    let mut below = |bound: u64| {
+        *random ^= *random << 13;
+        *random ^= *random >> 7;
+        *random ^= *random << 17;
+        *random % bound
+    };
+    let noise: Vec<u8> = (0..below(300)).map(|_| below(256) as u8).collect();
+    match below(5) {
+        0 => noise,
+        // It looks like an answer for as long as one does not look behind the first bytes.
+        1 => [&question[..2], &noise].concat(),
+        2 => [with_header(question, 0, 0xffff), noise].concat(),
+        3 => {
+            let mut bytes = with_header(question, 0, 1);
+            bytes.truncate(below(bytes.len() as u64) as usize);
+            bytes
+        }
+        // There is more over TCP, where nobody listens.
+        _ => {
+            let mut bytes = with_header(question, 0, 0);
+            bytes[2] |= 2;
+            bytes
+        }
+    }
+}
+
+/// The lines that were made, a turn each, as `-debug` tells of them.
+fn turns(log: &[String]) -> BTreeSet<String> {
+    let line = |entry: &String| Some(entry.split_once("~~ sender get metric ")?.1.to_owned());
+    log.iter()
+        .filter_map(line)
+        .filter(|line| line.contains("\"agent.lines\""))
+        .collect()
+}
+
+/// Every turn's line has come, and the turns went on all the time.
+fn check_turns(made: &BTreeSet<String>, received: &[String]) {
+    let received: BTreeSet<String> = received.iter().cloned().collect();
+    let missing: Vec<_> = made.difference(&received).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+    let stamps: BTreeSet<u64> = made
+        .iter()
+        .map(|line| common::Line::parse(line).timestamp)
+        .collect();
+    let (first, last) = (*stamps.first().unwrap(), *stamps.last().unwrap());
+    assert!(
+        stamps.iter().copied().eq(first..=last),
+        "a second without a turn: {stamps:?}"
+    );
+    let expected = (last - first) as usize * 10;
+    println!("{} turns in {} s", made.len(), last - first);
+    assert!(made.len() * 2 > expected, "half of the turns were missed");
+}
+
+/// A connection, then none in this mood until so many look-ups have failed, and then one again: in a good
+/// mood, unless none was to fail.
+fn story(test: &str, mood: Mood, failures: usize, words: &str) {
+    // A resolver that waits longer than the agent; but what answers nonsense is given up in a second.
+    let wait = if matches!(mood, Mood::Nonsense(_)) { 1 } else { 30 };
+    let script = format!(
+        "ip link set lo up
+        mount -t tmpfs none /mnt
+        cd /mnt
+        printf 'nameserver 127.0.0.1\\noptions timeout:{wait} attempts:1\\n' >resolv.conf
+        echo 'hosts: files dns' >nsswitch.conf
+        echo 127.0.0.1 localhost >hosts
+        for file in resolv.conf nsswitch.conf hosts; do
+            if [ -e /etc/$file ]; then mount --bind $file /etc/$file; fi
+        done
+        grep -q timeout:{wait} /etc/resolv.conf
+        cd /"
+    );
+    if passed_inside(&["-m", "-n"], &script, test) {
+        return;
+    }
+    println!("{mood:x?}");
+    let server = serve();
+    let transfer = Transfer::new();
+    let to = format!("-trans=receiver.test:{}", transfer.address().port());
+    let flags = [
+        "-metrics=agent,agent=100ms",
+        "-flush=100ms",
+        "-buffer=4M",
+        "-debug",
+    ];
+    let mut agent = Agent::start(&[&[to.as_str()], &flags[..]].concat());
+    let mut log = Vec::new();
+    let mut received = Vec::new();
+
+    let stream = transfer.accept();
+    let lines = Lines::of(stream.try_clone().unwrap());
+    received.push(lines.next());
+    wait_for_no_child(agent.pid());
+    let before = descriptors(agent.pid());
+    server.lock().unwrap().mood = mood;
+    let asked = server.lock().unwrap().questions;
+    stream.shutdown(Shutdown::Both).unwrap();
+    let failure = format!("dial tcp: lookup receiver.test: {words}");
+    for _ in 0..failures {
+        // The last one that was seen is of the failure before.
+        log.push(agent.log.next());
+        agent.log.up_to(&failure, &mut log);
+    }
+    let asked = server.lock().unwrap().questions - asked;
+    assert!(asked >= failures, "{asked} questions, {failures} failures");
+    if failures > 0 {
+        server.lock().unwrap().mood = Mood::Good;
+        agent.signal("HUP");
+    }
+    let second = Lines::of(transfer.accept());
+    received.push(second.next());
+    wait_for_no_child(agent.pid());
+    assert_eq!(descriptors(agent.pid()), before);
+    agent.stop();
+    received.extend(lines.rest());
+    received.extend(second.rest());
+    log.extend(agent.log.so_far());
+    check_turns(&turns(&log), &received);
+}
+
+#[test]
+fn a_name_server_that_never_answers() {
+    story("a_name_server_that_never_answers", Mood::Silent, 2, "i/o timeout");
+}
+
+#[test]
+fn a_name_server_that_answers_late() {
+    story("a_name_server_that_answers_late", Mood::Late(3), 0, "");
+}
+
+#[test]
+fn a_name_server_that_answers_nonsense() {
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 | 1;
+    let mood = Mood::Nonsense(seed);
+    story("a_name_server_that_answers_nonsense", mood, 4, "");
+}
+
+#[test]
+fn a_name_that_the_name_server_does_not_know() {
+    story(
+        "a_name_that_the_name_server_does_not_know",
+        Mood::NoSuchName,
+        4,
+        "",
+    );
+}
