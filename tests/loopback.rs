@@ -468,9 +468,9 @@ fn a_report_is_one_line_of_the_log() {
         line.ends_with(", thinned: 0, dropped: 0; reconnects: 0"),
         "{line}"
     );
-    drop((stream, transfer));
-    agent.log.wait_for(": EOF");
-    // The attempts fail at once: what it does between them is to wait.
+    drop(transfer);
+    stream.shutdown(Shutdown::Both).unwrap();
+    // The attempts fail at once: what it does once it has noticed is to wait.
     while !{
         agent.signal("USR1");
         agent.log.wait_for("; bytes queued: ").contains(" waiting; ")
