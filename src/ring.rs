@@ -207,14 +207,15 @@ impl<'m> Ring<'m> {
             self.acked += HEAD as u64 + length;
             self.counts.arrived += 1;
         }
-        let has_moved = self.acked > before;
-        if has_moved {
-            self.marks.note(now, self.acked);
+        if self.acked == before {
+            // A receiver that takes nothing may have stopped to read long ago: all that is kept stays.
+            return false;
         }
+        self.marks.note(now, self.acked);
         if let Some(position) = self.marks.expired(now) {
             self.leave(position);
         }
-        has_moved
+        true
     }
 
     /// The connection is gone. The next one starts at the first line not known to have arrived; or, if

@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, Transfer, accept, command, wait_for_no_child};
+use common::{Agent, Folder, Line, Lines, Transfer, accept, command, poll, wait_for_no_child};
 use socket2::{Domain, SockRef, Socket, Type};
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
@@ -517,4 +518,54 @@ fn signals_do_not_disturb_once_nor_the_last_flush() {
             .count();
     received.retain(|line| !line.is_empty());
     assert_eq!(received.len(), collected);
+}
+
+#[test]
+fn an_outage_of_many_buffers_is_spanned_by_every_series() {
+    let absent = Transfer::absent();
+    let to = format!("-trans={absent}");
+    let flags = ["-buffer=16K", "-metrics=load,mem,load=20ms,mem=1s", "-flush=50ms"];
+    let agent = Agent::start(&[&[to.as_str()], &flags[..]].concat());
+    let left = |line: &str| {
+        let number = line.split("thinned: ").nth(1).unwrap().split(',').next().unwrap();
+        number.parse::<u64>().unwrap()
+    };
+    agent.log.wait_for("connection refused");
+    // Sixteen buffers: the ring alone knows when.
+    poll(
+        || {
+            agent.signal("USR1");
+            (left(&agent.log.wait_for("; bytes queued: ")) > 2_000).then_some(())
+        },
+        "so many thinned lines",
+    );
+    let transfer = Transfer::at(absent);
+    agent.signal("HUP");
+    let lines = Lines::of(transfer.accept());
+    let end = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let mut stamps: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    loop {
+        let line = Line::parse(&lines.next());
+        if line.timestamp > end {
+            break;
+        }
+        stamps.entry(line.metric).or_default().push(line.timestamp);
+    }
+    let start = *stamps.values().flatten().min().unwrap();
+    assert!(end >= start + 3, "the outage was none");
+    for (metric, stamps) in stamps {
+        let (first, last) = (stamps[0], *stamps.last().unwrap());
+        assert!(
+            first <= start + 1 && last + 1 >= end,
+            "{metric}: {stamps:?} of {start} to {end}"
+        );
+        let gaps: Vec<u64> = stamps.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        for gaps in gaps.windows(3) {
+            // The stamps are cut to seconds.
+            assert!(gaps[1] <= 2 * (gaps[0] + gaps[2]) + 2, "{metric}: {stamps:?}");
+        }
+    }
 }

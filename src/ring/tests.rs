@@ -140,6 +140,21 @@ fn what_was_acknowledged_lately_is_sent_again_if_the_receiver_may_have_died_with
 }
 
 #[test]
+fn what_was_acknowledged_before_the_receiver_took_no_more_is_kept_however_long_that_lasts() {
+    let mut store = Store::new(BUFFER_MIN);
+    let mut ring = store.ring(REPLAYING);
+    ring.push(&line(0, 10), 0);
+    deliver(&mut ring, 0);
+    ring.push(&line(1, 10), 0);
+    ring.mark_sent(10);
+    for second in 1..60 {
+        assert!(!ring.acknowledge(10, second * 1_000));
+    }
+    ring.rewind(true);
+    assert!(unsent(&ring).starts_with(b"0000000"));
+}
+
+#[test]
 fn a_full_ring_drops_the_oldest_and_counts_them() {
     let mut store = Store::new(BUFFER_MIN);
     let mut ring = store.ring(DROPPING);
