@@ -18,7 +18,7 @@ run: all ## build, then print the lines on this terminal until Ctrl-C
 
 test: all ## run every test, over loopback; the tests of the binary once more on the release build
 	$(CARGO) test --locked
-	AGENT=$(CURDIR)/$(AGENT) $(CARGO) test --locked --test loopback --test values --test live --test bad_input --test flags --test names --test namespaces
+	AGENT=$(CURDIR)/$(AGENT) $(CARGO) test --locked --test loopback --test values --test live --test bad_input --test flags --test names --test namespaces --test clock --test spool
 
 check: ## formatting, lints (warnings are errors), the code of fuzzing and benchmarks, all tests
 	$(CARGO) fmt --check

@@ -6,7 +6,7 @@ set -eu
 
 binary=${1:-$(dirname "$0")/../target/release/mini-monitor}
 seconds=${2:-60}
-ceiling=98304
+ceiling=114688
 
 fail() {
     echo "size: $*" >&2

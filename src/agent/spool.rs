@@ -44,7 +44,7 @@ fn go_on(path: &[u8], length: usize, policy: Policy) -> Result<(Ring<'static>, F
     }
     // Whatever it is, no ring is longer.
     let old = spool.copy(size.min(LENGTH_MAX))?;
-    spool.clear(length)?;
+    spool.resize(size, length)?;
     let (words, memory) = spool.map(length)?;
     let mut ring = Ring::new(words, memory, policy);
     let found = ring.salvage(old.bytes(), boot, is_dated);

@@ -40,14 +40,19 @@ impl View<'_> {
         words::read(self.memory, self.index(at), &mut bytes);
         let head = Head::decode(bytes);
         let line = buffer.get_mut(..head.length).filter(|line| line.len() <= left)?;
+        // Looked at first, so that a file of newlines takes no longer than any other.
+        if self.behind_newline(at + HEAD) != at + HEAD + head.length {
+            return None;
+        }
         words::read(self.memory, self.index(at + HEAD), line);
-        (head.encode(line) == bytes && line.ends_with(b"\n")).then_some((head, &*line))
+        (head.encode(line) == bytes).then_some((head, &*line))
     }
 
     /// The place behind the next newline.
     fn behind_newline(&self, from: usize) -> usize {
         let end = (from..self.length).find(|&at| self.memory[self.index(at)] == b'\n');
-        end.map_or(self.length, |end| end + 1)
+        // Where none is left, nothing follows.
+        end.map_or(self.length + 1, |end| end + 1)
     }
 
     /// Hands over each whole record with its place; answers how many pieces are none.

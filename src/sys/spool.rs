@@ -1,6 +1,6 @@
 //! A file whose content is memory, and outlives the agent.
 
-use super::errno::{INVALID, check, last};
+use super::errno::{INVALID, check, check_length, last};
 use super::fd::Fd;
 use super::file::with_c_path;
 use super::machine;
@@ -21,8 +21,13 @@ pub struct Spool(ManuallyDrop<Fd>);
 impl Spool {
     /// Opens the file, or makes one. [`Errno::BUSY`] if another process has it.
     pub fn open(path: &[u8]) -> Result<Self, Errno> {
-        // A pipe or a device is not waited for, and then refused.
-        let flags = libc::O_RDWR | libc::O_CREAT | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+        // A link may be another user's, in /tmp. A pipe or a device is not waited for, and then refused.
+        let flags = libc::O_RDWR
+            | libc::O_CREAT
+            | libc::O_CLOEXEC
+            | libc::O_NOFOLLOW
+            | libc::O_NONBLOCK
+            | libc::O_NOCTTY;
         let mode: libc::c_uint = 0o600;
         let file = with_c_path(path, |path| {
             // SAFETY: the path ends in NUL, and a mode is given for a file that is made.
@@ -56,21 +61,25 @@ impl Spool {
         Ok(copied)
     }
 
-    /// Makes the file one of `length` zeros: written, so that there is room for all of them on the disk. A
-    /// write to memory without room behind it would end the agent.
-    pub fn clear(&self, length: usize) -> Result<(), Errno> {
+    /// Makes the file of `size` bytes one of `length`. What is new is written, so that there is room for all
+    /// of it on the disk: a write to memory without room behind it would end the agent. Without room the
+    /// file stays as it was.
+    pub fn resize(&self, size: usize, length: usize) -> Result<(), Errno> {
+        let grown = self.grow(size, length);
+        let length = if grown.is_ok() { length } else { size };
         // SAFETY: the call takes numbers only.
-        check(unsafe { libc::ftruncate(self.0.number(), 0) })?;
-        let mut written = 0;
+        check(unsafe { libc::ftruncate(self.0.number(), length as _) })?;
+        grown
+    }
+
+    fn grow(&self, size: usize, length: usize) -> Result<(), Errno> {
+        let mut written = size;
         while written < length {
             let piece = [0_u8; PIECE];
             let count = PIECE.min(length - written);
             // SAFETY: the piece is readable for the count.
             let answer = unsafe { libc::pwrite(self.0.number(), piece.as_ptr().cast(), count, written as _) };
-            match usize::try_from(answer) {
-                Ok(count) if count > 0 => written += count,
-                _ => return Err(last()),
-            }
+            written += check_length(answer)?;
         }
         Ok(())
     }
