@@ -57,14 +57,29 @@ impl Spool {
     }
 
     /// Makes the file one of `length` zeros: written, so that there is room for all of them on the disk. A
-    /// write to memory without room behind it would end the agent.
+    /// write to memory without room behind it would end the agent. Where there is none the file stays as
+    /// it was.
     pub fn clear(&self, length: usize) -> Result<(), Errno> {
+        let size = self.size()?;
+        // Behind what there is, first.
+        if let Err(errno) = self.write_zeros(size, length) {
+            self.cut(size)?;
+            return Err(errno);
+        }
+        self.cut(length)?;
+        self.write_zeros(0, size.min(length))
+    }
+
+    fn cut(&self, length: usize) -> Result<(), Errno> {
         // SAFETY: the call takes numbers only.
-        check(unsafe { libc::ftruncate(self.0.number(), 0) })?;
-        let mut written = 0;
-        while written < length {
+        check(unsafe { libc::ftruncate(self.0.number(), length as _) }).map(|_| ())
+    }
+
+    fn write_zeros(&self, start: usize, end: usize) -> Result<(), Errno> {
+        let mut written = start;
+        while written < end {
             let piece = [0_u8; PIECE];
-            let count = PIECE.min(length - written);
+            let count = PIECE.min(end - written);
             // SAFETY: the piece is readable for the count.
             let answer = unsafe { libc::pwrite(self.0.number(), piece.as_ptr().cast(), count, written as _) };
             match usize::try_from(answer) {
