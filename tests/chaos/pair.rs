@@ -1,11 +1,11 @@
 //! An agent and its receiver, and the ways in which either of them breaks off.
 
-use crate::common::{Agent, Lines, PATIENCE, command, poll};
+use crate::common::{Agent, PATIENCE, command, poll};
 use crate::random::Random;
 use crate::receiver::{Reading, Victim};
 use crate::seen::{Key, Seen, Stream};
 use socket2::{Domain, SockRef, Socket, Type};
-use std::io::{Read, empty};
+use std::io::Read;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
@@ -77,27 +77,27 @@ impl Lives {
     }
 
     fn end_of_life(&mut self) {
-        let log = std::mem::replace(&mut self.agent.log, Lines::of(empty()));
-        for line in log.rest() {
+        for line in self.agent.rest_of_log() {
             self.seen.note(&line);
         }
     }
 
     /// Kills the agent, and starts the next one.
     pub(crate) fn kill(&mut self) {
-        self.agent.signal("KILL");
-        self.agent.wait();
+        for line in self.agent.kill() {
+            self.seen.note(&line);
+        }
         self.start();
     }
 
     /// Ends the agent in order, and starts the next one.
     pub(crate) fn restart(&mut self) {
         self.agent.stop();
+        self.end_of_life();
         self.start();
     }
 
     fn start(&mut self) {
-        self.end_of_life();
         self.life += 1;
         self.agent = Agent::spawn(&mut (self.make)(self.life));
     }
