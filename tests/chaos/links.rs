@@ -13,6 +13,7 @@ use std::os::unix::net::UnixListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::spawn;
+use std::time::Instant;
 
 /// The flag that says when a silent peer is given up.
 const TIMEOUT: &str = "-timeout=2s";
@@ -125,9 +126,10 @@ impl Link {
 
     /// Reads until all has come that the agent has made up to now.
     fn catch_up(&mut self) {
-        let newest = self.lives.newest();
+        let (newest, start) = (self.lives.newest(), Instant::now());
         while newest.is_some_and(|newest| !self.lives.has(newest)) {
             receive(&self.carried, &mut self.lives.seen, &mut self.streams);
+            assert!(start.elapsed() < PATIENCE, "{newest:?} did not come");
         }
     }
 

@@ -76,6 +76,11 @@ impl Lives {
         self.seen.has((self.life, number))
     }
 
+    /// Whether this connection has gone past a line of this life that has not come.
+    fn is_lost(&self, carried: &Stream, number: u64) -> bool {
+        carried.is_past((self.life, number)) && !self.has(number)
+    }
+
     fn end_of_life(&mut self) {
         for line in self.agent.rest_of_log() {
             self.seen.note(&line);
@@ -248,6 +253,9 @@ impl Pair {
                 if !connection.read(&mut self.lives.seen, 4096) {
                     break;
                 }
+                // Lines come in their order: what is left out does not come later.
+                let is_lost = newest.is_some_and(|newest| self.lives.is_lost(&connection.carried, newest));
+                assert!(!is_lost, "{newest:?} is lost");
             }
         }
     }

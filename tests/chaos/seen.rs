@@ -13,6 +13,13 @@ pub(crate) struct Stream {
     last: Option<Key>,
 }
 
+impl Stream {
+    /// Whether it has carried a later line than this one.
+    pub(crate) fn is_past(&self, key: Key) -> bool {
+        self.last.is_some_and(|last| last > key)
+    }
+}
+
 /// All lines, each once.
 pub(crate) struct Seen {
     /// How each line begins.
