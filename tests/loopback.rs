@@ -2,11 +2,13 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, Transfer, accept, command, poll, wait_for_no_child};
-use socket2::{Domain, SockRef, Socket, Type};
+use common::{
+    Agent, Folder, Line, Lines, Transfer, accept, command, narrow_listener, poll, wait_for_no_child,
+};
+use socket2::SockRef;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv6Addr, Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
@@ -93,16 +95,6 @@ fn a_half_close_counts_as_a_close() {
     stream.shutdown(Shutdown::Write).unwrap();
     agent.log.wait_for(": EOF");
     drop(transfer.accept());
-}
-
-/// A listener whose connections hold little that nobody has read.
-fn narrow_listener() -> TcpListener {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(2048).unwrap();
-    let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    socket.bind(&address.into()).unwrap();
-    socket.listen(4).unwrap();
-    socket.into()
 }
 
 #[test]

@@ -7,7 +7,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 use miniserde::{Deserialize, json};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 use std::collections::BTreeMap;
 use std::env;
 use std::io::{BufRead, BufReader, Read};
@@ -164,6 +164,18 @@ impl Agent {
         poll(|| self.child.try_wait().unwrap(), "the agent's end")
     }
 
+    /// Kills it; answers what was left of its log.
+    pub fn kill(&mut self) -> Vec<String> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.rest_of_log()
+    }
+
+    /// The log from here on, up to the agent's end.
+    pub fn rest_of_log(&mut self) -> Vec<String> {
+        std::mem::replace(&mut self.log, Lines::of(std::io::empty())).rest()
+    }
+
     /// Asks it to end, and holds it to exit status 0.
     pub fn stop(&mut self) {
         self.signal("TERM");
@@ -222,6 +234,16 @@ impl Transfer {
     pub fn accept(&self) -> TcpStream {
         accept(&self.listener)
     }
+}
+
+/// A listener whose connections hold little that nobody has read.
+pub fn narrow_listener() -> TcpListener {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(2048).unwrap();
+    let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&address.into()).unwrap();
+    socket.listen(4).unwrap();
+    socket.into()
 }
 
 /// The next connection; fails when none comes.

@@ -1,1 +1,0 @@
-//! Receivers and agents that die, over and over.

@@ -1,0 +1,386 @@
+//! The buffer in a file: from one agent to the next, whatever has become of either.
+//!
+//! Mounts and a name server of its own need root, `unshare` and `mount`; where they are missing, a test
+//! says so and does nothing.
+
+mod common;
+
+use common::{Agent, Folder, Lines, Transfer, accept, command, narrow_listener, output};
+use socket2::SockRef;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// Many lines in a short time, and a log that tells of each.
+const QUICK: [&str; 4] = [
+    "-metrics=agent,agent=20ms",
+    "-flush=20ms",
+    "-replay=60s",
+    "-debug",
+];
+
+const TOLD: &str = "~~ sender get metric ";
+
+/// Where nobody listens.
+fn nowhere() -> String {
+    format!("-trans={}", Transfer::absent())
+}
+
+/// What an agent on this file is run with.
+fn flags<'a>(trans: &'a str, spool: &'a str, life: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&QUICK[..], &[trans, "-spool", spool, "-tag", life], more].concat()
+}
+
+fn start(trans: &str, spool: &Path, life: &str, more: &[&str]) -> Agent {
+    Agent::start(&flags(trans, spool.to_str().unwrap(), life, more))
+}
+
+/// The lines that the agent makes from here on, until there are so many.
+fn made(agent: &Agent, count: usize) -> Vec<String> {
+    let line = || agent.log.wait_for(TOLD).split_once(TOLD).unwrap().1.to_owned();
+    (0..count).map(|_| line()).collect()
+}
+
+/// The lines that these lines of the log tell of.
+fn told(log: Vec<String>) -> impl Iterator<Item = String> {
+    log.into_iter()
+        .filter_map(|line| Some(line.split_once(TOLD)?.1.to_owned()))
+}
+
+/// The lines of an agent that makes so many at least, and is killed.
+fn made_and_killed(agent: &mut Agent, count: usize) -> Vec<String> {
+    let mut lines = made(agent, count);
+    lines.extend(told(agent.kill()));
+    lines
+}
+
+/// What the next agent on this file sends before its own lines, and its log up to then.
+fn sent_by_next(spool: &Path, more: &[&str]) -> (Vec<String>, Vec<String>) {
+    let transfer = Transfer::new();
+    let agent = start(&transfer.flag(), spool, "next", more);
+    let lines = Lines::of(transfer.accept());
+    let mut sent = Vec::new();
+    loop {
+        let line = lines.next();
+        if line.contains("\"next\"") {
+            // The file says so before the first line is made.
+            return (sent, agent.log.so_far());
+        }
+        sent.push(line);
+    }
+}
+
+/// Holds the lines to be all there, in their order; the log may have told of fewer than there are.
+fn assert_all(sent: &[String], made: &[String]) {
+    let mut rest = sent.iter();
+    for line in made {
+        assert!(rest.any(|other| other == line), "{line} did not come");
+    }
+}
+
+fn error(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The agent does not start on this file, and says why.
+fn assert_refused(path: &str, more: &[&str], reason: &str) {
+    let output = output(&flags(&nowhere(), path, "refused", more));
+    assert_eq!(output.status.code(), Some(1), "{path}: {}", error(&output));
+    assert_eq!(error(&output), format!("mini-monitor: {path}: {reason}\n"));
+}
+
+#[test]
+fn lines_outlive_an_agent_that_is_killed_and_another_one() {
+    let folder = Folder::new("spool-kill");
+    let spool = folder.join("spool");
+    let mut all = Vec::new();
+    for life in ["first", "second", "third"] {
+        all.extend(made_and_killed(&mut start(&nowhere(), &spool, life, &[]), 60));
+    }
+    let (sent, log) = sent_by_next(&spool, &[]);
+    assert_all(&sent, &all);
+    let found = format!("spool: {} lines of before", sent.len());
+    assert!(log[0].ends_with(&found), "{log:#?}");
+}
+
+#[test]
+fn a_file_that_has_come_round_is_gone_on_with() {
+    let folder = Folder::new("spool-round");
+    let spool = folder.join("spool");
+    let small = ["-buffer=4K", "-overflow=drop"];
+    for life in ["first", "second", "third"] {
+        let lines = made_and_killed(&mut start(&nowhere(), &spool, life, &small), 200);
+        let (sent, log) = sent_by_next(&spool, &small);
+        assert!(!log.iter().any(|line| line.contains("left out")), "{log:#?}");
+        assert!(sent.len() < 200, "{} lines in 4 KiB", sent.len());
+        let start = lines.iter().position(|line| *line == sent[0]);
+        assert_all(&sent, &lines[start.expect("one that the log has told of")..]);
+    }
+}
+
+#[test]
+fn a_file_of_another_size_keeps_its_lines() {
+    let folder = Folder::new("spool-size");
+    let spool = folder.join("spool");
+    let mut all = Vec::new();
+    for (life, buffer) in [
+        ("first", "-buffer=16K"),
+        ("second", "-buffer=1M"),
+        ("third", "-buffer=16K"),
+    ] {
+        all.extend(made_and_killed(
+            &mut start(&nowhere(), &spool, life, &[buffer]),
+            20,
+        ));
+    }
+    let (sent, _) = sent_by_next(&spool, &["-buffer=32K"]);
+    assert_all(&sent, &all);
+}
+
+#[test]
+fn a_second_agent_on_a_file_refuses_and_the_first_goes_on() {
+    let folder = Folder::new("spool-two");
+    let spool = folder.join("spool");
+    let mut agent = start(&nowhere(), &spool, "first", &[]);
+    let mut lines = made(&agent, 20);
+    assert_refused(spool.to_str().unwrap(), &[], "another agent has it");
+    lines.extend(made_and_killed(&mut agent, 20));
+    assert_all(&sent_by_next(&spool, &[]).0, &lines);
+}
+
+#[test]
+fn once_leaves_the_file_alone() {
+    let folder = Folder::new("spool-once");
+    let spool = folder.join("spool");
+    let once = || {
+        let output = output(&["-once", "-metrics=load", "-spool", spool.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{}", error(&output));
+        assert!(!output.stdout.is_empty());
+    };
+    once();
+    assert!(!spool.exists());
+    let mut agent = start(&nowhere(), &spool, "first", &[]);
+    let mut lines = made(&agent, 20);
+    once();
+    lines.extend(made_and_killed(&mut agent, 20));
+    let before = fs::read(&spool).unwrap();
+    once();
+    assert_eq!(fs::read(&spool).unwrap(), before);
+    assert_all(&sent_by_next(&spool, &[]).0, &lines);
+}
+
+#[test]
+fn damage_costs_the_line_that_it_is_in() {
+    let folder = Folder::new("spool-damage");
+    let spool = folder.join("spool");
+    let mut lines = made_and_killed(&mut start(&nowhere(), &spool, "first", &[]), 60);
+    let mut bytes = fs::read(&spool).unwrap();
+    // Two of a kind of which no two are the same, and which do not touch.
+    for turn in [1, 3] {
+        let mut kind = (0..lines.len()).filter(|number| lines[*number].contains("\"agent.lines\""));
+        let line = lines.remove(kind.nth(turn).unwrap());
+        let text = line.as_bytes();
+        let place = bytes.windows(text.len()).position(|piece| piece == text).unwrap();
+        bytes[place + 30] ^= 1;
+    }
+    fs::write(&spool, bytes).unwrap();
+    let (sent, log) = sent_by_next(&spool, &[]);
+    assert_all(&sent, &lines);
+    let found = format!("{} lines of before, damaged pieces left out: 2", sent.len());
+    assert!(log[0].contains(&found), "{log:#?}");
+    assert_eq!(log.iter().filter(|line| line.contains("left out")).count(), 1);
+    // It is whole again.
+    let (_, log) = sent_by_next(&spool, &[]);
+    assert!(!log.iter().any(|line| line.contains("left out")), "{log:#?}");
+}
+
+#[test]
+fn a_file_that_is_no_spool_becomes_one() {
+    let folder = Folder::new("spool-garbage");
+    let whole = folder.join("whole");
+    made_and_killed(&mut start(&nowhere(), &whole, "first", &[]), 20);
+    let length = fs::metadata(&whole).unwrap().len() as usize;
+    let noise: Vec<u8> = (0..2 * length as u32)
+        .map(|number| (number.wrapping_mul(0x9e37_79b9) >> 24) as u8)
+        .collect();
+    for piece in [
+        &noise[..0],
+        &noise[..1],
+        &noise[..31],
+        &noise[..length],
+        &noise,
+        &vec![0; length],
+    ] {
+        let spool = folder.join("spool");
+        fs::write(&spool, piece).unwrap();
+        let lines = made_and_killed(&mut start(&nowhere(), &spool, "first", &[]), 20);
+        assert_all(&sent_by_next(&spool, &[]).0, &lines);
+    }
+}
+
+#[test]
+fn what_cannot_be_a_spool_is_an_error_at_the_start() {
+    let folder = Folder::new("spool-refused");
+    assert_refused(folder.path(), &[], "is a directory");
+    assert_refused("/dev/null", &[], "invalid argument");
+    let absent = folder.join("absent/spool");
+    assert_refused(absent.to_str().unwrap(), &[], "no such file or directory");
+    let pipe = folder.join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    if made.is_ok_and(|status| status.success()) {
+        assert_refused(pipe.to_str().unwrap(), &[], "invalid argument");
+    }
+}
+
+/// A small file system, seen by way of a process that ends with its standard input: nothing of it is
+/// left, whatever becomes of the test.
+struct Mount(Child);
+
+impl Mount {
+    fn new(folder: &Folder, options: &str) -> Option<Self> {
+        let script = format!(
+            "mount -t tmpfs -o {options} none {}; echo; exec cat",
+            folder.path()
+        );
+        let mut child = Command::new("unshare")
+            .args(["-m", "sh", "-ec", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mut line = String::new();
+        let _ = BufReader::new(child.stdout.take()?).read_line(&mut line);
+        let mount = Self(child);
+        if line.is_empty() {
+            println!("skipped: a tmpfs cannot be mounted");
+            return None;
+        }
+        Some(mount)
+    }
+
+    /// The path of a file on it.
+    fn join(&self, folder: &Folder, file: &str) -> String {
+        format!("/proc/{}/root{}/{file}", self.0.id(), folder.path())
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_file_system_that_cannot_be_written_to_is_an_error_at_the_start() {
+    let folder = Folder::new("spool-readonly");
+    if let Some(mount) = Mount::new(&folder, "ro") {
+        assert_refused(&mount.join(&folder, "spool"), &[], "read-only file system");
+    }
+}
+
+#[test]
+fn no_room_is_an_error_at_the_start_and_costs_no_line() {
+    let folder = Folder::new("spool-full");
+    let Some(mount) = Mount::new(&folder, "size=80K") else {
+        return;
+    };
+    let path = mount.join(&folder, "spool");
+    let spool = Path::new(&path);
+    assert_refused(&path, &["-buffer=128K"], "no space left on device");
+    let lines = made_and_killed(&mut start(&nowhere(), spool, "first", &["-buffer=16K"]), 20);
+    assert_refused(&path, &["-buffer=128K"], "no space left on device");
+    assert_all(&sent_by_next(spool, &["-buffer=16K"]).0, &lines);
+}
+
+#[test]
+fn what_sigterm_leaves_behind_is_sent_by_the_next_agent() {
+    let folder = Folder::new("spool-term");
+    let spool = folder.join("spool");
+    let listener = narrow_listener();
+    let trans = format!("-trans={}", listener.local_addr().unwrap());
+    let mut agent = start(&trans, &spool, "first", &["-buffer=1M"]);
+    let stream = accept(&listener);
+    // The two kernels hold no more of it.
+    let is_stalled = |line: &str| {
+        let flush = line
+            .split_once("flush: ")
+            .and_then(|(_, flush)| flush.split_once(" of "));
+        flush.is_some_and(|(taken, waiting)| !waiting.starts_with(&format!("{taken} ")))
+    };
+    let mut lines = Vec::new();
+    while !lines.last().is_some_and(|line: &String| is_stalled(line)) {
+        lines.push(agent.log.next());
+    }
+    agent.stop();
+    lines.extend(agent.rest_of_log());
+    drop(stream);
+    let lines: Vec<String> = told(lines).collect();
+    assert_all(&sent_by_next(&spool, &["-buffer=1M"]).0, &lines);
+}
+
+/// A name server that never answers: a look-up takes as long as the resolver likes.
+#[test]
+fn a_look_up_under_way_does_not_keep_the_file() {
+    let folder = Folder::new("spool-lookup");
+    let [high, low] = (std::process::id() as u16).to_be_bytes();
+    let address = Ipv4Addr::new(127, 200, high, low);
+    let Ok(server) = UdpSocket::bind((address, 53)) else {
+        println!("skipped: no name server can be had");
+        return;
+    };
+    let conf = folder.join("resolv.conf");
+    fs::write(&conf, format!("nameserver {address}\noptions timeout:30\n")).unwrap();
+    let mount = format!("mount --bind {} /etc/resolv.conf", conf.display());
+    let can = Command::new("unshare").args(["-m", "sh", "-ec", &mount]).status();
+    if !can.is_ok_and(|status| status.success()) {
+        println!("skipped: a resolv.conf of its own cannot be had");
+        return;
+    }
+    let spool = folder.join("spool");
+    let agent = command();
+    let mut inside = Command::new("unshare");
+    inside
+        .args(["-m", "sh", "-ec", &format!("{mount}\nexec \"$0\" \"$@\"")])
+        .arg(agent.get_program())
+        .args(agent.get_args())
+        .args(flags(
+            "-trans=a.name.example:6000",
+            spool.to_str().unwrap(),
+            "first",
+            &[],
+        ));
+    let mut agent = Agent::spawn(&mut inside);
+    SockRef::from(&server)
+        .set_read_timeout(Some(common::PATIENCE))
+        .unwrap();
+    server.recv(&mut [0; 512]).expect("the look-up's question");
+    let lines = made_and_killed(&mut agent, 20);
+    // At once, whatever the child does.
+    assert_all(&sent_by_next(&spool, &[]).0, &lines);
+}
+
+/// What is resident of an agent without a file, or with one, once it runs; in kB, the least of some runs.
+fn resident(field: &str, spool: &[&str]) -> u64 {
+    let one = || {
+        let trans = nowhere();
+        let agent = Agent::start(&[&QUICK[..], &[trans.as_str()], spool].concat());
+        made(&agent, 100);
+        agent.status(field)
+    };
+    (0..3).map(|_| one()).min().unwrap()
+}
+
+#[test]
+fn a_file_takes_no_more_memory_than_it_has() {
+    let folder = Folder::new("spool-memory");
+    let path = folder.join("spool");
+    let spool = ["-spool", path.to_str().unwrap()];
+    let own = resident("RssAnon", &[]);
+    assert!(resident("RssAnon", &spool) <= own + 64);
+    let file = fs::metadata(&path).unwrap().len() / 1024;
+    assert!(resident("VmRSS", &spool) <= resident("VmRSS", &[]) + file + 64);
+}
