@@ -307,6 +307,8 @@ impl<'m> Ring<'m> {
     fn write(&mut self, position: u64, bytes: &[u8]) {
         let at = self.index(position);
         let (head, tail) = bytes.split_at(bytes.len().min(self.memory.len() - at));
+        #[cfg(test)]
+        tests::fuse::burn();
         self.memory[at..at + head.len()].copy_from_slice(head);
         self.memory[..tail.len()].copy_from_slice(tail);
     }
