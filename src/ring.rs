@@ -209,10 +209,13 @@ impl<'m> Ring<'m> {
         }
         let has_moved = self.acked > before;
         if has_moved {
+            // The receiver may have died right after what it acknowledged before this, and what was under
+            // way then is all that has come since.
+            let heard = self.marks.heard(now);
             self.marks.note(now, self.acked);
-        }
-        if let Some(position) = self.marks.expired(now) {
-            self.leave(position);
+            if let Some(position) = self.marks.expired(heard) {
+                self.leave(position);
+            }
         }
         has_moved
     }

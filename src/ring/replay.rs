@@ -47,6 +47,12 @@ impl Marks {
         }
     }
 
+    /// When the receiver was there for sure: not now, of which its silence since then says nothing.
+    pub(super) fn heard(&self, now: u64) -> u64 {
+        let last = self.list[..self.count].last();
+        last.filter(|_| self.span > 0).map_or(now, |mark| mark.moved)
+    }
+
     /// Up to where all was acknowledged longer ago than the span; each is told once.
     pub(super) fn expired(&mut self, now: u64) -> Option<u64> {
         let old = |mark: &&Mark| now >= mark.moved + self.span;

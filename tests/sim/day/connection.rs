@@ -4,6 +4,7 @@
 use super::clock::Look;
 use mini_monitor::world::{Cause, Errno};
 use std::collections::VecDeque;
+use std::fmt;
 
 pub(crate) const RESET: Cause = Cause::System(Errno(libc::ECONNRESET));
 const TIMED_OUT: Cause = Cause::System(Errno(libc::ETIMEDOUT));
@@ -19,6 +20,9 @@ pub(crate) struct Connection {
     pub(crate) receiver: Option<usize>,
     /// The number of the agent's life.
     pub(crate) life: usize,
+    /// From when to when it was open, in milliseconds since the start of the day.
+    pub(crate) opened: u64,
+    pub(crate) closed: u64,
     /// All that was sent on it.
     pub(crate) bytes: Vec<u8>,
     /// Where each call of `send` started, and what the agent knew of the wall clock then.
@@ -56,6 +60,8 @@ impl Connection {
         Self {
             receiver,
             life,
+            opened: now,
+            closed: now,
             bytes: Vec::new(),
             looks: Vec::new(),
             acked: 0,
@@ -194,5 +200,24 @@ impl Connection {
         self.read_at = None;
         self.says_at = u64::MAX;
         self.forgiven = self.acked;
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(
+            f,
+            "{} sent, {} acknowledged, {} read; to {:?} in life {} from {} to {}: {:?}, {:?}, nap {}",
+            self.bytes.len(),
+            self.acked,
+            self.read,
+            self.receiver,
+            self.life,
+            self.opened,
+            self.closed,
+            self.parting,
+            self.broken,
+            self.nap
+        )
     }
 }

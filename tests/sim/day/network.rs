@@ -274,23 +274,21 @@ impl Network {
     }
 
     /// The agent closes what is open, because it is gone (`is_end`), or goes on elsewhere.
-    pub(crate) fn close(&mut self, is_end: bool) {
+    pub(crate) fn close(&mut self, now: u64, is_end: bool) {
         let Link::Up(mut connection) = std::mem::replace(&mut self.link, Link::Nothing) else {
             return;
         };
+        connection.closed = now;
         self.breaks += usize::from(connection.broken.is_some());
         let has_link = connection.silent_since.is_none() && connection.notice.is_none();
         if connection.parting.is_none() && connection.receiver.is_some() {
-            let is_whole = connection.broken.is_none();
+            let (is_whole, is_calm) = (connection.broken.is_none(), now >= TROUBLE);
             // What has been said and not taken makes the agent's kernel reset the connection.
-            let lands = is_whole && has_link && !connection.has_said && !self.chance.one_in(4);
-            let dies = (is_end || !is_whole) && self.chance.one_in(3);
-            if !dies {
-                connection.acked = if lands {
-                    connection.bytes.len()
-                } else {
-                    connection.acked
-                };
+            let lands = is_whole && has_link && !connection.has_said;
+            if lands && (is_calm || !self.chance.one_in(4)) {
+                connection.acked = connection.bytes.len();
+            }
+            if is_calm || is_whole && !is_end || !self.chance.one_in(3) {
                 connection.read_all();
             }
         }

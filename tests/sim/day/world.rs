@@ -97,7 +97,7 @@ impl<'p> Day<'p> {
 
     /// Nobody is there for so long.
     pub(crate) fn pass(&mut self, span: u64) {
-        self.network.close(true);
+        self.network.close(self.time, true);
         self.advance(self.time + span);
     }
 
@@ -220,7 +220,11 @@ impl World for Day<'_> {
                 self.oversleep();
                 return Ready { transfer, signal };
             }
-            let next = self.network.next_event(self.time).min(self.next_signal()).min(until);
+            let next = self
+                .network
+                .next_event(self.time)
+                .min(self.next_signal())
+                .min(until);
             self.advance(next);
             if self.kill_time().is_some_and(|at| at <= self.time) {
                 self.call();
@@ -273,7 +277,7 @@ impl World for Day<'_> {
 
     fn close(&mut self) {
         self.call();
-        self.network.close(self.life.is_asked_to_end);
+        self.network.close(self.time, self.life.is_asked_to_end);
     }
 
     fn log(&mut self, parts: &[Part]) {
