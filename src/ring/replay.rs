@@ -103,6 +103,18 @@ mod tests {
     }
 
     #[test]
+    fn a_silent_receiver_costs_nothing_of_what_was_kept() {
+        let mut marks = Marks::new(10_000);
+        marks.note(0, 100);
+        marks.note(9_000, 200);
+        // Then it says nothing for a minute: what it had acknowledged last may be lost.
+        assert_eq!(marks.heard(69_000), 9_000);
+        assert_eq!(marks.expired(9_000), None);
+        marks.note(69_000, 300);
+        assert_eq!(marks.expired(marks.heard(70_000)), Some(200));
+    }
+
+    #[test]
     fn a_span_of_nothing_keeps_nothing() {
         let mut marks = Marks::new(0);
         marks.note(5, 100);
