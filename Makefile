@@ -7,8 +7,11 @@ AGENT = target/release/mini-monitor
 BENCH = --manifest-path tests/bench/Cargo.toml
 FUZZ = --manifest-path tests/fuzz/Cargo.toml
 MUTATIONS ?= 100000
+SEEDS ?= 100
+# The agent with lines that are numbered is built apart.
+SIM = $(CARGO) test --locked --features numbered --target-dir target/numbered --test day
 
-.PHONY: all run test check fuzz bench size cost install uninstall clean help
+.PHONY: all run test check fuzz sim bench size cost install uninstall clean help
 
 all: ## build the release binary, target/release/mini-monitor
 	$(CARGO) build --release --locked
@@ -19,6 +22,7 @@ run: all ## build, then print the lines on this terminal until Ctrl-C
 test: all ## run every test, over loopback; the tests of the binary once more on the release build
 	$(CARGO) test --locked
 	AGENT=$(CURDIR)/$(AGENT) $(CARGO) test --locked --test loopback --test values --test live --test bad_input --test flags --test names --test namespaces
+	$(SIM) -- --nocapture
 
 check: ## formatting, lints (warnings are errors), the code of fuzzing and benchmarks, all tests
 	$(CARGO) fmt --check
@@ -26,6 +30,7 @@ check: ## formatting, lints (warnings are errors), the code of fuzzing and bench
 	$(CARGO) fmt --check $(FUZZ)
 	$(CARGO) clippy --locked -- -D warnings
 	$(CARGO) clippy --locked --tests -- -D warnings
+	$(CARGO) clippy --locked --features numbered --tests --target-dir target/numbered -- -D warnings
 	$(CARGO) clippy --locked $(BENCH) --benches --target-dir target/bench -- -D warnings
 	$(CARGO) clippy --locked $(FUZZ) --tests --target-dir target/fuzz -- -D warnings
 	$(MAKE) test
@@ -33,6 +38,9 @@ check: ## formatting, lints (warnings are errors), the code of fuzzing and bench
 fuzz: ## every prefix and MUTATIONS=100000 mutations of every captured file through its parser, as many of a spool
 	MUTATIONS=$(MUTATIONS) $(CARGO) test --locked $(FUZZ) --target-dir target/fuzz -- --nocapture
 	MUTATIONS=$(MUTATIONS) $(CARGO) test --locked --lib ring::tests::salvaged
+
+sim: ## SEEDS=100 days in a simulated world, or the one of SEED=: nothing is lost that is not counted
+	SEEDS=$(SEEDS) $(SIM) -- --nocapture
 
 bench: ## lines a second of the JSON writer beside serde_json's and miniserde's
 	$(CARGO) bench --locked $(BENCH) --target-dir target/bench

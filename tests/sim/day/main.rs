@@ -17,6 +17,10 @@ use plan::Plan;
 use std::time::{Duration, Instant};
 use world::Day;
 
+/// After so many days the process has the memory that it takes, but for so many pages.
+const WARM: u64 = 20;
+const GROWTH: u64 = 16_384;
+
 /// Says which day it was, if it ends badly.
 struct Seed(u64);
 
@@ -57,14 +61,23 @@ fn days_lose_no_line() {
         (Some(seed), _) => (seed, seed),
         (None, count) => (1, count.unwrap_or(u64::MAX)),
     };
+    assert_eq!(day(first), day(first), "a day is its seed");
     let started = Instant::now();
     let mut all = Tally::default();
-    let mut days = 0;
+    let (mut days, mut warm) = (0, None);
     for seed in first..=last {
         let before = descriptors();
         all.add(&day(seed));
         assert_eq!(descriptors(), before, "SEED={seed}");
         days += 1;
+        if days >= WARM {
+            let warm = *warm.get_or_insert_with(pages);
+            assert!(
+                pages() < warm + GROWTH,
+                "SEED={seed}: {} pages, {warm} before",
+                pages()
+            );
+        }
         if last == u64::MAX && started.elapsed() > Duration::from_secs(10) {
             break;
         }
@@ -72,6 +85,6 @@ fn days_lose_no_line() {
     let took = started.elapsed().as_secs_f64();
     println!(
         "{days} days, {:.0} hours a second: {all:#?}",
-        f64::from(days) * 24.0 / took
+        days as f64 * 24.0 / took
     );
 }
