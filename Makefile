@@ -8,10 +8,13 @@ BENCH = --manifest-path tests/bench/Cargo.toml
 FUZZ = --manifest-path tests/fuzz/Cargo.toml
 MUTATIONS ?= 100000
 BREAKS ?= 1000
+SEEDS ?= 100
 # The agent with lines that are numbered is built apart. `make chaos AGENT=path` takes another one of that kind.
-CHAOS = $(CARGO) test --release --locked --features numbered --target-dir target/numbered --test chaos
+NUMBERED = --locked --features numbered --target-dir target/numbered
+CHAOS = $(CARGO) test --release $(NUMBERED) --test chaos
+SIM = $(CARGO) test $(NUMBERED) --test day
 
-.PHONY: all run test check fuzz chaos bench size cost install uninstall clean help
+.PHONY: all run test check fuzz chaos sim bench size cost install uninstall clean help
 
 all: ## build the release binary, target/release/mini-monitor
 	$(CARGO) build --release --locked
@@ -23,6 +26,7 @@ test: all ## run every test, over loopback; the tests of the binary once more on
 	$(CARGO) test --locked
 	AGENT=$(CURDIR)/$(AGENT) $(CARGO) test --locked --test loopback --test values --test live --test bad_input --test flags --test names --test namespaces --test clock --test spool
 	env -u AGENT $(CHAOS) -- --nocapture
+	$(SIM) -- --nocapture
 
 check: ## formatting, lints (warnings are errors), the code of fuzzing and benchmarks, all tests
 	$(CARGO) fmt --check
@@ -30,7 +34,7 @@ check: ## formatting, lints (warnings are errors), the code of fuzzing and bench
 	$(CARGO) fmt --check $(FUZZ)
 	$(CARGO) clippy --locked -- -D warnings
 	$(CARGO) clippy --locked --tests -- -D warnings
-	$(CARGO) clippy --locked --features numbered --tests -- -D warnings
+	$(CARGO) clippy $(NUMBERED) --tests -- -D warnings
 	$(CARGO) clippy --locked $(BENCH) --benches --target-dir target/bench -- -D warnings
 	$(CARGO) clippy --locked $(FUZZ) --tests --target-dir target/fuzz -- -D warnings
 	$(MAKE) test
@@ -41,6 +45,9 @@ fuzz: ## every prefix and MUTATIONS=100000 mutations of every captured file thro
 
 chaos: ## BREAKS=1000 deaths of receivers and agents, and links that fail: no line is lost
 	BREAKS=$(BREAKS) $(CHAOS) -- --nocapture
+
+sim: ## SEEDS=100 days in a simulated world, or the one of SEED=: nothing is lost that is not counted
+	SEEDS=$(SEEDS) $(SIM) -- --nocapture
 
 bench: ## lines a second of the JSON writer beside serde_json's and miniserde's
 	$(CARGO) bench --locked $(BENCH) --target-dir target/bench

@@ -65,7 +65,8 @@ pub struct Ring<'m> {
     part: usize,
     /// Bytes of lines that have been sent since `acked`.
     flying: u64,
-    /// Lines before it have been sent once, at least in part: a repeat must be the same to the byte.
+    /// Lines before it have been sent once, at least in part: a repeat must be the same to the byte, also
+    /// that of the next agent. Never before `oldest`.
     touched: u64,
     marks: Marks,
     counts: Counts,
@@ -178,13 +179,20 @@ impl<'m> Ring<'m> {
             let length = self.head(self.sent).length;
             let end = self.sent + (HEAD + length) as u64;
             if self.part > 0 {
-                self.touched = self.touched.max(end);
+                self.touch(end);
             }
             if self.part < length {
                 break;
             }
             self.part -= length;
             self.sent = end;
+        }
+    }
+
+    fn touch(&mut self, position: u64) {
+        if position > self.touched {
+            self.touched = position;
+            self.words.touched.set(self.index(position));
         }
     }
 
@@ -211,8 +219,11 @@ impl<'m> Ring<'m> {
             // A receiver that takes nothing may have stopped to read long ago: all that is kept stays.
             return false;
         }
+        // It may have died right after what it acknowledged before this; all that has come since may be what
+        // was under way then.
+        let heard = self.marks.heard(now);
         self.marks.note(now, self.acked);
-        if let Some(position) = self.marks.expired(now) {
+        if let Some(position) = self.marks.expired(heard) {
             self.leave(position);
         }
         true
@@ -284,9 +295,9 @@ impl<'m> Ring<'m> {
         let record = &mut record[..length as usize];
         self.read(self.oldest, record);
         self.write(gap_end - length, record);
+        self.touch(gap_end);
         let distance = gap_end - end;
         self.leave(self.oldest + distance);
-        self.touched = self.touched.max(gap_end);
     }
 
     /// Moves `oldest` up, and with it the positions that must not be before it.
@@ -297,6 +308,8 @@ impl<'m> Ring<'m> {
         self.acked = self.acked.max(oldest);
         self.sent = self.sent.max(oldest);
         self.words.oldest.set(self.start);
+        // Until then it lies outside, and says nothing.
+        self.touch(oldest);
     }
 
     fn head(&self, position: u64) -> Head {

@@ -390,6 +390,8 @@ impl<'a> Sender<'a> {
         }
         // What the peer sent and nobody read would make the kernel reset the connection.
         let _ = with.world.drain();
+        // Nobody will tell whether the receiver died with what it had not read.
+        with.ring.rewind(true);
         self.start_with(self.first, with);
     }
 

@@ -86,9 +86,7 @@ impl Ring<'_> {
         if seconds == 0 {
             return;
         }
-        let touched = self.touched;
-        self.lap(clock, &mut |position, head, line| {
-            head.is_settled |= position < touched;
+        self.lap(clock, &mut |_, head, line| {
             change(head, line, seconds, restamp);
             true
         });
@@ -112,23 +110,22 @@ impl Ring<'_> {
 
     fn run_lap(&mut self, end: u64, keep: Keep) {
         let distance = end - self.oldest;
-        let touched = Some(self.touched).filter(|touched| *touched > self.oldest);
+        let touched = self.touched;
+        let has_touched = touched > self.oldest && touched <= end;
         let (acked, sent) = (self.acked + distance, self.sent + distance);
         let mut record = [0; RECORD_MAX];
         while self.oldest < end {
-            if Some(self.oldest) == touched {
-                self.touched = self.newest;
-            }
             let mut head = self.head(self.oldest);
             let line = &mut record[..head.length];
             self.read(self.oldest + HEAD as u64, line);
+            head.is_settled |= has_touched && self.oldest < touched;
             if keep(self.oldest, &mut head, line) {
                 self.append(head, line);
             }
-            self.leave(self.oldest + (HEAD + head.length) as u64);
-        }
-        if Some(end) == touched {
-            self.touched = self.newest;
+            self.leave(self.behind(self.oldest));
+            if has_touched && self.oldest == touched {
+                self.touch(self.newest);
+            }
         }
         (self.acked, self.sent) = (acked, sent);
         self.marks.shift(distance);

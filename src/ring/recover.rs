@@ -48,6 +48,13 @@ impl View<'_> {
         (head.encode(line) == bytes).then_some((head, &*line))
     }
 
+    /// How far it is to what lies there in the memory; 0 if it lies elsewhere.
+    fn distance(&self, index: usize) -> usize {
+        let wrapped = if index < self.start { self.memory.len() } else { 0 };
+        let distance = (index + wrapped).saturating_sub(self.start);
+        if distance <= self.length { distance } else { 0 }
+    }
+
     /// The place behind the next newline.
     fn behind_newline(&self, from: usize) -> usize {
         let end = (from..self.length).find(|&at| self.memory[self.index(at)] == b'\n');
@@ -120,7 +127,9 @@ impl<'m> Ring<'m> {
         if !is_known || found.damaged > 0 || has_lap && lap_length.is_none() {
             return None;
         }
+        let touched = view.distance(words.touched.get()) as u64;
         let mut ring = Self::at(words, memory, policy, start, length as u64);
+        ring.touched = touched;
         if let (true, Some(length)) = (has_lap, lap_length) {
             ring.end_lap(length as u64, restamp);
         }
@@ -156,9 +165,10 @@ impl<'m> Ring<'m> {
         if is_of_this_boot {
             self.words.clock.set(words.clock.get());
         }
-        found.damaged = view.records(&mut |_, mut head, line| {
+        let touched = view.distance(words.touched.get());
+        found.damaged = view.records(&mut |at, mut head, line| {
             if head.is_settled || is_of_this_boot || is_dated(line) {
-                head.is_settled |= !is_of_this_boot;
+                head.is_settled |= !is_of_this_boot || at < touched;
                 self.push_record(head, line);
                 found.lines += 1;
             } else {

@@ -47,6 +47,12 @@ impl Marks {
         }
     }
 
+    /// When the receiver was there for sure: not now, of which its silence since then says nothing.
+    pub(super) fn heard(&self, now: u64) -> u64 {
+        let last = self.list[..self.count].last();
+        last.filter(|_| self.span > 0).map_or(now, |mark| mark.moved)
+    }
+
     /// Up to where all was acknowledged longer ago than the span; each is told once.
     pub(super) fn expired(&mut self, now: u64) -> Option<u64> {
         let old = |mark: &&Mark| now >= mark.moved + self.span;
@@ -94,6 +100,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_silent_receiver_costs_nothing_of_what_was_kept() {
+        let mut marks = Marks::new(10_000);
+        marks.note(0, 100);
+        marks.note(9_000, 200);
+        // Then it says nothing for a minute: what it had acknowledged last may be lost.
+        assert_eq!(marks.heard(69_000), 9_000);
+        assert_eq!(marks.expired(9_000), None);
+        marks.note(69_000, 300);
+        assert_eq!(marks.expired(marks.heard(70_000)), Some(200));
     }
 
     #[test]

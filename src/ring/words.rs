@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Says that this is a spool, and of which version.
-const MAGIC: u32 = u32::from_be_bytes(*b"mms\x01");
+const MAGIC: u32 = u32::from_be_bytes(*b"mms\x02");
 
 /// The words before the memory of a ring. Offsets are into that memory.
 #[derive(Default)]
@@ -19,6 +19,8 @@ pub struct Words {
     pub(super) clock: Word,
     /// The same once the lap under way is done.
     pub(super) lap_clock: Word,
+    /// The lines before it have been sent, at least in part.
+    pub(super) touched: Word,
     /// Which boot the lines are of that are not settled.
     pub boot: Word,
 }
@@ -36,6 +38,7 @@ impl Words {
         self.lap.set(Self::NO_LAP);
         self.clock.set(0);
         self.lap_clock.set(0);
+        self.touched.set(0);
         self.boot.set(0);
         self.magic.set(MAGIC as usize);
     }
@@ -63,7 +66,8 @@ impl Words {
             lap: word(4),
             clock: word(5),
             lap_clock: word(6),
-            boot: word(7),
+            touched: word(7),
+            boot: word(8),
         }
     }
 }

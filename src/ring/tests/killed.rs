@@ -184,3 +184,33 @@ fn lines_of_an_earlier_boot_without_a_date_are_left_out() {
     assert_eq!((found.lines, found.undated), (1, 1));
     assert_eq!(held(&ring).len(), 1);
 }
+
+#[test]
+fn what_one_agent_has_sent_the_next_one_repeats_with_the_same_stamp() {
+    for after in 0..200 {
+        let mut store = Store::new(BUFFER_MIN);
+        let mut ring = store.ring(THINNING);
+        ring.words.boot.set(BOOT as usize);
+        ring.set_clock(20, restamp);
+        // Around the end of the memory.
+        for number in 0..150 {
+            ring.push(&stamped(number, 5, 20, 40), 0);
+        }
+        let first = number(&held(&ring)[0]);
+        let length = stamped(0, 5, 20, 40).len();
+        ring.mark_sent(10 * length + 1);
+        let touched = first..=first + 10;
+        fuse::kills(after, || ring.set_clock(40, restamp));
+        let (mut ring, _) = resumed(&mut store, BOOT);
+        let clock = ring.clock();
+        ring.set_clock(60, restamp);
+        for line in held(&ring) {
+            let stamp = if touched.contains(&number(&line)) { 25 } else { 65 };
+            let ending = format!(" 005 {stamp}\n");
+            assert!(
+                line.ends_with(&ending),
+                "{after}, {clock}: {line:?}, sent: {touched:?}"
+            );
+        }
+    }
+}

@@ -34,6 +34,7 @@ fn bytes(store: &Store) -> Vec<u8> {
         &words.lap,
         &words.clock,
         &words.lap_clock,
+        &words.touched,
         &words.boot,
     ];
     let words = words.map(|word| (word.get() as u32).to_ne_bytes());

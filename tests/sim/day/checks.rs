@@ -1,0 +1,262 @@
+//! What a day is held to when it is over.
+
+use super::clock::Look;
+use super::connection::Connection;
+use super::lives::Lived;
+use super::plan::Plan;
+use super::world::{Day, Key};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Seconds by which a stamp may be beside the true time.
+const BESIDE: i64 = 2;
+/// Ten attempts, ten connections, how each was lost, and ten steps of the clock.
+const FRESH: usize = 40;
+const START: &str = "{\"metric\":\"test.number\",\"endpoint\":\"";
+
+/// What came of one day, or of many.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) lines: u64,
+    pub(crate) repeats: u64,
+    pub(crate) given_up: u64,
+    pub(crate) missing: u64,
+    pub(crate) undated: u64,
+    /// Lines whose stamps had to be right.
+    pub(crate) dated: u64,
+    pub(crate) lives: u64,
+    pub(crate) connections: u64,
+    pub(crate) breaks: u64,
+    pub(crate) most_log_lines: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.lines += other.lines;
+        self.repeats += other.repeats;
+        self.given_up += other.given_up;
+        self.missing += other.missing;
+        self.undated += other.undated;
+        self.dated += other.dated;
+        self.lives += other.lives;
+        self.connections += other.connections;
+        self.breaks += other.breaks;
+        self.most_log_lines = self.most_log_lines.max(other.most_log_lines);
+    }
+}
+
+struct Line<'b> {
+    start: usize,
+    end: usize,
+    key: Key,
+    stamp: i64,
+    text: &'b str,
+}
+
+/// What is known of a line over all connections.
+#[derive(Default)]
+struct Seen {
+    /// As a receiver has read it.
+    text: Option<String>,
+    /// Its stamp when it was sent first, if that had to be right.
+    right: Option<i64>,
+}
+
+struct Account<'d> {
+    plan: &'d Plan,
+    day: &'d Day<'d>,
+    lives: &'d [Lived],
+    seen: BTreeMap<Key, Seen>,
+    /// What the agent knew of the clock when it sent parts of lines that it never sent whole: those
+    /// that come next.
+    parts: Vec<Look>,
+    forgiven: BTreeSet<Key>,
+    tally: Tally,
+}
+
+pub(crate) fn check(plan: &Plan, day: &Day, lives: &[Lived]) -> Tally {
+    let mut account = Account {
+        plan,
+        day,
+        lives,
+        seen: BTreeMap::new(),
+        parts: Vec::new(),
+        forgiven: BTreeSet::new(),
+        tally: Tally::default(),
+    };
+    for connection in &day.network.past {
+        account.read(connection);
+    }
+    account.check_stamps();
+    account.check_missing();
+    account.check_log();
+    account.tally
+}
+
+fn parse(text: &str) -> Option<(Key, i64)> {
+    let rest = text.strip_prefix(START)?;
+    let (_, rest) = rest.split_once("\",\"tag\":[\"linux\",\"life=")?;
+    let (life, rest) = rest.split_once("\"],\"value\":")?;
+    let (number, stamp) = rest.strip_suffix("}\n")?.split_once(",\"timestamp\":")?;
+    let key = (life.parse().ok()?, number.parse().ok()?);
+    Some((key, stamp.trim_start().parse().ok()?))
+}
+
+/// The lines of a stream, which starts at a line and has whole ones, but for its end; and where that is.
+fn lines(bytes: &[u8]) -> (Vec<Line<'_>>, usize) {
+    let text = std::str::from_utf8(bytes).expect("text");
+    let (mut lines, mut start) = (Vec::new(), 0);
+    for text in text.split_inclusive('\n').filter(|text| text.ends_with('\n')) {
+        let (key, stamp) = parse(text).unwrap_or_else(|| panic!("no whole line: {text}"));
+        let end = start + text.len();
+        lines.push(Line {
+            start,
+            end,
+            key,
+            stamp,
+            text,
+        });
+        start = end;
+    }
+    let rest = &text[start..];
+    assert!(
+        rest.starts_with(START) || START.starts_with(rest),
+        "no start of a line: {rest}"
+    );
+    (lines, start)
+}
+
+impl Account<'_> {
+    fn read(&mut self, connection: &Connection) {
+        let (lines, end) = lines(&connection.bytes);
+        for pair in lines.windows(2) {
+            assert!(
+                pair[0].key < pair[1].key,
+                "{:?} behind {:?}",
+                pair[1].key,
+                pair[0].key
+            );
+        }
+        for line in &lines {
+            if !self.seen.contains_key(&line.key) {
+                let right = self.is_right(line, connection).then_some(line.stamp);
+                self.seen.insert(line.key, Seen { right, text: None });
+            }
+            if line.end <= connection.read {
+                self.note_read(line);
+            } else if line.end <= connection.forgiven && !self.plan.is_roomy {
+                self.forgiven.insert(line.key);
+            }
+        }
+        if end < connection.bytes.len() {
+            self.parts.push(look_at(connection, end));
+        }
+    }
+
+    /// Whether a line that is sent for the first time has to have the right stamp.
+    fn is_right(&mut self, line: &Line, connection: &Connection) -> bool {
+        let mut looks = std::mem::take(&mut self.parts);
+        looks.push(look_at(connection, line.start));
+        // One of an earlier boot is stamped as it was then.
+        let boot = self.lives[line.key.0].boot;
+        let last = self.lives.iter().rfind(|life| life.boot == boot);
+        if self.lives[connection.life].boot != boot {
+            looks.pop();
+            looks.extend(last.map(|life| life.look));
+        }
+        looks.iter().all(|look| *look == Look::Right)
+    }
+
+    fn note_read(&mut self, line: &Line) {
+        let seen = self.seen.entry(line.key).or_default();
+        match &seen.text {
+            None => seen.text = Some(line.text.to_owned()),
+            Some(before) => {
+                self.tally.repeats += 1;
+                assert_eq!(before, line.text, "a repeat that differs");
+            }
+        }
+    }
+
+    fn check_stamps(&mut self) {
+        let mut last = (usize::MAX, 0);
+        for (key, seen) in &self.seen {
+            let Some(stamp) = seen.right else { continue };
+            let span = self.lives[key.0].span;
+            let range = match self.day.made.get(key) {
+                Some(&made) => made..=made,
+                None => span.0..=span.1,
+            };
+            assert!(
+                (range.start() - BESIDE..=range.end() + BESIDE).contains(&stamp),
+                "{key:?} is stamped {stamp}, but was made in {range:?}"
+            );
+            assert!(
+                last.0 != key.0 || stamp + 1 >= last.1,
+                "{key:?} is stamped {stamp}, the one before it {}",
+                last.1
+            );
+            last = (key.0, stamp);
+            self.tally.dated += 1;
+        }
+    }
+
+    /// What was made has been read, or is counted as lost.
+    fn check_missing(&mut self) {
+        let robbed = self.lives.iter().rposition(|life| life.is_robbed).unwrap_or(0);
+        let mut missing = Vec::new();
+        for (number, life) in self.lives.iter().enumerate() {
+            self.tally.lines += life.lines;
+            self.tally.given_up += life.given_up;
+            self.tally.undated += life.undated;
+            let keys = (0..life.lines).map(|line| (number, line));
+            let is_missing = |key: &Key| self.seen.get(key).is_none_or(|seen| seen.text.is_none());
+            missing.extend(
+                keys.filter(|key| number >= robbed && is_missing(key) && !self.forgiven.contains(key)),
+            );
+            let beyond = self.seen.range((number, life.lines)..(number + 1, 0)).next();
+            assert!(
+                beyond.is_none(),
+                "what nobody made: {:?}",
+                beyond.map(|seen| seen.0)
+            );
+        }
+        let counted = self.tally.given_up + self.tally.undated;
+        self.tally.missing = missing.len() as u64;
+        assert!(
+            self.tally.missing <= counted,
+            "{} are missing, {counted} counted: {:?}; the first one went over {:#?}",
+            missing.len(),
+            &missing[..missing.len().min(20)],
+            self.ways_of(missing[0])
+        );
+        assert!(
+            !self.plan.is_roomy || self.tally.given_up == 0,
+            "given up with room for all"
+        );
+    }
+
+    /// The connections that carried a line.
+    fn ways_of(&self, key: Key) -> Vec<String> {
+        let way = |connection: &Connection| {
+            let (lines, _) = lines(&connection.bytes);
+            let line = lines.into_iter().find(|line| line.key == key)?;
+            Some(format!("bytes {} to {} of {connection:?}", line.start, line.end))
+        };
+        self.day.network.past.iter().filter_map(way).collect()
+    }
+
+    fn check_log(&mut self) {
+        self.tally.lives = self.lives.len() as u64;
+        self.tally.connections = self.day.network.past.len() as u64;
+        self.tally.breaks = self.day.network.breaks as u64;
+        self.tally.most_log_lines = self.day.log.len() as u64;
+        // An agent that starts anew tells at once what the one before was weary of.
+        let most = 100 + FRESH * (self.lives.len() - 1);
+        assert!(self.day.log.len() < most, "{most}: {:#?}", self.day.log);
+    }
+}
+
+fn look_at(connection: &Connection, place: usize) -> Look {
+    let after = connection.looks.partition_point(|look| look.0 <= place);
+    connection.looks[after - 1].1
+}

@@ -1,0 +1,223 @@
+//! A connection: what is in flight, what the receiver's kernel has acknowledged, what was read.
+//! Only what was read counts.
+
+use super::clock::Look;
+use mini_monitor::world::{Cause, Errno};
+use std::collections::VecDeque;
+use std::fmt;
+
+pub(crate) const RESET: Cause = Cause::System(Errno(libc::ECONNRESET));
+const TIMED_OUT: Cause = Cause::System(Errno(libc::ETIMEDOUT));
+
+/// Bytes that are on their way, all before `end` that had not been.
+struct Piece {
+    end: usize,
+    arrives_at: u64,
+}
+
+pub(crate) struct Connection {
+    /// The number of the transfer; `None`: somebody else has its address.
+    pub(crate) receiver: Option<usize>,
+    /// The number of the agent's life.
+    pub(crate) life: usize,
+    /// From when to when it was open, in milliseconds since the start of the day.
+    pub(crate) opened: u64,
+    pub(crate) closed: u64,
+    /// All that was sent on it.
+    pub(crate) bytes: Vec<u8>,
+    /// Where each call of `send` started, and what the agent knew of the wall clock then.
+    pub(crate) looks: Vec<(usize, Look)>,
+    pub(crate) acked: usize,
+    /// What has come, of which the acknowledgement may be lost.
+    landed: usize,
+    pub(crate) read: usize,
+    /// Nobody can ask for what was sent before this and has not been read.
+    pub(crate) forgiven: usize,
+    pieces: VecDeque<Piece>,
+    /// Bytes that the receiver's kernel takes unread, and that the agent's takes unacknowledged.
+    pub(crate) window: usize,
+    pub(crate) room: usize,
+    /// Milliseconds after which the receiver reads what has come.
+    pub(crate) nap: u64,
+    pub(crate) read_at: Option<u64>,
+    /// When it has last been heard of, or something was sent with nothing under way.
+    heard_at: u64,
+    timeout: u64,
+    /// Nothing comes from it: since when.
+    pub(crate) silent_since: Option<u64>,
+    /// No process holds the other end; what its kernel says of that.
+    pub(crate) parting: Option<Cause>,
+    /// What the agent's kernel will be told, and when.
+    pub(crate) notice: Option<(u64, Cause)>,
+    pub(crate) broken: Option<Cause>,
+    /// The receiver has said something that the agent has not taken; when it will.
+    pub(crate) has_said: bool,
+    pub(crate) says_at: u64,
+}
+
+impl Connection {
+    pub(crate) fn new(receiver: Option<usize>, life: usize, now: u64, timeout: u64) -> Self {
+        Self {
+            receiver,
+            life,
+            opened: now,
+            closed: now,
+            bytes: Vec::new(),
+            looks: Vec::new(),
+            acked: 0,
+            landed: 0,
+            read: 0,
+            forgiven: 0,
+            pieces: VecDeque::new(),
+            window: 64 << 10,
+            room: 16 << 10,
+            nap: 0,
+            read_at: None,
+            heard_at: now,
+            timeout,
+            silent_since: None,
+            parting: None,
+            notice: None,
+            broken: None,
+            has_said: false,
+            says_at: u64::MAX,
+        }
+    }
+
+    pub(crate) fn unacked(&self) -> usize {
+        self.bytes.len() - self.acked
+    }
+
+    pub(crate) fn free(&self) -> usize {
+        self.room.saturating_sub(self.unacked())
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8], now: u64, arrives_at: u64, look: Look) {
+        if self.unacked() == 0 {
+            self.heard_at = now;
+        }
+        self.looks.push((self.bytes.len(), look));
+        self.bytes.extend(bytes);
+        let before = self.pieces.back().map_or(0, |piece| piece.arrives_at);
+        self.pieces.push_back(Piece {
+            end: self.bytes.len(),
+            arrives_at: arrives_at.max(before),
+        });
+    }
+
+    /// Nothing arrives before then.
+    pub(crate) fn delay(&mut self, until: u64) {
+        for piece in &mut self.pieces {
+            piece.arrives_at = piece.arrives_at.max(until);
+        }
+    }
+
+    pub(crate) fn next_event(&self) -> u64 {
+        if self.broken.is_some() {
+            return u64::MAX;
+        }
+        let arrival = self
+            .pieces
+            .front()
+            .filter(|_| self.can_receive())
+            .map(|piece| piece.arrives_at);
+        let notice = self.notice.map(|notice| notice.0);
+        let says = (!self.has_said && self.silent_since.is_none()).then_some(self.says_at);
+        [arrival, notice, self.read_at, self.times_out_at(), says]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(u64::MAX)
+    }
+
+    fn can_receive(&self) -> bool {
+        let unread = self.acked.saturating_sub(self.read);
+        self.silent_since.is_none() && self.parting.is_none() && unread < self.window
+    }
+
+    fn times_out_at(&self) -> Option<u64> {
+        let since = if self.unacked() > 0 {
+            self.heard_at
+        } else {
+            self.silent_since?.max(self.heard_at)
+        };
+        Some(since + self.timeout)
+    }
+
+    /// What is due at `now` happens.
+    pub(crate) fn happen(&mut self, now: u64) {
+        if self.broken.is_some() {
+            return;
+        }
+        if self.read_at.is_some_and(|at| at <= now) {
+            self.read_all();
+        }
+        self.receive(now);
+        self.has_said |= self.silent_since.is_none() && self.says_at <= now;
+        if let Some((_, cause)) = self.notice.filter(|notice| notice.0 <= now) {
+            self.broken = Some(cause);
+        } else if self.times_out_at().is_some_and(|at| at <= now) {
+            self.broken = Some(TIMED_OUT);
+        }
+    }
+
+    pub(crate) fn read_all(&mut self) {
+        self.read_at = None;
+        self.read = self.read.max(self.acked).max(self.landed);
+    }
+
+    fn receive(&mut self, now: u64) {
+        while self.can_receive() && self.pieces.front().is_some_and(|piece| piece.arrives_at <= now) {
+            let end = self.pieces[0].end;
+            self.acked = end.min(self.read + self.window);
+            self.heard_at = now;
+            if self.acked == end {
+                self.pieces.pop_front();
+            }
+            if self.nap == 0 {
+                self.read_all();
+            } else if self.read_at.is_none() {
+                self.read_at = Some(now + self.nap);
+            }
+        }
+    }
+
+    /// Nothing is heard of it any more; of what was under way `part` comes, and nobody is told.
+    pub(crate) fn fall_silent(&mut self, now: u64, part: usize) {
+        self.landed = self.landed.max(self.acked + part);
+        self.silent_since.get_or_insert(now);
+    }
+
+    /// Somebody who reads nothing has it, and resets it then.
+    pub(crate) fn reset_at(&mut self, time: u64) {
+        self.nap = u64::MAX / 2;
+        self.notice = Some((time, RESET));
+    }
+
+    /// The process at the other end is gone, with what it had not read.
+    pub(crate) fn desert(&mut self, parting: Cause) {
+        self.parting = Some(parting);
+        self.read_at = None;
+        self.says_at = u64::MAX;
+        self.forgiven = self.acked;
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(
+            f,
+            "{} sent, {} acknowledged, {} read; to {:?} in life {} from {} to {}: {:?}, {:?}, nap {}",
+            self.bytes.len(),
+            self.acked,
+            self.read,
+            self.receiver,
+            self.life,
+            self.opened,
+            self.closed,
+            self.parting,
+            self.broken,
+            self.nap
+        )
+    }
+}

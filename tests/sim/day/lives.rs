@@ -1,0 +1,126 @@
+//! The agents of one day, each with the spool of the one before.
+
+use super::clock::{Look, is_plausible};
+use super::plan::{Boot, DAY, Plan};
+use super::world::{Day, Killed};
+use mini_monitor::agent::{Agent, Ending, writer};
+use mini_monitor::config::{self, Config};
+use mini_monitor::format::json;
+use mini_monitor::host::Host;
+use mini_monitor::ring::{Policy, Ring, Words};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+const PROC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/bare/proc");
+
+/// What became of one agent and its lines.
+pub(crate) struct Lived {
+    pub(crate) lines: u64,
+    /// Left out or lost for want of room.
+    pub(crate) given_up: u64,
+    /// Lines of before that nobody can tell the time of.
+    pub(crate) undated: u64,
+    /// True seconds in which it lived.
+    pub(crate) span: (i64, i64),
+    /// Which boot of the machine it lived in, and what was known of the clock at the end.
+    pub(crate) boot: u32,
+    pub(crate) look: Look,
+    /// The spool of those before was gone when it started.
+    pub(crate) is_robbed: bool,
+}
+
+/// What outlives an agent.
+struct Spool {
+    words: Words,
+    memory: Vec<u8>,
+    is_empty: bool,
+}
+
+fn is_dated(line: &[u8]) -> bool {
+    json::stamp(line).is_some_and(is_plausible)
+}
+
+impl Spool {
+    fn ring(&mut self, config: &Config, boot: u32) -> (Ring<'_>, u64) {
+        let policy = Policy {
+            is_thinning: config.is_thinning,
+            replay: config.replay,
+            is_checked: true,
+        };
+        let Self { words, memory, .. } = self;
+        if std::mem::take(&mut self.is_empty) {
+            let mut ring = Ring::new(words, memory, policy);
+            ring.salvage(&[], boot, is_dated);
+            return (ring, 0);
+        }
+        let both = (json::move_stamp as _, is_dated as _);
+        let (ring, found) = Ring::resume(words, memory, policy, boot, both).expect("a whole ring");
+        assert_eq!(found.damaged, 0);
+        (ring, found.undated)
+    }
+}
+
+/// All lives of the day, one after the other.
+pub(crate) fn all(plan: &Plan, day: &mut Day) -> Vec<Lived> {
+    let mut spool = Spool {
+        words: Words::default(),
+        memory: vec![0; Ring::memory_for(plan.buffer)],
+        is_empty: true,
+    };
+    let (mut lives, mut boot) = (Vec::new(), 1);
+    for number in 0..=plan.ends.len() {
+        let before = number.checked_sub(1).map(|last| plan.ends[last]);
+        if let Some(end) = before {
+            day.pass(end.pause);
+            boot += u32::from(end.boot != Boot::Same);
+            spool.is_empty = end.boot == Boot::OtherWithoutSpool;
+        }
+        let mut lived = live(plan, number, boot, &mut spool, day);
+        lived.is_robbed = before.is_some_and(|end| end.boot == Boot::OtherWithoutSpool);
+        lives.push(lived);
+    }
+    day.pass(0);
+    assert!(day.time >= DAY);
+    lives
+}
+
+fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day) -> Lived {
+    let arguments = plan.arguments(number, &day.network.transfers());
+    let arguments = arguments
+        .iter()
+        .map(String::as_bytes)
+        .chain([b"-proc".as_slice(), PROC.as_bytes()]);
+    let config = config::parse(arguments, mini_monitor::builtin::find);
+    let config = config.unwrap_or_else(|_| panic!("bad flags"));
+    let (ring, undated) = spool.ring(&config, boot);
+    let host = Host::open(config.proc, config.sys).expect("the fixture");
+    let writer = writer(&config).expect("a short name");
+    let now = day.begin(number, plan.ends.get(number).copied());
+    let start = day.time;
+    let seed = plan.seed as u32 ^ number as u32;
+    let mut agent = Agent::new(&config, host, writer, ring, seed, now);
+    match catch_unwind(AssertUnwindSafe(|| agent.run(day))) {
+        Ok(ending) => assert_eq!(ending, Ending::Done),
+        Err(cause) if cause.is::<Killed>() => {}
+        Err(cause) => resume_unwind(cause),
+    }
+    let counts = agent.counts();
+    let worked = (day.time - start).saturating_sub(day.late) / plan.period;
+    assert!(
+        agent.lines() + 2 >= worked,
+        "life {number}: {} lines in {worked} turns",
+        agent.lines()
+    );
+    Lived {
+        lines: agent.lines(),
+        given_up: counts.thinned + counts.dropped,
+        undated,
+        span: (seconds(start), seconds(day.time)),
+        boot,
+        look: day.last_look(),
+        is_robbed: false,
+    }
+}
+
+fn seconds(time: u64) -> i64 {
+    super::clock::truth(time) / 1_000
+}

@@ -1,0 +1,132 @@
+//! What is settled before a day begins: the agent's flags, its deaths, what the user asks of it.
+
+use super::chance::Chance;
+use super::clock::WallClock;
+use mini_monitor::world::Signal;
+
+pub(crate) const MINUTE: u64 = 60_000;
+pub(crate) const HOUR: u64 = 60 * MINUTE;
+pub(crate) const DAY: u64 = 24 * HOUR;
+/// Until then things go wrong; in the hour after it all can arrive.
+pub(crate) const TROUBLE: u64 = 23 * HOUR;
+
+/// What is between one agent and the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Boot {
+    /// The machine stays up.
+    Same,
+    /// It starts anew; the spool is on a disk.
+    Other,
+    /// It starts anew; the spool was in its memory.
+    OtherWithoutSpool,
+}
+
+/// How an agent ends before the day does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    pub(crate) time: u64,
+    /// So many calls of the world later it is killed; otherwise it is asked to end.
+    pub(crate) kill: Option<u64>,
+    /// Milliseconds until the next one starts.
+    pub(crate) pause: u64,
+    pub(crate) boot: Boot,
+}
+
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) transfers: usize,
+    /// The buffer holds all lines of the day: none may be missing.
+    pub(crate) is_roomy: bool,
+    pub(crate) buffer: usize,
+    pub(crate) period: u64,
+    pub(crate) replay: u64,
+    pub(crate) timeout: u64,
+    flags: Vec<String>,
+    pub(crate) ends: Vec<End>,
+    pub(crate) signals: Vec<(u64, Signal)>,
+    pub(crate) clock: WallClock,
+}
+
+impl Plan {
+    pub(crate) fn draw(seed: u64) -> Self {
+        let chance = &mut Chance::new(seed);
+        let transfers = chance.pick(&[1, 1, 2, 3]);
+        let is_roomy = !chance.one_in(4);
+        let period = chance.pick(&[5_000, 5_000, 5_000, 2_000, 1_000]);
+        let flush = chance.pick(&[5_000, 5_000, 5_000, 1_000, 20_000]);
+        let replay = chance.pick(&[10_000, 10_000, 10_000, 4_000, 30_000]);
+        let timeout = chance.pick(&[30_000, 30_000, 10_000, 60_000]);
+        let buffer: u64 = if is_roomy {
+            DAY / period * 200
+        } else {
+            chance.pick(&[4 << 10, 8 << 10, 64 << 10])
+        };
+        let is_debug = !chance.one_in(4);
+        let mut flags = vec![
+            format!("-metrics=test,test={period}ms"),
+            format!("-flush={flush}ms"),
+            format!("-replay={replay}ms"),
+            format!("-timeout={}s", timeout / 1_000),
+            format!("-buffer={buffer}"),
+            format!("-overflow={}", chance.pick(&["thin", "thin", "drop"])),
+        ];
+        flags.extend(is_debug.then(|| "-debug".into()));
+        flags.extend(chance.one_in(4).then(|| "-spread".into()));
+        let ends = ends(chance);
+        Self {
+            seed,
+            transfers,
+            is_roomy,
+            buffer: buffer as usize,
+            period,
+            replay,
+            timeout,
+            flags,
+            signals: signals(chance),
+            clock: WallClock::draw(chance, &ends),
+            ends,
+        }
+    }
+
+    /// The arguments of the agent's life of that number.
+    pub(crate) fn arguments(&self, life: usize, transfers: &str) -> Vec<String> {
+        let mut arguments = vec![format!("-trans={transfers}"), format!("-tag=life={life}")];
+        arguments.extend(self.flags.iter().cloned());
+        arguments
+    }
+}
+
+fn ends(chance: &mut Chance) -> Vec<End> {
+    let count = chance.pick(&[0, 1, 2, 4]);
+    let mut times: Vec<u64> = (0..count)
+        .map(|_| chance.between(MINUTE, TROUBLE - HOUR))
+        .collect();
+    times.sort_unstable();
+    // Each lives for a while, and the next one starts within the trouble.
+    times.dedup_by(|late, early| *late < *early + 20 * MINUTE);
+    let end = |time| End {
+        time,
+        kill: (!chance.one_in(4)).then(|| chance.below(40)),
+        pause: chance.span(10, 10 * MINUTE),
+        boot: chance.pick(&[Boot::Same, Boot::Same, Boot::Same, Boot::Other, Boot::Other]),
+    };
+    let mut ends: Vec<End> = times.into_iter().map(end).collect();
+    for end in ends.iter_mut().filter(|end| end.boot == Boot::Other) {
+        end.pause += 20_000;
+        if chance.one_in(8) {
+            end.boot = Boot::OtherWithoutSpool;
+        }
+    }
+    ends
+}
+
+fn signals(chance: &mut Chance) -> Vec<(u64, Signal)> {
+    let mut signals: Vec<_> = (0..chance.below(8))
+        .map(|_| {
+            let signal = chance.pick(&[Signal::Retry, Signal::Retry, Signal::Report]);
+            (chance.below(DAY), signal)
+        })
+        .collect();
+    signals.sort_by_key(|signal| signal.0);
+    signals
+}
