@@ -1,6 +1,6 @@
 //! What a day is held to when it is over.
 
-use super::clock::Look;
+use super::clock::{Look, is_plausible};
 use super::connection::Connection;
 use super::lives::Lived;
 use super::plan::Plan;
@@ -137,6 +137,8 @@ impl Account<'_> {
             );
         }
         for line in &lines {
+            let is_dated = is_plausible(line.stamp as u64);
+            assert!(is_dated, "sent without a date: {}", line.text);
             if !self.seen.contains_key(&line.key) {
                 let right = self.is_right(line, connection).then_some(line.stamp);
                 self.seen.insert(line.key, Seen { right, text: None });

@@ -111,7 +111,7 @@ fn from_1970(chance: &mut Chance, ends: &[End], errors: &mut Vec<(u64, i64)>) {
     for start in std::iter::once(0).chain(starts) {
         let shown = chance.below(100_000) as i64;
         errors.push((start, shown - truth(start)));
-        let wait = chance.pick(&[MINUTE, MINUTE, 10 * MINUTE, 180 * MINUTE]);
+        let wait = chance.pick(&[MINUTE, MINUTE, 10 * MINUTE, 180 * MINUTE, 720 * MINUTE]);
         errors.push((start + chance.between(MINUTE / 2, wait), 0));
     }
 }

@@ -11,6 +11,9 @@ const REFUSED: Cause = Cause::System(Errno(libc::ECONNREFUSED));
 const UNKNOWN: Cause = Cause::Lookup(-2);
 const NAMES: [&str; 3] = ["first.example", "second.example", "third.example"];
 
+/// No line is longer.
+const A_LINE: usize = 200;
+
 /// Who has an address.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Holder {
@@ -44,8 +47,10 @@ pub(crate) struct Network {
     replay: u64,
     timeout: u64,
     pub(crate) breaks: usize,
+    /// Addresses that the agent was told of and has not tried.
+    untried: usize,
     /// The number of the agent's life.
-    pub(crate) life: usize,
+    life: usize,
 }
 
 impl Network {
@@ -62,8 +67,14 @@ impl Network {
             replay: plan.replay,
             timeout: plan.timeout,
             breaks: 0,
+            untried: 0,
             life: 0,
         }
+    }
+
+    /// An agent starts that knows nothing yet.
+    pub(crate) fn begin(&mut self, life: usize) {
+        (self.life, self.untried) = (life, 0);
     }
 
     /// The value of `-trans`.
@@ -130,11 +141,13 @@ impl Network {
 
     pub(crate) fn resolve(&mut self, host: &[u8], now: u64) -> Result<Option<usize>, Cause> {
         assert!(matches!(self.link, Link::Nothing), "something is still open");
+        assert_eq!(self.untried, 0, "addresses were not tried");
         let place = NAMES.iter().position(|name| name.as_bytes() == host);
         self.current = place.expect("a name that was given");
         self.holders = self.draw_holders(now);
         let count = self.holders.len();
         if now >= TROUBLE {
+            self.untried = 1;
             return Ok(Some(1));
         }
         let at = now + self.chance.pick(&[5, 200, 2_000, 12_000]);
@@ -143,7 +156,10 @@ impl Network {
             1 => self.look_up(at, Err(UNKNOWN)),
             2 => self.look_up(u64::MAX, Err(UNKNOWN)),
             3..10 => self.look_up(at, Ok(count)),
-            _ => Ok(Some(count)),
+            _ => {
+                self.untried = count;
+                Ok(Some(count))
+            }
         }
     }
 
@@ -176,13 +192,17 @@ impl Network {
 
     pub(crate) fn resolved(&mut self, now: u64) -> Result<usize, Cause> {
         match std::mem::replace(&mut self.link, Link::Nothing) {
-            Link::LookingUp(at, addresses) if at <= now => addresses,
+            Link::LookingUp(at, addresses) if at <= now => {
+                self.untried = addresses.unwrap_or(0);
+                addresses
+            }
             _ => panic!("no look-up is done"),
         }
     }
 
     pub(crate) fn connect(&mut self, address: usize, now: u64) -> Result<bool, Cause> {
         self.give_up_attempt();
+        self.untried = self.holders.len() - address - 1;
         let holder = self.holders[address];
         let at = now + self.chance.pick(&[0, 1, 30, 300]);
         match self.answer(holder) {
@@ -221,6 +241,7 @@ impl Network {
     }
 
     fn accept(&mut self, holder: Holder, now: u64) {
+        self.untried = 0;
         let chance = &mut self.chance;
         let receiver = (holder == Holder::Receiver).then_some(self.current);
         let mut connection = Connection::new(receiver, self.life, now, self.timeout);
@@ -273,22 +294,24 @@ impl Network {
         }
     }
 
-    /// The agent closes what is open, because it is gone (`is_end`), or goes on elsewhere.
-    pub(crate) fn close(&mut self, now: u64, is_end: bool) {
+    /// The agent closes what is open, because it is gone (`is_end`), or goes on elsewhere. Says whether it
+    /// was a connection that had been of use.
+    pub(crate) fn close(&mut self, now: u64, is_end: bool) -> bool {
         let Link::Up(mut connection) = std::mem::replace(&mut self.link, Link::Nothing) else {
-            return;
+            return false;
         };
+        let was_of_use = connection.acked >= A_LINE;
         connection.closed = now;
         self.breaks += usize::from(connection.broken.is_some());
         let has_link = connection.silent_since.is_none() && connection.notice.is_none();
         if connection.parting.is_none() && connection.receiver.is_some() {
-            let (is_whole, is_calm) = (connection.broken.is_none(), now >= TROUBLE);
+            let is_calm = now >= TROUBLE;
             // What has been said and not taken makes the agent's kernel reset the connection.
-            let lands = is_whole && has_link && !connection.has_said;
+            let lands = connection.broken.is_none() && has_link && !connection.has_said;
             if lands && (is_calm || !self.chance.one_in(4)) {
                 connection.acked = connection.bytes.len();
             }
-            if is_calm || is_whole && !is_end || !self.chance.one_in(3) {
+            if is_calm || !self.chance.one_in(3) {
                 connection.read_all();
             }
         }
@@ -298,6 +321,7 @@ impl Network {
             connection.acked
         };
         self.past.push(connection);
+        was_of_use
     }
 
     /// Network and address of that number after the last look-up.

@@ -55,7 +55,9 @@ impl Plan {
         let period = chance.pick(&[5_000, 5_000, 5_000, 2_000, 1_000]);
         let flush = chance.pick(&[5_000, 5_000, 5_000, 1_000, 20_000]);
         let replay = chance.pick(&[10_000, 10_000, 10_000, 4_000, 30_000]);
-        let timeout = chance.pick(&[30_000, 30_000, 10_000, 60_000]);
+        // Long enough for a small buffer to fill behind a link that stalls.
+        let long = if is_roomy { 60_000 } else { 1_200_000 };
+        let timeout = chance.pick(&[30_000, 30_000, 10_000, long, long]);
         let buffer: u64 = if is_roomy {
             DAY / period * 200
         } else {

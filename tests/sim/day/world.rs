@@ -8,6 +8,9 @@ use mini_monitor::world::{Cause, Part, Ready, Signal, Transfer, World};
 use std::collections::{HashMap, VecDeque};
 use std::panic::resume_unwind;
 
+/// The first delay of an attempt, and what calls may take meanwhile, in milliseconds.
+const SOON: u64 = 400;
+
 /// What a killed agent unwinds with.
 pub(crate) struct Killed;
 
@@ -41,6 +44,9 @@ pub(crate) struct Day<'p> {
     pub(crate) made: HashMap<Key, i64>,
     pub(crate) log: Vec<String>,
     pub(crate) late: u64,
+    /// When a connection was lost that had been of use: the next attempt comes soon, but for what wake-ups
+    /// were late by before.
+    lost_at: Option<(u64, u64)>,
     sleeps: u64,
 }
 
@@ -66,6 +72,7 @@ impl<'p> Day<'p> {
             made: HashMap::new(),
             log: Vec::new(),
             late: 0,
+            lost_at: None,
             sleeps: 0,
         }
     }
@@ -78,7 +85,8 @@ impl<'p> Day<'p> {
         if boot != Boot::Same {
             self.uptime = self.chance.between(5_000, 30_000) as i64 - self.time as i64;
         }
-        self.network.life = number;
+        self.network.begin(number);
+        self.lost_at = None;
         (self.late, self.look) = (0, Look::Impossible);
         self.life = Life {
             number,
@@ -205,6 +213,9 @@ impl World for Day<'_> {
         self.life.look_before = self.look;
         self.life.since_look = 0;
         self.look = self.plan.clock.look(self.time);
+        if self.look == Look::Impossible {
+            self.lost_at = None;
+        }
         self.plan.clock.shows(self.time)
     }
 
@@ -237,6 +248,10 @@ impl World for Day<'_> {
         let Transfer::Tcp { host, port: 6000 } = transfer else {
             panic!("asked for what nobody gave");
         };
+        if let Some((lost_at, late)) = self.lost_at.take() {
+            let waited = self.time - lost_at - (self.late - late);
+            assert!(waited < SOON, "called again only after {waited} ms");
+        }
         self.network.resolve(host, self.time)
     }
 
@@ -277,7 +292,10 @@ impl World for Day<'_> {
 
     fn close(&mut self) {
         self.call();
-        self.network.close(self.time, self.life.is_asked_to_end);
+        // Where lines went while in flight nobody can tell whether one has arrived.
+        if self.network.close(self.time, self.life.is_asked_to_end) && self.plan.is_roomy {
+            self.lost_at = Some((self.time, self.late));
+        }
     }
 
     fn log(&mut self, parts: &[Part]) {
