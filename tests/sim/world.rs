@@ -229,14 +229,14 @@ impl Sim {
 
     fn answer(&mut self) -> Answer {
         match self.weather {
+            Weather::Outage(from, to) if (from..to).contains(&(self.now - self.start)) => Answer::Refuse,
             Weather::Calm
             | Weather::SlamsTheDoor
             | Weather::Flaps(_)
             | Weather::Stands(_)
+            | Weather::Outage(..)
             | Weather::ReadsAt(_) => Answer::Accept,
             Weather::Window(from, to) if (from..to).contains(&(self.now - self.start)) => Answer::Accept,
-            Weather::Outage(from, to) if (from..to).contains(&(self.now - self.start)) => Answer::Refuse,
-            Weather::Outage(..) => Answer::Accept,
             Weather::From(time) if self.now >= self.start + time => Answer::Accept,
             Weather::Silent => Answer::Silence,
             Weather::Absent | Weather::Nameless | Weather::From(_) | Weather::Window(..) => Answer::Refuse,
