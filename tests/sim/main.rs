@@ -1,6 +1,7 @@
 //! The agent in a simulated world: its own clocks, network and receivers, all drawn from one seed.
 //! Hours pass in a moment, and a failure is its seed.
 
+mod outages;
 mod receiver;
 mod transfers;
 mod world;

@@ -47,6 +47,20 @@ impl Received {
         self.repeats
     }
 
+    /// The timestamps of each series, in order.
+    pub(crate) fn series(&self) -> BTreeMap<&str, Vec<u64>> {
+        let mut series: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+        for (metric, stamp) in self.lines.keys() {
+            series.entry(metric).or_default().push(*stamp);
+        }
+        series
+    }
+
+    /// Bytes of all lines.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lines.values().map(|line| line.len() + 1).sum()
+    }
+
     /// The shortest line's length, its newline included.
     pub(crate) fn shortest(&self) -> usize {
         self.lines.values().map(|line| line.len() + 1).min().unwrap_or(0)

@@ -30,6 +30,8 @@ pub(crate) enum Weather {
     SlamsTheDoor,
     /// It is away, then there for this time (in milliseconds since the start), then away for good.
     Window(u64, u64),
+    /// It is there, away for this time (in milliseconds since the start), and then there again.
+    Outage(u64, u64),
     /// It accepts, and reads only from this time on (in milliseconds since the start).
     ReadsAt(u64),
     /// It closes so many connections soon after each has carried something, and then stays.
@@ -227,10 +229,12 @@ impl Sim {
 
     fn answer(&mut self) -> Answer {
         match self.weather {
+            Weather::Outage(from, to) if (from..to).contains(&(self.now - self.start)) => Answer::Refuse,
             Weather::Calm
             | Weather::SlamsTheDoor
             | Weather::Flaps(_)
             | Weather::Stands(_)
+            | Weather::Outage(..)
             | Weather::ReadsAt(_) => Answer::Accept,
             Weather::Window(from, to) if (from..to).contains(&(self.now - self.start)) => Answer::Accept,
             Weather::From(time) if self.now >= self.start + time => Answer::Accept,
@@ -249,6 +253,7 @@ impl Sim {
         let breaks_at = match self.weather {
             Weather::SlamsTheDoor => self.now + 1,
             Weather::Window(_, to) => self.start + to,
+            Weather::Outage(from, _) if self.now < self.start + from => self.start + from,
             Weather::Flaps(count) if self.breaks < count => self.now + 50,
             Weather::Stands(time) => self.now + time,
             Weather::Stormy => self.now + self.below(10) * self.below(30_000),

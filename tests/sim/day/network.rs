@@ -31,7 +31,7 @@ enum Link {
     LookingUp(u64, Result<usize, Cause>),
     /// Until then, to whom; for good where nobody answers.
     Connecting(Option<u64>, Holder),
-    Up(Connection),
+    Up(Box<Connection>),
 }
 
 pub(crate) struct Network {
@@ -151,20 +151,17 @@ impl Network {
             return Ok(Some(1));
         }
         let at = now + self.chance.pick(&[5, 200, 2_000, 12_000]);
-        match self.chance.below(16) {
-            0 => Err(Cause::System(Errno(libc::EAGAIN))),
-            1 => self.look_up(at, Err(UNKNOWN)),
-            2 => self.look_up(u64::MAX, Err(UNKNOWN)),
-            3..10 => self.look_up(at, Ok(count)),
+        let (at, answer) = match self.chance.below(16) {
+            0 => return Err(Cause::System(Errno(libc::EAGAIN))),
+            1 => (at, Err(UNKNOWN)),
+            2 => (u64::MAX, Err(UNKNOWN)),
+            3..10 => (at, Ok(count)),
             _ => {
                 self.untried = count;
-                Ok(Some(count))
+                return Ok(Some(count));
             }
-        }
-    }
-
-    fn look_up(&mut self, at: u64, addresses: Result<usize, Cause>) -> Result<Option<usize>, Cause> {
-        self.link = Link::LookingUp(at, addresses);
+        };
+        self.link = Link::LookingUp(at, answer);
         Ok(None)
     }
 
@@ -258,7 +255,7 @@ impl Network {
         if chance.one_in(4) {
             connection.says_at = now + chance.between(MINUTE, 60 * MINUTE);
         }
-        self.link = Link::Up(connection);
+        self.link = Link::Up(Box::new(connection));
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8], now: u64, look: Look) -> Result<usize, Cause> {
@@ -320,7 +317,7 @@ impl Network {
         } else {
             connection.acked
         };
-        self.past.push(connection);
+        self.past.push(*connection);
         was_of_use
     }
 
