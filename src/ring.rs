@@ -26,6 +26,8 @@ use replay::Marks;
 pub const LINE_MAX: usize = 2048;
 /// The least buffer: a line that is part-sent, and one more.
 pub const BUFFER_MIN: usize = 2 * LINE_MAX;
+/// Bytes that stay free: a lap needs room for a record, and full memory would look like an empty one.
+const SPARE: usize = RECORD_MAX + 1;
 
 /// What the user wants of the ring.
 #[derive(Clone, Copy)]
@@ -65,6 +67,8 @@ pub struct Ring<'m> {
     part: usize,
     /// Bytes of lines that have been sent since `acked`.
     flying: u64,
+    /// [`Ring::touched`] when the last connection was lost.
+    known: u64,
     /// Lines before it have been sent once, at least in part: a repeat must be the same to the byte, also
     /// that of the next agent. Never before `oldest`.
     touched: u64,
@@ -78,7 +82,7 @@ impl<'m> Ring<'m> {
     /// Bytes of memory for a buffer of so many: with the heads of the two longest lines, and so that
     /// there is always room for one more record.
     pub const fn memory_for(buffer: usize) -> usize {
-        buffer + 2 * HEAD + RECORD_MAX
+        buffer + 2 * HEAD + SPARE
     }
 
     /// An empty ring over [`Ring::memory_for`] at least [`BUFFER_MIN`] bytes.
@@ -101,6 +105,7 @@ impl<'m> Ring<'m> {
             newest: held,
             part: 0,
             flying: 0,
+            known: 0,
             touched: 0,
             marks: Marks::new(u64::from(policy.replay)),
             counts: Counts::default(),
@@ -160,8 +165,8 @@ impl<'m> Ring<'m> {
         (self.newest - self.sent) as usize
     }
 
-    /// Whether what has not been sent takes more than a good third of the buffer: time to send it, while
-    /// there is room for as much before it is known to have arrived.
+    /// Whether what has not been sent takes about half of the buffer (of a small one less): time to send it,
+    /// while there is room for as much before it is known to have arrived.
     pub fn is_crowded(&self) -> bool {
         self.unsent_length() > self.memory.len() / 2 - RECORD_MAX
     }
@@ -197,7 +202,8 @@ impl<'m> Ring<'m> {
     }
 
     /// All sent bytes but the last `unacked` have arrived, at `now` at the latest: their whole lines are
-    /// kept for as long as the policy says, and then leave the ring. Says whether at least one arrived.
+    /// kept for as long as the policy says, and then leave the ring. Says whether one arrived that no
+    /// connection before has been given.
     pub fn acknowledge(&mut self, unacked: u64, now: u64) -> bool {
         // Less than that is held where lines went while in flight.
         let Some(mut arrived) = self.flying.checked_sub(unacked) else {
@@ -226,7 +232,7 @@ impl<'m> Ring<'m> {
         if let Some(position) = self.marks.expired(heard) {
             self.leave(position);
         }
-        true
+        self.acked > self.known
     }
 
     /// The connection is gone. The next one starts at the first line not known to have arrived; or, if
@@ -238,6 +244,7 @@ impl<'m> Ring<'m> {
             self.leave(self.acked);
         }
         self.marks.clear();
+        self.known = self.touched;
         self.sent = self.acked;
         self.part = 0;
         self.flying = 0;
@@ -259,7 +266,7 @@ impl<'m> Ring<'m> {
     }
 
     fn room(&self) -> usize {
-        self.memory.len() - RECORD_MAX - self.held()
+        self.memory.len() - SPARE - self.held()
     }
 
     /// Makes some room: of what has arrived first, then between others, otherwise of the oldest line.

@@ -19,6 +19,8 @@ use crate::world::{Cause, Part, Transfer, World};
 const PATIENCE: u64 = 10_000;
 /// A connection that has stood for so many milliseconds is there to stay.
 const STANDING: u64 = 60_000;
+/// A connection that was lost sooner has failed: the next transfer is tried.
+const FAILED: u64 = 5_000;
 /// Bytes that are sent at once.
 const PIECE: usize = 8 << 10;
 /// Pieces that are sent in one turn: a long backlog must not keep the loop from all else.
@@ -360,7 +362,7 @@ impl<'a> Sender<'a> {
 
     fn flush<W: World>(&mut self, address: usize, with: &mut Context<W>) {
         self.acknowledge(with);
-        self.has_caught_up = !with.ring.in_flight();
+        self.has_caught_up = !(with.ring.in_flight() || self.is_stalled || self.is_held);
         if !self.is_told && with.now >= self.up_since + STANDING {
             // Many came and went untold, but this one stays.
             let told = self.connections.tell_held(with.now);
@@ -368,7 +370,7 @@ impl<'a> Sender<'a> {
             self.tell_connection(told, address, with);
         }
         // A stalled connection says when it has room again.
-        if self.is_stalled {
+        if self.is_stalled || self.is_held {
             return;
         }
         let is_standby = self.returns && self.current != self.first;
@@ -442,6 +444,10 @@ impl<'a> Sender<'a> {
         }
         // Standard output is the same stream after an error (a full disk): it goes on where it
         // stopped, be it within a line.
+        self.is_stalled = false;
+        if with.now < self.up_since + FAILED {
+            return self.next_transfer(with);
+        }
         self.wait(with);
     }
 }

@@ -193,7 +193,7 @@ impl<'a> Agent<'a> {
         let until = [self.sched.next(), at_most].into_iter().flatten().min();
         let ready = world.sleep(until, self.sender.is_stalled());
         let now = world.now();
-        if ready.transfer || self.sched.next().is_some_and(|next| next <= now) {
+        if ready.transfer || ready.signal.is_some() || self.sched.next().is_some_and(|next| next <= now) {
             self.look(world);
         }
         if ready.transfer {

@@ -3,12 +3,15 @@
 use super::clock::is_plausible;
 use crate::config::{Command, Config};
 use crate::format::json;
-use crate::ring::{Found, Policy, Ring, Words};
+use crate::ring::{Found, IsDated, Policy, Restamp, Ring, Words};
 use crate::sys::{self, Errno, Spool};
 use crate::world::{Part, World};
 
 /// Bytes of the longest file.
 const LENGTH_MAX: usize = size_of::<Words>() + Ring::memory_for(1 << 30);
+
+/// What there is to know of stamps.
+const STAMPS: (Restamp, IsDated) = (json::move_stamp, is_dated);
 
 /// What was tried, and what the system says of it.
 type Failure<'a> = (&'a [u8], Errno);
@@ -38,7 +41,7 @@ fn go_on(path: &[u8], length: usize, policy: Policy) -> Result<(Ring<'static>, F
     let size = spool.size()?;
     if size == length {
         let (words, memory) = spool.map(length)?;
-        if let Some(whole) = Ring::resume(words, memory, policy, boot, (json::move_stamp, is_dated)) {
+        if let Some(whole) = Ring::resume(words, memory, policy, boot, STAMPS) {
             return Ok(whole);
         }
     }
@@ -47,7 +50,7 @@ fn go_on(path: &[u8], length: usize, policy: Policy) -> Result<(Ring<'static>, F
     spool.resize(size, length)?;
     let (words, memory) = spool.map(length)?;
     let mut ring = Ring::new(words, memory, policy);
-    let found = ring.salvage(old.bytes(), boot, is_dated);
+    let found = ring.salvage(old.bytes(), boot, STAMPS);
     Ok((ring, found))
 }
 

@@ -4,7 +4,7 @@
 
 use super::record::{Head, RANK_MAX, RECORD_MAX};
 use super::words::Words;
-use super::{HEAD, Ring};
+use super::{HEAD, LINE_MAX, Ring};
 
 /// Ranks of lines, one bin each.
 const RANKS: usize = RANK_MAX as usize + 1;
@@ -92,12 +92,21 @@ impl Ring<'_> {
         });
     }
 
-    /// Ends the lap that another agent has begun and not ended.
-    pub(super) fn end_lap(&mut self, length: u64, restamp: Restamp) {
+    /// Ends the lap that another agent has begun and not ended: `length` bytes are still to be moved. If it
+    /// ended between two stores, the last record that it moved, at the position `last`, is also the first
+    /// that it has not.
+    pub(super) fn end_lap(&mut self, length: u64, last: u64, restamp: Restamp) {
         let seconds = self.words.lap_clock.get() as i64 - self.clock() as i64;
-        self.run_lap(self.oldest + length, &mut |_, head, line| {
+        let end = self.oldest + length;
+        let mut twin = [0; LINE_MAX];
+        let length = if last < end { 0 } else { self.head(last).length };
+        let twin = &mut twin[..length];
+        self.read(last + HEAD as u64, twin);
+        let mut is_first = true;
+        self.run_lap(end, &mut |_, head, line| {
             change(head, line, seconds, restamp);
-            true
+            let is_twin = core::mem::take(&mut is_first) && line == twin;
+            !is_twin
         });
     }
 
@@ -128,13 +137,15 @@ impl Ring<'_> {
             }
         }
         (self.acked, self.sent) = (acked, sent);
+        // What is thinned before it makes it too high, for a while.
+        self.known += distance;
         self.marks.shift(distance);
         self.words.clock.set(self.words.lap_clock.get());
         self.words.lap.set(Words::NO_LAP);
     }
 }
 
-fn change(head: &Head, line: &mut [u8], seconds: i64, restamp: Restamp) {
+pub(super) fn change(head: &Head, line: &mut [u8], seconds: i64, restamp: Restamp) {
     if !head.is_settled && seconds != 0 {
         restamp(line, seconds);
     }

@@ -1,6 +1,7 @@
 //! What another agent has left: a ring to go on with, or lines to be picked out of what was one.
 
-use super::lap::Restamp;
+use super::LINE_MAX;
+use super::lap::{Restamp, change};
 use super::record::{HEAD, Head, RECORD_MAX};
 use super::words::{self, Words};
 use super::{Policy, Ring};
@@ -48,8 +49,20 @@ impl View<'_> {
         (head.encode(line) == bytes).then_some((head, &*line))
     }
 
+    /// A part of it.
+    fn part(&self, from: usize, to: usize) -> Self {
+        Self {
+            memory: self.memory,
+            start: self.index(from),
+            length: to - from,
+        }
+    }
+
     /// How far it is to what lies there in the memory; 0 if it lies elsewhere.
     fn distance(&self, index: usize) -> usize {
+        if index >= self.memory.len() {
+            return 0;
+        }
         let wrapped = if index < self.start { self.memory.len() } else { 0 };
         let distance = (index + wrapped).saturating_sub(self.start);
         if distance <= self.length { distance } else { 0 }
@@ -84,6 +97,13 @@ impl View<'_> {
 /// Where the records are, if these can be the words of a ring over this memory; otherwise anywhere.
 fn view<'v>(words: &Words, memory: &'v [u8]) -> (View<'v>, bool) {
     let is_known = words.can_be_of(memory.len());
+    // A file that has been made longer, and no more, still has the old ring.
+    let capacity = if is_known {
+        words.capacity.get()
+    } else {
+        memory.len()
+    };
+    let memory = &memory[..capacity];
     let (start, length) = if is_known {
         let (oldest, newest) = (words.oldest.get(), words.newest.get());
         let wrapped = if newest < oldest { memory.len() } else { 0 };
@@ -112,9 +132,10 @@ impl<'m> Ring<'m> {
         let (view, is_known) = view(words, memory);
         let lap = words.lap.get();
         let (start, length) = (view.start, view.length);
-        let (mut found, mut lap_length) = (Found::default(), None);
+        let (mut found, mut lap_length, mut last) = (Found::default(), None, 0);
         found.damaged = view.records(&mut |at, _, _| {
             found.lines += 1;
+            last = at;
             if view.index(at) == lap {
                 lap_length = Some(at);
             }
@@ -124,14 +145,15 @@ impl<'m> Ring<'m> {
             lap_length = Some(length);
         }
         let has_lap = lap != Words::NO_LAP;
-        if !is_known || found.damaged > 0 || has_lap && lap_length.is_none() {
+        let is_of_another_size = words.capacity.get() != memory.len();
+        if !is_known || is_of_another_size || found.damaged > 0 || has_lap && lap_length.is_none() {
             return None;
         }
         let touched = view.distance(words.touched.get()) as u64;
         let mut ring = Self::at(words, memory, policy, start, length as u64);
         ring.touched = touched;
         if let (true, Some(length)) = (has_lap, lap_length) {
-            ring.end_lap(length as u64, restamp);
+            ring.end_lap(length as u64, last as u64, restamp);
         }
         if words.boot.get() != boot as usize || boot == 0 {
             ring.settle(&mut found, is_dated);
@@ -153,7 +175,7 @@ impl<'m> Ring<'m> {
     }
 
     /// Takes each whole line out of what was a file with words and memory, whatever has become of it.
-    pub fn salvage(&mut self, file: &[u8], boot: u32, is_dated: IsDated) -> Found {
+    pub fn salvage(&mut self, file: &[u8], boot: u32, (restamp, is_dated): (Restamp, IsDated)) -> Found {
         self.words.boot.set(boot as usize);
         let Some((words, memory)) = file.split_first_chunk() else {
             return Found::default();
@@ -161,20 +183,31 @@ impl<'m> Ring<'m> {
         let words = Words::from_bytes(words);
         let (view, is_known) = view(&words, memory);
         let is_of_this_boot = is_known && boot != 0 && words.boot.get() == boot as usize;
-        let mut found = Found::default();
+        let (mut found, mut seconds) = (Found::default(), 0);
         if is_of_this_boot {
-            self.words.clock.set(words.clock.get());
+            let has_lap = words.lap.get() != Words::NO_LAP;
+            let clock = if has_lap { &words.lap_clock } else { &words.clock }.get();
+            self.words.clock.set(clock);
+            seconds = clock as i64 - words.clock.get() as i64;
         }
         let touched = view.distance(words.touched.get());
-        found.damaged = view.records(&mut |at, mut head, line| {
-            if head.is_settled || is_of_this_boot || is_dated(line) {
-                head.is_settled |= !is_of_this_boot || at < touched;
-                self.push_record(head, line);
+        // What a lap has moved comes first; what it has not is still to be changed.
+        let unmoved = view.distance(words.lap.get());
+        let mut line_copy = [0; LINE_MAX];
+        for (from, to, seconds) in [(unmoved, view.length, 0), (0, unmoved, seconds)] {
+            found.damaged += view.part(from, to).records(&mut |at, mut head, line| {
+                if !(head.is_settled || is_of_this_boot || is_dated(line)) {
+                    found.undated += 1;
+                    return;
+                }
+                head.is_settled |= !is_of_this_boot || from + at < touched;
+                let copy = &mut line_copy[..line.len()];
+                copy.copy_from_slice(line);
+                change(&head, copy, seconds, restamp);
+                self.push_record(head, copy);
                 found.lines += 1;
-            } else {
-                found.undated += 1;
-            }
-        });
+            });
+        }
         found
     }
 }

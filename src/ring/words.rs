@@ -43,10 +43,11 @@ impl Words {
         self.magic.set(MAGIC as usize);
     }
 
-    /// Whether the words can be those of a ring over so many bytes.
-    pub(super) fn can_be_of(&self, capacity: usize) -> bool {
+    /// Whether the words can be those of a ring over so many bytes, or over the first of them.
+    pub(super) fn can_be_of(&self, length: usize) -> bool {
+        let capacity = self.capacity.get();
         self.magic.get() == MAGIC as usize
-            && self.capacity.get() == capacity
+            && capacity <= length
             && self.oldest.get() < capacity
             && self.newest.get() < capacity
     }

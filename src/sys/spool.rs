@@ -84,8 +84,18 @@ impl Spool {
         Ok(())
     }
 
+    /// Fills the holes that a copy of the file may have, where the file system can.
+    fn reserve(&self, length: usize) -> Result<(), Errno> {
+        // SAFETY: the call takes numbers only.
+        match check(unsafe { libc::fallocate(self.0.number(), 0, 0, length as _) }) {
+            Err(Errno(libc::ENOSPC)) => Err(Errno(libc::ENOSPC)),
+            _ => Ok(()),
+        }
+    }
+
     /// The file as memory, for the rest of the program's life: words, and the ring's memory behind them.
     pub fn map(&self, length: usize) -> Result<(&'static Words, &'static mut [u8]), Errno> {
+        self.reserve(length)?;
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing there is.
         let start = unsafe { libc::mmap(null_mut(), length, access, libc::MAP_SHARED, self.0.number(), 0) };

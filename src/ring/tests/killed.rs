@@ -214,3 +214,64 @@ fn what_one_agent_has_sent_the_next_one_repeats_with_the_same_stamp() {
         }
     }
 }
+
+#[test]
+fn a_full_ring_killed_in_a_lap_has_each_line_once_and_takes_more() {
+    for (length, after) in [60, 1_000, 1_500, LINE_MAX]
+        .into_iter()
+        .flat_map(|length| (0..150).map(move |after| (length, after)))
+    {
+        let mut store = Store::new(BUFFER_MIN);
+        let mut ring = store.ring(THINNING);
+        ring.words.boot.set(BOOT as usize);
+        ring.set_clock(20, restamp);
+        let mut count = 0;
+        while ring.room() >= HEAD + length {
+            ring.push(&stamped(count, 5, 20, length - 7), 0);
+            count += 1;
+        }
+        fuse::kills(after, || ring.set_clock(50, restamp));
+        let (mut ring, _) = resumed(&mut store, BOOT);
+        let numbers: Vec<u64> = held(&ring).iter().map(|line| number(line)).collect();
+        assert!(
+            numbers.iter().copied().eq(0..count),
+            "{length}, {after}: {numbers:?}"
+        );
+        for number in count..count + 100 {
+            ring.push(&line(number, 120), 0);
+        }
+        let last = held(&ring).pop().unwrap();
+        assert_eq!(number(&last), count + 99);
+    }
+}
+
+#[test]
+fn a_lap_that_was_killed_is_ended_also_in_a_buffer_of_another_size() {
+    for after in 0..150 {
+        let mut store = Store::new(BUFFER_MIN);
+        let mut ring = store.ring(THINNING);
+        ring.words.boot.set(BOOT as usize);
+        ring.set_clock(20, restamp);
+        for number in 0..30 {
+            ring.push(&stamped(number, 5, 20, 40), 0);
+        }
+        fuse::kills(after, || ring.set_clock(50, restamp));
+        let mut file = salvaged::bytes(&store);
+        if after % 2 == 0 {
+            // It has been made longer, and then the next agent was killed, too.
+            file.resize(file.len() + 3_000, 0);
+        }
+        let mut other = Store::new(BUFFER_MIN + 3_000);
+        let mut ring = other.ring(THINNING);
+        let found = ring.salvage(&file, BOOT, (restamp, |_| true));
+        assert_eq!((found.damaged, found.undated), (0, 0), "{after}");
+        let lines = held(&ring);
+        let numbers: Vec<u64> = lines.iter().map(|line| number(line)).collect();
+        assert!(numbers.is_sorted() && numbers.len() >= 30, "{after}: {numbers:?}");
+        let end = format!(" 005 {}\n", 5 + ring.clock());
+        assert!(
+            lines.iter().all(|line| line.ends_with(&end)),
+            "{after}: {lines:?}"
+        );
+    }
+}

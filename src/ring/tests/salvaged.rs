@@ -24,7 +24,7 @@ fn file(seed: u64) -> (Vec<u8>, BTreeSet<Vec<u8>>) {
     (bytes(&store), lines)
 }
 
-fn bytes(store: &Store) -> Vec<u8> {
+pub(super) fn bytes(store: &Store) -> Vec<u8> {
     let words = &store.words;
     let words = [
         &words.magic,
@@ -54,7 +54,7 @@ fn opened(file: &[u8], buffer: usize) -> (BTreeSet<Vec<u8>>, Found) {
         }
     }
     let mut ring = store.ring(DROPPING);
-    let found = ring.salvage(file, BOOT, |_| true);
+    let found = ring.salvage(file, BOOT, (restamp, |_| true));
     (lines(&ring), found)
 }
 
