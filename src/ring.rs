@@ -67,7 +67,7 @@ pub struct Ring<'m> {
     part: usize,
     /// Bytes of lines that have been sent since `acked`.
     flying: u64,
-    /// [`Ring::touched`] when the last connection was lost.
+    /// How far connections before this one have come.
     known: u64,
     /// Lines before it have been sent once, at least in part: a repeat must be the same to the byte, also
     /// that of the next agent. Never before `oldest`.
@@ -202,8 +202,8 @@ impl<'m> Ring<'m> {
     }
 
     /// All sent bytes but the last `unacked` have arrived, at `now` at the latest: their whole lines are
-    /// kept for as long as the policy says, and then leave the ring. Says whether one arrived that no
-    /// connection before has been given.
+    /// kept for as long as the policy says, and then leave the ring. Says whether one has arrived for
+    /// the first time.
     pub fn acknowledge(&mut self, unacked: u64, now: u64) -> bool {
         // Less than that is held where lines went while in flight.
         let Some(mut arrived) = self.flying.checked_sub(unacked) else {
@@ -238,13 +238,13 @@ impl<'m> Ring<'m> {
     /// The connection is gone. The next one starts at the first line not known to have arrived; or, if
     /// the receiver may have died with lines unread, at the first that is kept.
     pub fn rewind(&mut self, is_replay: bool) {
+        self.known = self.known.max(self.acked);
         if is_replay {
             self.acked = self.oldest;
         } else {
             self.leave(self.acked);
         }
         self.marks.clear();
-        self.known = self.touched;
         self.sent = self.acked;
         self.part = 0;
         self.flying = 0;

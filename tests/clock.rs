@@ -41,8 +41,8 @@ impl Wrong {
         let mut command = command();
         set(&folder, seconds);
         command
-            .args(flags)
             .args(["-debug", "-metrics=load,load=500ms", "-flush=200ms"])
+            .args(flags)
             .env("LD_PRELOAD", library)
             .env("FAKETIME_TIMESTAMP_FILE", folder.join("offset"))
             .env("FAKETIME_NO_CACHE", "1")
@@ -220,4 +220,44 @@ fn what_is_printed_once_does_not_wait_for_the_right_time() {
         let line: Line = miniserde::json::from_str(line).unwrap();
         assert!(line.timestamp < 86_400, "{line:?}");
     }
+}
+
+#[test]
+fn what_waits_for_the_right_time_is_thinned_and_not_dropped() {
+    let transfer = Transfer::new();
+    let flag = transfer.flag();
+    let flags = [flag.as_str(), "-metrics=load=50ms", "-flush=50ms", "-buffer=8K"];
+    let Some(wrong) = Wrong::start("clock-thinned", 0, &flags) else {
+        return;
+    };
+    let _stream = transfer.accept();
+    wrong.agent.log.wait_for("local addr");
+    wrong.set(100 - now() as i64);
+    wrong.agent.log.wait_for("the wall clock cannot be right");
+    wrong.turns(60);
+    wrong.agent.signal("USR1");
+    let state = wrong.agent.log.wait_for("; bytes queued: ");
+    assert!(
+        !state.contains("thinned: 0,") && state.contains("dropped: 0;"),
+        "{state}"
+    );
+}
+
+#[test]
+fn a_signal_is_an_occasion_to_look_at_the_clock() {
+    let transfer = Transfer::new();
+    let flag = transfer.flag();
+    let flags = [
+        flag.as_str(),
+        "-metrics=load=24h",
+        "-flush=24h",
+        "-endpoint=clock",
+    ];
+    let Some(wrong) = Wrong::start("clock-signal", 100 - now() as i64, &flags) else {
+        return;
+    };
+    wrong.agent.log.wait_for("the wall clock cannot be right");
+    wrong.set(0);
+    wrong.agent.signal("HUP");
+    Line::parse(&Lines::of(transfer.accept()).next());
 }

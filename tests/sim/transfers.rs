@@ -260,3 +260,22 @@ fn a_report_is_one_line_and_changes_nothing() {
     assert!(late.ends_with("; reconnects: 1"), "{late}");
     assert!(log.next().is_none());
 }
+
+#[test]
+fn a_transfer_that_takes_each_connection_and_drops_it_leaves_the_others_their_turn() {
+    let sim = Sim::new(89, HOUR, Weather::Flaps(u64::MAX)).beside(Weather::Calm);
+    let outcome = run(89, sim);
+    let connections = outcome.sim.connections();
+    assert_eq!((connections[0].1, connections[1].1), (0, 1));
+    // Each ten minutes the first is tried once more.
+    assert!((10..=14).contains(&connections.len()), "{connections:?}");
+    check_accounts(&outcome, 89);
+}
+
+#[test]
+fn repeats_alone_do_not_start_the_delays_over() {
+    let outcome = run(97, Sim::new(97, HOUR, Weather::Flaps(u64::MAX)));
+    // New lines come each five seconds, and the delays climb between: 0.1 s, 0.2 s, 0.4 s ...
+    let connections = outcome.sim.connections().len();
+    assert!((720..6 * 720).contains(&connections), "{connections}");
+}

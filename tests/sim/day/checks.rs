@@ -92,7 +92,7 @@ pub(crate) fn check(plan: &Plan, day: &Day, lives: &[Lived]) -> Tally {
     account.tally
 }
 
-fn parse(text: &str) -> Option<(Key, i64)> {
+pub(super) fn parse(text: &str) -> Option<(Key, i64)> {
     let rest = text.strip_prefix(START)?;
     let (_, rest) = rest.split_once("\",\"tag\":[\"linux\",\"life=")?;
     let (life, rest) = rest.split_once("\"],\"value\":")?;

@@ -49,7 +49,7 @@ impl Spool {
         let Self { words, memory, .. } = self;
         if std::mem::take(&mut self.is_empty) {
             let mut ring = Ring::new(words, memory, policy);
-            ring.salvage(&[], boot, is_dated);
+            ring.salvage(&[], boot, (json::move_stamp, is_dated));
             return (ring, 0);
         }
         let both = (json::move_stamp as _, is_dated as _);

@@ -1,18 +1,17 @@
 //! Names, addresses, receivers, and the one connection that there is at a time.
 
 use super::chance::Chance;
+use super::checks::parse;
 use super::clock::Look;
 use super::connection::{Connection, RESET};
 use super::plan::{MINUTE, Plan, TROUBLE};
 use super::receiver::{Change, Going, Receiver};
+use super::world::Key;
 use mini_monitor::world::{Cause, Errno};
 
 const REFUSED: Cause = Cause::System(Errno(libc::ECONNREFUSED));
 const UNKNOWN: Cause = Cause::Lookup(-2);
 const NAMES: [&str; 3] = ["first.example", "second.example", "third.example"];
-
-/// No line is longer.
-const A_LINE: usize = 200;
 
 /// Who has an address.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,6 +42,8 @@ pub(crate) struct Network {
     link: Link,
     /// All that there were.
     pub(crate) past: Vec<Connection>,
+    /// The last line that has been acknowledged.
+    furthest: Option<Key>,
     room: usize,
     replay: u64,
     timeout: u64,
@@ -63,6 +64,7 @@ impl Network {
             holders: Vec::new(),
             link: Link::Nothing,
             past: Vec::new(),
+            furthest: None,
             room: (plan.buffer / 2).min(32 << 10),
             replay: plan.replay,
             timeout: plan.timeout,
@@ -297,7 +299,7 @@ impl Network {
         let Link::Up(mut connection) = std::mem::replace(&mut self.link, Link::Nothing) else {
             return false;
         };
-        let was_of_use = connection.acked >= A_LINE;
+        let was_of_use = self.has_come_further(&connection);
         connection.closed = now;
         self.breaks += usize::from(connection.broken.is_some());
         let has_link = connection.silent_since.is_none() && connection.notice.is_none();
@@ -319,6 +321,17 @@ impl Network {
         };
         self.past.push(*connection);
         was_of_use
+    }
+
+    /// Whether a line has been acknowledged that had not been before.
+    fn has_come_further(&mut self, connection: &Connection) -> bool {
+        let acked = &connection.bytes[..connection.acked];
+        let mut lines = acked.split_inclusive(|&byte| byte == b'\n').rev();
+        let last = lines.find(|line| line.ends_with(b"\n"));
+        let key = last.and_then(|line| parse(std::str::from_utf8(line).unwrap()));
+        let before = self.furthest;
+        self.furthest = before.max(key.map(|(key, _)| key));
+        self.furthest > before
     }
 
     /// Network and address of that number after the last look-up.
