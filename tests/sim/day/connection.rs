@@ -2,6 +2,7 @@
 //! Only what was read counts.
 
 use super::clock::Look;
+use super::plan::TROUBLE;
 use mini_monitor::world::{Cause, Errno};
 use std::collections::VecDeque;
 use std::fmt;
@@ -167,6 +168,10 @@ impl Connection {
     }
 
     fn receive(&mut self, now: u64) {
+        if now >= TROUBLE && self.receiver.is_some() {
+            // In the calm at the end all can arrive.
+            (self.nap, self.window) = (0, 64 << 10);
+        }
         while self.can_receive() && self.pieces.front().is_some_and(|piece| piece.arrives_at <= now) {
             let end = self.pieces[0].end;
             self.acked = end.min(self.read + self.window);
