@@ -14,7 +14,15 @@ NUMBERED = --locked --features numbered --target-dir target/numbered
 CHAOS = $(CARGO) test --release $(NUMBERED) --test chaos
 SIM = $(CARGO) test $(NUMBERED) --test day
 
-.PHONY: all run test check fuzz chaos sim bench size cost install uninstall clean help
+# The tests that drive a binary from outside.
+OUTSIDE = --test loopback --test values --test live --test bad_input --test flags --test names \
+	--test namespaces --test clock --test spool
+TARGETS = $(shell contrib/static/row)
+# Those that qemu runs here, both orders of bytes and both widths among them.
+CROSS = mips mipsel arm aarch64 riscv64gc powerpc
+SECONDS = 60
+
+.PHONY: all run test check fuzz chaos sim bench toolchain static cross-test dist twice size cost install uninstall clean help
 
 all: ## build the release binary, target/release/mini-monitor
 	$(CARGO) build --release --locked
@@ -24,7 +32,7 @@ run: all ## build, then print the lines on this terminal until Ctrl-C
 
 test: all ## run every test, over loopback; the tests of the binary once more on the release build
 	$(CARGO) test --locked
-	AGENT=$(CURDIR)/$(AGENT) $(CARGO) test --locked --test loopback --test values --test live --test bad_input --test flags --test names --test namespaces --test clock --test spool
+	AGENT=$(CURDIR)/$(AGENT) $(CARGO) test --locked $(OUTSIDE)
 	env -u AGENT $(CHAOS) -- --nocapture
 	$(SIM) -- --nocapture
 
@@ -52,8 +60,26 @@ sim: ## SEEDS=100 days in a simulated world, or the one of SEED=: nothing is los
 bench: ## lines a second of the JSON writer beside serde_json's and miniserde's
 	$(CARGO) bench --locked $(BENCH) --target-dir target/bench
 
-size: all ## bytes of the binary, memory of the running agent after a minute
-	tests/size.sh $(AGENT)
+toolchain: ## install on Debian what static binaries are built with: Rust's core library, zig
+	contrib/static/toolchain install
+
+static: ## a static binary, target/static/TARGET/mini-monitor, for TARGET=mips and so on
+	contrib/static/build $(TARGET)
+
+cross-test: ## the tests from outside, of the static binaries for CROSS='mips arm ...' under qemu
+	contrib/static/build $(CROSS)
+	tests/cross.sh '$(OUTSIDE)' $(CROSS)
+
+dist: ## the static binaries of all TARGETS, packed into target/dist
+	contrib/static/build $(TARGETS)
+	contrib/static/dist $(TARGETS)
+
+twice: ## build the static binaries of all TARGETS in two folders: the same bytes
+	contrib/static/twice $(TARGETS)
+
+size: all ## bytes of the binaries of all TARGETS, their memory after a minute; fails above what is allowed
+	contrib/static/build $(TARGETS)
+	tests/size.sh $(SECONDS) host $(TARGETS)
 
 cost: all ## system calls of one minute (needs strace); fails on one too many
 	tests/cost.sh $(AGENT)
@@ -69,4 +95,4 @@ clean: ## take away all that was built
 	$(CARGO) clean
 
 help: ## print this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12

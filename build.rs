@@ -8,9 +8,10 @@ use std::process::exit;
 /// Target operating system, and the back-end of `src/host` that reads it.
 const BACK_ENDS: [(&str, &str); 1] = [("linux", "host_linux")];
 
-/// A program that cannot unwind needs no tables for it; those of the core library come along otherwise.
-const NO_UNWIND_TABLES: &str =
-    "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame_hdr) } } INSERT AFTER .text;\n";
+/// A program that cannot unwind needs no tables for it; those of the core library come along otherwise. Nor
+/// does it need what compilers say of themselves, and what MIPS says of each function for a debugger.
+const LEFT_OUT: &str =
+    "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame_hdr) *(.comment) *(.pdr) } } INSERT AFTER .text;\n";
 
 /// When this version was released, or its predecessor if it is not yet: 2026-11-01, in seconds since 1970.
 /// A wall clock that shows an earlier time is wrong. `SOURCE_DATE_EPOCH` in its place is the build's own date.
@@ -26,8 +27,8 @@ fn main() {
         exit(1);
     };
     println!("cargo::rustc-cfg={back_end}");
-    let script = format!("{}/no-unwind-tables.ld", variable("OUT_DIR"));
-    if let Err(error) = fs::write(&script, NO_UNWIND_TABLES) {
+    let script = format!("{}/left-out.ld", variable("OUT_DIR"));
+    if let Err(error) = fs::write(&script, LEFT_OUT) {
         println!("cargo::error={script}: {error}");
         exit(1);
     }

@@ -1,71 +1,164 @@
 #!/bin/sh
-# What the agent weighs: its file, and its memory once it has run for a while.
+# What the agent weighs, a row for each binary: its file, how it is linked, and its memory once it has run for
+# a while. Fails when one of them weighs more than is allowed, or is not what it should be.
 #
-# usage: tests/size.sh [binary [seconds]]
+# usage: tests/size.sh seconds target...    target: a name of contrib/static/targets, whose binary is in
+#                                           target/static, or host, the one in target/release
+#
+# Binaries of other processors run under qemu's user mode emulation (QEMU=no: they are not run). Their
+# memory is what the emulator's process has at the addresses that are theirs; it also sees all of the code
+# that they run, as the processor would.
 set -eu
 
-binary=${1:-$(dirname "$0")/../target/release/mini-monitor}
-seconds=${2:-60}
-ceiling=114688
+root=$(cd "$(dirname "$0")/.." && pwd)
+seconds=$1
+shift
+
+# Bytes of a file; kilobytes of memory without the ring.
+file_max=98304 uss_max=96 rss_max=192
+# With the system's C library, and relocations that are not packed.
+host_file_max=114688
+# The ring of the default buffer, with its head, in whole pages.
+ring_kb=68
+# Where the emulator puts address 0 of the program, and how far the program's addresses reach.
+guest_base=0x200000000 guest_size=0xfffff000
+
+log=$(mktemp -d)
+trap 'stop; rm -rf "$log"' EXIT
+trap 'exit 1' HUP INT TERM
 
 fail() {
     echo "size: $*" >&2
     exit 1
 }
 
-row() {
-    printf '%-22s %8s %s\n' "$@"
+binary_of() {
+    case $1 in
+    host) echo "$root/target/release/mini-monitor" ;;
+    *) echo "$root/target/static/$1/mini-monitor" ;;
+    esac
 }
 
-[ -x "$binary" ] || fail "$binary: no such program"
+# The emulator with its arguments; nothing for what this machine runs itself.
+runner_of() {
+    case $(uname -m),$1 in
+    *,host | x86_64,x86_64 | x86_64,i686 | aarch64,aarch64) return ;;
+    # The kernel's page for helpers is at the top of 32 bits there; MIPS has half of them.
+    *,arm*) reach=$guest_size ;;
+    *) reach=0x7f000000 ;;
+    esac
+    emulator=$("$root/contrib/static/row" "$1" | awk '{ print $6 }')
+    echo "qemu-$emulator-static -B $guest_base -R $reach"
+}
 
-bytes=$(wc -c <"$binary" | tr -d ' ')
-row file "$bytes" bytes
-# It may be missing, or know only the programs of its own machine.
-if sections=$(size "$binary" 2>/dev/null); then
-    echo "$sections" | {
-        read -r _
-        read -r text data bss _
-        row '  text' "$text" bytes
-        row '  data' "$data" bytes
-        row '  bss' "$bss" bytes
-    }
-else
-    echo '  (text, data and bss left out: no size of binutils that reads this file)'
-fi
-[ "$bytes" -le "$ceiling" ] || fail "the file has $bytes bytes, more than the $ceiling that are allowed"
+# text, data and bss as size(1) counts them, which may not know the processor.
+sections() {
+    readelf -SW "$1" | sed -n 's/^ *\[ *[0-9]*\] *[^ ]* *//p' | awk '
+        function number(hex,    i, value) {
+            for (i = 1; i <= length(hex); i++) value = value * 16 + index("0123456789abcdef", substr(hex, i, 1)) - 1
+            return value
+        }
+        $6 !~ /A/ { next }
+        $1 == "NOBITS" { bss += number($4); next }
+        $6 ~ /W/ { data += number($4); next }
+        { text += number($4) }
+        END { print text + 0, data + 0, bss + 0 }'
+}
 
-log=$(mktemp)
-agent=
-trap '[ -z "$agent" ] || kill -KILL "$agent" 2>/dev/null || :; rm -f "$log"' EXIT
-trap 'exit 1' HUP INT TERM
+# Says what is in the program headers: interpreter, PIE, RELRO, an executable stack.
+linking() {
+    readelf -hlW "$1" | awk '
+        /^ *Type:/ { pie = $2 == "DYN" ? "yes" : "no" }
+        $1 == "INTERP" { interpreter = "yes" }
+        $1 == "GNU_RELRO" { relro = "yes" }
+        $1 == "GNU_STACK" { stack = $0 ~ /RWE/ ? "yes" : "no" }
+        END { print interpreter ? interpreter : "none", pie, relro ? relro : "no", stack ? stack : "yes" }'
+}
 
-# Nobody listens there: the ring fills, as it does in an outage.
-"$binary" -trans 127.0.0.1:1 2>"$log" &
-agent=$!
+# Rss, Pss, private memory and the resident part of the ring, in kB, of a process.
+memory() {
+    awk -v ring="$ring_kb" -v base="$([ -z "$2" ] || printf %d $guest_base)" -v reach="$(printf %d $guest_size)" '
+        function number(hex,    i, value) {
+            for (i = 1; i <= length(hex); i++) value = value * 16 + index("0123456789abcdef", substr(hex, i, 1)) - 1
+            return value
+        }
+        $1 ~ /^[0-9a-f]+-[0-9a-f]+$/ {
+            split($1, ends, "-")
+            counts = base == "" || (number(ends[1]) >= base && number(ends[1]) < base + reach)
+            next
+        }
+        !counts { next }
+        $1 == "Size:" { is_ring = $2 == ring }
+        $1 == "Rss:" && is_ring { in_ring += $2 }
+        { kb[$1] += $2 }
+        END { print kb["Rss:"] + 0, kb["Pss:"] + 0, kb["Private_Clean:"] + kb["Private_Dirty:"], in_ring + 0 }
+    ' "/proc/$1/smaps"
+}
+
+agents=
+stop() {
+    for agent in $agents; do
+        kill -TERM "${agent#*=}" 2>/dev/null || :
+    done
+}
+
+for target; do
+    binary=$(binary_of "$target")
+    [ -x "$binary" ] || fail "$binary: no such program"
+    runner=$(runner_of "$target")
+    [ -z "$runner" ] || [ "${QEMU:-}" != no ] || continue
+    # Nobody listens there: the ring fills, as it does in an outage.
+    # shellcheck disable=SC2086 # The words of the runner.
+    $runner "$binary" -trans 127.0.0.1:1 2>"$log/$target" &
+    agents="$agents $target=$!"
+done
 sleep "$seconds"
 
-# Kernels before 4.14 have only the long form, whose entries add up to the same.
-maps=/proc/$agent/smaps_rollup
-[ -r "$maps" ] || maps=/proc/$agent/smaps
-memory=$(awk '
-    { kb[$1] += $2 }
-    END { print kb["Rss:"] + 0, kb["Pss:"] + 0, kb["Private_Clean:"] + kb["Private_Dirty:"] }
-' "$maps" 2>/dev/null) || memory='0 0 0'
-
-kill -TERM "$agent" 2>/dev/null || :
-status=0
-wait "$agent" || status=$?
-agent=
-if [ "$status" -ne 0 ]; then
-    cat "$log" >&2
-    fail "the agent ended with status $status"
-fi
-[ "$memory" != '0 0 0' ] || fail "$maps says nothing"
-
-echo "$memory" | {
-    read -r rss pss uss
-    row "Rss after $seconds s" "$rss" kB
-    row 'Pss' "$pss" kB
-    row 'private (USS)' "$uss" kB
+wrong=
+complain() {
+    wrong="$wrong
+    $*"
 }
+
+format='%-10s %8s %8s %6s %6s %-6s %-4s %-5s %6s %6s %6s %6s\n'
+# shellcheck disable=SC2059
+printf "$format" target file text data bss interp PIE RELRO Rss Pss USS ring
+for target; do
+    binary=$(binary_of "$target")
+    bytes=$(wc -c <"$binary" | tr -d ' ')
+    # shellcheck disable=SC2046
+    set -- $(sections "$binary") $(linking "$binary")
+    text=$1 data=$2 bss=$3 interpreter=$4 pie=$5 relro=$6 stack=$7
+    set -- - - - -
+    for agent in $agents; do
+        [ "${agent%%=*}" = "$target" ] || continue
+        # shellcheck disable=SC2046
+        set -- $(memory "${agent#*=}" "$(runner_of "$target")")
+        [ "$1" != 0 ] || { cat "$log/$target" >&2; fail "$target: its memory is not to be read"; }
+    done
+    # shellcheck disable=SC2059
+    printf "$format" "$target" "$bytes" "$text" "$data" "$bss" "$interpreter" "$pie" "$relro" "$@"
+    [ "$stack" = no ] || complain "$target: the stack can be executed"
+    if [ "$target" = host ]; then
+        [ "$bytes" -le $host_file_max ] || complain "$target: the file has more than $host_file_max bytes"
+        continue
+    fi
+    [ "$bytes" -le $file_max ] || complain "$target: the file has more than $file_max bytes"
+    [ "$interpreter" = none ] || complain "$target: it has an interpreter"
+    wanted=$("$root/contrib/static/row" "$target" | awk '{ print $5 == "pie" ? "yes" : "no" }')
+    [ "$pie" = "$wanted" ] || complain "$target: PIE: $pie, not $wanted"
+    [ "$pie$relro" != yesno ] || complain "$target: no RELRO"
+    if [ "$1" != - ]; then
+        [ "$4" -gt 0 ] || complain "$target: no mapping of $ring_kb kB, which would be the ring"
+        [ $(($1 - $4)) -lt $rss_max ] || complain "$target: Rss without the ring is not below $rss_max kB"
+        [ $(($3 - $4)) -lt $uss_max ] || complain "$target: private memory without the ring is not below $uss_max kB"
+    fi
+done
+echo "Bytes; Rss, Pss, private memory (USS) and the ring's part of each in kB, after $seconds s."
+
+stop
+for agent in $agents; do
+    wait "${agent#*=}" || { cat "$log/${agent%%=*}" >&2; complain "$agent ended with status $?"; }
+done
+agents=
+[ -z "$wrong" ] || fail "$wrong"

@@ -14,6 +14,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,50 @@ pub fn command() -> Command {
     let mut command = Command::new(words.next().unwrap());
     command.args(words).stdin(Stdio::null());
     command
+}
+
+/// The target that the agent was built for, as it tells.
+pub fn target() -> &'static str {
+    static TARGET: LazyLock<String> = LazyLock::new(|| {
+        let version = String::from_utf8(output(&["-version"]).stdout).unwrap();
+        let (_, target) = version.trim_end().trim_end_matches(')').split_once('(').unwrap();
+        target.into()
+    });
+    &TARGET
+}
+
+/// What the agent's C library says in place of these words of glibc's.
+pub fn words_for(words: &'static str) -> &'static str {
+    match words {
+        _ if !target().contains("musl") => words,
+        "illegal seek" => "invalid seek",
+        "connection timed out" => "operation timed out",
+        _ => words,
+    }
+}
+
+/// The same for the error of a connect or a connection (`SO_ERROR`): qemu before 8.0 hands on the host's
+/// number of it, which is nobody's on MIPS.
+pub fn pending_words_for(words: &'static str) -> &'static str {
+    static IS_TRANSLATED: LazyLock<bool> = LazyLock::new(|| {
+        let runner = env::var("RUNNER").unwrap_or_default();
+        let Some(qemu) = runner
+            .split_whitespace()
+            .next()
+            .filter(|name| name.contains("mips"))
+        else {
+            return true;
+        };
+        let output = Command::new(qemu).arg("--version").output().unwrap();
+        let version = String::from_utf8(output.stdout).unwrap();
+        let (_, number) = version.split_once(" version ").unwrap();
+        number.split('.').next().unwrap().parse::<u32>().unwrap() >= 8
+    });
+    if *IS_TRANSLATED {
+        words_for(words)
+    } else {
+        "no error information"
+    }
 }
 
 /// Runs the agent to its end.
