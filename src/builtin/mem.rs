@@ -1,9 +1,8 @@
 //! Memory and swap.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, percent, tell};
-use crate::host::{Fault, Host};
-use crate::num::Fixed;
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Values};
 
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "mem.total" "bytes" "memory that the kernel manages";
@@ -21,28 +20,12 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "swap.percent" "percent" "used of the swap space, if there is any";
 };
 
-pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let memory = host.memory()?;
+pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
+    let result = host.memory(values);
     // A container may see less in total than is available outside it.
-    let used = |total: Option<u64>, free: Option<u64>| Some(total?.saturating_sub(free?));
-    let mem_used = used(memory.total, memory.available);
-    let swap_used = used(memory.swap_total, memory.swap_free);
-    let whole = |bytes: Option<u64>| bytes.map(Fixed::whole);
-    let values = [
-        whole(memory.total),
-        whole(mem_used),
-        whole(memory.free),
-        whole(memory.available),
-        whole(memory.buffers),
-        whole(memory.cached),
-        whole(memory.shmem),
-        whole(memory.slab),
-        percent(mem_used, memory.total),
-        whole(memory.swap_total),
-        whole(swap_used),
-        whole(memory.swap_free),
-        percent(swap_used, memory.swap_total),
-    ];
-    tell(sink, &METRICS, 0, &[], &values);
-    Ok(())
+    values.subtract(1, 0, 3);
+    values.share(8, 1, 0);
+    values.subtract(10, 9, 11);
+    values.share(12, 10, 9);
+    result
 }

@@ -1,9 +1,8 @@
 //! Processes of the names that the user asks for.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell};
-use crate::host::{Fault, Host, Process};
-use crate::num::Fixed;
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Process, Values};
 use crate::pattern::{fits, is_pattern, items};
 
 /// Names that can be asked for.
@@ -46,23 +45,6 @@ impl<'a> Processes<'a> {
         self.is_under_way
     }
 
-    /// Goes on with the pass; the samples come at its end.
-    pub(super) fn take(&mut self, host: &mut Host, sink: Sink) -> Result<(), Fault> {
-        if self.names.is_empty() {
-            return Ok(());
-        }
-        if !self.is_under_way {
-            self.sums = [Sum::default(); PROCESSES_MAX];
-        }
-        self.is_under_way = false;
-        let has_seen_all = host.processes(&mut |process| self.add(&process))?;
-        self.is_under_way = !has_seen_all;
-        if has_seen_all {
-            self.tell(sink);
-        }
-        Ok(())
-    }
-
     #[inline(never)]
     fn add(&mut self, process: &Process) {
         for (name, sum) in items(self.names).zip(&mut self.sums) {
@@ -76,20 +58,44 @@ impl<'a> Processes<'a> {
         }
     }
 
-    fn tell(&self, sink: Sink) {
-        for (number, (name, sum)) in items(self.names).zip(&self.sums).enumerate() {
-            if items(self.names).take(number).any(|other| other == name) {
+    fn tell(&self, out: &mut Out) {
+        let mut values = Values::default();
+        for (name, sum) in items(self.names).zip(&self.sums) {
+            // Named again, it has been told.
+            if items(self.names).find(|other| *other == name).map(<[u8]>::as_ptr) != Some(name.as_ptr()) {
                 continue;
             }
-            let values = [sum.count, sum.resident, sum.cpu_millis].map(|value| Some(Fixed::whole(value)));
-            tell(sink, &METRICS, 0, &[("name", name)], &values);
+            values.set_whole(0, sum.count);
+            values.set_whole(1, sum.resident);
+            values.set_whole(2, sum.cpu_millis);
+            out.tell(&[("name", name)], &values);
         }
     }
+}
+
+/// Goes on with the pass; the samples come at its end.
+pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
+    let all = &mut all.processes;
+    if all.names.is_empty() {
+        return Ok(());
+    }
+    if !all.is_under_way {
+        all.sums = [Sum::default(); PROCESSES_MAX];
+    }
+    all.is_under_way = false;
+    let has_seen_all = host.processes(&mut |process| all.add(&process))?;
+    all.is_under_way = !has_seen_all;
+    if has_seen_all {
+        all.tell(out);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::num::Fixed;
+    use crate::pattern::Choice;
 
     #[test]
     fn names_are_patterns_and_long_ones_are_cut_as_the_kernel_cuts_them() {
@@ -112,10 +118,11 @@ mod tests {
             });
         }
         let mut found = Vec::new();
-        processes.tell(&mut |sample| {
+        let mut sink = |sample: crate::builtin::Sample| {
             let name = String::from_utf8_lossy(sample.instance[0].1).into_owned();
             found.push((sample.metric.name, name, sample.value));
-        });
+        };
+        processes.tell(&mut Out::new(&METRICS, Choice::default(), &mut sink));
         let counts: Vec<_> = found
             .iter()
             .step_by(3)

@@ -1,12 +1,11 @@
 //! The table of all families, and with them of all metrics.
 
-use super::{Builtin, Sink};
+use super::{Builtin, Out};
 use super::{
     conntrack, cpu, disk, diskio, ip, kernel, load, mem, neighbours, net, own, pressure, process, sockets,
     softnet, system, temp, vm, wifi,
 };
-use crate::host::{Fault, Host};
-use crate::pattern::Choice;
+use crate::host::{Fault, Host, VALUES_MAX, Values};
 use crate::text::{Put, Text};
 
 /// What a metric's values mean to the receiver.
@@ -76,6 +75,7 @@ pub(super) const fn rows<const N: usize>(lengths: [(usize, usize, usize, Kind); 
 
 impl Metrics {
     pub(super) const fn new(text: &'static str, rows: &'static [Row]) -> Self {
+        assert!(rows.len() <= VALUES_MAX);
         Self { text, rows }
     }
 
@@ -128,11 +128,12 @@ pub struct Family {
     /// Patterns of the instances that are left out, unless the user says which ones to take; `None` if
     /// there is nothing to choose.
     pub ignored: Option<&'static str>,
-    /// Takes its samples. What can be told is told, also before an error.
-    pub take: Take,
+    /// Tells of its instances, and sets the values of its metrics that have one only. What can be told is
+    /// told, also before an error.
+    pub(super) take: Take,
 }
 
-type Take = fn(&mut Builtin, Choice, &mut Host, Sink) -> Result<(), Fault>;
+type Take = fn(&mut Builtin, &mut Host, &mut Out, &mut Values) -> Result<(), Fault>;
 
 /// How many families there are.
 pub const FAMILY_COUNT: usize = FAMILIES.len();
@@ -156,85 +157,47 @@ const fn family(name: &'static str, seconds: u32, metrics: &'static Metrics, tak
 pub const FAMILIES: &[Family] = &[
     Family {
         is_paired: true,
-        ..family("cpu", 5, &cpu::METRICS, |all, _, host, sink| {
-            all.cpu.take(host, sink)
-        })
+        ..family("cpu", 5, &cpu::METRICS, cpu::take)
     },
-    family("load", 5, &load::METRICS, |_, _, host, sink| {
-        load::take(host, sink)
-    }),
-    family("mem", 5, &mem::METRICS, |_, _, host, sink| mem::take(host, sink)),
+    family("load", 5, &load::METRICS, load::take),
+    family("mem", 5, &mem::METRICS, mem::take),
     Family {
         ignored: Some(net::IGNORED),
-        ..family("net", 5, &net::METRICS, |_, choice, host, sink| {
-            net::take(choice, host, sink)
-        })
+        ..family("net", 5, &net::METRICS, net::take)
     },
-    family("vm", 10, &vm::METRICS, |_, _, host, sink| vm::take(host, sink)),
-    family("pressure", 10, &pressure::METRICS, |_, _, host, sink| {
-        pressure::take(host, sink)
-    }),
+    family("vm", 10, &vm::METRICS, vm::take),
+    family("pressure", 10, &pressure::METRICS, pressure::take),
     Family {
         is_paired: true,
         ignored: Some(diskio::IGNORED),
-        ..family("diskio", 10, &diskio::METRICS, |all, choice, host, sink| {
-            all.disks.take(choice, host, all.now, sink)
-        })
+        ..family("diskio", 10, &diskio::METRICS, diskio::take)
     },
-    family("ip", 10, &ip::METRICS, |_, _, host, sink| ip::take(host, sink)),
-    family("sockets", 10, &sockets::METRICS, |_, _, host, sink| {
-        sockets::take(host, sink)
-    }),
-    family("conntrack", 10, &conntrack::METRICS, |_, _, host, sink| {
-        conntrack::take(host, sink)
-    }),
-    family("softnet", 10, &softnet::METRICS, |_, _, host, sink| {
-        softnet::take(host, sink)
-    }),
+    family("ip", 10, &ip::METRICS, ip::take),
+    family("sockets", 10, &sockets::METRICS, sockets::take),
+    family("conntrack", 10, &conntrack::METRICS, conntrack::take),
+    family("softnet", 10, &softnet::METRICS, softnet::take),
     Family {
         ignored: Some(""),
-        ..family("wifi", 10, &wifi::METRICS, |_, choice, host, sink| {
-            wifi::take(choice, host, sink)
-        })
+        ..family("wifi", 10, &wifi::METRICS, wifi::take)
     },
-    family("agent", 10, &own::METRICS, |all, _, host, sink| {
-        own::take(&all.own, host, sink)
-    }),
+    family("agent", 10, &own::METRICS, own::take),
     Family {
         ignored: Some(""),
-        ..family(
-            "neighbours",
-            30,
-            &neighbours::METRICS,
-            |all, choice, host, sink| all.neighbours.take(choice, host, all.wishes.leases, sink),
-        )
+        ..family("neighbours", 30, &neighbours::METRICS, neighbours::take)
     },
     Family {
         ignored: Some(""),
-        ..family("temp", 30, &temp::METRICS, |_, choice, host, sink| {
-            temp::take(choice, host, sink)
-        })
+        ..family("temp", 30, &temp::METRICS, temp::take)
     },
-    family("kernel", 30, &kernel::METRICS, |_, _, host, sink| {
-        kernel::take(host, sink)
-    }),
-    family("system", 30, &system::METRICS, |_, _, host, sink| {
-        system::take(host, sink)
-    }),
-    family("process", 30, &process::METRICS, |all, _, host, sink| {
-        all.processes.take(host, sink)
-    }),
+    family("kernel", 30, &kernel::METRICS, kernel::take),
+    family("system", 30, &system::METRICS, system::take),
+    family("process", 30, &process::METRICS, process::take),
     Family {
         ignored: Some(disk::IGNORED),
-        ..family("disk", 60, &disk::METRICS, |_, choice, host, sink| {
-            disk::take(choice, host, sink)
-        })
+        ..family("disk", 60, &disk::METRICS, disk::take)
     },
     #[cfg(feature = "numbered")]
-    family("test", 5, &super::numbered::METRICS, |all, _, _, sink| {
-        super::numbered::take(&mut all.number, sink);
-        Ok(())
-    }),
+    family("test", 5, &super::numbered::METRICS, super::numbered::take),
 ];
 
 /// The number of the family of that name; with `to_choose`, only if there is something to choose in it.

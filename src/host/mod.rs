@@ -4,13 +4,118 @@
 mod linux;
 
 #[cfg(host_linux)]
-pub use linux::{Host, OS, Protocols, Source};
+pub use linux::{Host, OS, Source};
 
 pub use crate::sys::{Discipline, FileSystem};
 
-use crate::num::Fixed;
+use crate::num::{Fixed, parse_u64};
 use crate::sys::{Errno, NOT_SUPPORTED};
 use crate::text::words;
+
+/// The most metrics that a family has.
+pub const VALUES_MAX: usize = 36;
+
+/// The values of a family's metrics, in the order of its table; none of those that this kernel does not tell.
+/// A reader of the host fills in what its file says, the family what comes of that.
+pub struct Values([Option<Fixed>; VALUES_MAX]);
+
+impl Default for Values {
+    fn default() -> Self {
+        Self([None; VALUES_MAX])
+    }
+}
+
+// Each of these is called from many places.
+impl Values {
+    /// Sets one; there is no place behind the last.
+    #[inline(never)]
+    pub fn set(&mut self, number: usize, value: Option<Fixed>) {
+        if let Some(place) = self.0.get_mut(number) {
+            *place = value;
+        }
+    }
+
+    /// Sets one to a whole number.
+    #[inline(never)]
+    pub fn set_whole(&mut self, number: usize, value: u64) {
+        self.set(number, Some(Fixed::whole(value)));
+    }
+
+    /// Sets one to the whole number that the text is, or to nothing; says whether it is one.
+    #[inline(never)]
+    pub fn parse(&mut self, number: usize, text: Option<&[u8]>) -> bool {
+        let value = text.and_then(parse_u64).map(Fixed::whole);
+        self.set(number, value);
+        value.is_some()
+    }
+
+    /// The value of one.
+    pub fn get(&self, number: usize) -> Option<Fixed> {
+        self.0.get(number).copied().flatten()
+    }
+
+    /// The value of one, as far as it is whole.
+    #[inline(never)]
+    pub fn whole(&self, number: usize) -> Option<u64> {
+        self.get(number).map(|value| value.parts().0)
+    }
+
+    /// Multiplies one; what gets too large is none.
+    #[inline(never)]
+    pub fn multiply(&mut self, number: usize, factor: u64) {
+        let product = self.whole(number).and_then(|value| value.checked_mul(factor));
+        self.set(number, product.map(Fixed::whole));
+    }
+
+    /// Sets one to what is left of another without a third: 0 where that is more, nothing where one of
+    /// them is not known.
+    #[inline(never)]
+    pub fn subtract(&mut self, number: usize, from: usize, what: usize) {
+        if let (Some(from), Some(what)) = (self.whole(from), self.whole(what)) {
+            self.set_whole(number, from.saturating_sub(what));
+        }
+    }
+
+    /// Sets one to the share in percent that another has in a third, where both are known.
+    #[inline(never)]
+    pub fn share(&mut self, number: usize, part: usize, total: usize) {
+        let share = match (self.whole(part), self.whole(total)) {
+            (Some(part), Some(total)) => Fixed::percent(part, total),
+            _ => None,
+        };
+        self.set(number, share);
+    }
+}
+
+/// Numbers from 0 to 255.
+#[derive(Clone, Copy)]
+pub struct Numbers([u32; 8]);
+
+impl Numbers {
+    /// None of them.
+    pub const NONE: Self = Self([0; 8]);
+
+    /// Takes one in; says whether it is below 256.
+    #[inline(never)]
+    pub fn insert(&mut self, number: u64) -> bool {
+        match usize::try_from(number / 32)
+            .ok()
+            .and_then(|place| self.0.get_mut(place))
+        {
+            Some(word) => {
+                *word |= 1 << (number % 32);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether it is one of them.
+    pub fn has(&self, number: usize) -> bool {
+        let word = self.0.get(number / 32).copied().unwrap_or_default();
+        word >> (number % 32) & 1 != 0
+    }
+}
 
 /// Time of one processor, or of all, since the start, in ticks (`proc(5)`, `/proc/stat`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,149 +127,6 @@ pub struct CpuTimes {
     pub rest: u64,
     /// User, nice, system, idle, iowait, irq, softirq, steal, guest; guest is contained in user and nice.
     pub parts: [u64; 9],
-}
-
-/// What `/proc/stat` says beside the single processors; what this kernel does not tell is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stat {
-    /// Times of all processors.
-    pub cpu: Option<CpuTimes>,
-    /// Processors that are online.
-    pub count: u64,
-    /// Context switches since the start.
-    pub switches: Option<u64>,
-    /// Interrupts since the start.
-    pub interrupts: Option<u64>,
-    /// Processes and threads made since the start.
-    pub forks: Option<u64>,
-    /// Tasks that run or want to.
-    pub running: Option<u64>,
-    /// Tasks that wait for a disk.
-    pub blocked: Option<u64>,
-}
-
-/// Tasks that want to run or wait for a disk, averaged (`proc(5)`, `/proc/loadavg`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LoadAverages {
-    /// Over 1, 5 and 15 minutes.
-    pub averages: [Fixed; 3],
-    /// All tasks there are.
-    pub tasks: Option<u64>,
-}
-
-/// Memory in bytes; what this kernel does not tell is `None` (`proc(5)`, `/proc/meminfo`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    /// All that the kernel manages.
-    pub total: Option<u64>,
-    /// Used by nobody.
-    pub free: Option<u64>,
-    /// To be had without swapping: as the kernel estimates it, or (before Linux 3.14) what is free,
-    /// in buffers or cached.
-    pub available: Option<u64>,
-    /// Cached blocks of devices.
-    pub buffers: Option<u64>,
-    /// Cached pages of files.
-    pub cached: Option<u64>,
-    /// Shared memory and `tmpfs`.
-    pub shmem: Option<u64>,
-    /// The kernel's own structures.
-    pub slab: Option<u64>,
-    /// Swap space.
-    pub swap_total: Option<u64>,
-    /// Swap space that is free.
-    pub swap_free: Option<u64>,
-}
-
-/// Counts of sockets (`proc(5)`, `/proc/net/sockstat`).
-pub const SOCKETS: usize = 8;
-
-/// Resources that tasks wait for: processors, disks, memory, interrupts.
-pub const RESOURCES: usize = 4;
-
-/// Connections that the packet filter tracks (`Documentation/networking/nf_conntrack-sysctl.rst`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tracked {
-    /// Now.
-    pub count: Option<u64>,
-    /// At the most.
-    pub max: Option<u64>,
-}
-
-/// What the kernel has to give (`Documentation/admin-guide/sysctl`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Open files.
-    pub files_open: Option<u64>,
-    /// Open files at the most.
-    pub files_max: Option<u64>,
-    /// Bits of entropy.
-    pub entropy: Option<u64>,
-    /// The number that process numbers stay below.
-    pub pids_max: Option<u64>,
-}
-
-/// Counts of one interface since it was made (`proc(5)`, `/proc/net/dev`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Bytes, packets, errors, dropped, fifo errors, frame errors, multicast packets.
-    pub received: [u64; 7],
-    /// Bytes, packets, errors, dropped, fifo errors, collisions, carrier losses.
-    pub sent: [u64; 7],
-}
-
-/// The state of an interface's link; what its driver does not tell is `None`
-/// (`Documentation/ABI/testing/sysfs-class-net`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Link {
-    /// Whether there is a carrier.
-    pub is_up: Option<bool>,
-    /// Its speed in Mbit/s.
-    pub megabits: Option<u64>,
-}
-
-/// Counts of one block device since the start (`Documentation/admin-guide/iostats.rst`); on 32-bit
-/// machines, most of them go back to 0 at 2³².
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Disk {
-    /// The kernel's number for it.
-    pub device: u64,
-    /// Reads that are done.
-    pub reads: u64,
-    /// Bytes read.
-    pub read_bytes: Option<u64>,
-    /// Milliseconds that all reads took, each counted.
-    pub read_millis: u64,
-    /// Writes that are done.
-    pub writes: u64,
-    /// Bytes written.
-    pub written_bytes: Option<u64>,
-    /// Milliseconds that all writes took, each counted.
-    pub write_millis: u64,
-    /// Milliseconds in which there was something to do.
-    pub busy_millis: u64,
-    /// Reads and writes that are under way.
-    pub in_flight: u64,
-}
-
-/// The reception of a wireless interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wireless {
-    /// In the driver's own unit, most often of 70.
-    pub quality: Option<Fixed>,
-    /// dBm.
-    pub signal: Option<Fixed>,
-    /// dBm.
-    pub noise: Option<Fixed>,
-}
-
-/// What a sensor says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    /// Degrees Celsius.
-    Temperature(Fixed),
-    /// Turns a minute.
-    Fan(u64),
 }
 
 /// A process (`proc(5)`, `/proc/[pid]/stat`).
@@ -204,6 +166,12 @@ pub struct InterfaceName {
 }
 
 impl InterfaceName {
+    /// No name.
+    pub const NONE: Self = Self {
+        bytes: [0; INTERFACE_NAME_MAX],
+        length: 0,
+    };
+
     /// Keeps the name; `None` if it is longer than the kernel's are.
     pub fn new(name: &[u8]) -> Option<Self> {
         let mut bytes = [0; INTERFACE_NAME_MAX];
@@ -234,14 +202,17 @@ pub enum Place {
     Leases,
 }
 
-/// Why there is no sample, or not of all.
+/// Why there is no sample, or not of all. It goes through every reader, so it is small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// What is at fault.
     pub source: Source,
-    /// What is wrong with it.
-    pub trouble: Trouble,
+    /// A system error's number, or a flaw's from `FLAWS` on.
+    code: u16,
 }
+
+/// Above the numbers of all system errors (on MIPS there is one of 1133).
+const FLAWS: u16 = 0x8000;
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,29 +255,46 @@ impl Flaw {
     pub fn of(self, source: Source) -> Fault {
         Fault {
             source,
-            trouble: Trouble::Content(self),
+            code: FLAWS + self as u16,
         }
     }
 }
 
-impl From<Errno> for Trouble {
-    fn from(errno: Errno) -> Self {
-        Self::System(errno)
-    }
-}
-
 impl Fault {
+    /// A system call failed.
+    pub fn system(source: Source, errno: Errno) -> Self {
+        Self {
+            source,
+            code: errno.0 as u16,
+        }
+    }
+
+    /// What is wrong.
+    pub fn trouble(&self) -> Trouble {
+        let flaw = self.code.checked_sub(FLAWS);
+        match flaw.and_then(|number| Flaw::ALL.get(usize::from(number))) {
+            Some(flaw) => Trouble::Content(*flaw),
+            None => Trouble::System(Errno(self.code.into())),
+        }
+    }
+
+    /// Whether it is this flaw.
+    pub fn is(&self, flaw: Flaw) -> bool {
+        self.code == FLAWS + flaw as u16
+    }
+
     /// Whether nothing is broken: there is more than has room, and the first of it is taken.
     pub fn is_too_much(&self) -> bool {
-        matches!(self.trouble, Trouble::Content(flaw) if flaw as u8 >= Flaw::Processors as u8)
+        self.code >= FLAWS + Flaw::Processors as u16
     }
 
     /// A file that this kernel lacks, or does not want to fill, is no fault: there is no sample of what
     /// it would hold.
     pub fn unless_missing(self) -> Result<(), Self> {
-        match self.trouble {
-            Trouble::System(Errno::NOT_FOUND | NOT_SUPPORTED) => Ok(()),
-            _ => Err(self),
+        if [Errno::NOT_FOUND, NOT_SUPPORTED].contains(&Errno(self.code.into())) {
+            Ok(())
+        } else {
+            Err(self)
         }
     }
 }

@@ -1,10 +1,10 @@
 //! `/sys/class/thermal` and `/sys/class/hwmon` (`Documentation/ABI/testing/sysfs-class-thermal`,
 //! `sysfs-class-hwmon`). Their files vanish with their devices, so they are looked for in each turn.
 
-use super::sysfs::{Numbers, ROOM, attribute};
+use super::sysfs::{ROOM, attribute, put_all, take_number};
 use super::{Host, Source};
-use crate::host::{Fault, Flaw, Reading};
-use crate::num::{Fixed, parse_u64};
+use crate::host::{Fault, Flaw, Numbers};
+use crate::num::Fixed;
 use crate::sys::Directory;
 use crate::text::{Text, hash};
 
@@ -12,13 +12,17 @@ use crate::text::{Text, hash};
 const SENSOR_NAME_MAX: usize = 256;
 /// Sensors; of more, the first ones.
 const SENSORS_MAX: usize = 256;
+/// Numbers of devices, and of their sensors.
+const NUMBERS: usize = 256;
+
+/// What the files of the metrics' sensors are called: degrees Celsius, turns a minute.
+const KINDS: [&[u8]; 2] = [b"temp", b"fan"];
+const TEMPERATURE: usize = 0;
 
 /// Whether the sensor of that name is wanted.
 pub(super) type WantsSensor<'w> = &'w dyn Fn(&[u8]) -> bool;
-/// Makes a reading of what a file holds.
-type Parse = fn(&[u8]) -> Option<Reading>;
-/// Takes a sensor's name and what it says.
-pub(super) type TakeReading<'t> = &'t mut dyn FnMut(&[u8], Reading);
+/// Takes a sensor's name, the number of its metric, and what it says.
+pub(super) type TakeReading<'t> = &'t mut dyn FnMut(&[u8], usize, Fixed);
 
 impl Host {
     /// Hands over what each sensor says that is wanted and can be read: thermal zones by their type,
@@ -45,7 +49,7 @@ impl Host {
 /// One look at all sensors.
 struct Round<'r, 't> {
     wants: WantsSensor<'r>,
-    take: &'r mut (dyn FnMut(&[u8], Reading) + 't),
+    take: &'r mut (dyn FnMut(&[u8], usize, Fixed) + 't),
     /// Hashes of the names that have been told.
     told: [u32; SENSORS_MAX],
     count: usize,
@@ -54,6 +58,7 @@ struct Round<'r, 't> {
 
 impl Round<'_, '_> {
     /// Looks at each device of a class: the class, the device's own folder, and its name there.
+    #[inline(never)]
     fn devices(
         &mut self,
         sys: &Directory,
@@ -64,13 +69,13 @@ impl Round<'_, '_> {
         let Ok(class) = sys.open_directory(class) else {
             return;
         };
-        let mut numbers = Numbers::default();
-        let _ = class.names(&mut |name| numbers.take(name, prefix, b""));
-        self.is_over |= numbers.is_over;
-        for number in numbers.ascending() {
+        let mut numbers = Numbers::NONE;
+        let _ = class.names(&mut |name| self.is_over |= !take_number(&mut numbers, name, prefix, b""));
+        for number in 0..NUMBERS {
             let mut buffer = [0; 32];
-            let name = numbered(&mut buffer, prefix, number);
-            if let Ok(device) = class.open_directory(name) {
+            if let Some(name) = numbered(&mut buffer, prefix, &numbers, number)
+                && let Ok(device) = class.open_directory(name)
+            {
                 look(self, &class, &device, name);
             }
         }
@@ -80,7 +85,7 @@ impl Round<'_, '_> {
         let mut room = ROOM;
         let kind = attribute(device, &[b"type"], &mut room).filter(|kind| !kind.is_empty());
         let name = kind.unwrap_or(kernel_name);
-        self.tell(device, &[name], &[kernel_name], &[b"temp"], temperature);
+        self.tell(device, TEMPERATURE, &[name], &[kernel_name], &[b"temp"]);
     }
 
     fn chip(&mut self, class: &Directory, device: &Directory, kernel_name: &[u8]) {
@@ -89,60 +94,62 @@ impl Round<'_, '_> {
             return;
         }
         // Old kernels have the attributes in the folder of the chip's device.
-        if self.chip_in(device, kernel_name).is_none()
+        if !self.is_chip_in(device, kernel_name)
             && let Ok(device) = device.open_directory(b"device")
         {
-            let _ = self.chip_in(&device, kernel_name);
+            self.is_chip_in(&device, kernel_name);
         }
     }
 
-    /// `None` if there is no chip.
-    fn chip_in(&mut self, folder: &Directory, kernel_name: &[u8]) -> Option<()> {
+    /// Looks at the chip in this folder, if there is one.
+    #[inline(never)]
+    fn is_chip_in(&mut self, folder: &Directory, kernel_name: &[u8]) -> bool {
         let mut room = ROOM;
-        let chip = attribute(folder, &[b"name"], &mut room)?;
-        let mut kinds: [(&[u8], Numbers, Parse); 2] = [
-            (b"temp", Numbers::default(), temperature),
-            (b"fan", Numbers::default(), fan),
-        ];
+        let Some(chip) = attribute(folder, &[b"name"], &mut room) else {
+            return false;
+        };
+        let mut numbers = [Numbers::NONE; KINDS.len()];
         let _ = folder.names(&mut |name| {
-            for (prefix, numbers, _) in &mut kinds {
-                numbers.take(name, prefix, b"_input");
+            for (prefix, numbers) in KINDS.iter().zip(&mut numbers) {
+                self.is_over |= !take_number(numbers, name, prefix, b"_input");
             }
         });
-        for (prefix, numbers, parse) in kinds {
-            self.is_over |= numbers.is_over;
-            for number in numbers.ascending() {
-                let (mut buffer, mut room) = ([0; 32], ROOM);
-                let sensor = numbered(&mut buffer, prefix, number);
-                let label =
-                    attribute(folder, &[sensor, b"_label"], &mut room).filter(|label| !label.is_empty());
-                let name = [chip, b"/", label.unwrap_or(sensor)];
-                let kernel_name = [kernel_name, b"/", sensor];
-                self.tell(folder, &name, &kernel_name, &[sensor, b"_input"], parse);
+        for (metric, (prefix, numbers)) in KINDS.iter().zip(&numbers).enumerate() {
+            for number in 0..NUMBERS {
+                let mut buffer = [0; 32];
+                if let Some(sensor) = numbered(&mut buffer, prefix, numbers, number) {
+                    self.sensor(folder, metric, chip, kernel_name, sensor);
+                }
             }
         }
-        Some(())
+        true
+    }
+
+    fn sensor(&mut self, folder: &Directory, metric: usize, chip: &[u8], kernel_name: &[u8], sensor: &[u8]) {
+        let mut room = ROOM;
+        let label = attribute(folder, &[sensor, b"_label"], &mut room).filter(|label| !label.is_empty());
+        let name = [chip, b"/", label.unwrap_or(sensor)];
+        let kernel_name = [kernel_name, b"/", sensor];
+        self.tell(folder, metric, &name, &kernel_name, &[sensor, b"_input"]);
     }
 
     /// Reads a sensor if it is wanted. The kernel's name follows where another one has its name.
+    #[inline(never)]
     fn tell(
         &mut self,
         folder: &Directory,
+        metric: usize,
         name: &[&[u8]],
         kernel_name: &[&[u8]],
         file: &[&[u8]],
-        parse: Parse,
     ) {
         let mut buffer = [0; SENSOR_NAME_MAX];
         let mut text = Text::new(&mut buffer);
-        for part in name {
-            text.put(part);
-        }
-        if self.has_told(text.bytes()) {
+        put_all(&mut text, name);
+        let told = self.told.get(..self.count).unwrap_or_default();
+        if told.contains(&hash(text.bytes())) {
             text.put(b" ");
-            for part in kernel_name {
-                text.put(part);
-            }
+            put_all(&mut text, kernel_name);
         }
         if !(self.wants)(text.bytes()) {
             return;
@@ -154,14 +161,10 @@ impl Round<'_, '_> {
         *place = hash(text.bytes());
         self.count += 1;
         let mut room = ROOM;
-        if let Some(reading) = attribute(folder, file, &mut room).and_then(parse) {
-            (self.take)(text.bytes(), reading);
+        let reading = attribute(folder, file, &mut room).and_then(|text| reading(metric, text));
+        if let Some(reading) = reading {
+            (self.take)(text.bytes(), metric, reading);
         }
-    }
-
-    fn has_told(&self, name: &[u8]) -> bool {
-        let hash = hash(name);
-        self.told.iter().take(self.count).any(|told| *told == hash)
     }
 }
 
@@ -171,24 +174,32 @@ fn is_in_zone(target: &[u8]) -> bool {
     target.windows(zone.len()).any(|part| part == zone)
 }
 
-fn numbered<'b>(buffer: &'b mut [u8; 32], prefix: &[u8], number: u64) -> &'b [u8] {
+/// The name of that number, if it is one of these.
+#[inline(never)]
+fn numbered<'b>(
+    buffer: &'b mut [u8; 32],
+    prefix: &[u8],
+    numbers: &Numbers,
+    number: usize,
+) -> Option<&'b [u8]> {
+    if !numbers.has(number) {
+        return None;
+    }
     let mut text = Text::new(buffer);
     text.put(prefix);
-    text.number(number);
-    text.into_bytes()
+    text.number(number as u64);
+    Some(text.into_bytes())
 }
 
-/// Thousandths of a degree; the kernel has a 32-bit number of them.
-fn temperature(text: &[u8]) -> Option<Reading> {
-    let millidegrees = Fixed::parse(text)?;
-    let fits = i32::try_from(millidegrees.parts().0).is_ok();
-    let degrees = millidegrees.shifted(3).filter(|_| fits)?;
-    Some(Reading::Temperature(degrees))
-}
-
-fn fan(text: &[u8]) -> Option<Reading> {
-    let speed = parse_u64(text).filter(|speed| u32::try_from(*speed).is_ok())?;
-    Some(Reading::Fan(speed))
+/// Thousandths of a degree, of which the kernel has a 32-bit number; turns a minute.
+fn reading(metric: usize, text: &[u8]) -> Option<Fixed> {
+    let value = Fixed::parse(text)?;
+    let whole = value.parts().0;
+    if metric == TEMPERATURE {
+        return value.shifted(3).filter(|_| i32::try_from(whole).is_ok());
+    }
+    let is_speed = value.is_whole() && !value.is_negative() && u32::try_from(whole).is_ok();
+    Some(value).filter(|_| is_speed)
 }
 
 #[cfg(test)]
@@ -208,15 +219,15 @@ mod tests {
     fn readings(root: &Path) -> Vec<String> {
         let mut host = Host::open(b"/proc", root.to_str().unwrap().as_bytes()).unwrap();
         let mut found = Vec::new();
-        host.sensors(&|name| name != b"unwanted", &mut |name, reading| {
-            found.push(format!("{} {reading:?}", String::from_utf8_lossy(name)));
+        host.sensors(&|name| name != b"unwanted", &mut |name, metric, reading| {
+            found.push(format!("{} {metric} {reading:?}", String::from_utf8_lossy(name)));
         })
         .unwrap();
         found
     }
 
     fn degrees(millis: i64) -> String {
-        format!("{:?}", Reading::Temperature(Fixed::signed(millis, 3)))
+        format!("0 {:?}", Fixed::signed(millis, 3))
     }
 
     #[test]
@@ -266,7 +277,7 @@ mod tests {
             format!("acpitz thermal_zone10 {}", degrees(-5_250)),
             format!("chip/temp1 {}", degrees(2_000)),
             format!("chip/Core 0 {}", degrees(1_000)),
-            "chip/fan1 Fan(1200)".into(),
+            format!("chip/fan1 1 {:?}", Fixed::whole(1200)),
             format!("old/temp1 {}", degrees(3_000)),
         ];
         assert_eq!(readings(&root), expected);
