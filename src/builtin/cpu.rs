@@ -36,7 +36,7 @@ pub(super) static METRICS: Metrics = metrics! {
 pub(super) struct Cpu {
     before: Option<CpuTimes>,
     /// Busy and other time of each processor.
-    cores: [(u64, u64); CORES_MAX],
+    cores: [[u64; 2]; CORES_MAX],
     /// Those that were online.
     online: Numbers,
 }
@@ -44,7 +44,7 @@ pub(super) struct Cpu {
 impl Cpu {
     pub(super) const NONE: Self = Self {
         before: None,
-        cores: [(0, 0); CORES_MAX],
+        cores: [[0; 2]; CORES_MAX],
         online: Numbers::NONE,
     };
 
@@ -54,9 +54,9 @@ impl Cpu {
         let Some(place) = self.cores.get_mut(number as usize) else {
             return;
         };
-        let before = core::mem::replace(place, (times.busy, times.rest));
+        let before = core::mem::replace(place, times.sums);
         if self.online.has(number as usize)
-            && let Some((busy, total)) = elapsed(before, *place)
+            && let Some((busy, total)) = elapsed(&before, place)
             && let Some(share) = Fixed::percent(busy, total)
         {
             let mut digits = [0; DIGITS_MAX];
@@ -100,7 +100,7 @@ pub(super) fn take(
 }
 
 fn shares(before: &CpuTimes, now: &CpuTimes, values: &mut Values) {
-    let Some((busy, total)) = elapsed((before.busy, before.rest), (now.busy, now.rest)) else {
+    let Some((busy, total)) = elapsed(&before.sums, &now.sums) else {
         return;
     };
     values.set(USAGE, Fixed::percent(busy, total));
@@ -112,9 +112,9 @@ fn shares(before: &CpuTimes, now: &CpuTimes, values: &mut Values) {
 
 /// Busy time and all time from one read to the other; none if a counter went back.
 #[inline(never)]
-fn elapsed(before: (u64, u64), now: (u64, u64)) -> Option<(u64, u64)> {
-    let busy = now.0.checked_sub(before.0)?;
-    let rest = now.1.checked_sub(before.1)?;
+fn elapsed(before: &[u64; 2], now: &[u64; 2]) -> Option<(u64, u64)> {
+    let busy = now[0].checked_sub(before[0])?;
+    let rest = now[1].checked_sub(before[1])?;
     Some((busy, busy.checked_add(rest)?))
 }
 
@@ -124,7 +124,9 @@ mod tests {
 
     #[test]
     fn the_share_is_between_the_two_reads() {
-        let share = |before, now| elapsed(before, now).and_then(|(busy, total)| Fixed::percent(busy, total));
+        let share = |before: (u64, u64), now: (u64, u64)| {
+            elapsed(&before.into(), &now.into()).and_then(|(busy, total)| Fixed::percent(busy, total))
+        };
         assert_eq!(share((100, 100), (110, 155)), Some(Fixed::new(153_846, 4)));
         assert_eq!(share((0, 0), (5, 0)), Some(Fixed::new(1_000_000, 4)));
         assert_eq!(share((5, 5), (5, 5)), None);

@@ -78,7 +78,7 @@ fn set(values: &mut Values, sizes: &FileSystem) {
     values.set_whole(SHARE, used.saturating_add(sizes.available));
     values.share(SHARE, USED, SHARE);
     for number in [TOTAL, USED, FREE] {
-        values.multiply(number, sizes.unit);
+        values.multiply(number, sizes.unit as u32);
     }
     if sizes.inodes > 0 {
         values.set_whole(INODES, sizes.inodes);

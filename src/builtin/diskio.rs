@@ -2,9 +2,8 @@
 
 use super::table::{Metrics, metrics};
 use super::{Builtin, Out};
-use crate::host::{Fault, Flaw, Host, Source, Values};
+use crate::host::{Fault, Flaw, Host, Source, Take, Values};
 use crate::num::Fixed;
-use crate::pattern::Choice;
 
 /// Devices that have samples; of more, the first ones.
 const DISKS_MAX: usize = 64;
@@ -62,8 +61,9 @@ pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Va
         ..Disks::NONE
     };
     let mut is_over = false;
+    out.key = "device";
     let result = host.disks(&mut |name, device, values| {
-        if !wants(out.choice, name) {
+        if !is_wanted(out, name) {
             return;
         }
         let Some(place) = after.before.get_mut(after.count) else {
@@ -77,7 +77,7 @@ pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Va
             .busy(device, busy)
             .and_then(|busy| Fixed::percent(busy, elapsed));
         values.set(SHARE, share);
-        out.tell(&[("device", name)], values);
+        out.take(name, values);
     });
     all.disks = after;
     result.or_else(Fault::unless_missing)?;
@@ -87,8 +87,9 @@ pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Va
     Ok(())
 }
 
-fn wants(choice: Choice, name: &[u8]) -> bool {
-    choice.wants(name, IGNORED.as_bytes()) && (choice.only.is_some() || !is_partition(name))
+/// A partition is, only if it is asked for.
+fn is_wanted(out: &Out, name: &[u8]) -> bool {
+    out.wants(name) && (out.choice.only.is_some() || !is_partition(name))
 }
 
 /// `sda1`, `mmcblk0p2`, `nvme0n1p1`, but not `mtdblock1`, `dm-0`, `md127`, `mmcblk0boot0`. The kernel puts a
@@ -111,7 +112,8 @@ fn is_partition(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::builtin::{Own, Wishes, find};
+    use crate::builtin::{FAMILIES, Own, Wishes, find};
+    use crate::pattern::Choice;
 
     #[test]
     fn the_share_is_of_the_time_between_two_turns() {
@@ -146,6 +148,11 @@ mod tests {
 
     #[test]
     fn partitions_and_memory_are_left_out_unless_asked_for() {
+        let family = &FAMILIES[find(b"diskio", false).unwrap()];
+        let wants = |choice: Choice, name: &[u8]| {
+            let mut sink = |_: crate::builtin::Sample| {};
+            is_wanted(&Out::new(family, choice, &mut sink), name)
+        };
         let usual = |name: &str| wants(Choice::default(), name.as_bytes());
         for disk in [
             "sda",

@@ -29,7 +29,7 @@ pub use own::Own;
 pub use process::PROCESSES_MAX;
 pub use table::{FAMILIES, FAMILY_COUNT, Family, Kind, Metric, Metrics, find, list};
 
-use crate::host::{Fault, Flaw, Host, Source, VALUES_MAX, Values};
+use crate::host::{Fault, Flaw, Host, Source, Take, VALUES_MAX, Values};
 use crate::num::Fixed;
 use crate::pattern::Choice;
 use crate::wheel::Timers;
@@ -55,28 +55,33 @@ const INTERFACES_MAX: u32 = 64;
 
 /// Where the values of a family go.
 struct Out<'o> {
-    metrics: &'static Metrics,
+    family: &'static Family,
     /// Which instances the user wants.
     choice: Choice<'o>,
+    /// The key of the tag that tells one instance from another.
+    key: &'static str,
     sink: Sink<'o>,
-    /// Interfaces that have been told, or would have been.
-    interfaces: u32,
+    /// Instances that have been taken, or would have been, and that have room.
+    count: u32,
+    most: u32,
 }
 
 impl<'o> Out<'o> {
-    fn new(metrics: &'static Metrics, choice: Choice<'o>, sink: Sink<'o>) -> Self {
+    fn new(family: &'static Family, choice: Choice<'o>, sink: Sink<'o>) -> Self {
         Self {
-            metrics,
+            family,
             choice,
+            key: "",
             sink,
-            interfaces: 0,
+            count: 0,
+            most: u32::MAX,
         }
     }
 
     /// Hands over a sample of that metric, if the family has it.
     #[inline(never)]
     fn tell_one(&mut self, number: usize, tags: Tags, value: Fixed) {
-        if let Some(metric) = self.metrics.get(number) {
+        if let Some(metric) = self.family.metrics.get(number) {
             (self.sink)(Sample {
                 metric: &metric,
                 instance: tags,
@@ -95,20 +100,33 @@ impl<'o> Out<'o> {
         }
     }
 
-    /// The same of an interface, if it is one of the first.
-    fn tell_interface(&mut self, name: &[u8], values: &Values) {
-        self.interfaces += 1;
-        if self.interfaces <= INTERFACES_MAX {
-            self.tell(&[("iface", name)], values);
-        }
+    /// The instances are interfaces: the first ones.
+    fn of_interfaces(&mut self) {
+        (self.key, self.most) = ("iface", INTERFACES_MAX);
     }
 
-    /// More interfaces than that are a fault.
+    /// More interfaces than have room are a fault.
     fn check_interfaces(&self, source: Source) -> Result<(), Fault> {
-        if self.interfaces > INTERFACES_MAX {
+        if self.count > self.most {
             return Err(Flaw::Interfaces.of(source));
         }
         Ok(())
+    }
+}
+
+impl Take for Out<'_> {
+    #[inline(never)]
+    fn wants(&self, name: &[u8]) -> bool {
+        let ignored = self.family.ignored.unwrap_or_default();
+        self.choice.wants(name, ignored.as_bytes())
+    }
+
+    #[inline(never)]
+    fn take(&mut self, name: &[u8], values: &Values) {
+        self.count += 1;
+        if self.count <= self.most {
+            self.tell(&[(self.key, name)], values);
+        }
     }
 }
 
@@ -167,7 +185,7 @@ impl<'a> Builtin<'a> {
             return Ok(());
         };
         let mut values = Values::default();
-        let mut out = Out::new(family.metrics, choice, sink);
+        let mut out = Out::new(family, choice, sink);
         let result = (family.take)(self, host, &mut out, &mut values);
         out.tell(&[], &values);
         result

@@ -2,7 +2,7 @@
 
 use super::table::{Metrics, metrics};
 use super::{Builtin, Out};
-use crate::host::{Fault, Flaw, Host, InterfaceName, Source, Values};
+use crate::host::{Fault, Flaw, Host, InterfaceName, Source, Take, Values};
 use crate::num::Fixed;
 
 /// Interfaces that have samples; of more, the first ones.
@@ -40,17 +40,14 @@ impl Neighbours {
 
     /// Counts a neighbour behind that interface; says whether there is a place for it.
     #[inline(never)]
-    fn add(&mut self, name: InterfaceName) -> bool {
+    fn add(&mut self, name: &[u8]) -> bool {
         // One that has no neighbours any more makes room, if need be.
         let spent = || self.0.iter().position(|place| place.entries == 0);
-        let place = self
-            .named(name.bytes())
-            .or_else(|| self.named(b""))
-            .or_else(spent);
+        let place = self.named(name).or_else(|| self.named(b"")).or_else(spent);
         let Some(place) = place.and_then(|place| self.0.get_mut(place)) else {
             return false;
         };
-        place.name = name;
+        place.name.set(name);
         place.entries += 1;
         true
     }
@@ -77,9 +74,7 @@ fn entries(all: &mut Neighbours, host: &mut Host, out: &mut Out) -> Result<(), F
     }
     let mut is_over = false;
     let result = host.neighbours(&mut |name| {
-        if out.choice.wants(name, b"")
-            && let Some(name) = InterfaceName::new(name)
-        {
+        if out.wants(name) {
             is_over |= !all.add(name);
         }
     });

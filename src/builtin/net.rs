@@ -28,8 +28,7 @@ pub(super) static METRICS: Metrics = metrics! {
 };
 
 pub(super) fn take(_: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
-    let choice = out.choice;
-    let wants = |name: &[u8]| choice.wants(name, IGNORED.as_bytes());
-    host.interfaces(&wants, &mut |name, values| out.tell_interface(name, values))?;
+    out.of_interfaces();
+    host.interfaces(out)?;
     out.check_interfaces(Source::NetDev)
 }

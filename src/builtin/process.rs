@@ -2,7 +2,7 @@
 
 use super::table::{Metrics, metrics};
 use super::{Builtin, Out};
-use crate::host::{Fault, Host, Process, Values};
+use crate::host::{Fault, Host, Process, Take, Values, page_size, ticks_per_second};
 use crate::pattern::{fits, is_pattern, items};
 
 /// Names that can be asked for.
@@ -27,8 +27,8 @@ pub(super) struct Processes<'a> {
 #[derive(Clone, Copy, Default)]
 struct Sum {
     count: u64,
-    resident: u64,
-    cpu_millis: u64,
+    pages: u64,
+    ticks: u64,
 }
 
 impl<'a> Processes<'a> {
@@ -45,30 +45,39 @@ impl<'a> Processes<'a> {
         self.is_under_way
     }
 
-    #[inline(never)]
     fn add(&mut self, process: &Process) {
+        if process.is_dead {
+            return;
+        }
         for (name, sum) in items(self.names).zip(&mut self.sums) {
-            let is_cut = name.len() > KEPT && !is_pattern(name);
-            let name = name.get(..KEPT).filter(|_| is_cut).unwrap_or(name);
-            if !process.is_dead && fits(name, process.name) {
+            // The kernel has cut it, too.
+            let name = match name.get(..KEPT) {
+                Some(kept) if !is_pattern(name) => kept,
+                _ => name,
+            };
+            if fits(name, process.name) {
                 sum.count += 1;
-                sum.resident = sum.resident.saturating_add(process.resident);
-                sum.cpu_millis = sum.cpu_millis.saturating_add(process.cpu_millis);
+                sum.pages += process.pages;
+                sum.ticks += process.ticks;
             }
         }
     }
 
     fn tell(&self, out: &mut Out) {
         let mut values = Values::default();
+        out.key = "name";
         for (name, sum) in items(self.names).zip(&self.sums) {
             // Named again, it has been told.
             if items(self.names).find(|other| *other == name).map(<[u8]>::as_ptr) != Some(name.as_ptr()) {
                 continue;
             }
             values.set_whole(0, sum.count);
-            values.set_whole(1, sum.resident);
-            values.set_whole(2, sum.cpu_millis);
-            out.tell(&[("name", name)], &values);
+            values.set_whole(1, sum.pages);
+            values.multiply(1, page_size() as u32);
+            values.set_whole(2, sum.ticks);
+            values.multiply(2, 1_000);
+            values.divide(2, ticks_per_second() as u32);
+            out.take(name, &values);
         }
     }
 }
@@ -82,18 +91,18 @@ pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Va
     if !all.is_under_way {
         all.sums = [Sum::default(); PROCESSES_MAX];
     }
-    all.is_under_way = false;
-    let has_seen_all = host.processes(&mut |process| all.add(&process))?;
-    all.is_under_way = !has_seen_all;
-    if has_seen_all {
+    let result = host.processes(&mut |process| all.add(process));
+    all.is_under_way = host.is_in_pass();
+    if result.is_ok() && !all.is_under_way {
         all.tell(out);
     }
-    Ok(())
+    result
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::builtin::{FAMILIES, find};
     use crate::num::Fixed;
     use crate::pattern::Choice;
 
@@ -113,8 +122,8 @@ mod tests {
             processes.add(&Process {
                 name: name.as_bytes(),
                 is_dead,
-                cpu_millis: 7,
-                resident: u64::MAX / 2,
+                ticks: 7,
+                pages: 1 << 40,
             });
         }
         let mut found = Vec::new();
@@ -122,7 +131,8 @@ mod tests {
             let name = String::from_utf8_lossy(sample.instance[0].1).into_owned();
             found.push((sample.metric.name, name, sample.value));
         };
-        processes.tell(&mut Out::new(&METRICS, Choice::default(), &mut sink));
+        let family = &FAMILIES[find(b"process", false).unwrap()];
+        processes.tell(&mut Out::new(family, Choice::default(), &mut sink));
         let counts: Vec<_> = found
             .iter()
             .step_by(3)
@@ -137,6 +147,6 @@ mod tests {
             ("????????????????*", 0),
         ];
         assert_eq!(counts, expected.map(|(name, count)| (name, Fixed::whole(count))));
-        assert_eq!(found[8].2, Fixed::whole(14));
+        assert_eq!(found[8].2, Fixed::whole(14 * 1_000 / ticks_per_second()));
     }
 }

@@ -10,8 +10,6 @@ pub(super) static METRICS: Metrics = metrics! {
 };
 
 pub(super) fn take(_: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
-    let choice = out.choice;
-    host.sensors(&|name| choice.wants(name, b""), &mut |name, metric, reading| {
-        out.tell_one(metric, &[("sensor", name)], reading);
-    })
+    out.key = "sensor";
+    host.sensors(out)
 }

@@ -11,11 +11,7 @@ pub(super) static METRICS: Metrics = metrics! {
 };
 
 pub(super) fn take(_: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
-    let result = host.wireless(&mut |name, values| {
-        if out.choice.wants(name, b"") {
-            out.tell_interface(name, values);
-        }
-    });
-    result.or_else(Fault::unless_missing)?;
+    out.of_interfaces();
+    host.wireless(out).or_else(Fault::unless_missing)?;
     out.check_interfaces(Source::Wireless)
 }

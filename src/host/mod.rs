@@ -6,7 +6,7 @@ mod linux;
 #[cfg(host_linux)]
 pub use linux::{Host, OS, Source};
 
-pub use crate::sys::{Discipline, FileSystem};
+pub use crate::sys::{Discipline, FileSystem, page_size, ticks_per_second};
 
 use crate::num::{Fixed, parse_u64};
 use crate::sys::{Errno, NOT_SUPPORTED};
@@ -60,11 +60,25 @@ impl Values {
         self.get(number).map(|value| value.parts().0)
     }
 
+    /// The value of one, as far as it is whole; 0 where there is none.
+    #[inline(never)]
+    pub fn number(&self, number: usize) -> u64 {
+        self.whole(number).unwrap_or_default()
+    }
+
     /// Multiplies one; what gets too large is none.
     #[inline(never)]
-    pub fn multiply(&mut self, number: usize, factor: u64) {
-        let product = self.whole(number).and_then(|value| value.checked_mul(factor));
+    pub fn multiply(&mut self, number: usize, factor: u32) {
+        let product = self
+            .whole(number)
+            .and_then(|value| value.checked_mul(factor.into()));
         self.set(number, product.map(Fixed::whole));
+    }
+
+    /// Divides one.
+    pub fn divide(&mut self, number: usize, by: u32) {
+        let quotient = self.whole(number).and_then(|value| value.checked_div(by.into()));
+        self.set(number, quotient.map(Fixed::whole));
     }
 
     /// Sets one to what is left of another without a third: 0 where that is more, nothing where one of
@@ -85,6 +99,15 @@ impl Values {
         };
         self.set(number, share);
     }
+}
+
+/// Takes the values of instances of a family, such as interfaces.
+pub trait Take {
+    /// Whether the instance of that name is wanted.
+    fn wants(&self, name: &[u8]) -> bool;
+
+    /// Takes the values of the instance of that name.
+    fn take(&mut self, name: &[u8], values: &Values);
 }
 
 /// Numbers from 0 to 255.
@@ -110,6 +133,12 @@ impl Numbers {
         }
     }
 
+    /// The lowest one from that number on.
+    #[inline(never)]
+    pub fn from(&self, number: usize) -> Option<usize> {
+        (number..32 * self.0.len()).find(|number| self.has(*number))
+    }
+
     /// Whether it is one of them.
     pub fn has(&self, number: usize) -> bool {
         let word = self.0.get(number / 32).copied().unwrap_or_default();
@@ -120,11 +149,9 @@ impl Numbers {
 /// Time of one processor, or of all, since the start, in ticks (`proc(5)`, `/proc/stat`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuTimes {
-    /// In anything but `rest`.
-    pub busy: u64,
-    /// Idle, or waiting for a disk. The kernel may move time from one of the two to the other, so
-    /// that each goes back now and then, but their sum does not.
-    pub rest: u64,
+    /// Busy, and idle or waiting for a disk. The kernel may move time from one of the last two to the other,
+    /// so that each goes back now and then, but their sum does not.
+    pub sums: [u64; 2],
     /// User, nice, system, idle, iowait, irq, softirq, steal, guest; guest is contained in user and nice.
     pub parts: [u64; 9],
 }
@@ -136,10 +163,10 @@ pub struct Process<'a> {
     pub name: &'a [u8],
     /// It has ended, and nobody has asked how.
     pub is_dead: bool,
-    /// Milliseconds of processor time that it has used.
-    pub cpu_millis: u64,
-    /// Bytes of memory that it has resident.
-    pub resident: u64,
+    /// Processor time that it has used, in [`ticks_per_second`], below 2⁴¹.
+    pub ticks: u64,
+    /// Memory that it has resident, in pages of [`page_size`], below 2⁴⁰.
+    pub pages: u64,
 }
 
 /// Whether a file system is asked for its sizes.
@@ -172,14 +199,14 @@ impl InterfaceName {
         length: 0,
     };
 
-    /// Keeps the name; `None` if it is longer than the kernel's are.
-    pub fn new(name: &[u8]) -> Option<Self> {
-        let mut bytes = [0; INTERFACE_NAME_MAX];
-        bytes.get_mut(..name.len())?.copy_from_slice(name);
-        Some(Self {
-            bytes,
-            length: name.len() as u8,
-        })
+    /// Keeps the name, or none if it is longer than the kernel's are.
+    #[inline(never)]
+    pub fn set(&mut self, name: &[u8]) {
+        self.length = 0;
+        if let Some(place) = self.bytes.get_mut(..name.len()) {
+            place.copy_from_slice(name);
+            self.length = name.len() as u8;
+        }
     }
 
     /// The name.

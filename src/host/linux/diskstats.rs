@@ -14,7 +14,7 @@ const COLUMNS: [u8; 11] = [0, NO, 1, 2, 3, NO, 4, 5, 7, 6, NO];
 const READ_BYTES: usize = 1;
 const WRITTEN_BYTES: usize = 4;
 /// Bytes of a sector, whatever the device has.
-const SECTOR: u64 = 512;
+const SECTOR: u32 = 512;
 
 /// Takes a block device's name, the kernel's number for it, and its values.
 pub(super) type TakeDisk<'t> = &'t mut dyn FnMut(&[u8], u64, &mut Values);

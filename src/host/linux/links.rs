@@ -18,7 +18,7 @@ const ROUNDS_MAX: u32 = 64;
 const UP: usize = 14;
 const SPEED: usize = 15;
 /// Bits a second in the unit of the kernel's speeds.
-const MEGABIT: u64 = 1_000_000;
+const MEGABIT: u32 = 1_000_000;
 
 pub(super) struct Links {
     known: [Known; LINKS_MAX],
@@ -34,7 +34,8 @@ struct Known {
     name: InterfaceName,
     /// The interface has been asked for in this round.
     is_here: bool,
-    packets: u64,
+    /// The low bits of what it had carried.
+    packets: u32,
     carrier: Option<File>,
     speed: Option<File>,
 }
@@ -68,7 +69,7 @@ impl Links {
     }
 
     /// Looks at the link of the interface, which has carried so many packets.
-    pub(super) fn look(&mut self, sys: &Directory, name: &[u8], packets: u64, values: &mut Values) {
+    pub(super) fn look(&mut self, sys: &Directory, name: &[u8], packets: u32, values: &mut Values) {
         let [names, _] = &mut self.names;
         *names = names.rotate_left(5) ^ hash(name);
         // The last place is for all that find none.
@@ -84,7 +85,7 @@ impl Links {
             known.open(sys, name);
             known.read(values);
         }
-        self.is_stale |= packets < known.packets;
+        self.is_stale |= (packets.wrapping_sub(known.packets) as i32) < 0;
         (known.is_here, known.packets) = (true, packets);
     }
 
@@ -105,11 +106,9 @@ impl Known {
     #[inline(never)]
     fn open(&mut self, sys: &Directory, interface: &[u8]) {
         *self = Self::NONE;
-        if let Some(name) = InterfaceName::new(interface) {
-            self.name = name;
-            self.carrier = open(sys, &[b"class/net/", interface, b"/carrier"]);
-            self.speed = open(sys, &[b"class/net/", interface, b"/speed"]);
-        }
+        self.name.set(interface);
+        self.carrier = open(sys, &[b"class/net/", interface, b"/carrier"]);
+        self.speed = open(sys, &[b"class/net/", interface, b"/speed"]);
     }
 
     /// Says whether its files are those of an interface that is still there.
@@ -125,7 +124,7 @@ impl Known {
         values.set(UP, carrier.map(|_| Fixed::whole(is_up.into())));
         values.parse(SPEED, self.speed.as_ref().and_then(|file| value(file, &mut room)));
         values.multiply(SPEED, MEGABIT);
-        if values.whole(SPEED) == Some(0) {
+        if values.number(SPEED) == 0 {
             values.set(SPEED, None);
         }
         carrier != Some(Err(Errno::NO_DEVICE))

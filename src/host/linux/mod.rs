@@ -75,7 +75,7 @@ impl Host {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::{Fault, Values};
+    use crate::host::{Fault, Take, Values};
     use std::fs;
     use std::path::{Path, PathBuf};
 
@@ -84,6 +84,16 @@ mod tests {
     fn machines() -> Vec<PathBuf> {
         let entries = fs::read_dir(FIXTURES).unwrap().map(|entry| entry.unwrap().path());
         entries.filter(|path| path.is_dir()).collect()
+    }
+
+    struct Nobody;
+
+    impl Take for Nobody {
+        fn wants(&self, _: &[u8]) -> bool {
+            true
+        }
+
+        fn take(&mut self, _: &[u8], _: &Values) {}
     }
 
     /// Asks the host for what a file holds; the words of a fault are of no matter.
@@ -100,7 +110,7 @@ mod tests {
         ("pressure/cpu", |host| host.pressure(&mut Values::default())),
         ("pressure/io", |host| host.pressure(&mut Values::default())),
         ("pressure/memory", |host| host.pressure(&mut Values::default())),
-        ("net/dev", |host| host.interfaces(&|_| true, &mut |_, _| {})),
+        ("net/dev", |host| host.interfaces(&mut Nobody)),
         ("net/snmp", |host| host.protocols(&mut Values::default())),
         ("net/netstat", |host| host.protocols(&mut Values::default())),
         ("net/snmp6", |host| host.protocols(&mut Values::default())),
@@ -119,7 +129,7 @@ mod tests {
         ("self/statm", |host| host.own_memory(0, &mut Values::default())),
         ("diskstats", |host| host.disks(&mut |_, _, _| {})),
         ("net/arp", |host| host.neighbours(&mut |_| {})),
-        ("net/wireless", |host| host.wireless(&mut |_, _| {})),
+        ("net/wireless", |host| host.wireless(&mut Nobody)),
         ("sys/kernel/pid_max", |host| host.limits(&mut Values::default())),
     ];
 

@@ -167,7 +167,6 @@ impl Mounts {
         is_over: false,
     };
 
-    #[inline(never)]
     fn add(&mut self, mount: &Mount, ask: WhetherToAsk) {
         let &Mount {
             id, parent, device, ..
@@ -243,7 +242,6 @@ impl Mounts {
     /// Whether nothing hides the mount: what is mounted on its point or above it in the tree of names
     /// lies below it in the tree of mounts. And the way to it leads through nothing that may wait for
     /// others, unless the user has named it.
-    #[inline(never)]
     fn is_reached(&self, entry: &Entry, point: &[u8]) -> bool {
         let nodes = self.nodes.get(..self.node_count).unwrap_or(&self.nodes);
         let (mut below, mut depth) = ([0; DEPTH_MAX], 0);

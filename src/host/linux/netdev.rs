@@ -2,7 +2,7 @@
 
 use super::row::{NO, named, row};
 use super::{Host, Source};
-use crate::host::{Fault, Flaw, Values};
+use crate::host::{Fault, Flaw, Take, Values};
 
 /// The metrics of the columns: bytes, packets, errors, dropped, fifo errors, frame errors, compressed and
 /// multicast packets received; bytes, packets, errors, dropped, fifo errors, collisions, carrier losses,
@@ -11,13 +11,10 @@ const COLUMNS: [u8; 16] = [0, 1, 2, 3, 4, 5, NO, 6, 7, 8, 9, 10, 11, 12, 13, NO]
 const RECEIVED: usize = 1;
 const SENT: usize = 8;
 
-/// Takes an interface's name and its values.
-pub(super) type TakeInterface<'t> = &'t mut dyn FnMut(&[u8], &mut Values);
-
 impl Host {
     /// Hands over each interface that is wanted, in the kernel's order: its counts since it was made, and the
     /// state of its link.
-    pub fn interfaces(&mut self, wants: &dyn Fn(&[u8]) -> bool, take: TakeInterface) -> Result<(), Fault> {
+    pub fn interfaces(&mut self, take: &mut dyn Take) -> Result<(), Fault> {
         let (links, sys) = (&mut self.links, &self.sys);
         let mut values = Values::default();
         // The loopback at the least is always there.
@@ -25,12 +22,12 @@ impl Host {
             let Some(name) = parse(line, &mut values) else {
                 return false;
             };
-            if wants(name) {
-                let packets = [RECEIVED, SENT].map(|number| values.whole(number).unwrap_or_default());
+            if take.wants(name) {
+                let packets = values.number(RECEIVED).wrapping_add(values.number(SENT));
                 if let Some(sys) = sys {
-                    links.look(sys, name, packets[0].wrapping_add(packets[1]), &mut values);
+                    links.look(sys, name, packets as u32, &mut values);
                 }
-                take(name, &mut values);
+                take.take(name, &values);
             }
             true
         });

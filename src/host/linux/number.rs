@@ -35,7 +35,7 @@ impl Host {
     /// Bytes of memory that this process has resident, as the value of that metric.
     pub fn own_memory(&mut self, metric: usize, values: &mut Values) -> Result<(), Fault> {
         let result = self.numbers(Source::Statm, &[NO, metric as u8], values);
-        values.multiply(metric, sys::page_size());
+        values.multiply(metric, sys::page_size() as u32);
         result
     }
 

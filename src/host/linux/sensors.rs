@@ -3,7 +3,7 @@
 
 use super::sysfs::{ROOM, attribute, put_all, take_number};
 use super::{Host, Source};
-use crate::host::{Fault, Flaw, Numbers};
+use crate::host::{Fault, Flaw, Numbers, Take, Values};
 use crate::num::Fixed;
 use crate::sys::Directory;
 use crate::text::{Text, hash};
@@ -12,26 +12,18 @@ use crate::text::{Text, hash};
 const SENSOR_NAME_MAX: usize = 256;
 /// Sensors; of more, the first ones.
 const SENSORS_MAX: usize = 256;
-/// Numbers of devices, and of their sensors.
-const NUMBERS: usize = 256;
 
 /// What the files of the metrics' sensors are called: degrees Celsius, turns a minute.
 const KINDS: [&[u8]; 2] = [b"temp", b"fan"];
 const TEMPERATURE: usize = 0;
 
-/// Whether the sensor of that name is wanted.
-pub(super) type WantsSensor<'w> = &'w dyn Fn(&[u8]) -> bool;
-/// Takes a sensor's name, the number of its metric, and what it says.
-pub(super) type TakeReading<'t> = &'t mut dyn FnMut(&[u8], usize, Fixed);
-
 impl Host {
     /// Hands over what each sensor says that is wanted and can be read: thermal zones by their type,
     /// then those of the chips as `chip/label`. Where several have one name, the further ones have the
     /// kernel's name of their device behind it.
-    pub fn sensors(&mut self, wants: WantsSensor, take: TakeReading) -> Result<(), Fault> {
+    pub fn sensors(&mut self, take: &mut dyn Take) -> Result<(), Fault> {
         let Some(sys) = &self.sys else { return Ok(()) };
         let mut round = Round {
-            wants,
             take,
             told: [0; SENSORS_MAX],
             count: 0,
@@ -48,12 +40,22 @@ impl Host {
 
 /// One look at all sensors.
 struct Round<'r, 't> {
-    wants: WantsSensor<'r>,
-    take: &'r mut (dyn FnMut(&[u8], usize, Fixed) + 't),
+    take: &'r mut (dyn Take + 't),
     /// Hashes of the names that have been told.
     told: [u32; SENSORS_MAX],
     count: usize,
     is_over: bool,
+}
+
+/// Where a sensor is, and what it is called: the parts of its name, of the kernel's name for it, and of its
+/// file's.
+struct Sensor<'s> {
+    folder: &'s Directory,
+    /// The number of its metric.
+    metric: usize,
+    name: [&'s [u8]; 3],
+    kernel_name: [&'s [u8]; 3],
+    file: [&'s [u8]; 2],
 }
 
 impl Round<'_, '_> {
@@ -71,11 +73,12 @@ impl Round<'_, '_> {
         };
         let mut numbers = Numbers::NONE;
         let _ = class.names(&mut |name| self.is_over |= !take_number(&mut numbers, name, prefix, b""));
-        for number in 0..NUMBERS {
+        let mut next = 0;
+        while let Some(number) = numbers.from(next) {
+            next = number + 1;
             let mut buffer = [0; 32];
-            if let Some(name) = numbered(&mut buffer, prefix, &numbers, number)
-                && let Ok(device) = class.open_directory(name)
-            {
+            let name = numbered(&mut buffer, prefix, number);
+            if let Ok(device) = class.open_directory(name) {
                 look(self, &class, &device, name);
             }
         }
@@ -85,7 +88,13 @@ impl Round<'_, '_> {
         let mut room = ROOM;
         let kind = attribute(device, &[b"type"], &mut room).filter(|kind| !kind.is_empty());
         let name = kind.unwrap_or(kernel_name);
-        self.tell(device, TEMPERATURE, &[name], &[kernel_name], &[b"temp"]);
+        self.tell(&Sensor {
+            folder: device,
+            metric: TEMPERATURE,
+            name: [name, b"", b""],
+            kernel_name: [kernel_name, b"", b""],
+            file: [b"temp", b""],
+        });
     }
 
     fn chip(&mut self, class: &Directory, device: &Directory, kernel_name: &[u8]) {
@@ -115,56 +124,51 @@ impl Round<'_, '_> {
             }
         });
         for (metric, (prefix, numbers)) in KINDS.iter().zip(&numbers).enumerate() {
-            for number in 0..NUMBERS {
-                let mut buffer = [0; 32];
-                if let Some(sensor) = numbered(&mut buffer, prefix, numbers, number) {
-                    self.sensor(folder, metric, chip, kernel_name, sensor);
-                }
+            let mut next = 0;
+            while let Some(number) = numbers.from(next) {
+                next = number + 1;
+                let (mut buffer, mut room) = ([0; 32], ROOM);
+                let sensor = numbered(&mut buffer, prefix, number);
+                let label =
+                    attribute(folder, &[sensor, b"_label"], &mut room).filter(|label| !label.is_empty());
+                self.tell(&Sensor {
+                    folder,
+                    metric,
+                    name: [chip, b"/", label.unwrap_or(sensor)],
+                    kernel_name: [kernel_name, b"/", sensor],
+                    file: [sensor, b"_input"],
+                });
             }
         }
         true
     }
 
-    fn sensor(&mut self, folder: &Directory, metric: usize, chip: &[u8], kernel_name: &[u8], sensor: &[u8]) {
-        let mut room = ROOM;
-        let label = attribute(folder, &[sensor, b"_label"], &mut room).filter(|label| !label.is_empty());
-        let name = [chip, b"/", label.unwrap_or(sensor)];
-        let kernel_name = [kernel_name, b"/", sensor];
-        self.tell(folder, metric, &name, &kernel_name, &[sensor, b"_input"]);
-    }
-
     /// Reads a sensor if it is wanted. The kernel's name follows where another one has its name.
     #[inline(never)]
-    fn tell(
-        &mut self,
-        folder: &Directory,
-        metric: usize,
-        name: &[&[u8]],
-        kernel_name: &[&[u8]],
-        file: &[&[u8]],
-    ) {
+    fn tell(&mut self, sensor: &Sensor) {
         let mut buffer = [0; SENSOR_NAME_MAX];
         let mut text = Text::new(&mut buffer);
-        put_all(&mut text, name);
+        put_all(&mut text, &sensor.name);
         let told = self.told.get(..self.count).unwrap_or_default();
         if told.contains(&hash(text.bytes())) {
             text.put(b" ");
-            put_all(&mut text, kernel_name);
+            put_all(&mut text, &sensor.kernel_name);
         }
-        if !(self.wants)(text.bytes()) {
+        let name = text.into_bytes();
+        if !self.take.wants(name) {
             return;
         }
         let Some(place) = self.told.get_mut(self.count) else {
             self.is_over = true;
             return;
         };
-        *place = hash(text.bytes());
+        *place = hash(name);
         self.count += 1;
         let mut room = ROOM;
-        let reading = attribute(folder, file, &mut room).and_then(|text| reading(metric, text));
-        if let Some(reading) = reading {
-            (self.take)(text.bytes(), metric, reading);
-        }
+        let text = attribute(sensor.folder, &sensor.file, &mut room);
+        let mut values = Values::default();
+        values.set(sensor.metric, text.and_then(|text| reading(sensor.metric, text)));
+        self.take.take(name, &values);
     }
 }
 
@@ -174,21 +178,11 @@ fn is_in_zone(target: &[u8]) -> bool {
     target.windows(zone.len()).any(|part| part == zone)
 }
 
-/// The name of that number, if it is one of these.
-#[inline(never)]
-fn numbered<'b>(
-    buffer: &'b mut [u8; 32],
-    prefix: &[u8],
-    numbers: &Numbers,
-    number: usize,
-) -> Option<&'b [u8]> {
-    if !numbers.has(number) {
-        return None;
-    }
+fn numbered<'b>(buffer: &'b mut [u8; 32], prefix: &[u8], number: usize) -> &'b [u8] {
     let mut text = Text::new(buffer);
     text.put(prefix);
     text.number(number as u64);
-    Some(text.into_bytes())
+    text.into_bytes()
 }
 
 /// Thousandths of a degree, of which the kernel has a 32-bit number; turns a minute.
@@ -216,13 +210,24 @@ mod tests {
         }
     }
 
+    impl Take for Vec<String> {
+        fn wants(&self, name: &[u8]) -> bool {
+            name != b"unwanted"
+        }
+
+        fn take(&mut self, name: &[u8], values: &Values) {
+            for metric in 0..KINDS.len() {
+                if let Some(reading) = values.get(metric) {
+                    self.push(format!("{} {metric} {reading:?}", String::from_utf8_lossy(name)));
+                }
+            }
+        }
+    }
+
     fn readings(root: &Path) -> Vec<String> {
         let mut host = Host::open(b"/proc", root.to_str().unwrap().as_bytes()).unwrap();
-        let mut found = Vec::new();
-        host.sensors(&|name| name != b"unwanted", &mut |name, metric, reading| {
-            found.push(format!("{} {metric} {reading:?}", String::from_utf8_lossy(name)));
-        })
-        .unwrap();
+        let mut found = Vec::<String>::new();
+        host.sensors(&mut found).unwrap();
         found
     }
 

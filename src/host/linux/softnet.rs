@@ -11,30 +11,17 @@ impl Host {
     /// Packets that the processors took from the network's queues, those dropped there, and how often
     /// a turn was cut short. Each is 32 bits a processor, so their sum may go back.
     pub fn softnet(&mut self, values: &mut Values) -> Result<(), Fault> {
-        let mut sums = [0; COLUMNS];
         self.files.read(Source::Softnet, Flaw::NoCounts, &mut |line| {
-            let Some(counts) = parse(line) else {
-                return false;
-            };
-            for (sum, count) in sums.iter_mut().zip(counts) {
-                *sum += u64::from(count);
+            let mut fields = fields(line);
+            for number in 0..COLUMNS {
+                let Some(count) = fields.next().and_then(parse_hex) else {
+                    return false;
+                };
+                values.set_whole(number, values.number(number) + u64::from(count));
             }
             true
-        })?;
-        for (number, sum) in sums.into_iter().enumerate() {
-            values.set_whole(number, sum);
-        }
-        Ok(())
+        })
     }
-}
-
-fn parse(line: &[u8]) -> Option<[u32; COLUMNS]> {
-    let mut fields = fields(line);
-    let mut counts = [0; COLUMNS];
-    for count in &mut counts {
-        *count = parse_hex(fields.next()?)?;
-    }
-    Some(counts)
 }
 
 /// One to eight hexadecimal digits.

@@ -83,9 +83,11 @@ fn times_of(fields: &mut Fields, times: &mut CpuTimes) -> bool {
         let Some(ticks) = parse_u64(field) else {
             return false;
         };
-        let sum = match column {
-            IDLE | IOWAIT => &mut times.rest,
-            _ => &mut times.busy,
+        let [busy, rest] = &mut times.sums;
+        let sum = if matches!(column, IDLE | IOWAIT) {
+            rest
+        } else {
+            busy
         };
         // Guests' time is contained in the first two.
         if column < GUEST && !add(sum, ticks) {
@@ -124,7 +126,7 @@ mod tests {
 
     #[test]
     fn old_kernels_have_fewer_fields() {
-        let shares = |text| read(text).0.map(|times| (times.busy, times.rest));
+        let shares = |text| read(text).0.map(|times| times.sums.into());
         assert_eq!(shares("cpu 1 2 4 8"), Some((7, 8)));
         assert_eq!(shares("cpu  1 2 4 8 16 32 64 128 256 512"), Some((231, 24)));
         assert_eq!(read("cpu 0 0 0 0 0 0 0 0 3 4").0.unwrap().parts[8], 7);

@@ -3,19 +3,21 @@
 
 use super::row::named;
 use super::{Host, Source};
-use crate::host::{Fault, Flaw, Values};
+use crate::host::{Fault, Flaw, Take, Values};
 use crate::num::Fixed;
 
 /// Quality in the driver's own unit, most often of 70; signal and noise in dBm.
 const LEVELS: usize = 3;
 
 impl Host {
-    /// Hands over the name and the reception of each wireless interface.
-    pub fn wireless(&mut self, take: &mut dyn FnMut(&[u8], &mut Values)) -> Result<(), Fault> {
+    /// Hands over the reception of each wireless interface that is wanted.
+    pub fn wireless(&mut self, take: &mut dyn Take) -> Result<(), Fault> {
         let mut values = Values::default();
         self.files.read(Source::Wireless, Flaw::NoHeading, &mut |line| {
-            if let Some(name) = parse(line, &mut values) {
-                take(name, &mut values);
+            if let Some(name) = parse(line, &mut values)
+                && take.wants(name)
+            {
+                take.take(name, &values);
             }
             line.starts_with(b"Inter-")
         })
