@@ -6,6 +6,7 @@ use super::{
     softnet, system, temp, vm, wifi,
 };
 use crate::host::{Fault, Host, VALUES_MAX, Values};
+use crate::packed;
 use crate::text::{Put, Text};
 
 /// What a metric's values mean to the receiver.
@@ -24,8 +25,6 @@ pub struct Metric {
     pub name: &'static str,
     /// The unit of its values; nothing for a bare number.
     pub unit: &'static str,
-    /// What it says, in a sentence.
-    pub help: &'static str,
     /// Gauge or counter.
     pub kind: Kind,
 }
@@ -35,64 +34,63 @@ pub struct Metric {
 pub struct Metrics {
     text: &'static str,
     rows: &'static [Row],
+    /// What each says, in a sentence: a packed line.
+    help: &'static [u8],
 }
 
-/// Where a metric's words are: its name, its unit, its help, one behind the other.
+/// Where a metric's words are: its name and its unit, one behind the other.
 #[derive(Clone, Copy)]
 pub(super) struct Row {
     start: u16,
     name: u8,
+    /// The length of its unit, and [`COUNTER`].
     unit: u8,
-    help: u8,
-    kind: Kind,
 }
 
-/// Rows from the lengths of name, unit and help.
-pub(super) const fn rows<const N: usize>(lengths: [(usize, usize, usize, Kind); N]) -> [Row; N] {
+/// It is a counter.
+const COUNTER: u8 = 0x80;
+
+/// Rows from the lengths of name and unit.
+pub(super) const fn rows<const N: usize>(lengths: [(usize, usize, Kind); N]) -> [Row; N] {
     let mut rows = [Row {
         start: 0,
         name: 0,
         unit: 0,
-        help: 0,
-        kind: Kind::Gauge,
     }; N];
     let (mut number, mut start) = (0, 0);
     while number < N {
-        let (name, unit, help, kind) = lengths[number];
-        assert!(name < 64 && unit < 64 && help < 128, "too long");
+        let (name, unit, kind) = lengths[number];
+        assert!(name < 64 && unit < 64, "too long");
         rows[number] = Row {
             start: start as u16,
             name: name as u8,
-            unit: unit as u8,
-            help: help as u8,
-            kind,
+            unit: unit as u8 | if matches!(kind, Kind::Counter) { COUNTER } else { 0 },
         };
-        start += name + unit + help;
+        start += name + unit;
         number += 1;
     }
     rows
 }
 
 impl Metrics {
-    pub(super) const fn new(text: &'static str, rows: &'static [Row]) -> Self {
+    pub(super) const fn new(text: &'static str, rows: &'static [Row], help: &'static [u8]) -> Self {
         assert!(rows.len() <= VALUES_MAX);
-        Self { text, rows }
+        Self { text, rows, help }
     }
 
     /// The metric of that number.
     pub fn get(&self, number: usize) -> Option<Metric> {
         let row = self.rows.get(number)?;
-        let mut rest = self.text.get(usize::from(row.start)..)?;
-        let mut word = |length: u8| {
-            let (word, behind) = rest.split_at_checked(usize::from(length))?;
-            rest = behind;
-            Some(word)
-        };
+        let text = self.text.get(usize::from(row.start)..)?;
+        let (name, rest) = text.split_at_checked(usize::from(row.name))?;
         Some(Metric {
-            name: word(row.name)?,
-            unit: word(row.unit)?,
-            help: word(row.help)?,
-            kind: row.kind,
+            name,
+            unit: rest.get(..usize::from(row.unit & !COUNTER))?,
+            kind: if row.unit & COUNTER == 0 {
+                Kind::Gauge
+            } else {
+                Kind::Counter
+            },
         })
     }
 
@@ -100,16 +98,24 @@ impl Metrics {
     pub fn iter(&self) -> impl Iterator<Item = Metric> {
         (0..self.rows.len()).filter_map(|number| self.get(number))
     }
+
+    /// Hands over what the metric of that number says, in a sentence, piece by piece.
+    pub fn help(&self, number: usize, put: Put) {
+        packed::put_line(self.help, number, put);
+    }
 }
 
 /// Metrics, one after the other: `Gauge` or `Counter`, its name, its unit, what it says.
 macro_rules! metrics {
     ($($kind:ident $name:literal $unit:literal $help:literal;)*) => {{
         use $crate::builtin::table::{Kind, Metrics, Row, rows};
-        const LENGTHS: &[(usize, usize, usize, Kind)] =
-            &[$(($name.len(), $unit.len(), $help.len(), Kind::$kind)),*];
-        const ROWS: [Row; LENGTHS.len()] = rows([$(($name.len(), $unit.len(), $help.len(), Kind::$kind)),*]);
-        Metrics::new(concat!($($name, $unit, $help),*), &ROWS)
+        const LENGTHS: &[(usize, usize, Kind)] = &[$(($name.len(), $unit.len(), Kind::$kind)),*];
+        const ROWS: [Row; LENGTHS.len()] = rows([$(($name.len(), $unit.len(), Kind::$kind)),*]);
+        Metrics::new(
+            concat!($($name, $unit),*),
+            &ROWS,
+            $crate::packed::packed!(concat!($($help, "\n"),*)),
+        )
     }};
 }
 
@@ -222,7 +228,7 @@ impl Family {
 /// Writes what `-list` prints: a metric a line, its name, unit, kind, family, interval and meaning.
 pub fn list(put: Put) {
     for family in FAMILIES {
-        for metric in family.metrics.iter() {
+        for (number, metric) in family.metrics.iter().enumerate() {
             let mut buffer = [0; 256];
             let mut line = Text::new(&mut buffer);
             column(&mut line, metric.name, 24);
@@ -239,7 +245,7 @@ pub fn list(put: Put) {
             column(&mut line, family.name, 12);
             line.number(u64::from(family.interval / 1000));
             line.put(b"s  ");
-            line.put(metric.help.as_bytes());
+            family.metrics.help(number, &mut |piece| line.put(piece));
             line.put(b"\n");
             put(line.bytes());
         }
@@ -261,15 +267,15 @@ mod tests {
     #[test]
     fn names_are_unique_and_need_no_escape() {
         let mut names = std::collections::BTreeSet::new();
-        for metric in FAMILIES.iter().flat_map(|family| family.metrics.iter()) {
-            assert!(names.insert(metric.name), "{} twice", metric.name);
-            let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.';
-            assert!(metric.name.bytes().all(is_plain), "{}", metric.name);
-            assert!(
-                !metric.help.is_empty() && metric.help.len() < 120,
-                "{}",
-                metric.name
-            );
+        for metrics in FAMILIES.iter().map(|family| family.metrics) {
+            for (number, metric) in metrics.iter().enumerate() {
+                assert!(names.insert(metric.name), "{} twice", metric.name);
+                let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.';
+                assert!(metric.name.bytes().all(is_plain), "{}", metric.name);
+                let mut length = 0;
+                metrics.help(number, &mut |piece| length += piece.len());
+                assert!((1..120).contains(&length), "{}", metric.name);
+            }
         }
     }
 
