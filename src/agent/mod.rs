@@ -366,8 +366,8 @@ impl<'a> Agent<'a> {
             world.log(&[family, Part::Text(words)]);
             return;
         };
-        let file = fault.source.text().as_bytes();
-        let root = match fault.source.place() {
+        let file = fault.source().text().as_bytes();
+        let root = match fault.source().place() {
             Place::Proc => self.config.proc,
             Place::Sys => self.config.sys,
             Place::Mount => self.host.failed_mount(),

@@ -10,8 +10,13 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "conntrack.percent" "percent" "count of max";
 };
 
+/// Where the metrics stand in the table.
+const COUNT: usize = 0;
+const MAX: usize = 1;
+const SHARE: usize = 2;
+
 pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
     let result = host.tracked(values);
-    values.share(2, 0, 1);
+    values.share(SHARE, COUNT, MAX);
     result.or_else(Fault::unless_missing)
 }

@@ -19,6 +19,8 @@ const IN_MEMORY: &str = "tmpfs,ramfs";
 /// Images that nobody can write to: always full.
 const IMAGES: &str = "squashfs,erofs,cramfs,romfs,iso9660";
 
+static CLASSES: [&str; 4] = [MAY_WAIT, ON_DISK, IMAGES, IN_MEMORY];
+
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "disk.total" "bytes" "size of a file system (mount=, fstype=)";
     Gauge "disk.usage" "bytes" "used on it";
@@ -57,7 +59,7 @@ pub(super) fn take(_: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Valu
 pub(crate) fn ask(choice: Choice, point: &[u8], kind: &[u8]) -> Ask {
     let is_wanted = choice.wants(point, IGNORED.as_bytes());
     let is_in = |types: &&str| is_in_list(types.as_bytes(), kind);
-    let class = [MAY_WAIT, ON_DISK, IMAGES, IN_MEMORY].iter().position(is_in);
+    let class = CLASSES.iter().position(is_in);
     match class {
         _ if is_wanted && choice.names(point) => Ask::Named,
         Some(0) => Ask::NeverAsItMayWait,
@@ -77,7 +79,7 @@ fn set(values: &mut Values, sizes: &FileSystem) {
     values.set_whole(FREE, sizes.available);
     values.set_whole(SHARE, used.saturating_add(sizes.available));
     values.share(SHARE, USED, SHARE);
-    for number in [TOTAL, USED, FREE] {
+    for number in TOTAL..SHARE {
         values.multiply(number, sizes.unit as u32);
     }
     if sizes.inodes > 0 {

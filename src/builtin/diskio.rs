@@ -23,6 +23,7 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "diskio.util" "percent" "share of the time in which it had something to do";
 };
 
+/// Where the metrics stand in the table.
 const BUSY: usize = 6;
 const SHARE: usize = 8;
 

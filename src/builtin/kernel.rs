@@ -12,8 +12,13 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "kernel.files.percent" "percent" "allocated of max";
 };
 
+/// Where the metrics stand in the table.
+const ALLOCATED: usize = 0;
+const MAX: usize = 1;
+const SHARE: usize = 4;
+
 pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
     let result = host.limits(values);
-    values.share(4, 0, 1);
+    values.share(SHARE, ALLOCATED, MAX);
     result
 }

@@ -13,7 +13,10 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "proc.blocked" "" "tasks that wait for a disk";
 };
 
+/// Where the metrics from `/proc/stat` start in the table.
+const RUNNING: usize = 4;
+
 pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
-    host.tasks(4, values);
+    host.tasks(RUNNING, values);
     host.load(values)
 }

@@ -20,12 +20,22 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "swap.percent" "percent" "used of the swap space, if there is any";
 };
 
+/// Where the metrics stand in the table.
+const TOTAL: usize = 0;
+const USED: usize = 1;
+const AVAILABLE: usize = 3;
+const SHARE: usize = 8;
+const SWAP_TOTAL: usize = 9;
+const SWAP_USED: usize = 10;
+const SWAP_FREE: usize = 11;
+const SWAP_SHARE: usize = 12;
+
 pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
     let result = host.memory(values);
     // A container may see less in total than is available outside it.
-    values.subtract(1, 0, 3);
-    values.share(8, 1, 0);
-    values.subtract(10, 9, 11);
-    values.share(12, 10, 9);
+    values.subtract(USED, TOTAL, AVAILABLE);
+    values.share(SHARE, USED, TOTAL);
+    values.subtract(SWAP_USED, SWAP_TOTAL, SWAP_FREE);
+    values.share(SWAP_SHARE, SWAP_USED, SWAP_TOTAL);
     result
 }

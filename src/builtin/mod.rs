@@ -81,9 +81,9 @@ impl<'o> Out<'o> {
     /// Hands over a sample of that metric, if the family has it.
     #[inline(never)]
     fn tell_one(&mut self, number: usize, tags: Tags, value: Fixed) {
-        if let Some(metric) = self.family.metrics.get(number) {
+        if let Some(metric) = &self.family.metrics.get(number) {
             (self.sink)(Sample {
-                metric: &metric,
+                metric,
                 instance: tags,
                 value,
             });

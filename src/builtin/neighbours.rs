@@ -13,42 +13,33 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "dhcp.leases" "" "addresses that dnsmasq has lent, where there is its lease file";
 };
 
+/// Where the metrics stand in the table.
+const ENTRIES: usize = 0;
 const LEASES: usize = 1;
 
-/// Counts of interfaces that have, or once had, neighbours: those that have none any more say so.
-pub(super) struct Neighbours([Interface; INTERFACES_MAX]);
-
-#[derive(Clone, Copy)]
-struct Interface {
-    name: InterfaceName,
-    entries: u32,
+/// Interfaces that have, or once had, neighbours: those that have none any more say so.
+pub(super) struct Neighbours {
+    names: [InterfaceName; INTERFACES_MAX],
+    /// How many each has.
+    entries: [u32; INTERFACES_MAX],
 }
 
 impl Neighbours {
-    pub(super) const NONE: Self = Self(
-        [Interface {
-            name: InterfaceName::NONE,
-            entries: 0,
-        }; INTERFACES_MAX],
-    );
-
-    /// The place of that name.
-    #[inline(never)]
-    fn named(&self, name: &[u8]) -> Option<usize> {
-        self.0.iter().position(|place| place.name.bytes() == name)
-    }
+    pub(super) const NONE: Self = Self {
+        names: [InterfaceName::NONE; INTERFACES_MAX],
+        entries: [0; INTERFACES_MAX],
+    };
 
     /// Counts a neighbour behind that interface; says whether there is a place for it.
-    #[inline(never)]
     fn add(&mut self, name: &[u8]) -> bool {
         // One that has no neighbours any more makes room, if need be.
-        let spent = || self.0.iter().position(|place| place.entries == 0);
-        let place = self.named(name).or_else(|| self.named(b"")).or_else(spent);
-        let Some(place) = place.and_then(|place| self.0.get_mut(place)) else {
+        let spent = || self.entries.iter().position(|entries| *entries == 0);
+        let place = |name| InterfaceName::find(&self.names, name);
+        let Some(place) = place(name).or_else(|| place(b"")).or_else(spent) else {
             return false;
         };
-        place.name.set(name);
-        place.entries += 1;
+        self.names[place].set(name);
+        self.entries[place] += 1;
         true
     }
 }
@@ -62,16 +53,14 @@ pub(super) fn take(
     let entries = entries(&mut all.neighbours, host, out);
     let leases = host.leases(all.wishes.leases);
     if let Ok(leases) = leases {
-        values.set_whole(LEASES, leases);
+        values.set_whole(LEASES, leases.into());
     }
     entries?;
     leases.map(|_| ()).or_else(Fault::unless_missing)
 }
 
 fn entries(all: &mut Neighbours, host: &mut Host, out: &mut Out) -> Result<(), Fault> {
-    for interface in &mut all.0 {
-        interface.entries = 0;
-    }
+    all.entries = [0; INTERFACES_MAX];
     let mut is_over = false;
     let result = host.neighbours(&mut |name| {
         if out.wants(name) {
@@ -81,10 +70,9 @@ fn entries(all: &mut Neighbours, host: &mut Host, out: &mut Out) -> Result<(), F
     if let Err(fault) = result {
         return fault.unless_missing();
     }
-    for interface in &all.0 {
-        let name = interface.name.bytes();
-        if !name.is_empty() {
-            out.tell_one(0, &[("iface", name)], Fixed::whole(interface.entries.into()));
+    for (name, entries) in all.names.iter().zip(all.entries) {
+        if !name.bytes().is_empty() {
+            out.tell_one(ENTRIES, &[("iface", name.bytes())], Fixed::whole(entries.into()));
         }
     }
     if is_over {

@@ -33,6 +33,7 @@ pub struct Own {
     pub queued: u64,
 }
 
+/// Where the metrics stand in the table.
 const MEMORY: usize = 7;
 const TIME: usize = 8;
 

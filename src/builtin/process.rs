@@ -16,6 +16,11 @@ pub(super) static METRICS: Metrics = metrics! {
     Counter "process.cpu.ms" "ms" "processor time that those which run now have used";
 };
 
+/// Where the metrics stand in the table.
+const COUNT: usize = 0;
+const RESIDENT: usize = 1;
+const MILLIS: usize = 2;
+
 /// A pass over all processes, which may take several turns.
 pub(super) struct Processes<'a> {
     /// A list of patterns.
@@ -71,12 +76,10 @@ impl<'a> Processes<'a> {
             if items(self.names).find(|other| *other == name).map(<[u8]>::as_ptr) != Some(name.as_ptr()) {
                 continue;
             }
-            values.set_whole(0, sum.count);
-            values.set_whole(1, sum.pages);
-            values.multiply(1, page_size() as u32);
-            values.set_whole(2, sum.ticks);
-            values.multiply(2, 1_000);
-            values.divide(2, ticks_per_second() as u32);
+            values.set_whole(COUNT, sum.count);
+            values.set_whole(RESIDENT, sum.pages);
+            values.multiply(RESIDENT, page_size() as u32);
+            values.set_whole(MILLIS, sum.ticks * 1_000 / ticks_per_second().max(1));
             out.take(name, &values);
         }
     }

@@ -11,10 +11,14 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "clock.offset.us" "us" "what the wall clock is still to be moved by, also below zero";
 };
 
+/// Where the metrics stand in the table.
+const SYNCED: usize = 1;
+const OFFSET: usize = 2;
+
 pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
     if let Some(clock) = host.clock() {
-        values.set_whole(1, clock.is_synced.into());
-        values.set(2, Some(Fixed::signed(clock.offset_nanos, 3)));
+        values.set_whole(SYNCED, clock.is_synced.into());
+        values.set(OFFSET, Some(Fixed::signed(clock.offset_nanos, 3)));
     }
     host.uptime(values)
 }

@@ -11,6 +11,7 @@ pub use crate::sys::{Discipline, FileSystem, page_size, ticks_per_second};
 use crate::num::{Fixed, parse_u64};
 use crate::sys::{Errno, NOT_SUPPORTED};
 use crate::text::words;
+use core::num::{NonZeroU16, NonZeroU32};
 
 /// The most metrics that a family has.
 pub const VALUES_MAX: usize = 36;
@@ -73,12 +74,6 @@ impl Values {
             .whole(number)
             .and_then(|value| value.checked_mul(factor.into()));
         self.set(number, product.map(Fixed::whole));
-    }
-
-    /// Divides one.
-    pub fn divide(&mut self, number: usize, by: u32) {
-        let quotient = self.whole(number).and_then(|value| value.checked_div(by.into()));
-        self.set(number, quotient.map(Fixed::whole));
     }
 
     /// Sets one to what is left of another without a third: 0 where that is more, nothing where one of
@@ -209,6 +204,12 @@ impl InterfaceName {
         }
     }
 
+    /// Where the name is among these; where there is no name, if it is empty.
+    #[inline(never)]
+    pub fn find(names: &[Self], name: &[u8]) -> Option<usize> {
+        names.iter().position(|other| other.bytes() == name)
+    }
+
     /// The name.
     #[inline(never)]
     pub fn bytes(&self) -> &[u8] {
@@ -229,17 +230,17 @@ pub enum Place {
     Leases,
 }
 
-/// Why there is no sample, or not of all. It goes through every reader, so it is small.
+/// Why there is no sample, or not of all. It goes through every reader, so it is one word: the number of the
+/// source above that of the trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// What is at fault.
-    pub source: Source,
-    /// A system error's number, or a flaw's from `FLAWS` on.
-    code: u16,
-}
+pub struct Fault(NonZeroU32);
 
-/// Above the numbers of all system errors (on MIPS there is one of 1133).
-const FLAWS: u16 = 0x8000;
+/// The number of a trouble: a system error's (on MIPS there is one of 1133) or, with `FLAW`, a flaw's; below
+/// it a bit that is always set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Code(NonZeroU16);
+
+const FLAW: u16 = 0x8000;
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,45 +281,68 @@ words! {
 impl Flaw {
     /// The flaw, as a fault of that source.
     pub fn of(self, source: Source) -> Fault {
-        Fault {
-            source,
-            code: FLAWS + self as u16,
-        }
+        Code::from(self).of(source)
+    }
+}
+
+impl From<Flaw> for Code {
+    fn from(flaw: Flaw) -> Self {
+        Self(NonZeroU16::MIN | FLAW | (flaw as u16) << 1)
+    }
+}
+
+impl From<Errno> for Code {
+    fn from(errno: Errno) -> Self {
+        Self(NonZeroU16::MIN | (errno.0 as u16) << 1)
+    }
+}
+
+impl Code {
+    fn of(self, source: Source) -> Fault {
+        Fault(NonZeroU32::from(self.0) | (source as u32) << 16)
     }
 }
 
 impl Fault {
     /// A system call failed.
     pub fn system(source: Source, errno: Errno) -> Self {
-        Self {
-            source,
-            code: errno.0 as u16,
-        }
+        Code::from(errno).of(source)
+    }
+
+    /// What is at fault.
+    pub fn source(self) -> Source {
+        let number = (self.0.get() >> 16) as usize;
+        Source::ALL.get(number).copied().unwrap_or(Source::Stat)
+    }
+
+    fn code(self) -> u16 {
+        self.0.get() as u16
     }
 
     /// What is wrong.
-    pub fn trouble(&self) -> Trouble {
-        let flaw = self.code.checked_sub(FLAWS);
-        match flaw.and_then(|number| Flaw::ALL.get(usize::from(number))) {
-            Some(flaw) => Trouble::Content(*flaw),
-            None => Trouble::System(Errno(self.code.into())),
+    pub fn trouble(self) -> Trouble {
+        let (is_flaw, number) = (self.code() & FLAW != 0, (self.code() & !FLAW) >> 1);
+        match Flaw::ALL.get(usize::from(number)) {
+            Some(flaw) if is_flaw => Trouble::Content(*flaw),
+            _ => Trouble::System(Errno(number.into())),
         }
     }
 
     /// Whether it is this flaw.
-    pub fn is(&self, flaw: Flaw) -> bool {
-        self.code == FLAWS + flaw as u16
+    fn is(self, flaw: Flaw) -> bool {
+        self.code() == Code::from(flaw).0.get()
     }
 
     /// Whether nothing is broken: there is more than has room, and the first of it is taken.
     pub fn is_too_much(&self) -> bool {
-        self.code >= FLAWS + Flaw::Processors as u16
+        self.code() >= Code::from(Flaw::Processors).0.get()
     }
 
     /// A file that this kernel lacks, or does not want to fill, is no fault: there is no sample of what
     /// it would hold.
     pub fn unless_missing(self) -> Result<(), Self> {
-        if [Errno::NOT_FOUND, NOT_SUPPORTED].contains(&Errno(self.code.into())) {
+        let is = |errno| self.code() == Code::from(errno).0.get();
+        if is(Errno::NOT_FOUND) || is(NOT_SUPPORTED) {
             Ok(())
         } else {
             Err(self)

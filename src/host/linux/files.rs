@@ -2,7 +2,7 @@
 //! buffer.
 
 use super::pieces::{Pieces, TakeLine};
-use crate::host::{Fault, Flaw, Place};
+use crate::host::{Code, Fault, Flaw, Place};
 use crate::sys::{Directory, File};
 use crate::text::words;
 
@@ -82,11 +82,14 @@ impl Files {
     /// A file that is cut within a line is an error; where it fits into the buffer, none of its
     /// lines is handed over then. Of a line longer than the buffer the fields that fit are.
     pub(super) fn read(&mut self, source: Source, flaw: Flaw, take: TakeLine) -> Result<(), Fault> {
-        let result = self.lines(source, flaw, take);
-        if result.is_err() {
-            self.close(source);
-        }
-        result
+        let result = self.lines(source, take);
+        let code = match result {
+            Ok(true) => return Ok(()),
+            Ok(false) => flaw.into(),
+            Err(code) => code,
+        };
+        self.close(source);
+        Err(code.of(source))
     }
 
     /// The file is opened anew when it is asked for next.
@@ -96,21 +99,21 @@ impl Files {
         }
     }
 
-    fn lines(&mut self, source: Source, flaw: Flaw, take: TakeLine) -> Result<(), Fault> {
-        let fault = |errno| Fault::system(source, errno);
+    /// Says whether a line has been of use.
+    fn lines(&mut self, source: Source, take: TakeLine) -> Result<bool, Code> {
         let Some(place) = self.kept.get_mut(source as usize) else {
-            return Err(flaw.of(source));
+            return Ok(false);
         };
         let file = match place {
             Some(file) => file,
-            none => none.insert(self.proc.open_path(source.text().as_bytes()).map_err(fault)?),
+            none => none.insert(self.proc.open_path(source.text().as_bytes())?),
         };
         let shape = Shape::of(source);
         let mut pieces = Pieces::default();
         let mut offset = 0;
         loop {
             let room = self.buffer.get_mut(pieces.held..).unwrap_or_default();
-            let (asked, length) = (room.len(), file.read_at(room, offset as u64).map_err(fault)?);
+            let (asked, length) = (room.len(), file.read_at(room, offset as u64)?);
             let is_end = match shape {
                 Shape::Whole => length < asked,
                 Shape::Records => length < asked.min(SHORT),
@@ -118,20 +121,16 @@ impl Files {
             };
             offset += length;
             if offset == 0 {
-                return Err(Flaw::Empty.of(source));
+                return Err(Flaw::Empty.into());
             }
             if offset > LENGTH_MAX {
-                return Err(Flaw::TooLong.of(source));
+                return Err(Flaw::TooLong.into());
             }
             if !pieces.take(&mut self.buffer, length, is_end, take) {
-                return Err(Flaw::CutShort.of(source));
+                return Err(Flaw::CutShort.into());
             }
             if is_end {
-                return if pieces.is_of_use {
-                    Ok(())
-                } else {
-                    Err(flaw.of(source))
-                };
+                return Ok(pieces.is_of_use);
             }
         }
     }

@@ -3,27 +3,29 @@
 
 use super::files::LENGTH_MAX;
 use super::{Host, Source};
-use crate::host::{Fault, Flaw};
+use crate::host::{Code, Fault, Flaw};
 use crate::sys::File;
 
 impl Host {
     /// Leases in the file of that path, which is opened anew: it may be replaced.
-    pub fn leases(&mut self, path: &[u8]) -> Result<u64, Fault> {
-        let fault = |errno| Fault::system(Source::Leases, errno);
-        let file = File::open(path).map_err(fault)?;
-        let buffer = &mut self.files.buffer;
-        let mut lines = Lines::default();
-        let mut offset = 0;
-        loop {
-            let length = file.read_at(buffer, offset as u64).map_err(fault)?;
-            if length == 0 {
-                return Ok(lines.leases.into());
-            }
-            lines.take(buffer.get(..length).unwrap_or_default());
-            offset += length;
-            if offset > LENGTH_MAX {
-                return Err(Flaw::TooLong.of(Source::Leases));
-            }
+    pub fn leases(&mut self, path: &[u8]) -> Result<u32, Fault> {
+        count(path, &mut self.files.buffer).map_err(|code| code.of(Source::Leases))
+    }
+}
+
+fn count(path: &[u8], buffer: &mut [u8]) -> Result<u32, Code> {
+    let file = File::open(path)?;
+    let mut lines = Lines::default();
+    let mut offset = 0;
+    loop {
+        let length = file.read_at(buffer, offset as u64)?;
+        if length == 0 {
+            return Ok(lines.leases);
+        }
+        lines.take(buffer.get(..length).unwrap_or_default());
+        offset += length;
+        if offset > LENGTH_MAX {
+            return Err(Flaw::TooLong.into());
         }
     }
 }

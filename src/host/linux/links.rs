@@ -21,6 +21,8 @@ const SPEED: usize = 15;
 const MEGABIT: u32 = 1_000_000;
 
 pub(super) struct Links {
+    /// The interfaces' names, and what is kept of each.
+    known_names: [InterfaceName; LINKS_MAX],
     known: [Known; LINKS_MAX],
     round: u32,
     /// A file follows its device when that is renamed, and another device may have got its name: the
@@ -31,7 +33,6 @@ pub(super) struct Links {
 }
 
 struct Known {
-    name: InterfaceName,
     /// The interface has been asked for in this round.
     is_here: bool,
     /// The low bits of what it had carried.
@@ -43,6 +44,7 @@ struct Known {
 impl Links {
     pub(super) fn new() -> Self {
         Self {
+            known_names: [InterfaceName::NONE; LINKS_MAX],
             known: [const { Known::NONE }; LINKS_MAX],
             round: 0,
             is_stale: false,
@@ -57,8 +59,9 @@ impl Links {
         let are_others = names != names_before && names_before != 0;
         let is_last = self.round == ROUNDS_MAX;
         let is_stale = self.is_stale || are_others || is_last;
-        for known in &mut self.known {
+        for (name, known) in self.known_names.iter_mut().zip(&mut self.known) {
             if is_stale || !known.is_here {
+                name.set(b"");
                 *known = Known::NONE;
             }
             known.is_here = false;
@@ -73,11 +76,14 @@ impl Links {
         let [names, _] = &mut self.names;
         *names = names.rotate_left(5) ^ hash(name);
         // The last place is for all that find none.
-        let place = self.place(name).or_else(|| self.place(b""));
-        let Some(known) = self.known.get_mut(place.unwrap_or(LINKS_MAX - 1)) else {
+        let place = |name| InterfaceName::find(&self.known_names, name);
+        let old = place(name);
+        let place = old.or_else(|| place(b"")).unwrap_or(LINKS_MAX - 1);
+        let Some(known) = self.known.get_mut(place) else {
             return;
         };
-        if known.name.bytes() != name {
+        if old.is_none() {
+            self.known_names[place].set(name);
             known.open(sys, name);
         }
         if !known.read(values) {
@@ -88,15 +94,10 @@ impl Links {
         self.is_stale |= (packets.wrapping_sub(known.packets) as i32) < 0;
         (known.is_here, known.packets) = (true, packets);
     }
-
-    fn place(&self, name: &[u8]) -> Option<usize> {
-        self.known.iter().position(|known| known.name.bytes() == name)
-    }
 }
 
 impl Known {
     const NONE: Self = Self {
-        name: InterfaceName::NONE,
         is_here: false,
         packets: 0,
         carrier: None,
@@ -106,7 +107,6 @@ impl Known {
     #[inline(never)]
     fn open(&mut self, sys: &Directory, interface: &[u8]) {
         *self = Self::NONE;
-        self.name.set(interface);
         self.carrier = open(sys, &[b"class/net/", interface, b"/carrier"]);
         self.speed = open(sys, &[b"class/net/", interface, b"/speed"]);
     }

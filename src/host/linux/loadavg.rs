@@ -1,6 +1,6 @@
 //! `/proc/loadavg` (`proc(5)`): `0.25 0.11 0.04 2/79 1865`.
 
-use super::{Host, Source};
+use super::{Host, Source, pieces::behind_last};
 use crate::host::{Fault, Flaw, Values};
 use crate::num::Fixed;
 use crate::scan::fields;
@@ -27,8 +27,10 @@ fn parse(line: &[u8], values: &mut Values) -> bool {
         };
         values.set(number, Some(average));
     }
-    let mut tasks = fields.next().unwrap_or_default().split(|&byte| byte == b'/');
-    values.parse(AVERAGES, tasks.nth(1));
+    // Those that run, a slash, and all.
+    let tasks = fields.next().unwrap_or_default();
+    let behind = behind_last(tasks, b'/');
+    values.parse(AVERAGES, tasks.get(behind..).filter(|_| behind > 0));
     true
 }
 

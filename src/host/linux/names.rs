@@ -65,5 +65,6 @@ pub(super) struct Section {
 /// The section that a line with this word belongs to.
 #[inline(never)]
 pub(super) fn section(sections: &'static [Section], word: Option<&[u8]>) -> Option<usize> {
-    sections.iter().position(|section| Some(section.word) == word)
+    let word = word?;
+    sections.iter().position(|section| section.word == word)
 }

@@ -1,7 +1,10 @@
 //! `/proc/pressure/*` (`Documentation/accounting/psi.rst`, since Linux 4.20):
 //! `some avg10=0.00 avg60=0.00 avg300=0.00 total=1118547`.
 
-use super::{Host, Source};
+use super::{
+    Host, Source,
+    names::{Names, names},
+};
 use crate::host::{Fault, Flaw, Values};
 use crate::scan::fields;
 
@@ -13,6 +16,9 @@ const FILES: [Source; 4] = [
     Source::PressureIrq,
 ];
 
+/// Some tasks waited, or all.
+const WAYS: Names = names![0: "some" "full"];
+
 impl Host {
     /// Microseconds in which some tasks, and then all, waited for each of the resources.
     pub fn pressure(&mut self, values: &mut Values) -> Result<(), Fault> {
@@ -20,13 +26,11 @@ impl Host {
         for (number, source) in FILES.into_iter().enumerate() {
             let result = self.files.read(source, Flaw::NoTotals, &mut |line| {
                 let mut fields = fields(line);
-                let metric = match fields.next() {
-                    Some(b"some") => 2 * number,
-                    Some(b"full") => 2 * number + 1,
-                    _ => return false,
+                let Some(way) = fields.next().and_then(|name| WAYS.number(name)) else {
+                    return false;
                 };
                 let total = fields.find_map(|field| field.strip_prefix(b"total="));
-                values.parse(metric, total)
+                values.parse(2 * number + way, total)
             });
             first = first.and(result.or_else(Fault::unless_missing));
         }

@@ -185,15 +185,14 @@ fn numbered<'b>(buffer: &'b mut [u8; 32], prefix: &[u8], number: usize) -> &'b [
     text.into_bytes()
 }
 
-/// Thousandths of a degree, of which the kernel has a 32-bit number; turns a minute.
+/// Thousandths of a degree, or turns a minute: the kernel has a 32-bit number of either.
 fn reading(metric: usize, text: &[u8]) -> Option<Fixed> {
-    let value = Fixed::parse(text)?;
-    let whole = value.parts().0;
+    let value = Fixed::parse(text).filter(|value| value.is_whole() && value.parts().0 >> 31 == 0)?;
     if metric == TEMPERATURE {
-        return value.shifted(3).filter(|_| i32::try_from(whole).is_ok());
+        value.shifted(3)
+    } else {
+        Some(value).filter(|value| !value.is_negative())
     }
-    let is_speed = value.is_whole() && !value.is_negative() && u32::try_from(whole).is_ok();
-    Some(value).filter(|_| is_speed)
 }
 
 #[cfg(test)]
