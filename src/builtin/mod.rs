@@ -29,7 +29,7 @@ pub use own::Own;
 pub use process::PROCESSES_MAX;
 pub use table::{FAMILIES, FAMILY_COUNT, Family, Kind, Metric, Metrics, find, list};
 
-use crate::host::{Fault, Flaw, Host, Source, Take, VALUES_MAX, Values};
+use crate::host::{Fault, Flaw, Host, Source, Take, Values};
 use crate::num::Fixed;
 use crate::pattern::Choice;
 use crate::wheel::Timers;
@@ -93,7 +93,7 @@ impl<'o> Out<'o> {
     /// Hands over a sample of each metric that has a value.
     #[inline(never)]
     fn tell(&mut self, tags: Tags, values: &Values) {
-        for number in 0..VALUES_MAX {
+        for number in 0..self.family.metrics.count() {
             if let Some(value) = values.get(number) {
                 self.tell_one(number, tags, value);
             }

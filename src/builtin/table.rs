@@ -94,6 +94,11 @@ impl Metrics {
         })
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.rows.len()
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = Metric> {
         (0..self.rows.len()).filter_map(|number| self.get(number))
@@ -203,7 +208,10 @@ pub const FAMILIES: &[Family] = &[
         ..family("disk", 60, &disk::METRICS, disk::take)
     },
     #[cfg(feature = "numbered")]
-    family("test", 5, &super::numbered::METRICS, super::numbered::take),
+    family("test", 5, &super::numbered::METRICS, |all, _, _, values| {
+        super::numbered::take(&mut all.number, values);
+        Ok(())
+    }),
 ];
 
 /// The number of the family of that name; with `to_choose`, only if there is something to choose in it.

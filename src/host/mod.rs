@@ -131,7 +131,15 @@ impl Numbers {
     /// The lowest one from that number on.
     #[inline(never)]
     pub fn from(&self, number: usize) -> Option<usize> {
-        (number..32 * self.0.len()).find(|number| self.has(*number))
+        let mut mask = u32::MAX << (number % 32);
+        for (place, word) in self.0.iter().enumerate().skip(number / 32) {
+            let rest = word & mask;
+            if rest != 0 {
+                return Some(32 * place + rest.trailing_zeros() as usize);
+            }
+            mask = u32::MAX;
+        }
+        None
     }
 
     /// Whether it is one of them.

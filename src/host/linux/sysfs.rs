@@ -78,6 +78,9 @@ mod tests {
         }
         let all = |numbers: Numbers| (0..300).filter(|number| numbers.has(*number)).collect::<Vec<_>>();
         assert_eq!(all(numbers), [2, 10, 255]);
+        let from = [0, 2, 3, 10, 11, 255, 256].map(|number| numbers.from(number));
+        let [two, ten, last] = [2, 10, 255].map(Some);
+        assert_eq!(from, [two, two, ten, ten, last, last, None]);
         for large in ["temp256_input", "temp18446744073709551615_input"] {
             assert!(!take_number(&mut numbers, large.as_bytes(), b"temp", b"_input"));
         }
