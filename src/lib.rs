@@ -20,6 +20,7 @@
 // Floor 0: pure code.
 pub mod backoff;
 pub mod num;
+pub mod packed;
 pub mod pattern;
 pub mod ring;
 pub mod scan;

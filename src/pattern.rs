@@ -28,8 +28,26 @@ impl Choice<'_> {
 }
 
 /// The items of a list, apart by commas; empty ones are none.
-pub fn items(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    list.split(|&byte| byte == b',').filter(|item| !item.is_empty())
+pub fn items(list: &[u8]) -> Items<'_> {
+    Items(list)
+}
+
+/// See [`items`].
+pub struct Items<'l>(&'l [u8]);
+
+impl<'l> Iterator for Items<'l> {
+    type Item = &'l [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'l [u8]> {
+        while let [b',', behind @ ..] = self.0 {
+            self.0 = behind;
+        }
+        let end = self.0.iter().position(|&byte| byte == b',');
+        let (item, behind) = self.0.split_at_checked(end.unwrap_or(self.0.len()))?;
+        self.0 = behind;
+        (!item.is_empty()).then_some(item)
+    }
 }
 
 /// Whether a pattern of the list fits the name.

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, from the ground up, and what it may use.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("num", &[]),
     ("scan", &["num"]),
     ("text", &["num"]),
+    ("packed", &["text"]),
     ("wheel", &[]),
     ("ring", &[]),
     ("backoff", &[]),
@@ -19,7 +20,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("format", &["num", "text"]),
     ("config", &["sys", "world", "text", "num", "pattern"]),
     ("host", &["sys", "scan", "num", "text"]),
-    ("builtin", &["host", "num", "text", "pattern", "wheel"]),
+    ("builtin", &["host", "num", "text", "packed", "pattern", "wheel"]),
     ("sender", &["world", "ring", "backoff", "throttle"]),
     ("sched", &["wheel", "builtin"]),
     (

@@ -366,8 +366,8 @@ impl<'a> Agent<'a> {
             world.log(&[family, Part::Text(words)]);
             return;
         };
-        let file = fault.source.text().as_bytes();
-        let root = match fault.source.place() {
+        let file = fault.source().text().as_bytes();
+        let root = match fault.source().place() {
             Place::Proc => self.config.proc,
             Place::Sys => self.config.sys,
             Place::Mount => self.host.failed_mount(),
@@ -375,7 +375,7 @@ impl<'a> Agent<'a> {
         };
         let is_path = root.is_empty() || file.is_empty() || root.ends_with(b"/");
         let slash = if is_path { b"".as_slice() } else { b"/" };
-        let trouble = match fault.trouble {
+        let trouble = match fault.trouble() {
             Trouble::System(errno) => Part::Cause(errno.into()),
             Trouble::Content(flaw) => Part::Text(flaw.text().as_bytes()),
         };

@@ -1,8 +1,8 @@
 //! Connections that the packet filter tracks; nothing where it tracks none.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, percent, tell, tell_whole};
-use crate::host::{Fault, Host};
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Values};
 
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "conntrack.count" "" "connections that are tracked";
@@ -10,12 +10,13 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "conntrack.percent" "percent" "count of max";
 };
 
-pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let tracked = match host.tracked() {
-        Ok(tracked) => tracked,
-        Err(fault) => return fault.unless_missing(),
-    };
-    tell_whole(sink, &METRICS, 0, &[tracked.count, tracked.max]);
-    tell(sink, &METRICS, 2, &[], &[percent(tracked.count, tracked.max)]);
-    Ok(())
+/// Where the metrics stand in the table.
+const COUNT: usize = 0;
+const MAX: usize = 1;
+const SHARE: usize = 2;
+
+pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
+    let result = host.tracked(values);
+    values.share(SHARE, COUNT, MAX);
+    result.or_else(Fault::unless_missing)
 }

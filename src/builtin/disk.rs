@@ -1,9 +1,8 @@
 //! File systems.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell};
-use crate::host::{Ask, Fault, FileSystem, Host};
-use crate::num::Fixed;
+use super::{Builtin, Out};
+use crate::host::{Ask, Fault, FileSystem, Host, Values};
 use crate::pattern::{Choice, is_in_list};
 
 /// Mount points that are left out, unless the user says which ones to take: those of containers.
@@ -20,6 +19,8 @@ const IN_MEMORY: &str = "tmpfs,ramfs";
 /// Images that nobody can write to: always full.
 const IMAGES: &str = "squashfs,erofs,cramfs,romfs,iso9660";
 
+static CLASSES: [&str; 4] = [MAY_WAIT, ON_DISK, IMAGES, IN_MEMORY];
+
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "disk.total" "bytes" "size of a file system (mount=, fstype=)";
     Gauge "disk.usage" "bytes" "used on it";
@@ -31,17 +32,24 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "disk.readonly" "" "1 if it is mounted read-only, or has become so, 0 otherwise";
 };
 
-pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fault> {
+/// Where the metrics stand in the table.
+const TOTAL: usize = 0;
+const USED: usize = 1;
+const FREE: usize = 2;
+const SHARE: usize = 3;
+const INODES: usize = 4;
+const INODES_USED: usize = 5;
+const INODES_SHARE: usize = 6;
+const READ_ONLY: usize = 7;
+
+pub(super) fn take(_: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
+    let choice = out.choice;
     host.mounts(
         &|point, kind| ask(choice, point, kind),
         &mut |point, kind, sizes| {
-            tell(
-                sink,
-                &METRICS,
-                0,
-                &[("mount", point), ("fstype", kind)],
-                &values(&sizes),
-            );
+            let mut values = Values::default();
+            set(&mut values, sizes);
+            out.tell(&[("mount", point), ("fstype", kind)], &values);
         },
     )
 }
@@ -49,54 +57,43 @@ pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fa
 /// One that may wait for others, as those of a network do, is asked only if the user has named it. So
 /// is what holds no files of its own, such as `/proc`.
 pub(crate) fn ask(choice: Choice, point: &[u8], kind: &[u8]) -> Ask {
-    let is_in = |types: &str| is_in_list(types.as_bytes(), kind);
-    if !choice.wants(point, IGNORED.as_bytes()) {
-        return if is_in(MAY_WAIT) {
-            Ask::NeverAsItMayWait
-        } else {
-            Ask::Never
-        };
-    }
-    let has_asked = choice.only.is_some();
-    if choice.names(point) {
-        Ask::Named
-    } else if is_in(MAY_WAIT) {
-        Ask::NeverAsItMayWait
-    } else if is_in(ON_DISK)
-        || (is_in(IMAGES) && has_asked)
-        || (is_in(IN_MEMORY) && (has_asked || point == b"/tmp"))
-    {
-        Ask::Usual
-    } else {
-        Ask::Never
+    let is_wanted = choice.wants(point, IGNORED.as_bytes());
+    let is_in = |types: &&str| is_in_list(types.as_bytes(), kind);
+    let class = CLASSES.iter().position(is_in);
+    match class {
+        _ if is_wanted && choice.names(point) => Ask::Named,
+        Some(0) => Ask::NeverAsItMayWait,
+        Some(1) if is_wanted => Ask::Usual,
+        Some(2) if is_wanted && choice.only.is_some() => Ask::Usual,
+        Some(3) if is_wanted && (choice.only.is_some() || point == b"/tmp") => Ask::Usual,
+        _ => Ask::Never,
     }
 }
 
-fn values(sizes: &FileSystem) -> [Option<Fixed>; 8] {
+/// As `df` has the share: blocks reserved for root count neither as used nor as free.
+#[inline(never)]
+fn set(values: &mut Values, sizes: &FileSystem) {
     let used = sizes.blocks.saturating_sub(sizes.free);
-    let inodes = Some(sizes.inodes).filter(|inodes| *inodes > 0);
-    let inodes_used = inodes.map(|inodes| inodes.saturating_sub(sizes.inodes_free));
-    let bytes = |blocks: u64| blocks.checked_mul(sizes.unit).map(Fixed::whole);
-    [
-        bytes(sizes.blocks),
-        bytes(used),
-        bytes(sizes.available),
-        share(sizes, used),
-        inodes.map(Fixed::whole),
-        inodes_used.map(Fixed::whole),
-        inodes_used.and_then(|used| Fixed::percent(used, sizes.inodes)),
-        Some(Fixed::whole(u64::from(sizes.is_read_only))),
-    ]
-}
-
-/// As `df` has it: blocks reserved for root count neither as used nor as free.
-fn share(sizes: &FileSystem, used: u64) -> Option<Fixed> {
-    Fixed::percent(used, used.checked_add(sizes.available)?)
+    values.set_whole(TOTAL, sizes.blocks);
+    values.set_whole(USED, used);
+    values.set_whole(FREE, sizes.available);
+    values.set_whole(SHARE, used.saturating_add(sizes.available));
+    values.share(SHARE, USED, SHARE);
+    for number in TOTAL..SHARE {
+        values.multiply(number, sizes.unit as u32);
+    }
+    if sizes.inodes > 0 {
+        values.set_whole(INODES, sizes.inodes);
+        values.set_whole(INODES_USED, sizes.inodes.saturating_sub(sizes.inodes_free));
+        values.share(INODES_SHARE, INODES_USED, INODES);
+    }
+    values.set_whole(READ_ONLY, sizes.is_read_only.into());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::num::Fixed;
 
     #[test]
     fn reserved_blocks_are_left_out_of_the_share() {
@@ -109,11 +106,14 @@ mod tests {
             inodes_free: 0,
             is_read_only: true,
         };
-        let values = values(&sizes);
-        assert_eq!(values[3], Some(Fixed::new(526_316, 4)));
-        assert_eq!(values[4..7], [None; 3]);
-        assert_eq!(values[7], Some(Fixed::whole(1)));
-        assert_eq!(share(&FileSystem::default(), 0), None);
+        let mut values = Values::default();
+        set(&mut values, &sizes);
+        assert_eq!(values.get(3), Some(Fixed::new(526_316, 4)));
+        assert_eq!([4, 5, 6].map(|number| values.get(number)), [None; 3]);
+        assert_eq!(values.whole(7), Some(1));
+        let mut values = Values::default();
+        set(&mut values, &FileSystem::default());
+        assert_eq!(values.get(3), None);
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! What block devices do.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell};
-use crate::host::{Disk, Fault, Flaw, Host, Source};
+use super::{Builtin, Out};
+use crate::host::{Fault, Flaw, Host, Source, Take, Values};
 use crate::num::Fixed;
-use crate::pattern::Choice;
 
 /// Devices that have samples; of more, the first ones.
 const DISKS_MAX: usize = 64;
@@ -24,7 +23,12 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "diskio.util" "percent" "share of the time in which it had something to do";
 };
 
+/// Where the metrics stand in the table.
+const BUSY: usize = 6;
+const SHARE: usize = 8;
+
 /// The last read, which the next one is compared with.
+#[derive(Clone, Copy)]
 pub(super) struct Disks {
     /// Device, and the time in which it was busy.
     before: [(u64, u64); DISKS_MAX],
@@ -33,106 +37,91 @@ pub(super) struct Disks {
     at: u64,
 }
 
-impl Default for Disks {
-    fn default() -> Self {
-        Self {
-            before: [(0, 0); DISKS_MAX],
-            count: 0,
-            at: 0,
-        }
-    }
-}
-
 impl Disks {
-    pub(super) fn take(
-        &mut self,
-        choice: Choice,
-        host: &mut Host,
-        now: u64,
-        sink: Sink,
-    ) -> Result<(), Fault> {
-        let elapsed = now.saturating_sub(self.at);
-        let mut after = Self {
-            at: now,
-            ..Self::default()
-        };
-        let mut is_over = false;
-        let result = host.disks(&mut |name, disk| {
-            if !wants(choice, name) {
-                return;
-            }
-            let Some(place) = after.before.get_mut(after.count) else {
-                is_over = true;
-                return;
-            };
-            *place = (disk.device, disk.busy_millis);
-            after.count += 1;
-            let share = self.busy(&disk).and_then(|busy| Fixed::percent(busy, elapsed));
-            tell(sink, &METRICS, 0, &[("device", name)], &values(&disk, share));
-        });
-        *self = after;
-        match result {
-            Err(fault) => fault.unless_missing(),
-            Ok(()) if is_over => Err(Flaw::Disks.of(Source::Diskstats)),
-            Ok(()) => Ok(()),
-        }
-    }
+    pub(super) const NONE: Self = Self {
+        before: [(0, 0); DISKS_MAX],
+        count: 0,
+        at: 0,
+    };
 
     /// Milliseconds in which the device was busy since the last read; none if it was not there, or if
     /// its count went back.
-    fn busy(&self, disk: &Disk) -> Option<u64> {
+    #[inline(never)]
+    fn busy(&self, device: u64, busy: u64) -> Option<u64> {
         let mut before = self.before.iter().take(self.count);
-        let (_, millis) = before.find(|(device, _)| *device == disk.device)?;
-        disk.busy_millis.checked_sub(*millis)
+        let (_, millis) = before.find(|(other, _)| *other == device)?;
+        busy.checked_sub(*millis)
     }
 }
 
-fn values(disk: &Disk, share: Option<Fixed>) -> [Option<Fixed>; 9] {
-    let whole = |value| Some(Fixed::whole(value));
-    [
-        whole(disk.reads),
-        disk.read_bytes.map(Fixed::whole),
-        whole(disk.read_millis),
-        whole(disk.writes),
-        disk.written_bytes.map(Fixed::whole),
-        whole(disk.write_millis),
-        whole(disk.busy_millis),
-        whole(disk.in_flight),
-        share,
-    ]
+pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
+    let (before, now) = (&all.disks, all.now);
+    let elapsed = now.saturating_sub(before.at);
+    let mut after = Disks {
+        at: now,
+        ..Disks::NONE
+    };
+    let mut is_over = false;
+    out.key = "device";
+    let result = host.disks(&mut |name, device, values| {
+        if !is_wanted(out, name) {
+            return;
+        }
+        let Some(place) = after.before.get_mut(after.count) else {
+            is_over = true;
+            return;
+        };
+        let busy = values.whole(BUSY).unwrap_or_default();
+        *place = (device, busy);
+        after.count += 1;
+        let share = before
+            .busy(device, busy)
+            .and_then(|busy| Fixed::percent(busy, elapsed));
+        values.set(SHARE, share);
+        out.take(name, values);
+    });
+    all.disks = after;
+    result.or_else(Fault::unless_missing)?;
+    if is_over {
+        return Err(Flaw::Disks.of(Source::Diskstats));
+    }
+    Ok(())
 }
 
-fn wants(choice: Choice, name: &[u8]) -> bool {
-    choice.wants(name, IGNORED.as_bytes()) && (choice.only.is_some() || !is_partition(name))
+/// A partition is, only if it is asked for.
+fn is_wanted(out: &Out, name: &[u8]) -> bool {
+    out.wants(name) && (out.choice.only.is_some() || !is_partition(name))
 }
 
 /// `sda1`, `mmcblk0p2`, `nvme0n1p1`, but not `mtdblock1`, `dm-0`, `md127`, `mmcblk0boot0`. The kernel puts a
 /// `p` between the number of a partition and a name that ends in a digit (`block/partitions/core.c`).
 fn is_partition(name: &[u8]) -> bool {
-    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let disk = name.get(..name.len() - digits).unwrap_or_default();
-    if digits == 0 {
-        return false;
+    let mut disk = name;
+    while let [head @ .., b'0'..=b'9'] = disk {
+        disk = head;
     }
     match disk {
-        [.., before, b'p'] if before.is_ascii_digit() => true,
-        _ => [b"sd", b"hd", b"vd", b"xvd".as_slice()].iter().any(|prefix| {
-            let letters = disk.strip_prefix(*prefix).unwrap_or_default();
+        _ if disk.len() == name.len() => false,
+        [.., b'0'..=b'9', b'p'] => true,
+        [b's' | b'h' | b'v', b'd', letters @ ..] | [b'x', b'v', b'd', letters @ ..] => {
             !letters.is_empty() && letters.iter().all(u8::is_ascii_lowercase)
-        }),
+        }
+        _ => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::builtin::{FAMILIES, Own, Wishes, find};
+    use crate::pattern::Choice;
 
     #[test]
     fn the_share_is_of_the_time_between_two_turns() {
         let folder = std::env::temp_dir().join(format!("mini-monitor-util-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let mut host = Host::open(folder.to_str().unwrap().as_bytes(), b"/nowhere").unwrap();
-        let mut disks = Disks::default();
+        let mut all = Builtin::new(Wishes::default());
         let mut share = |now: u64, device: u64, busy: u64| {
             let line = format!("8 {device} sda 1 1 1 1 1 1 1 1 0 {busy} 1\n");
             std::fs::write(folder.join("diskstats"), line).unwrap();
@@ -142,7 +131,9 @@ mod tests {
                     found = Some(sample.value);
                 }
             };
-            disks.take(Choice::default(), &mut host, now, &mut sink).unwrap();
+            let family = find(b"diskio", false).unwrap();
+            all.begin_turn(&mut host, now, Own::default());
+            all.take(family, &mut host, &mut sink).unwrap();
             found
         };
         let percent = |percent: u64| Some(Fixed::new(percent * 10_000, 4));
@@ -158,6 +149,11 @@ mod tests {
 
     #[test]
     fn partitions_and_memory_are_left_out_unless_asked_for() {
+        let family = &FAMILIES[find(b"diskio", false).unwrap()];
+        let wants = |choice: Choice, name: &[u8]| {
+            let mut sink = |_: crate::builtin::Sample| {};
+            is_wanted(&Out::new(family, choice, &mut sink), name)
+        };
         let usual = |name: &str| wants(Choice::default(), name.as_bytes());
         for disk in [
             "sda",

@@ -1,8 +1,8 @@
 //! The network's protocols.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell_whole};
-use crate::host::{Fault, Host, Protocols};
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Values};
 
 pub(super) static METRICS: Metrics = metrics! {
     Counter "ip.in.packets" "" "packets received";
@@ -42,20 +42,6 @@ pub(super) static METRICS: Metrics = metrics! {
     Counter "tcp.syn.retrans" "" "SYNs sent again";
 };
 
-pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let mut counts = Protocols::default();
-    let result = host.protocols(&mut counts);
-    let mut first = 0;
-    for part in [
-        counts.ip.as_slice(),
-        &counts.ip6,
-        &counts.icmp,
-        &counts.udp,
-        &counts.tcp,
-        &counts.tcp_more,
-    ] {
-        tell_whole(&mut *sink, &METRICS, first, part);
-        first += part.len();
-    }
-    result
+pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
+    host.protocols(values)
 }

@@ -1,8 +1,8 @@
 //! What the kernel has to give.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, percent, tell, tell_whole};
-use crate::host::{Fault, Host, Limits};
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Values};
 
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "kernel.files.allocated" "" "open files";
@@ -12,22 +12,13 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "kernel.files.percent" "percent" "allocated of max";
 };
 
-pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let mut limits = Limits::default();
-    let result = host.limits(&mut limits);
-    let values = [
-        limits.files_open,
-        limits.files_max,
-        limits.entropy,
-        limits.pids_max,
-    ];
-    tell_whole(sink, &METRICS, 0, &values);
-    tell(
-        sink,
-        &METRICS,
-        4,
-        &[],
-        &[percent(limits.files_open, limits.files_max)],
-    );
+/// Where the metrics stand in the table.
+const ALLOCATED: usize = 0;
+const MAX: usize = 1;
+const SHARE: usize = 4;
+
+pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
+    let result = host.limits(values);
+    values.share(SHARE, ALLOCATED, MAX);
     result
 }

@@ -1,8 +1,8 @@
 //! Load averages, and the tasks behind them.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell, tell_whole};
-use crate::host::{Fault, Host};
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Values};
 
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "cpu.load1" "" "tasks that run, or wait to run or for a disk, averaged over 1 minute";
@@ -13,14 +13,10 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "proc.blocked" "" "tasks that wait for a disk";
 };
 
-pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let load = host.load();
-    if let Ok(load) = load {
-        tell(sink, &METRICS, 0, &[], &load.averages.map(Some));
-        tell_whole(sink, &METRICS, 3, &[load.tasks]);
-    }
-    if let Ok(stat) = host.tasks() {
-        tell_whole(sink, &METRICS, 4, &[stat.running, stat.blocked]);
-    }
-    load.map(|_| ())
+/// Where the metrics from `/proc/stat` start in the table.
+const RUNNING: usize = 4;
+
+pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
+    host.tasks(RUNNING, values);
+    host.load(values)
 }

@@ -1,9 +1,8 @@
 //! Memory and swap.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, percent, tell};
-use crate::host::{Fault, Host};
-use crate::num::Fixed;
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Values};
 
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "mem.total" "bytes" "memory that the kernel manages";
@@ -21,28 +20,22 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "swap.percent" "percent" "used of the swap space, if there is any";
 };
 
-pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let memory = host.memory()?;
+/// Where the metrics stand in the table.
+const TOTAL: usize = 0;
+const USED: usize = 1;
+const AVAILABLE: usize = 3;
+const SHARE: usize = 8;
+const SWAP_TOTAL: usize = 9;
+const SWAP_USED: usize = 10;
+const SWAP_FREE: usize = 11;
+const SWAP_SHARE: usize = 12;
+
+pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
+    let result = host.memory(values);
     // A container may see less in total than is available outside it.
-    let used = |total: Option<u64>, free: Option<u64>| Some(total?.saturating_sub(free?));
-    let mem_used = used(memory.total, memory.available);
-    let swap_used = used(memory.swap_total, memory.swap_free);
-    let whole = |bytes: Option<u64>| bytes.map(Fixed::whole);
-    let values = [
-        whole(memory.total),
-        whole(mem_used),
-        whole(memory.free),
-        whole(memory.available),
-        whole(memory.buffers),
-        whole(memory.cached),
-        whole(memory.shmem),
-        whole(memory.slab),
-        percent(mem_used, memory.total),
-        whole(memory.swap_total),
-        whole(swap_used),
-        whole(memory.swap_free),
-        percent(swap_used, memory.swap_total),
-    ];
-    tell(sink, &METRICS, 0, &[], &values);
-    Ok(())
+    values.subtract(USED, TOTAL, AVAILABLE);
+    values.share(SHARE, USED, TOTAL);
+    values.subtract(SWAP_USED, SWAP_TOTAL, SWAP_FREE);
+    values.share(SWAP_SHARE, SWAP_USED, SWAP_TOTAL);
+    result
 }

@@ -29,7 +29,7 @@ pub use own::Own;
 pub use process::PROCESSES_MAX;
 pub use table::{FAMILIES, FAMILY_COUNT, Family, Kind, Metric, Metrics, find, list};
 
-use crate::host::{Fault, Host};
+use crate::host::{Fault, Flaw, Host, Source, Take, Values};
 use crate::num::Fixed;
 use crate::pattern::Choice;
 use crate::wheel::Timers;
@@ -50,35 +50,88 @@ pub type Sink<'s> = &'s mut dyn FnMut(Sample);
 /// What tells one instance from another; nothing where there is one only.
 type Tags<'t> = &'t [(&'static str, &'t [u8])];
 
-/// Hands over a sample of each metric, from the one of that number on, that has a value.
-#[inline(never)]
-fn tell(sink: Sink, metrics: &'static Metrics, first: usize, tags: Tags, values: &[Option<Fixed>]) {
-    for (number, value) in values.iter().enumerate() {
-        if let (Some(metric), Some(value)) = (metrics.get(first + number), *value) {
-            sink(Sample {
-                metric: &metric,
+/// Interfaces that have samples; of more, the first ones.
+const INTERFACES_MAX: u32 = 64;
+
+/// Where the values of a family go.
+struct Out<'o> {
+    family: &'static Family,
+    /// Which instances the user wants.
+    choice: Choice<'o>,
+    /// The key of the tag that tells one instance from another.
+    key: &'static str,
+    sink: Sink<'o>,
+    /// Instances that have been taken, or would have been, and that have room.
+    count: u32,
+    most: u32,
+}
+
+impl<'o> Out<'o> {
+    fn new(family: &'static Family, choice: Choice<'o>, sink: Sink<'o>) -> Self {
+        Self {
+            family,
+            choice,
+            key: "",
+            sink,
+            count: 0,
+            most: u32::MAX,
+        }
+    }
+
+    /// Hands over a sample of that metric, if the family has it.
+    #[inline(never)]
+    fn tell_one(&mut self, number: usize, tags: Tags, value: Fixed) {
+        if let Some(metric) = &self.family.metrics.get(number) {
+            (self.sink)(Sample {
+                metric,
                 instance: tags,
                 value,
             });
         }
     }
-}
 
-/// The same with whole numbers, of metrics that have one instance.
-#[inline(never)]
-fn tell_whole(sink: Sink, metrics: &'static Metrics, first: usize, values: &[Option<u64>]) {
-    for (number, value) in values.iter().enumerate() {
-        tell(sink, metrics, first + number, &[], &[value.map(Fixed::whole)]);
+    /// Hands over a sample of each metric that has a value.
+    #[inline(never)]
+    fn tell(&mut self, tags: Tags, values: &Values) {
+        for number in 0..self.family.metrics.count() {
+            if let Some(value) = values.get(number) {
+                self.tell_one(number, tags, value);
+            }
+        }
+    }
+
+    /// The instances are interfaces: the first ones.
+    fn of_interfaces(&mut self) {
+        (self.key, self.most) = ("iface", INTERFACES_MAX);
+    }
+
+    /// More interfaces than have room are a fault.
+    fn check_interfaces(&self, source: Source) -> Result<(), Fault> {
+        if self.count > self.most {
+            return Err(Flaw::Interfaces.of(source));
+        }
+        Ok(())
     }
 }
 
-/// A share in percent, where both are known.
-fn percent(part: Option<u64>, total: Option<u64>) -> Option<Fixed> {
-    Fixed::percent(part?, total?)
+impl Take for Out<'_> {
+    #[inline(never)]
+    fn wants(&self, name: &[u8]) -> bool {
+        let ignored = self.family.ignored.unwrap_or_default();
+        self.choice.wants(name, ignored.as_bytes())
+    }
+
+    #[inline(never)]
+    fn take(&mut self, name: &[u8], values: &Values) {
+        self.count += 1;
+        if self.count <= self.most {
+            self.tell(&[(self.key, name)], values);
+        }
+    }
 }
 
 /// What the user wants of the families.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Wishes<'a> {
     /// Which instances, of each family.
     pub choices: [Choice<'a>; FAMILY_COUNT],
@@ -109,9 +162,9 @@ impl<'a> Builtin<'a> {
             wishes,
             now: 0,
             own: Own::default(),
-            cpu: cpu::Cpu::default(),
-            disks: diskio::Disks::default(),
-            neighbours: neighbours::Neighbours::default(),
+            cpu: cpu::Cpu::NONE,
+            disks: diskio::Disks::NONE,
+            neighbours: neighbours::Neighbours::NONE,
             processes: process::Processes::new(wishes.processes),
             #[cfg(feature = "numbered")]
             number: 0,
@@ -128,9 +181,14 @@ impl<'a> Builtin<'a> {
     /// also before an error.
     pub fn take(&mut self, family: usize, host: &mut Host, sink: Sink) -> Result<(), Fault> {
         let choice = self.wishes.choices.get(family).copied().unwrap_or_default();
-        FAMILIES
-            .get(family)
-            .map_or(Ok(()), |family| (family.take)(self, choice, host, sink))
+        let Some(family) = FAMILIES.get(family) else {
+            return Ok(());
+        };
+        let mut values = Values::default();
+        let mut out = Out::new(family, choice, sink);
+        let result = (family.take)(self, host, &mut out, &mut values);
+        out.tell(&[], &values);
+        result
     }
 
     /// Families that have not looked at all in their turn, and go on at the next occasion.

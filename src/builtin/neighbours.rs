@@ -1,10 +1,9 @@
 //! Who is in the network: neighbours that the kernel knows, addresses that are lent.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell, tell_whole};
-use crate::host::{Fault, Flaw, Host, InterfaceName, Source};
+use super::{Builtin, Out};
+use crate::host::{Fault, Flaw, Host, InterfaceName, Source, Take, Values};
 use crate::num::Fixed;
-use crate::pattern::Choice;
 
 /// Interfaces that have samples; of more, the first ones.
 const INTERFACES_MAX: usize = 64;
@@ -14,88 +13,70 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "dhcp.leases" "" "addresses that dnsmasq has lent, where there is its lease file";
 };
 
-/// Counts of interfaces that have, or once had, neighbours: those that have none any more say so.
+/// Where the metrics stand in the table.
+const ENTRIES: usize = 0;
+const LEASES: usize = 1;
+
+/// Interfaces that have, or once had, neighbours: those that have none any more say so.
 pub(super) struct Neighbours {
-    interfaces: [Interface; INTERFACES_MAX],
-}
-
-#[derive(Clone, Copy, Default)]
-struct Interface {
-    name: InterfaceName,
-    entries: u32,
-}
-
-impl Default for Neighbours {
-    fn default() -> Self {
-        Self {
-            interfaces: [Interface::default(); INTERFACES_MAX],
-        }
-    }
+    names: [InterfaceName; INTERFACES_MAX],
+    /// How many each has.
+    entries: [u32; INTERFACES_MAX],
 }
 
 impl Neighbours {
-    pub(super) fn take(
-        &mut self,
-        choice: Choice,
-        host: &mut Host,
-        leases: &[u8],
-        sink: Sink,
-    ) -> Result<(), Fault> {
-        let entries = self.entries(choice, host, &mut *sink);
-        let leases = host.leases(leases);
-        tell_whole(sink, &METRICS, 1, &[leases.ok()]);
-        entries?;
-        leases.map(|_| ()).or_else(Fault::unless_missing)
-    }
+    pub(super) const NONE: Self = Self {
+        names: [InterfaceName::NONE; INTERFACES_MAX],
+        entries: [0; INTERFACES_MAX],
+    };
 
-    fn entries(&mut self, choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fault> {
-        for interface in &mut self.interfaces {
-            interface.entries = 0;
-        }
-        let mut is_over = false;
-        let result = host.neighbours(&mut |name| {
-            let Some(name) = InterfaceName::new(name).filter(|_| choice.wants(name, b"")) else {
-                return;
-            };
-            match self.interface(name) {
-                Some(interface) => interface.entries += 1,
-                None => is_over = true,
-            }
-        });
-        if let Err(fault) = result {
-            return fault.unless_missing();
-        }
-        for interface in self
-            .interfaces
-            .iter()
-            .filter(|interface| !interface.name.bytes().is_empty())
-        {
-            let count = Fixed::whole(u64::from(interface.entries));
-            tell(
-                &mut *sink,
-                &METRICS,
-                0,
-                &[("iface", interface.name.bytes())],
-                &[Some(count)],
-            );
-        }
-        if is_over {
-            return Err(Flaw::Interfaces.of(Source::Arp));
-        }
-        Ok(())
-    }
-
-    /// The place of that interface, or a new one.
-    #[inline(never)]
-    fn interface(&mut self, name: InterfaceName) -> Option<&mut Interface> {
-        let places = &mut self.interfaces;
-        let named = |wanted: &[u8]| places.iter().position(|place| place.name.bytes() == wanted);
-        let free = || named(b"");
+    /// Counts a neighbour behind that interface; says whether there is a place for it.
+    fn add(&mut self, name: &[u8]) -> bool {
         // One that has no neighbours any more makes room, if need be.
-        let spent = || places.iter().position(|place| place.entries == 0);
-        let place = named(name.bytes()).or_else(free).or_else(spent)?;
-        let place = places.get_mut(place)?;
-        place.name = name;
-        Some(place)
+        let spent = || self.entries.iter().position(|entries| *entries == 0);
+        let place = |name| InterfaceName::find(&self.names, name);
+        let Some(place) = place(name).or_else(|| place(b"")).or_else(spent) else {
+            return false;
+        };
+        self.names[place].set(name);
+        self.entries[place] += 1;
+        true
     }
+}
+
+pub(super) fn take(
+    all: &mut Builtin,
+    host: &mut Host,
+    out: &mut Out,
+    values: &mut Values,
+) -> Result<(), Fault> {
+    let entries = entries(&mut all.neighbours, host, out);
+    let leases = host.leases(all.wishes.leases);
+    if let Ok(leases) = leases {
+        values.set_whole(LEASES, leases.into());
+    }
+    entries?;
+    leases.map(|_| ()).or_else(Fault::unless_missing)
+}
+
+fn entries(all: &mut Neighbours, host: &mut Host, out: &mut Out) -> Result<(), Fault> {
+    all.entries = [0; INTERFACES_MAX];
+    let mut is_over = false;
+    let result = host.neighbours(&mut |name| {
+        if out.wants(name) {
+            is_over |= !all.add(name);
+        }
+    });
+    if let Err(fault) = result {
+        return fault.unless_missing();
+    }
+    for (name, entries) in all.names.iter().zip(all.entries) {
+        if !name.bytes().is_empty() {
+            out.tell_one(ENTRIES, &[("iface", name.bytes())], Fixed::whole(entries.into()));
+        }
+    }
+    if is_over {
+        return Err(Flaw::Interfaces.of(Source::Arp));
+    }
+    Ok(())
 }

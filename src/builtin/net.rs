@@ -1,18 +1,12 @@
 //! Network interfaces.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell};
-use crate::host::{Fault, Flaw, Host, Source};
-use crate::num::Fixed;
-use crate::pattern::Choice;
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Source, Values};
 
-/// Interfaces that have samples; of more, the first ones.
-const INTERFACES_MAX: usize = 64;
 /// Left out, unless the user says which ones to take: the loopback says nothing of the network, and
 /// containers come and go.
 pub(super) const IGNORED: &str = "lo,veth*";
-/// Bits per second in the unit of the kernel's speeds.
-const MEGABIT: u64 = 1_000_000;
 
 pub(super) static METRICS: Metrics = metrics! {
     Counter "net.in.bytes" "bytes" "received by an interface (iface=)";
@@ -33,29 +27,8 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "net.speed" "bit/s" "speed of the link, where the driver tells it";
 };
 
-pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let mut count = 0;
-    let wants = |name: &[u8]| choice.wants(name, IGNORED.as_bytes());
-    host.interfaces(&wants, &mut |name, traffic, link| {
-        count += 1;
-        if count > INTERFACES_MAX {
-            return;
-        }
-        let count = |number| Some(Fixed::whole(number));
-        let (received, sent) = (traffic.received.map(count), traffic.sent.map(count));
-        let bits = link.megabits.and_then(|megabits| megabits.checked_mul(MEGABIT));
-        let state = [
-            link.is_up.map(|is_up| Fixed::whole(u64::from(is_up))),
-            bits.map(Fixed::whole),
-        ];
-        let mut first = 0;
-        for values in [received.as_slice(), &sent, &state] {
-            tell(&mut *sink, &METRICS, first, &[("iface", name)], values);
-            first += values.len();
-        }
-    })?;
-    if count > INTERFACES_MAX {
-        return Err(Flaw::Interfaces.of(Source::NetDev));
-    }
-    Ok(())
+pub(super) fn take(_: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
+    out.of_interfaces();
+    host.interfaces(out)?;
+    out.check_interfaces(Source::NetDev)
 }

@@ -1,8 +1,8 @@
 //! The agent itself.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell_whole};
-use crate::host::{Fault, Host};
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Values};
 
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "agent.alive" "" "1";
@@ -33,19 +33,26 @@ pub struct Own {
     pub queued: u64,
 }
 
-pub(super) fn take(own: &Own, host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let memory = host.own_memory();
-    let values = [
-        Some(1),
-        Some(own.lines),
-        Some(own.thinned),
-        Some(own.dropped),
-        Some(own.reconnects),
-        Some(own.errors),
-        Some(own.queued),
-        memory.ok().flatten(),
-        host.own_cpu_micros(),
-    ];
-    tell_whole(sink, &METRICS, 0, &values);
-    memory.map(|_| ()).or_else(Fault::unless_missing)
+/// Where the metrics stand in the table.
+const MEMORY: usize = 7;
+const TIME: usize = 8;
+
+pub(super) fn take(
+    all: &mut Builtin,
+    host: &mut Host,
+    _: &mut Out,
+    values: &mut Values,
+) -> Result<(), Fault> {
+    let own = &all.own;
+    values.set_whole(0, 1);
+    values.set_whole(1, own.lines);
+    values.set_whole(2, own.thinned);
+    values.set_whole(3, own.dropped);
+    values.set_whole(4, own.reconnects);
+    values.set_whole(5, own.errors);
+    values.set_whole(6, own.queued);
+    if let Some(micros) = host.own_cpu_micros() {
+        values.set_whole(TIME, micros);
+    }
+    host.own_memory(MEMORY, values).or_else(Fault::unless_missing)
 }

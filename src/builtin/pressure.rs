@@ -1,8 +1,8 @@
 //! Time lost in waiting (PSI).
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell_whole};
-use crate::host::{Fault, Host, RESOURCES};
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Values};
 
 pub(super) static METRICS: Metrics = metrics! {
     Counter "pressure.cpu.some.us" "us" "time in which some task waited for a processor";
@@ -15,9 +15,6 @@ pub(super) static METRICS: Metrics = metrics! {
     Counter "pressure.irq.full.us" "us" "time in which all tasks did";
 };
 
-pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let mut all = [[None; 2]; RESOURCES];
-    let result = host.pressure(&mut all);
-    tell_whole(sink, &METRICS, 0, all.as_flattened());
-    result
+pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
+    host.pressure(values)
 }

@@ -1,9 +1,8 @@
 //! Processes of the names that the user asks for.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell};
-use crate::host::{Fault, Host, Process};
-use crate::num::Fixed;
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Process, Take, Values, page_size, ticks_per_second};
 use crate::pattern::{fits, is_pattern, items};
 
 /// Names that can be asked for.
@@ -17,6 +16,11 @@ pub(super) static METRICS: Metrics = metrics! {
     Counter "process.cpu.ms" "ms" "processor time that those which run now have used";
 };
 
+/// Where the metrics stand in the table.
+const COUNT: usize = 0;
+const RESIDENT: usize = 1;
+const MILLIS: usize = 2;
+
 /// A pass over all processes, which may take several turns.
 pub(super) struct Processes<'a> {
     /// A list of patterns.
@@ -28,8 +32,8 @@ pub(super) struct Processes<'a> {
 #[derive(Clone, Copy, Default)]
 struct Sum {
     count: u64,
-    resident: u64,
-    cpu_millis: u64,
+    pages: u64,
+    ticks: u64,
 }
 
 impl<'a> Processes<'a> {
@@ -46,50 +50,64 @@ impl<'a> Processes<'a> {
         self.is_under_way
     }
 
-    /// Goes on with the pass; the samples come at its end.
-    pub(super) fn take(&mut self, host: &mut Host, sink: Sink) -> Result<(), Fault> {
-        if self.names.is_empty() {
-            return Ok(());
-        }
-        if !self.is_under_way {
-            self.sums = [Sum::default(); PROCESSES_MAX];
-        }
-        self.is_under_way = false;
-        let has_seen_all = host.processes(&mut |process| self.add(&process))?;
-        self.is_under_way = !has_seen_all;
-        if has_seen_all {
-            self.tell(sink);
-        }
-        Ok(())
-    }
-
-    #[inline(never)]
     fn add(&mut self, process: &Process) {
+        if process.is_dead {
+            return;
+        }
         for (name, sum) in items(self.names).zip(&mut self.sums) {
-            let is_cut = name.len() > KEPT && !is_pattern(name);
-            let name = name.get(..KEPT).filter(|_| is_cut).unwrap_or(name);
-            if !process.is_dead && fits(name, process.name) {
+            // The kernel has cut it, too.
+            let name = match name.get(..KEPT) {
+                Some(kept) if !is_pattern(name) => kept,
+                _ => name,
+            };
+            if fits(name, process.name) {
                 sum.count += 1;
-                sum.resident = sum.resident.saturating_add(process.resident);
-                sum.cpu_millis = sum.cpu_millis.saturating_add(process.cpu_millis);
+                sum.pages += process.pages;
+                sum.ticks += process.ticks;
             }
         }
     }
 
-    fn tell(&self, sink: Sink) {
-        for (number, (name, sum)) in items(self.names).zip(&self.sums).enumerate() {
-            if items(self.names).take(number).any(|other| other == name) {
+    fn tell(&self, out: &mut Out) {
+        let mut values = Values::default();
+        out.key = "name";
+        for (name, sum) in items(self.names).zip(&self.sums) {
+            // Named again, it has been told.
+            if items(self.names).find(|other| *other == name).map(<[u8]>::as_ptr) != Some(name.as_ptr()) {
                 continue;
             }
-            let values = [sum.count, sum.resident, sum.cpu_millis].map(|value| Some(Fixed::whole(value)));
-            tell(sink, &METRICS, 0, &[("name", name)], &values);
+            values.set_whole(COUNT, sum.count);
+            values.set_whole(RESIDENT, sum.pages);
+            values.multiply(RESIDENT, page_size() as u32);
+            values.set_whole(MILLIS, sum.ticks * 1_000 / ticks_per_second().max(1));
+            out.take(name, &values);
         }
     }
+}
+
+/// Goes on with the pass; the samples come at its end.
+pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
+    let all = &mut all.processes;
+    if all.names.is_empty() {
+        return Ok(());
+    }
+    if !all.is_under_way {
+        all.sums = [Sum::default(); PROCESSES_MAX];
+    }
+    let result = host.processes(&mut |process| all.add(process));
+    all.is_under_way = host.is_in_pass();
+    if result.is_ok() && !all.is_under_way {
+        all.tell(out);
+    }
+    result
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::builtin::{FAMILIES, find};
+    use crate::num::Fixed;
+    use crate::pattern::Choice;
 
     #[test]
     fn names_are_patterns_and_long_ones_are_cut_as_the_kernel_cuts_them() {
@@ -107,15 +125,17 @@ mod tests {
             processes.add(&Process {
                 name: name.as_bytes(),
                 is_dead,
-                cpu_millis: 7,
-                resident: u64::MAX / 2,
+                ticks: 7,
+                pages: 1 << 40,
             });
         }
         let mut found = Vec::new();
-        processes.tell(&mut |sample| {
+        let mut sink = |sample: crate::builtin::Sample| {
             let name = String::from_utf8_lossy(sample.instance[0].1).into_owned();
             found.push((sample.metric.name, name, sample.value));
-        });
+        };
+        let family = &FAMILIES[find(b"process", false).unwrap()];
+        processes.tell(&mut Out::new(family, Choice::default(), &mut sink));
         let counts: Vec<_> = found
             .iter()
             .step_by(3)
@@ -130,6 +150,6 @@ mod tests {
             ("????????????????*", 0),
         ];
         assert_eq!(counts, expected.map(|(name, count)| (name, Fixed::whole(count))));
-        assert_eq!(found[8].2, Fixed::whole(14));
+        assert_eq!(found[8].2, Fixed::whole(14 * 1_000 / ticks_per_second()));
     }
 }

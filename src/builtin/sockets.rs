@@ -1,8 +1,8 @@
 //! Sockets.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell_whole};
-use crate::host::{Fault, Host};
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Values};
 
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "sockets.used" "" "sockets of all kinds";
@@ -15,7 +15,6 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "sockets.udp.mem" "pages" "memory of UDP sockets";
 };
 
-pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    tell_whole(sink, &METRICS, 0, &host.sockets()?);
-    Ok(())
+pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
+    host.sockets(values)
 }

@@ -1,8 +1,8 @@
 //! How the processors keep up with the network.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell_whole};
-use crate::host::{Fault, Host};
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Values};
 
 pub(super) static METRICS: Metrics = metrics! {
     Counter "softnet.processed" "" "packets that all processors took from their queues";
@@ -10,7 +10,6 @@ pub(super) static METRICS: Metrics = metrics! {
     Counter "softnet.squeezed" "" "turns that ended before their queue was empty";
 };
 
-pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    tell_whole(sink, &METRICS, 0, &host.softnet()?.map(Some));
-    Ok(())
+pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
+    host.softnet(values)
 }

@@ -1,8 +1,8 @@
 //! How long the machine has run, and whether its clock is right.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell};
-use crate::host::{Fault, Host};
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Values};
 use crate::num::Fixed;
 
 pub(super) static METRICS: Metrics = metrics! {
@@ -11,14 +11,14 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "clock.offset.us" "us" "what the wall clock is still to be moved by, also below zero";
 };
 
-pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let seconds = host.uptime();
-    let clock = host.clock();
-    let values = [
-        seconds.ok(),
-        clock.map(|clock| Fixed::whole(u64::from(clock.is_synced))),
-        clock.map(|clock| Fixed::signed(clock.offset_nanos, 3)),
-    ];
-    tell(sink, &METRICS, 0, &[], &values);
-    seconds.map(|_| ())
+/// Where the metrics stand in the table.
+const SYNCED: usize = 1;
+const OFFSET: usize = 2;
+
+pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
+    if let Some(clock) = host.clock() {
+        values.set_whole(SYNCED, clock.is_synced.into());
+        values.set(OFFSET, Some(Fixed::signed(clock.offset_nanos, 3)));
+    }
+    host.uptime(values)
 }

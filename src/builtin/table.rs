@@ -1,12 +1,12 @@
 //! The table of all families, and with them of all metrics.
 
-use super::{Builtin, Sink};
+use super::{Builtin, Out};
 use super::{
     conntrack, cpu, disk, diskio, ip, kernel, load, mem, neighbours, net, own, pressure, process, sockets,
     softnet, system, temp, vm, wifi,
 };
-use crate::host::{Fault, Host};
-use crate::pattern::Choice;
+use crate::host::{Fault, Host, VALUES_MAX, Values};
+use crate::packed;
 use crate::text::{Put, Text};
 
 /// What a metric's values mean to the receiver.
@@ -25,8 +25,6 @@ pub struct Metric {
     pub name: &'static str,
     /// The unit of its values; nothing for a bare number.
     pub unit: &'static str,
-    /// What it says, in a sentence.
-    pub help: &'static str,
     /// Gauge or counter.
     pub kind: Kind,
 }
@@ -36,69 +34,79 @@ pub struct Metric {
 pub struct Metrics {
     text: &'static str,
     rows: &'static [Row],
+    /// What each says, in a sentence: a packed line.
+    help: &'static [u8],
 }
 
-/// Where a metric's words are: its name, its unit, its help, one behind the other.
+/// Where a metric's words are: its name and its unit, one behind the other.
 #[derive(Clone, Copy)]
 pub(super) struct Row {
     start: u16,
     name: u8,
+    /// The length of its unit, and [`COUNTER`].
     unit: u8,
-    help: u8,
-    kind: Kind,
 }
 
-/// Rows from the lengths of name, unit and help.
-pub(super) const fn rows<const N: usize>(lengths: [(usize, usize, usize, Kind); N]) -> [Row; N] {
+/// It is a counter.
+const COUNTER: u8 = 0x80;
+
+/// Rows from the lengths of name and unit.
+pub(super) const fn rows<const N: usize>(lengths: [(usize, usize, Kind); N]) -> [Row; N] {
     let mut rows = [Row {
         start: 0,
         name: 0,
         unit: 0,
-        help: 0,
-        kind: Kind::Gauge,
     }; N];
     let (mut number, mut start) = (0, 0);
     while number < N {
-        let (name, unit, help, kind) = lengths[number];
-        assert!(name < 64 && unit < 64 && help < 128, "too long");
+        let (name, unit, kind) = lengths[number];
+        assert!(name < 64 && unit < 64, "too long");
         rows[number] = Row {
             start: start as u16,
             name: name as u8,
-            unit: unit as u8,
-            help: help as u8,
-            kind,
+            unit: unit as u8 | if matches!(kind, Kind::Counter) { COUNTER } else { 0 },
         };
-        start += name + unit + help;
+        start += name + unit;
         number += 1;
     }
     rows
 }
 
 impl Metrics {
-    pub(super) const fn new(text: &'static str, rows: &'static [Row]) -> Self {
-        Self { text, rows }
+    pub(super) const fn new(text: &'static str, rows: &'static [Row], help: &'static [u8]) -> Self {
+        assert!(rows.len() <= VALUES_MAX);
+        Self { text, rows, help }
     }
 
     /// The metric of that number.
     pub fn get(&self, number: usize) -> Option<Metric> {
         let row = self.rows.get(number)?;
-        let mut rest = self.text.get(usize::from(row.start)..)?;
-        let mut word = |length: u8| {
-            let (word, behind) = rest.split_at_checked(usize::from(length))?;
-            rest = behind;
-            Some(word)
-        };
+        let text = self.text.get(usize::from(row.start)..)?;
+        let (name, rest) = text.split_at_checked(usize::from(row.name))?;
         Some(Metric {
-            name: word(row.name)?,
-            unit: word(row.unit)?,
-            help: word(row.help)?,
-            kind: row.kind,
+            name,
+            unit: rest.get(..usize::from(row.unit & !COUNTER))?,
+            kind: if row.unit & COUNTER == 0 {
+                Kind::Gauge
+            } else {
+                Kind::Counter
+            },
         })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.rows.len()
     }
 
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = Metric> {
         (0..self.rows.len()).filter_map(|number| self.get(number))
+    }
+
+    /// Hands over what the metric of that number says, in a sentence, piece by piece.
+    pub fn help(&self, number: usize, put: Put) {
+        packed::put_line(self.help, number, put);
     }
 }
 
@@ -106,10 +114,13 @@ impl Metrics {
 macro_rules! metrics {
     ($($kind:ident $name:literal $unit:literal $help:literal;)*) => {{
         use $crate::builtin::table::{Kind, Metrics, Row, rows};
-        const LENGTHS: &[(usize, usize, usize, Kind)] =
-            &[$(($name.len(), $unit.len(), $help.len(), Kind::$kind)),*];
-        const ROWS: [Row; LENGTHS.len()] = rows([$(($name.len(), $unit.len(), $help.len(), Kind::$kind)),*]);
-        Metrics::new(concat!($($name, $unit, $help),*), &ROWS)
+        const LENGTHS: &[(usize, usize, Kind)] = &[$(($name.len(), $unit.len(), Kind::$kind)),*];
+        const ROWS: [Row; LENGTHS.len()] = rows([$(($name.len(), $unit.len(), Kind::$kind)),*]);
+        Metrics::new(
+            concat!($($name, $unit),*),
+            &ROWS,
+            $crate::packed::packed!(concat!($($help, "\n"),*)),
+        )
     }};
 }
 
@@ -128,11 +139,12 @@ pub struct Family {
     /// Patterns of the instances that are left out, unless the user says which ones to take; `None` if
     /// there is nothing to choose.
     pub ignored: Option<&'static str>,
-    /// Takes its samples. What can be told is told, also before an error.
-    pub take: Take,
+    /// Tells of its instances, and sets the values of its metrics that have one only. What can be told is
+    /// told, also before an error.
+    pub(super) take: Take,
 }
 
-type Take = fn(&mut Builtin, Choice, &mut Host, Sink) -> Result<(), Fault>;
+type Take = fn(&mut Builtin, &mut Host, &mut Out, &mut Values) -> Result<(), Fault>;
 
 /// How many families there are.
 pub const FAMILY_COUNT: usize = FAMILIES.len();
@@ -156,83 +168,48 @@ const fn family(name: &'static str, seconds: u32, metrics: &'static Metrics, tak
 pub const FAMILIES: &[Family] = &[
     Family {
         is_paired: true,
-        ..family("cpu", 5, &cpu::METRICS, |all, _, host, sink| {
-            all.cpu.take(host, sink)
-        })
+        ..family("cpu", 5, &cpu::METRICS, cpu::take)
     },
-    family("load", 5, &load::METRICS, |_, _, host, sink| {
-        load::take(host, sink)
-    }),
-    family("mem", 5, &mem::METRICS, |_, _, host, sink| mem::take(host, sink)),
+    family("load", 5, &load::METRICS, load::take),
+    family("mem", 5, &mem::METRICS, mem::take),
     Family {
         ignored: Some(net::IGNORED),
-        ..family("net", 5, &net::METRICS, |_, choice, host, sink| {
-            net::take(choice, host, sink)
-        })
+        ..family("net", 5, &net::METRICS, net::take)
     },
-    family("vm", 10, &vm::METRICS, |_, _, host, sink| vm::take(host, sink)),
-    family("pressure", 10, &pressure::METRICS, |_, _, host, sink| {
-        pressure::take(host, sink)
-    }),
+    family("vm", 10, &vm::METRICS, vm::take),
+    family("pressure", 10, &pressure::METRICS, pressure::take),
     Family {
         is_paired: true,
         ignored: Some(diskio::IGNORED),
-        ..family("diskio", 10, &diskio::METRICS, |all, choice, host, sink| {
-            all.disks.take(choice, host, all.now, sink)
-        })
+        ..family("diskio", 10, &diskio::METRICS, diskio::take)
     },
-    family("ip", 10, &ip::METRICS, |_, _, host, sink| ip::take(host, sink)),
-    family("sockets", 10, &sockets::METRICS, |_, _, host, sink| {
-        sockets::take(host, sink)
-    }),
-    family("conntrack", 10, &conntrack::METRICS, |_, _, host, sink| {
-        conntrack::take(host, sink)
-    }),
-    family("softnet", 10, &softnet::METRICS, |_, _, host, sink| {
-        softnet::take(host, sink)
-    }),
+    family("ip", 10, &ip::METRICS, ip::take),
+    family("sockets", 10, &sockets::METRICS, sockets::take),
+    family("conntrack", 10, &conntrack::METRICS, conntrack::take),
+    family("softnet", 10, &softnet::METRICS, softnet::take),
     Family {
         ignored: Some(""),
-        ..family("wifi", 10, &wifi::METRICS, |_, choice, host, sink| {
-            wifi::take(choice, host, sink)
-        })
+        ..family("wifi", 10, &wifi::METRICS, wifi::take)
     },
-    family("agent", 10, &own::METRICS, |all, _, host, sink| {
-        own::take(&all.own, host, sink)
-    }),
+    family("agent", 10, &own::METRICS, own::take),
     Family {
         ignored: Some(""),
-        ..family(
-            "neighbours",
-            30,
-            &neighbours::METRICS,
-            |all, choice, host, sink| all.neighbours.take(choice, host, all.wishes.leases, sink),
-        )
+        ..family("neighbours", 30, &neighbours::METRICS, neighbours::take)
     },
     Family {
         ignored: Some(""),
-        ..family("temp", 30, &temp::METRICS, |_, choice, host, sink| {
-            temp::take(choice, host, sink)
-        })
+        ..family("temp", 30, &temp::METRICS, temp::take)
     },
-    family("kernel", 30, &kernel::METRICS, |_, _, host, sink| {
-        kernel::take(host, sink)
-    }),
-    family("system", 30, &system::METRICS, |_, _, host, sink| {
-        system::take(host, sink)
-    }),
-    family("process", 30, &process::METRICS, |all, _, host, sink| {
-        all.processes.take(host, sink)
-    }),
+    family("kernel", 30, &kernel::METRICS, kernel::take),
+    family("system", 30, &system::METRICS, system::take),
+    family("process", 30, &process::METRICS, process::take),
     Family {
         ignored: Some(disk::IGNORED),
-        ..family("disk", 60, &disk::METRICS, |_, choice, host, sink| {
-            disk::take(choice, host, sink)
-        })
+        ..family("disk", 60, &disk::METRICS, disk::take)
     },
     #[cfg(feature = "numbered")]
-    family("test", 5, &super::numbered::METRICS, |all, _, _, sink| {
-        super::numbered::take(&mut all.number, sink);
+    family("test", 5, &super::numbered::METRICS, |all, _, _, values| {
+        super::numbered::take(&mut all.number, values);
         Ok(())
     }),
 ];
@@ -259,7 +236,7 @@ impl Family {
 /// Writes what `-list` prints: a metric a line, its name, unit, kind, family, interval and meaning.
 pub fn list(put: Put) {
     for family in FAMILIES {
-        for metric in family.metrics.iter() {
+        for (number, metric) in family.metrics.iter().enumerate() {
             let mut buffer = [0; 256];
             let mut line = Text::new(&mut buffer);
             column(&mut line, metric.name, 24);
@@ -276,7 +253,7 @@ pub fn list(put: Put) {
             column(&mut line, family.name, 12);
             line.number(u64::from(family.interval / 1000));
             line.put(b"s  ");
-            line.put(metric.help.as_bytes());
+            family.metrics.help(number, &mut |piece| line.put(piece));
             line.put(b"\n");
             put(line.bytes());
         }
@@ -298,15 +275,15 @@ mod tests {
     #[test]
     fn names_are_unique_and_need_no_escape() {
         let mut names = std::collections::BTreeSet::new();
-        for metric in FAMILIES.iter().flat_map(|family| family.metrics.iter()) {
-            assert!(names.insert(metric.name), "{} twice", metric.name);
-            let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.';
-            assert!(metric.name.bytes().all(is_plain), "{}", metric.name);
-            assert!(
-                !metric.help.is_empty() && metric.help.len() < 120,
-                "{}",
-                metric.name
-            );
+        for metrics in FAMILIES.iter().map(|family| family.metrics) {
+            for (number, metric) in metrics.iter().enumerate() {
+                assert!(names.insert(metric.name), "{} twice", metric.name);
+                let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.';
+                assert!(metric.name.bytes().all(is_plain), "{}", metric.name);
+                let mut length = 0;
+                metrics.help(number, &mut |piece| length += piece.len());
+                assert!((1..120).contains(&length), "{}", metric.name);
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! Paging.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell_whole};
-use crate::host::{Fault, Host};
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Values};
 
 pub(super) static METRICS: Metrics = metrics! {
     Counter "vm.pgfault" "" "page faults";
@@ -12,7 +12,6 @@ pub(super) static METRICS: Metrics = metrics! {
     Counter "vm.oom.kills" "" "processes killed for want of memory";
 };
 
-pub(super) fn take(host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    tell_whole(sink, &METRICS, 0, &host.vm()?);
-    Ok(())
+pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
+    host.vm(values)
 }

@@ -1,12 +1,8 @@
 //! Reception of wireless interfaces; nothing where the kernel has no wireless extensions.
 
 use super::table::{Metrics, metrics};
-use super::{Sink, tell};
-use crate::host::{Fault, Flaw, Host, Source, Wireless};
-use crate::pattern::Choice;
-
-/// Interfaces that have samples; of more, the first ones.
-const INTERFACES_MAX: usize = 64;
+use super::{Builtin, Out};
+use crate::host::{Fault, Host, Source, Values};
 
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "wifi.quality" "" "quality of the link of an interface (iface=), most often of 70";
@@ -14,26 +10,8 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "wifi.noise" "dBm" "strength of the noise, where the driver tells it";
 };
 
-pub(super) fn take(choice: Choice, host: &mut Host, sink: Sink) -> Result<(), Fault> {
-    let mut count = 0;
-    let result = host.wireless(&mut |name, wireless| {
-        if !choice.wants(name, b"") {
-            return;
-        }
-        count += 1;
-        if count <= INTERFACES_MAX {
-            tell_interface(&mut *sink, name, wireless);
-        }
-    });
-    match result {
-        Err(fault) => fault.unless_missing(),
-        Ok(()) if count > INTERFACES_MAX => Err(Flaw::Interfaces.of(Source::Wireless)),
-        Ok(()) => Ok(()),
-    }
-}
-
-#[inline(never)]
-fn tell_interface(sink: Sink, name: &[u8], wireless: Wireless) {
-    let values = [wireless.quality, wireless.signal, wireless.noise];
-    tell(sink, &METRICS, 0, &[("iface", name)], &values);
+pub(super) fn take(_: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
+    out.of_interfaces();
+    host.wireless(out).or_else(Fault::unless_missing)?;
+    out.check_interfaces(Source::Wireless)
 }

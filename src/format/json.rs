@@ -109,43 +109,62 @@ pub fn move_stamp(line: &mut [u8], seconds: i64) {
     }
 }
 
-/// Bytes that may stand in a JSON string as they are, as far as ASCII goes.
-fn is_plain(byte: u8) -> bool {
-    byte >= b' ' && byte != b'"' && byte != b'\\'
-}
-
 /// Writes any bytes as the inside of a JSON string. What is not UTF-8 becomes U+FFFD.
+#[inline(never)]
 fn escape(text: &mut Text, bytes: &[u8]) {
-    for chunk in bytes.utf8_chunks() {
-        escape_utf8(text, chunk.valid().as_bytes());
-        if !chunk.invalid().is_empty() {
-            text.put("\u{FFFD}".as_bytes());
+    let is_plain = |byte: u8| (b' '..0x80).contains(&byte) && byte != b'"' && byte != b'\\';
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let plain = rest.iter().take_while(|byte| is_plain(**byte)).count();
+        let (these, special) = rest.split_at(plain);
+        text.put(these);
+        let (length, is_whole) = character(special);
+        let (these, behind) = special.split_at(length.min(special.len()));
+        match these {
+            [byte] if *byte < 0x80 => escape_byte(text, *byte),
+            _ if is_whole => text.put(these),
+            _ => text.put("\u{FFFD}".as_bytes()),
         }
+        rest = behind;
     }
 }
 
-fn escape_utf8(text: &mut Text, bytes: &[u8]) {
-    let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|&byte| !is_plain(byte)) {
-        let (plain, special) = rest.split_at(at);
-        text.put(plain);
-        if let Some((&byte, after)) = special.split_first() {
-            escape_byte(text, byte);
-            rest = after;
+/// The length of the character at the start, or of as much as there is of one (the Unicode Standard, table 3-7),
+/// and whether it is whole.
+fn character(bytes: &[u8]) -> (usize, bool) {
+    let (whole, mut low, mut high) = match bytes.first() {
+        Some(0..0x80) => (1, 0, 0),
+        Some(0xc2..0xe0) => (2, 0x80, 0xbf),
+        Some(0xe0) => (3, 0xa0, 0xbf),
+        Some(0xed) => (3, 0x80, 0x9f),
+        Some(0xe1..0xf0) => (3, 0x80, 0xbf),
+        Some(0xf0) => (4, 0x90, 0xbf),
+        Some(0xf1..0xf4) => (4, 0x80, 0xbf),
+        Some(0xf4) => (4, 0x80, 0x8f),
+        Some(_) => return (1, false),
+        None => return (0, true),
+    };
+    for length in 1..whole {
+        if bytes.get(length).is_none_or(|byte| !(low..=high).contains(byte)) {
+            return (length, false);
         }
+        (low, high) = (0x80, 0xbf);
     }
-    text.put(rest);
+    (whole, true)
 }
 
 fn escape_byte(text: &mut Text, byte: u8) {
     let hex = |digit: u8| b"0123456789abcdef"[usize::from(digit & 15)];
-    match byte {
-        b'"' => text.put(b"\\\""),
-        b'\\' => text.put(b"\\\\"),
-        b'\n' => text.put(b"\\n"),
-        b'\t' => text.put(b"\\t"),
-        b'\r' => text.put(b"\\r"),
-        _ => text.put(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte)]),
+    let letter = match byte {
+        b'"' | b'\\' => byte,
+        b'\n' => b'n',
+        b'\t' => b't',
+        b'\r' => b'r',
+        _ => b'u',
+    };
+    text.put(&[b'\\', letter]);
+    if letter == b'u' {
+        text.put(&[b'0', b'0', hex(byte >> 4), hex(byte)]);
     }
 }
 

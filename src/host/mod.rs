@@ -4,167 +4,159 @@
 mod linux;
 
 #[cfg(host_linux)]
-pub use linux::{Host, OS, Protocols, Source};
+pub use linux::{Host, OS, Source};
 
-pub use crate::sys::{Discipline, FileSystem};
+pub use crate::sys::{Discipline, FileSystem, page_size, ticks_per_second};
 
-use crate::num::Fixed;
+use crate::num::{Fixed, parse_u64};
 use crate::sys::{Errno, NOT_SUPPORTED};
 use crate::text::words;
+use core::num::{NonZeroU16, NonZeroU32};
+
+/// The most metrics that a family has.
+pub const VALUES_MAX: usize = 36;
+
+/// The values of a family's metrics, in the order of its table; none of those that this kernel does not tell.
+/// A reader of the host fills in what its file says, the family what comes of that.
+pub struct Values([Option<Fixed>; VALUES_MAX]);
+
+impl Default for Values {
+    fn default() -> Self {
+        Self([None; VALUES_MAX])
+    }
+}
+
+// Each of these is called from many places.
+impl Values {
+    /// Sets one; there is no place behind the last.
+    #[inline(never)]
+    pub fn set(&mut self, number: usize, value: Option<Fixed>) {
+        if let Some(place) = self.0.get_mut(number) {
+            *place = value;
+        }
+    }
+
+    /// Sets one to a whole number.
+    #[inline(never)]
+    pub fn set_whole(&mut self, number: usize, value: u64) {
+        self.set(number, Some(Fixed::whole(value)));
+    }
+
+    /// Sets one to the whole number that the text is, or to nothing; says whether it is one.
+    #[inline(never)]
+    pub fn parse(&mut self, number: usize, text: Option<&[u8]>) -> bool {
+        let value = text.and_then(parse_u64).map(Fixed::whole);
+        self.set(number, value);
+        value.is_some()
+    }
+
+    /// The value of one.
+    pub fn get(&self, number: usize) -> Option<Fixed> {
+        self.0.get(number).copied().flatten()
+    }
+
+    /// The value of one, as far as it is whole.
+    #[inline(never)]
+    pub fn whole(&self, number: usize) -> Option<u64> {
+        self.get(number).map(|value| value.parts().0)
+    }
+
+    /// The value of one, as far as it is whole; 0 where there is none.
+    #[inline(never)]
+    pub fn number(&self, number: usize) -> u64 {
+        self.whole(number).unwrap_or_default()
+    }
+
+    /// Multiplies one; what gets too large is none.
+    #[inline(never)]
+    pub fn multiply(&mut self, number: usize, factor: u32) {
+        let product = self
+            .whole(number)
+            .and_then(|value| value.checked_mul(factor.into()));
+        self.set(number, product.map(Fixed::whole));
+    }
+
+    /// Sets one to what is left of another without a third: 0 where that is more, nothing where one of
+    /// them is not known.
+    #[inline(never)]
+    pub fn subtract(&mut self, number: usize, from: usize, what: usize) {
+        if let (Some(from), Some(what)) = (self.whole(from), self.whole(what)) {
+            self.set_whole(number, from.saturating_sub(what));
+        }
+    }
+
+    /// Sets one to the share in percent that another has in a third, where both are known.
+    #[inline(never)]
+    pub fn share(&mut self, number: usize, part: usize, total: usize) {
+        let share = match (self.whole(part), self.whole(total)) {
+            (Some(part), Some(total)) => Fixed::percent(part, total),
+            _ => None,
+        };
+        self.set(number, share);
+    }
+}
+
+/// Takes the values of instances of a family, such as interfaces.
+pub trait Take {
+    /// Whether the instance of that name is wanted.
+    fn wants(&self, name: &[u8]) -> bool;
+
+    /// Takes the values of the instance of that name.
+    fn take(&mut self, name: &[u8], values: &Values);
+}
+
+/// Numbers from 0 to 255.
+#[derive(Clone, Copy)]
+pub struct Numbers([u32; 8]);
+
+impl Numbers {
+    /// None of them.
+    pub const NONE: Self = Self([0; 8]);
+
+    /// Takes one in; says whether it is below 256.
+    #[inline(never)]
+    pub fn insert(&mut self, number: u64) -> bool {
+        match usize::try_from(number / 32)
+            .ok()
+            .and_then(|place| self.0.get_mut(place))
+        {
+            Some(word) => {
+                *word |= 1 << (number % 32);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The lowest one from that number on.
+    #[inline(never)]
+    pub fn from(&self, number: usize) -> Option<usize> {
+        let mut mask = u32::MAX << (number % 32);
+        for (place, word) in self.0.iter().enumerate().skip(number / 32) {
+            let rest = word & mask;
+            if rest != 0 {
+                return Some(32 * place + rest.trailing_zeros() as usize);
+            }
+            mask = u32::MAX;
+        }
+        None
+    }
+
+    /// Whether it is one of them.
+    pub fn has(&self, number: usize) -> bool {
+        let word = self.0.get(number / 32).copied().unwrap_or_default();
+        word >> (number % 32) & 1 != 0
+    }
+}
 
 /// Time of one processor, or of all, since the start, in ticks (`proc(5)`, `/proc/stat`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuTimes {
-    /// In anything but `rest`.
-    pub busy: u64,
-    /// Idle, or waiting for a disk. The kernel may move time from one of the two to the other, so
-    /// that each goes back now and then, but their sum does not.
-    pub rest: u64,
+    /// Busy, and idle or waiting for a disk. The kernel may move time from one of the last two to the other,
+    /// so that each goes back now and then, but their sum does not.
+    pub sums: [u64; 2],
     /// User, nice, system, idle, iowait, irq, softirq, steal, guest; guest is contained in user and nice.
     pub parts: [u64; 9],
-}
-
-/// What `/proc/stat` says beside the single processors; what this kernel does not tell is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stat {
-    /// Times of all processors.
-    pub cpu: Option<CpuTimes>,
-    /// Processors that are online.
-    pub count: u64,
-    /// Context switches since the start.
-    pub switches: Option<u64>,
-    /// Interrupts since the start.
-    pub interrupts: Option<u64>,
-    /// Processes and threads made since the start.
-    pub forks: Option<u64>,
-    /// Tasks that run or want to.
-    pub running: Option<u64>,
-    /// Tasks that wait for a disk.
-    pub blocked: Option<u64>,
-}
-
-/// Tasks that want to run or wait for a disk, averaged (`proc(5)`, `/proc/loadavg`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LoadAverages {
-    /// Over 1, 5 and 15 minutes.
-    pub averages: [Fixed; 3],
-    /// All tasks there are.
-    pub tasks: Option<u64>,
-}
-
-/// Memory in bytes; what this kernel does not tell is `None` (`proc(5)`, `/proc/meminfo`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    /// All that the kernel manages.
-    pub total: Option<u64>,
-    /// Used by nobody.
-    pub free: Option<u64>,
-    /// To be had without swapping: as the kernel estimates it, or (before Linux 3.14) what is free,
-    /// in buffers or cached.
-    pub available: Option<u64>,
-    /// Cached blocks of devices.
-    pub buffers: Option<u64>,
-    /// Cached pages of files.
-    pub cached: Option<u64>,
-    /// Shared memory and `tmpfs`.
-    pub shmem: Option<u64>,
-    /// The kernel's own structures.
-    pub slab: Option<u64>,
-    /// Swap space.
-    pub swap_total: Option<u64>,
-    /// Swap space that is free.
-    pub swap_free: Option<u64>,
-}
-
-/// Counts of sockets (`proc(5)`, `/proc/net/sockstat`).
-pub const SOCKETS: usize = 8;
-
-/// Resources that tasks wait for: processors, disks, memory, interrupts.
-pub const RESOURCES: usize = 4;
-
-/// Connections that the packet filter tracks (`Documentation/networking/nf_conntrack-sysctl.rst`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tracked {
-    /// Now.
-    pub count: Option<u64>,
-    /// At the most.
-    pub max: Option<u64>,
-}
-
-/// What the kernel has to give (`Documentation/admin-guide/sysctl`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Open files.
-    pub files_open: Option<u64>,
-    /// Open files at the most.
-    pub files_max: Option<u64>,
-    /// Bits of entropy.
-    pub entropy: Option<u64>,
-    /// The number that process numbers stay below.
-    pub pids_max: Option<u64>,
-}
-
-/// Counts of one interface since it was made (`proc(5)`, `/proc/net/dev`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Bytes, packets, errors, dropped, fifo errors, frame errors, multicast packets.
-    pub received: [u64; 7],
-    /// Bytes, packets, errors, dropped, fifo errors, collisions, carrier losses.
-    pub sent: [u64; 7],
-}
-
-/// The state of an interface's link; what its driver does not tell is `None`
-/// (`Documentation/ABI/testing/sysfs-class-net`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Link {
-    /// Whether there is a carrier.
-    pub is_up: Option<bool>,
-    /// Its speed in Mbit/s.
-    pub megabits: Option<u64>,
-}
-
-/// Counts of one block device since the start (`Documentation/admin-guide/iostats.rst`); on 32-bit
-/// machines, most of them go back to 0 at 2³².
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Disk {
-    /// The kernel's number for it.
-    pub device: u64,
-    /// Reads that are done.
-    pub reads: u64,
-    /// Bytes read.
-    pub read_bytes: Option<u64>,
-    /// Milliseconds that all reads took, each counted.
-    pub read_millis: u64,
-    /// Writes that are done.
-    pub writes: u64,
-    /// Bytes written.
-    pub written_bytes: Option<u64>,
-    /// Milliseconds that all writes took, each counted.
-    pub write_millis: u64,
-    /// Milliseconds in which there was something to do.
-    pub busy_millis: u64,
-    /// Reads and writes that are under way.
-    pub in_flight: u64,
-}
-
-/// The reception of a wireless interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wireless {
-    /// In the driver's own unit, most often of 70.
-    pub quality: Option<Fixed>,
-    /// dBm.
-    pub signal: Option<Fixed>,
-    /// dBm.
-    pub noise: Option<Fixed>,
-}
-
-/// What a sensor says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    /// Degrees Celsius.
-    Temperature(Fixed),
-    /// Turns a minute.
-    Fan(u64),
 }
 
 /// A process (`proc(5)`, `/proc/[pid]/stat`).
@@ -174,10 +166,10 @@ pub struct Process<'a> {
     pub name: &'a [u8],
     /// It has ended, and nobody has asked how.
     pub is_dead: bool,
-    /// Milliseconds of processor time that it has used.
-    pub cpu_millis: u64,
-    /// Bytes of memory that it has resident.
-    pub resident: u64,
+    /// Processor time that it has used, in [`ticks_per_second`], below 2⁴¹.
+    pub ticks: u64,
+    /// Memory that it has resident, in pages of [`page_size`], below 2⁴⁰.
+    pub pages: u64,
 }
 
 /// Whether a file system is asked for its sizes.
@@ -204,14 +196,26 @@ pub struct InterfaceName {
 }
 
 impl InterfaceName {
-    /// Keeps the name; `None` if it is longer than the kernel's are.
-    pub fn new(name: &[u8]) -> Option<Self> {
-        let mut bytes = [0; INTERFACE_NAME_MAX];
-        bytes.get_mut(..name.len())?.copy_from_slice(name);
-        Some(Self {
-            bytes,
-            length: name.len() as u8,
-        })
+    /// No name.
+    pub const NONE: Self = Self {
+        bytes: [0; INTERFACE_NAME_MAX],
+        length: 0,
+    };
+
+    /// Keeps the name, or none if it is longer than the kernel's are.
+    #[inline(never)]
+    pub fn set(&mut self, name: &[u8]) {
+        self.length = 0;
+        if let Some(place) = self.bytes.get_mut(..name.len()) {
+            place.copy_from_slice(name);
+            self.length = name.len() as u8;
+        }
+    }
+
+    /// Where the name is among these; where there is no name, if it is empty.
+    #[inline(never)]
+    pub fn find(names: &[Self], name: &[u8]) -> Option<usize> {
+        names.iter().position(|other| other.bytes() == name)
     }
 
     /// The name.
@@ -234,14 +238,17 @@ pub enum Place {
     Leases,
 }
 
-/// Why there is no sample, or not of all.
+/// Why there is no sample, or not of all. It goes through every reader, so it is one word: the number of the
+/// source above that of the trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// What is at fault.
-    pub source: Source,
-    /// What is wrong with it.
-    pub trouble: Trouble,
-}
+pub struct Fault(NonZeroU32);
+
+/// The number of a trouble: a system error's (on MIPS there is one of 1133) or, with `FLAW`, a flaw's; below
+/// it a bit that is always set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Code(NonZeroU16);
+
+const FLAW: u16 = 0x8000;
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -282,31 +289,71 @@ words! {
 impl Flaw {
     /// The flaw, as a fault of that source.
     pub fn of(self, source: Source) -> Fault {
-        Fault {
-            source,
-            trouble: Trouble::Content(self),
-        }
+        Code::from(self).of(source)
     }
 }
 
-impl From<Errno> for Trouble {
+impl From<Flaw> for Code {
+    fn from(flaw: Flaw) -> Self {
+        Self(NonZeroU16::MIN | FLAW | (flaw as u16) << 1)
+    }
+}
+
+impl From<Errno> for Code {
     fn from(errno: Errno) -> Self {
-        Self::System(errno)
+        Self(NonZeroU16::MIN | (errno.0 as u16) << 1)
+    }
+}
+
+impl Code {
+    fn of(self, source: Source) -> Fault {
+        Fault(NonZeroU32::from(self.0) | (source as u32) << 16)
     }
 }
 
 impl Fault {
+    /// A system call failed.
+    pub fn system(source: Source, errno: Errno) -> Self {
+        Code::from(errno).of(source)
+    }
+
+    /// What is at fault.
+    pub fn source(self) -> Source {
+        let number = (self.0.get() >> 16) as usize;
+        Source::ALL.get(number).copied().unwrap_or(Source::Stat)
+    }
+
+    fn code(self) -> u16 {
+        self.0.get() as u16
+    }
+
+    /// What is wrong.
+    pub fn trouble(self) -> Trouble {
+        let (is_flaw, number) = (self.code() & FLAW != 0, (self.code() & !FLAW) >> 1);
+        match Flaw::ALL.get(usize::from(number)) {
+            Some(flaw) if is_flaw => Trouble::Content(*flaw),
+            _ => Trouble::System(Errno(number.into())),
+        }
+    }
+
+    /// Whether it is this flaw.
+    fn is(self, flaw: Flaw) -> bool {
+        self.code() == Code::from(flaw).0.get()
+    }
+
     /// Whether nothing is broken: there is more than has room, and the first of it is taken.
     pub fn is_too_much(&self) -> bool {
-        matches!(self.trouble, Trouble::Content(flaw) if flaw as u8 >= Flaw::Processors as u8)
+        self.code() >= Code::from(Flaw::Processors).0.get()
     }
 
     /// A file that this kernel lacks, or does not want to fill, is no fault: there is no sample of what
     /// it would hold.
     pub fn unless_missing(self) -> Result<(), Self> {
-        match self.trouble {
-            Trouble::System(Errno::NOT_FOUND | NOT_SUPPORTED) => Ok(()),
-            _ => Err(self),
+        let is = |errno| self.code() == Code::from(errno).0.get();
+        if is(Errno::NOT_FOUND) || is(NOT_SUPPORTED) {
+            Ok(())
+        } else {
+            Err(self)
         }
     }
 }

@@ -7,19 +7,12 @@ use crate::scan::fields;
 impl Host {
     /// Hands over the interface of each entry of the table of IPv4 neighbours.
     pub fn neighbours(&mut self, take: &mut dyn FnMut(&[u8])) -> Result<(), Fault> {
-        let mut has_heading = false;
-        let file = self.files.of(Source::Arp);
-        file.lines(&self.proc, &mut self.buffer, &mut |line| {
-            has_heading |= line.starts_with(b"IP address");
+        self.files.read(Source::Arp, Flaw::NoHeading, &mut |line| {
             if let Some(interface) = parse(line) {
                 take(interface);
             }
-        })?;
-        if has_heading {
-            Ok(())
-        } else {
-            Err(file.lacks(Flaw::NoHeading))
-        }
+            line.starts_with(b"IP address")
+        })
     }
 }
 

@@ -1,68 +1,55 @@
 //! `/proc/diskstats` (`Documentation/admin-guide/iostats.rst`):
 //! ` 254 0 vda 5231 2919 735410 2388 450 3430 257312 702 0 1128 3238 …`.
 
+use super::row::{NO, row};
 use super::{Host, Source};
-use crate::host::{Disk, Fault, Flaw, Trouble};
+use crate::host::{Fault, Flaw, Values};
 use crate::num::parse_u64;
 use crate::scan::fields;
 
+/// The metrics of the columns: reads that are done, that were merged, sectors read, milliseconds that all reads
+/// took, each counted; the same of writes; reads and writes under way, milliseconds in which there was
+/// something to do, and those once more for each read and write.
+const COLUMNS: [u8; 11] = [0, NO, 1, 2, 3, NO, 4, 5, 7, 6, NO];
+const READ_BYTES: usize = 1;
+const WRITTEN_BYTES: usize = 4;
 /// Bytes of a sector, whatever the device has.
-const SECTOR: u64 = 512;
+const SECTOR: u32 = 512;
+
+/// Takes a block device's name, the kernel's number for it, and its values.
+pub(super) type TakeDisk<'t> = &'t mut dyn FnMut(&[u8], u64, &mut Values);
 
 impl Host {
-    /// Hands over the name and the counts of each block device, in the kernel's order.
-    pub fn disks(&mut self, take: &mut dyn FnMut(&[u8], Disk)) -> Result<(), Fault> {
-        let mut is_empty = true;
-        let file = self.files.of(Source::Diskstats);
-        let result = file.lines(&self.proc, &mut self.buffer, &mut |line| {
-            if let Some((name, disk)) = parse(line) {
-                is_empty = false;
-                take(name, disk);
+    /// Hands over each block device, in the kernel's order: its counts since the start. On 32-bit machines,
+    /// most of them go back to 0 at 2³².
+    pub fn disks(&mut self, take: TakeDisk) -> Result<(), Fault> {
+        let mut values = Values::default();
+        let result = self.files.read(Source::Diskstats, Flaw::NoDisk, &mut |line| {
+            let disk = parse(line, &mut values);
+            if let Some((name, device)) = disk {
+                take(name, device, &mut values);
             }
+            disk.is_some()
         });
         match result {
             // A router may have flash alone, which is no block device.
-            Err(fault) if fault.trouble == Trouble::Content(Flaw::Empty) => Ok(()),
-            Ok(()) if is_empty => Err(file.lacks(Flaw::NoDisk)),
+            Err(fault) if fault.is(Flaw::Empty) => Ok(()),
             result => result,
         }
     }
 }
 
 /// Before Linux 2.6.25 a partition has four numbers only: it is left out.
-fn parse(line: &[u8]) -> Option<(&[u8], Disk)> {
+fn parse<'l>(line: &'l [u8], values: &mut Values) -> Option<(&'l [u8], u64)> {
     let mut fields = fields(line);
     let (major, minor) = (parse_u64(fields.next()?)?, parse_u64(fields.next()?)?);
     let name = fields.next()?;
-    let mut counts = [0; 11];
-    for count in &mut counts {
-        *count = parse_u64(fields.next()?)?;
+    if row(&mut fields, &COLUMNS, values) < COLUMNS.len() {
+        return None;
     }
-    let [
-        reads,
-        _,
-        read_sectors,
-        read_millis,
-        writes,
-        _,
-        written_sectors,
-        write_millis,
-        in_flight,
-        busy_millis,
-        _,
-    ] = counts;
-    let disk = Disk {
-        device: major << 32 | minor,
-        reads,
-        read_bytes: read_sectors.checked_mul(SECTOR),
-        read_millis,
-        writes,
-        written_bytes: written_sectors.checked_mul(SECTOR),
-        write_millis,
-        busy_millis,
-        in_flight,
-    };
-    Some((name, disk))
+    values.multiply(READ_BYTES, SECTOR);
+    values.multiply(WRITTEN_BYTES, SECTOR);
+    Some((name, major << 32 | minor))
 }
 
 #[cfg(test)]
@@ -71,23 +58,13 @@ mod tests {
 
     #[test]
     fn the_first_eleven_numbers_count_and_fewer_are_none() {
+        let mut values = Values::default();
         let line = b"   8       0 sda 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17";
-        let (name, disk) = parse(line).unwrap();
-        assert_eq!(name, b"sda");
-        let expected = Disk {
-            device: 8 << 32,
-            reads: 1,
-            read_bytes: Some(3 * 512),
-            read_millis: 4,
-            writes: 5,
-            written_bytes: Some(7 * 512),
-            write_millis: 8,
-            in_flight: 9,
-            busy_millis: 10,
-        };
-        assert_eq!(disk, expected);
+        assert_eq!(parse(line, &mut values), Some((b"sda".as_slice(), 8 << 32)));
+        let found: Vec<_> = (0..8).map_while(|number| values.whole(number)).collect();
+        assert_eq!(found, [1, 3 * 512, 4, 5, 7 * 512, 8, 10, 9]);
         for bad in ["", "8 1 sda1 1 2 3 4", "8 0 sda 1 2 3 4 5 6 7 8 9 -1 11"] {
-            assert!(parse(bad.as_bytes()).is_none(), "{bad:?}");
+            assert!(parse(bad.as_bytes(), &mut values).is_none(), "{bad:?}");
         }
     }
 }

@@ -1,33 +1,31 @@
 //! The lease file of dnsmasq (`dnsmasq(8)`, `--dhcp-leasefile`): a line each lease, and one that starts
 //! with `duid` where it serves `DHCPv6`.
 
-use super::{Host, Source, kept::LENGTH_MAX};
-use crate::host::{Fault, Flaw, Trouble};
+use super::files::LENGTH_MAX;
+use super::{Host, Source};
+use crate::host::{Code, Fault, Flaw};
 use crate::sys::File;
 
 impl Host {
     /// Leases in the file of that path, which is opened anew: it may be replaced.
-    pub fn leases(&mut self, path: &[u8]) -> Result<u64, Fault> {
-        count(path, &mut self.buffer).map_err(|trouble| Fault {
-            source: Source::Leases,
-            trouble,
-        })
+    pub fn leases(&mut self, path: &[u8]) -> Result<u32, Fault> {
+        count(path, &mut self.files.buffer).map_err(|code| code.of(Source::Leases))
     }
 }
 
-fn count(path: &[u8], buffer: &mut [u8]) -> Result<u64, Trouble> {
+fn count(path: &[u8], buffer: &mut [u8]) -> Result<u32, Code> {
     let file = File::open(path)?;
     let mut lines = Lines::default();
     let mut offset = 0;
     loop {
-        let length = file.read_at(buffer, offset)?;
+        let length = file.read_at(buffer, offset as u64)?;
         if length == 0 {
             return Ok(lines.leases);
         }
         lines.take(buffer.get(..length).unwrap_or_default());
-        offset += length as u64;
+        offset += length;
         if offset > LENGTH_MAX {
-            return Err(Trouble::Content(Flaw::TooLong));
+            return Err(Flaw::TooLong.into());
         }
     }
 }
@@ -35,7 +33,7 @@ fn count(path: &[u8], buffer: &mut [u8]) -> Result<u64, Trouble> {
 /// Counts the lines that start with a digit, the time of a lease, and that have an end.
 #[derive(Default)]
 struct Lines {
-    leases: u64,
+    leases: u32,
     is_inside: bool,
     is_lease: bool,
 }
@@ -44,7 +42,7 @@ impl Lines {
     fn take(&mut self, piece: &[u8]) {
         for byte in piece {
             if *byte == b'\n' {
-                self.leases += u64::from(self.is_lease);
+                self.leases += u32::from(self.is_lease);
                 (self.is_inside, self.is_lease) = (false, false);
             } else if !self.is_inside {
                 (self.is_inside, self.is_lease) = (true, byte.is_ascii_digit());

@@ -3,18 +3,27 @@
 //! stay open for as long as their interface is there.
 
 use super::sysfs::{ROOM, open, value};
-use crate::host::{InterfaceName, Link};
-use crate::num::parse_u64;
+use crate::host::{InterfaceName, Values};
+use crate::num::Fixed;
 use crate::sys::{Directory, Errno, File};
 use crate::text::hash;
 
-/// Interfaces whose files are kept open; those of more are opened anew in each turn.
-const LINKS_MAX: usize = 32;
+/// Interfaces whose files are kept open; those of more, but one of them, are opened anew in each turn.
+const LINKS_MAX: usize = 33;
 /// After so many rounds all are opened anew, whatever the signs below say.
 const ROUNDS_MAX: u32 = 64;
 
+/// The metrics: whether there is a carrier, and the speed in bits a second; what the driver does not tell is
+/// none.
+const UP: usize = 14;
+const SPEED: usize = 15;
+/// Bits a second in the unit of the kernel's speeds.
+const MEGABIT: u32 = 1_000_000;
+
 pub(super) struct Links {
-    known: [Option<Known>; LINKS_MAX],
+    /// The interfaces' names, and what is kept of each.
+    known_names: [InterfaceName; LINKS_MAX],
+    known: [Known; LINKS_MAX],
     round: u32,
     /// A file follows its device when that is renamed, and another device may have got its name: the
     /// names are others then or in another order, or a counter has gone back.
@@ -24,10 +33,10 @@ pub(super) struct Links {
 }
 
 struct Known {
-    name: InterfaceName,
-    /// The last round in which the interface was there.
-    round: u32,
-    packets: u64,
+    /// The interface has been asked for in this round.
+    is_here: bool,
+    /// The low bits of what it had carried.
+    packets: u32,
     carrier: Option<File>,
     speed: Option<File>,
 }
@@ -35,7 +44,8 @@ struct Known {
 impl Links {
     pub(super) fn new() -> Self {
         Self {
-            known: [const { None }; LINKS_MAX],
+            known_names: [InterfaceName::NONE; LINKS_MAX],
+            known: [const { Known::NONE }; LINKS_MAX],
             round: 0,
             is_stale: false,
             names: [0; 2],
@@ -47,79 +57,76 @@ impl Links {
         let [names, names_before] = self.names;
         // In the first round there are none before.
         let are_others = names != names_before && names_before != 0;
-        let is_stale = self.is_stale || are_others || self.round == ROUNDS_MAX;
-        for place in &mut self.known {
-            if is_stale || place.as_ref().is_some_and(|known| known.round != self.round) {
-                *place = None;
+        let is_last = self.round == ROUNDS_MAX;
+        let is_stale = self.is_stale || are_others || is_last;
+        for (name, known) in self.known_names.iter_mut().zip(&mut self.known) {
+            if is_stale || !known.is_here {
+                name.set(b"");
+                *known = Known::NONE;
             }
+            known.is_here = false;
         }
         self.names = [0, names];
         self.is_stale = false;
-        self.round = if self.round == ROUNDS_MAX {
-            0
-        } else {
-            self.round + 1
-        };
+        self.round = if is_last { 0 } else { self.round + 1 };
     }
 
-    /// The link of the interface, which has carried so many packets.
-    pub(super) fn link(&mut self, sys: &Directory, name: &[u8], packets: u64) -> Link {
+    /// Looks at the link of the interface, which has carried so many packets.
+    pub(super) fn look(&mut self, sys: &Directory, name: &[u8], packets: u32, values: &mut Values) {
         let [names, _] = &mut self.names;
         *names = names.rotate_left(5) ^ hash(name);
-        let is_it = |known: &Known| known.name.bytes() == name;
-        let place = self
-            .known
-            .iter()
-            .position(|known| known.as_ref().is_some_and(is_it))
-            .or_else(|| self.known.iter().position(Option::is_none));
-        let mut nothing = None;
-        let place = place
-            .and_then(|place| self.known.get_mut(place))
-            .unwrap_or(&mut nothing);
-        let Some(mut known) = place.take().or_else(|| Known::open(sys, name)) else {
-            return Link::default();
+        // The last place is for all that find none.
+        let place = |name| InterfaceName::find(&self.known_names, name);
+        let old = place(name);
+        let place = old.or_else(|| place(b"")).unwrap_or(LINKS_MAX - 1);
+        let Some(known) = self.known.get_mut(place) else {
+            return;
         };
-        let mut link = known.read();
-        if link == Err(Errno::NO_DEVICE) {
-            // Another interface has got the name of one that is gone.
-            let Some(anew) = Known::open(sys, name) else {
-                return Link::default();
-            };
-            known = anew;
-            link = known.read();
+        if old.is_none() {
+            self.known_names[place].set(name);
+            known.open(sys, name);
         }
-        self.is_stale |= packets < known.packets;
-        (known.round, known.packets) = (self.round, packets);
-        *place = Some(known);
-        link.unwrap_or_default()
+        if !known.read(values) {
+            // Another interface has got the name of one that is gone.
+            known.open(sys, name);
+            known.read(values);
+        }
+        self.is_stale |= (packets.wrapping_sub(known.packets) as i32) < 0;
+        (known.is_here, known.packets) = (true, packets);
     }
 }
 
 impl Known {
-    fn open(sys: &Directory, interface: &[u8]) -> Option<Self> {
-        let file = |attribute: &[u8]| open(sys, &[b"class/net/", interface, b"/", attribute]);
-        Some(Self {
-            name: InterfaceName::new(interface)?,
-            round: 0,
-            packets: 0,
-            carrier: file(b"carrier"),
-            speed: file(b"speed"),
-        })
+    const NONE: Self = Self {
+        is_here: false,
+        packets: 0,
+        carrier: None,
+        speed: None,
+    };
+
+    #[inline(never)]
+    fn open(&mut self, sys: &Directory, interface: &[u8]) {
+        *self = Self::NONE;
+        self.carrier = open(sys, &[b"class/net/", interface, b"/carrier"]);
+        self.speed = open(sys, &[b"class/net/", interface, b"/speed"]);
     }
 
-    fn read(&self) -> Result<Link, Errno> {
+    /// Says whether its files are those of an interface that is still there.
+    #[inline(never)]
+    fn read(&self, values: &mut Values) -> bool {
         let mut room = ROOM;
-        let is_up = match self.carrier.as_ref().map(|file| file.read_at(&mut room, 0)) {
-            None => None,
-            Some(Ok(_)) => Some(room.first() == Some(&b'1')),
-            Some(Err(Errno::NO_DEVICE)) => return Err(Errno::NO_DEVICE),
+        let carrier = self.carrier.as_ref().map(|file| file.read_at(&mut room, 0));
+        let is_up = match carrier {
+            Some(Ok(_)) => room.first() == Some(&b'1'),
             // An interface that is down has a carrier that cannot be read.
-            Some(Err(_)) => Some(false),
+            _ => false,
         };
-        let speed = self.speed.as_ref().and_then(|file| value(file, &mut room));
-        Ok(Link {
-            is_up,
-            megabits: speed.and_then(parse_u64).filter(|speed| *speed > 0),
-        })
+        values.set(UP, carrier.map(|_| Fixed::whole(is_up.into())));
+        values.parse(SPEED, self.speed.as_ref().and_then(|file| value(file, &mut room)));
+        values.multiply(SPEED, MEGABIT);
+        if values.number(SPEED) == 0 {
+            values.set(SPEED, None);
+        }
+        carrier != Some(Err(Errno::NO_DEVICE))
     }
 }

@@ -1,48 +1,59 @@
 //! `/proc/loadavg` (`proc(5)`): `0.25 0.11 0.04 2/79 1865`.
 
-use super::{Host, Source};
-use crate::host::{Fault, Flaw, LoadAverages};
-use crate::num::{Fixed, parse_u64};
+use super::{Host, Source, pieces::behind_last};
+use crate::host::{Fault, Flaw, Values};
+use crate::num::Fixed;
 use crate::scan::fields;
 
+/// Where the averages end, and the number of all tasks is.
+const AVERAGES: usize = 3;
+
 impl Host {
-    /// Load averages.
-    pub fn load(&mut self) -> Result<LoadAverages, Fault> {
-        let mut load = None;
-        let file = self.files.of(Source::Loadavg);
-        file.lines(&self.proc, &mut self.buffer, &mut |line| {
-            load = load.or(parse(line))
-        })?;
-        load.ok_or_else(|| file.lacks(Flaw::NoAverages))
+    /// Tasks that want to run or wait for a disk, averaged over 1, 5 and 15 minutes; and all tasks there are.
+    pub fn load(&mut self, values: &mut Values) -> Result<(), Fault> {
+        let mut is_first = true;
+        self.files.read(Source::Loadavg, Flaw::NoAverages, &mut |line| {
+            core::mem::take(&mut is_first) && parse(line, values)
+        })
     }
 }
 
-fn parse(line: &[u8]) -> Option<LoadAverages> {
+fn parse(line: &[u8], values: &mut Values) -> bool {
     let mut fields = fields(line);
-    let mut average = || Fixed::parse(fields.next()?).filter(|average| !average.is_negative());
-    let averages = [average()?, average()?, average()?];
-    let mut tasks = fields.next().unwrap_or_default().split(|&byte| byte == b'/');
-    Some(LoadAverages {
-        averages,
-        tasks: tasks.nth(1).and_then(parse_u64),
-    })
+    for number in 0..AVERAGES {
+        let average = fields.next().and_then(Fixed::parse);
+        let Some(average) = average.filter(|average| !average.is_negative()) else {
+            return false;
+        };
+        values.set(number, Some(average));
+    }
+    // Those that run, a slash, and all.
+    let tasks = fields.next().unwrap_or_default();
+    let behind = behind_last(tasks, b'/');
+    values.parse(AVERAGES, tasks.get(behind..).filter(|_| behind > 0));
+    true
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(line: &[u8]) -> Option<Values> {
+        let mut values = Values::default();
+        parse(line, &mut values).then_some(values)
+    }
+
     #[test]
     fn the_first_four_fields_count() {
-        let load = parse(b"0.25 11.00 0.04 2/79 1865").unwrap();
+        let load = read(b"0.25 11.00 0.04 2/79 1865").unwrap();
         assert_eq!(
-            load.averages,
+            [0, 1, 2].map(|number| load.get(number).unwrap()),
             [Fixed::new(25, 2), Fixed::new(1100, 2), Fixed::new(4, 2)]
         );
-        assert_eq!(load.tasks, Some(79));
-        assert_eq!(parse(b"0.25 0.11 0.04").unwrap().tasks, None);
+        assert_eq!(load.whole(3), Some(79));
+        assert_eq!(read(b"0.25 0.11 0.04").unwrap().whole(3), None);
         for bad in ["", "0.25 0.11", "a b c", "-1.00 0 0"] {
-            assert!(parse(bad.as_bytes()).is_none(), "{bad:?}");
+            assert!(read(bad.as_bytes()).is_none(), "{bad:?}");
         }
     }
 }

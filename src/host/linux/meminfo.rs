@@ -4,81 +4,62 @@ use super::{
     Host, Source,
     names::{Names, names},
 };
-use crate::host::{Fault, Flaw, Memory};
-use crate::num::parse_u64;
+use crate::host::{Fault, Flaw, Values};
 use crate::scan::fields;
 
-const NAMES: Names<9> = names![
-    "MemTotal:",
-    "MemFree:",
-    "MemAvailable:",
-    "Buffers:",
-    "Cached:",
-    "Shmem:",
-    "Slab:",
-    "SwapTotal:",
-    "SwapFree:",
+/// All that the kernel manages, what is used by nobody, what can be had without swapping (since Linux 3.14),
+/// blocks of devices, pages of files, shared memory and `tmpfs`, the kernel's own structures; swap space, and
+/// what is free of it. What is used, and its share, are made of these.
+const NAMES: Names = names![
+    0: "MemTotal:" "" "MemFree:" "MemAvailable:" "Buffers:" "Cached:" "Shmem:" "Slab:" ""
+    "SwapTotal:" "" "SwapFree:"
 ];
 
+const TOTAL: usize = 0;
+const FREE: usize = 2;
+const AVAILABLE: usize = 3;
+const BUFFERS: usize = 4;
+const CACHED: usize = 5;
+
 impl Host {
-    /// Memory and swap.
-    pub fn memory(&mut self) -> Result<Memory, Fault> {
-        let mut values = [None; 9];
-        let file = self.files.of(Source::Meminfo);
-        file.lines(&self.proc, &mut self.buffer, &mut |line| {
-            read_line(line, &mut values)
+    /// Memory and swap, in bytes.
+    pub fn memory(&mut self, values: &mut Values) -> Result<(), Fault> {
+        self.files.read(Source::Meminfo, Flaw::NoTotal, &mut |line| {
+            read_line(line, values);
+            values.get(TOTAL).is_some()
         })?;
-        let [
-            total,
-            free,
-            available,
-            buffers,
-            cached,
-            shmem,
-            slab,
-            swap_total,
-            swap_free,
-        ] = values;
-        let mut memory = Memory {
-            total,
-            free,
-            available,
-            buffers,
-            cached,
-            shmem,
-            slab,
-            swap_total,
-            swap_free,
-        };
-        if total.is_none() {
-            return Err(file.lacks(Flaw::NoTotal));
-        }
         // Before Linux 3.14 the kernel does not say what can be had without swapping.
-        memory.available = memory.available.or_else(|| free_and_cached(&memory));
-        if memory.available.is_none() {
-            return Err(file.lacks(Flaw::NoAvailable));
+        if values.get(AVAILABLE).is_none() {
+            let Some(sum) = free_and_cached(values) else {
+                self.files.close(Source::Meminfo);
+                return Err(Flaw::NoAvailable.of(Source::Meminfo));
+            };
+            values.set_whole(AVAILABLE, sum);
         }
-        Ok(memory)
+        Ok(())
     }
 }
 
-fn free_and_cached(memory: &Memory) -> Option<u64> {
-    memory
-        .free?
-        .checked_add(memory.buffers?)?
-        .checked_add(memory.cached?)
+fn free_and_cached(values: &Values) -> Option<u64> {
+    [BUFFERS, CACHED]
+        .iter()
+        .try_fold(values.whole(FREE)?, |sum, part| {
+            sum.checked_add(values.whole(*part)?)
+        })
 }
 
-fn read_line(line: &[u8], values: &mut [Option<u64>; 9]) {
+/// The kernel's kB are 1024 bytes.
+fn read_line(line: &[u8], values: &mut Values) {
     let mut fields = fields(line);
-    if let Some(place) = NAMES.place(fields.next(), values) {
-        *place = bytes(fields.next(), fields.next());
+    let Some(number) = fields.next().and_then(|name| NAMES.number(name)) else {
+        return;
+    };
+    values.parse(number, fields.next());
+    if fields.next() == Some(b"kB") {
+        values.multiply(number, 1024);
+    } else {
+        values.set(number, None);
     }
-}
-
-fn bytes(number: Option<&[u8]>, unit: Option<&[u8]>) -> Option<u64> {
-    let kibibytes = parse_u64(number?)?;
-    (unit == Some(b"kB")).then(|| kibibytes.checked_mul(1024))?
 }
 
 #[cfg(test)]
@@ -86,9 +67,9 @@ mod tests {
     use super::*;
 
     fn total(line: &str) -> Option<u64> {
-        let mut values = [None; 9];
+        let mut values = Values::default();
         read_line(line.as_bytes(), &mut values);
-        values[0]
+        values.whole(TOTAL)
     }
 
     #[test]

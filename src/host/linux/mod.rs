@@ -3,7 +3,6 @@
 mod arp;
 mod diskstats;
 mod files;
-mod kept;
 mod leases;
 mod links;
 mod loadavg;
@@ -12,9 +11,10 @@ mod mounts;
 mod names;
 mod netdev;
 mod number;
-mod own;
+mod pieces;
 mod pressure;
 mod processes;
+mod row;
 mod sensors;
 mod snmp;
 mod sockstat;
@@ -26,9 +26,8 @@ mod vmstat;
 mod wireless;
 
 pub use files::Source;
-pub use snmp::Protocols;
 
-use super::Stat;
+use crate::num::Fixed;
 use crate::sys::{Directory, Errno};
 use files::Files;
 use links::Links;
@@ -36,52 +35,47 @@ use links::Links;
 /// The first tag of each line.
 pub const OS: &str = "linux";
 
-/// Room for the text of one file; a longer one is read in pieces. (`net/netstat` has over 4 KB.)
-const BUFFER: usize = 8192;
-
 /// The machine. Its files stay open.
 pub struct Host {
-    proc: Directory,
+    files: Files,
     /// A container may have none.
     sys: Option<Directory>,
-    files: Files,
     links: Links,
     /// A pass over the processes that is under way.
     pass: Option<Directory>,
-    buffer: [u8; BUFFER],
     /// The mount point that could not be asked last, and its length.
     failed_mount: ([u8; 96], usize),
-    turn: u64,
-    /// What `stat` said, and in which turn: two families ask for it.
-    tasks: Option<(u64, Stat)>,
+    turn: u32,
+    /// Tasks that run, and that wait for a disk, and in which turn that was: two families ask for it.
+    tasks: [Option<Fixed>; 2],
+    tasks_turn: u32,
 }
 
 impl Host {
     /// Opens the roots of `/proc` and `/sys`; the files below are opened when they are asked for.
     pub fn open(proc: &[u8], sys: &[u8]) -> Result<Self, Errno> {
         Ok(Self {
-            proc: Directory::open(proc)?,
+            files: Files::new(Directory::open(proc)?),
             sys: Directory::open(sys).ok(),
-            files: Files::new(),
             links: Links::new(),
             pass: None,
-            buffer: [0; BUFFER],
             failed_mount: ([0; 96], 0),
-            turn: 0,
-            tasks: None,
+            turn: 1,
+            tasks: [None; 2],
+            tasks_turn: 0,
         })
     }
 
     /// What was read before is old now.
     pub fn begin_turn(&mut self) {
-        self.turn += 1;
+        self.turn = self.turn.wrapping_add(1);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::{Fault, Limits};
+    use crate::host::{Fault, Take, Values};
     use std::fs;
     use std::path::{Path, PathBuf};
 
@@ -92,39 +86,51 @@ mod tests {
         entries.filter(|path| path.is_dir()).collect()
     }
 
+    struct Nobody;
+
+    impl Take for Nobody {
+        fn wants(&self, _: &[u8]) -> bool {
+            true
+        }
+
+        fn take(&mut self, _: &[u8], _: &Values) {}
+    }
+
     /// Asks the host for what a file holds; the words of a fault are of no matter.
     type Ask = fn(&mut Host) -> Result<(), Fault>;
 
     const FILES: [(&str, Ask); 23] = [
-        ("stat", |host| host.stat(&mut |_, _| {}).map(|_| ())),
-        ("loadavg", |host| host.load().map(|_| ())),
-        ("meminfo", |host| host.memory().map(|_| ())),
-        ("uptime", |host| host.uptime().map(|_| ())),
-        ("vmstat", |host| host.vm().map(|_| ())),
-        ("pressure/cpu", |host| host.pressure(&mut Default::default())),
-        ("pressure/io", |host| host.pressure(&mut Default::default())),
-        ("pressure/memory", |host| host.pressure(&mut Default::default())),
-        ("net/dev", |host| host.interfaces(&|_| true, &mut |_, _, _| {})),
-        ("net/snmp", |host| host.protocols(&mut Protocols::default())),
-        ("net/netstat", |host| host.protocols(&mut Protocols::default())),
-        ("net/snmp6", |host| host.protocols(&mut Protocols::default())),
-        ("net/sockstat", |host| host.sockets().map(|_| ())),
-        ("net/softnet_stat", |host| host.softnet().map(|_| ())),
+        ("stat", |host| {
+            host.stat(&mut Values::default(), &mut None, &mut |_, _| {})
+        }),
+        ("loadavg", |host| host.load(&mut Values::default())),
+        ("meminfo", |host| host.memory(&mut Values::default())),
+        ("uptime", |host| host.uptime(&mut Values::default())),
+        ("vmstat", |host| host.vm(&mut Values::default())),
+        ("pressure/cpu", |host| host.pressure(&mut Values::default())),
+        ("pressure/io", |host| host.pressure(&mut Values::default())),
+        ("pressure/memory", |host| host.pressure(&mut Values::default())),
+        ("net/dev", |host| host.interfaces(&mut Nobody)),
+        ("net/snmp", |host| host.protocols(&mut Values::default())),
+        ("net/netstat", |host| host.protocols(&mut Values::default())),
+        ("net/snmp6", |host| host.protocols(&mut Values::default())),
+        ("net/sockstat", |host| host.sockets(&mut Values::default())),
+        ("net/softnet_stat", |host| host.softnet(&mut Values::default())),
         ("sys/net/netfilter/nf_conntrack_count", |host| {
-            host.tracked().map(|_| ())
+            host.tracked(&mut Values::default())
         }),
         ("sys/net/netfilter/nf_conntrack_max", |host| {
-            host.tracked().map(|_| ())
+            host.tracked(&mut Values::default())
         }),
-        ("sys/fs/file-nr", |host| host.limits(&mut Limits::default())),
+        ("sys/fs/file-nr", |host| host.limits(&mut Values::default())),
         ("self/mountinfo", |host| {
             host.mounts(&|_, _| crate::host::Ask::Never, &mut |_, _, _| {})
         }),
-        ("self/statm", |host| host.own_memory().map(|_| ())),
-        ("diskstats", |host| host.disks(&mut |_, _| {})),
+        ("self/statm", |host| host.own_memory(0, &mut Values::default())),
+        ("diskstats", |host| host.disks(&mut |_, _, _| {})),
         ("net/arp", |host| host.neighbours(&mut |_| {})),
-        ("net/wireless", |host| host.wireless(&mut |_, _| {})),
-        ("sys/kernel/pid_max", |host| host.limits(&mut Limits::default())),
+        ("net/wireless", |host| host.wireless(&mut Nobody)),
+        ("sys/kernel/pid_max", |host| host.limits(&mut Values::default())),
     ];
 
     /// For each file of each machine: calls `check` with a copy of the machine that may be spoilt.

@@ -6,7 +6,7 @@ use crate::host::{Ask, Fault, FileSystem, Flaw};
 use crate::num::parse_u64;
 use crate::scan::fields;
 use crate::sys;
-use crate::text::hash;
+use crate::text::{Text, hash};
 
 /// File systems that are asked; of more, the first ones.
 const ASKED_MAX: usize = 64;
@@ -26,25 +26,21 @@ const POINT_MAX: usize = 1024;
 /// Whether the file system of this mount point and type is to be asked.
 pub(super) type WhetherToAsk<'w> = &'w dyn Fn(&[u8], &[u8]) -> Ask;
 /// Takes a mount point, its type, and its sizes.
-pub(super) type TakeMount<'t> = &'t mut dyn FnMut(&[u8], &[u8], FileSystem);
+pub(super) type TakeMount<'t> = &'t mut dyn FnMut(&[u8], &[u8], &FileSystem);
 
 impl Host {
     /// Asks each file system that is wanted, once however often it is mounted, in the kernel's order.
     /// One that cannot be asked is a fault, after the others; [`Host::failed_mount`] is its mount point.
     pub fn mounts(&mut self, ask: WhetherToAsk, take: TakeMount) -> Result<(), Fault> {
-        let mut mounts = Mounts::new();
-        let mut is_empty = true;
-        let file = self.files.of(Source::Mountinfo);
-        file.lines(&self.proc, &mut self.buffer, &mut |line| {
-            if let Some(mount) = parse(line) {
-                is_empty = false;
+        let mut mounts = Mounts::NONE;
+        self.files.read(Source::Mountinfo, Flaw::NoMounts, &mut |line| {
+            let mount = parse(line);
+            if let Some(mount) = &mount {
                 mounts.add(mount, ask);
             }
+            mount.is_some()
         })?;
-        if is_empty {
-            return Err(file.lacks(Flaw::NoMounts));
-        }
-        let mut failure = None;
+        let mut failure = Ok(());
         let mut count = 0;
         mounts.for_each_visible(&mut |point, kind| {
             count += 1;
@@ -52,14 +48,13 @@ impl Host {
                 return;
             }
             match sys::file_system(point) {
-                Ok(sizes) => take(point, kind, sizes),
-                Err(errno) if failure.is_none() => {
-                    failure = Some(errno);
-                    let (name, length) = &mut self.failed_mount;
-                    *length = point.len().min(name.len());
-                    name.iter_mut()
-                        .zip(point)
-                        .for_each(|(place, byte)| *place = *byte);
+                Ok(sizes) => take(point, kind, &sizes),
+                Err(errno) if failure.is_ok() => {
+                    failure = Err(Fault::system(Source::MountPoint, errno));
+                    let (room, length) = &mut self.failed_mount;
+                    let mut name = Text::new(room);
+                    name.put(point);
+                    *length = name.bytes().len();
                 }
                 Err(_) => {}
             }
@@ -67,12 +62,7 @@ impl Host {
         if mounts.is_over || count > ASKED_MAX {
             return Err(Flaw::Mounts.of(Source::Mountinfo));
         }
-        failure.map_or(Ok(()), |errno| {
-            Err(Fault {
-                source: Source::MountPoint,
-                trouble: errno.into(),
-            })
-        })
+        failure
     }
 
     /// The mount point of the file system that could not be asked, cut to its room.
@@ -85,29 +75,36 @@ impl Host {
 /// A line, its names as they stand there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mount<'l> {
-    id: u64,
+    id: u32,
     /// The mount that it lies on.
-    parent: u64,
-    device: u64,
+    parent: u32,
+    device: u32,
     point: &'l [u8],
     kind: &'l [u8],
 }
 
 fn parse(line: &[u8]) -> Option<Mount<'_>> {
     let mut fields = fields(line);
-    let (id, parent) = (parse_u64(fields.next()?)?, parse_u64(fields.next()?)?);
-    let mut numbers = fields.next()?.split(|&byte| byte == b':');
-    let (major, minor) = (parse_u64(numbers.next()?)?, parse_u64(numbers.next()?)?);
+    let (id, parent) = (number(fields.next()?)?, number(fields.next()?)?);
+    let numbers = fields.next()?;
+    let colon = numbers.iter().position(|&byte| byte == b':')?;
+    let (major, minor) = (number(numbers.get(..colon)?)?, number(numbers.get(colon + 1..)?)?);
     let point = fields.nth(1)?;
     // Options of any number, then a dash.
-    fields.find(|field| *field == b"-")?;
+    while fields.next()? != b"-" {}
     Some(Mount {
         id,
         parent,
-        device: major << 32 | minor,
+        // As the kernel has them in 32 bits.
+        device: major << 20 | minor,
         point,
         kind: fields.next()?,
     })
+}
+
+#[inline(never)]
+fn number(text: &[u8]) -> Option<u32> {
+    parse_u64(text).map(|number| number as u32)
 }
 
 /// All mounts, as far as it matters what lies on what, and those that may be asked.
@@ -122,7 +119,7 @@ struct Mounts {
     is_over: bool,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Node {
     id: u32,
     parent: u32,
@@ -131,38 +128,54 @@ struct Node {
     may_wait: bool,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Entry {
     id: u32,
     parent: u32,
-    device: u64,
-    /// Where its mount point and then its type end in the names.
+    device: u32,
+    /// Where its mount point and then its type start and end in the names.
     start: u16,
     middle: u16,
     end: u16,
     is_named: bool,
+    /// Its file system has been handed over by this mount point.
+    is_told: bool,
 }
 
 impl Mounts {
-    fn new() -> Self {
-        Self {
-            nodes: [Node::default(); NODES_MAX],
-            node_count: 0,
-            entries: [Entry::default(); ENTRIES_MAX],
-            count: 0,
-            names: [0; NAMES_MAX],
-            used: 0,
-            is_over: false,
-        }
-    }
+    const NONE: Self = Self {
+        nodes: [Node {
+            id: 0,
+            parent: 0,
+            point: 0,
+            may_wait: false,
+        }; NODES_MAX],
+        node_count: 0,
+        entries: [Entry {
+            id: 0,
+            parent: 0,
+            device: 0,
+            start: 0,
+            middle: 0,
+            end: 0,
+            is_named: false,
+            is_told: false,
+        }; ENTRIES_MAX],
+        count: 0,
+        names: [0; NAMES_MAX],
+        used: 0,
+        is_over: false,
+    };
 
-    fn add(&mut self, mount: Mount, ask: WhetherToAsk) {
+    fn add(&mut self, mount: &Mount, ask: WhetherToAsk) {
+        let &Mount {
+            id, parent, device, ..
+        } = mount;
         let mut room = [0; POINT_MAX];
         // What is longer cannot be asked.
         let Some(point) = decode(mount.point, &mut room) else {
             return;
         };
-        let (id, parent) = (mount.id as u32, mount.parent as u32);
         let ask = ask(point, mount.kind);
         if let Some(node) = self.nodes.get_mut(self.node_count) {
             *node = Node {
@@ -173,51 +186,55 @@ impl Mounts {
             };
         }
         self.node_count += 1;
-        if matches!(ask, Ask::Never | Ask::NeverAsItMayWait) || self.same(mount.device) >= SAME_MAX {
+        if matches!(ask, Ask::Never | Ask::NeverAsItMayWait) || self.same(device) >= SAME_MAX {
             return;
         }
-        let start = self.used;
-        let (middle, end) = (start + point.len(), start + point.len() + mount.kind.len());
-        let place = self.entries.get_mut(self.count);
-        let (Some(entry), Some(names)) = (place, self.names.get_mut(start..end)) else {
-            self.is_over = true;
-            return;
-        };
-        let (first, second) = names.split_at_mut(point.len());
-        first.copy_from_slice(point);
-        second.copy_from_slice(mount.kind);
-        *entry = Entry {
-            id,
-            parent,
-            device: mount.device,
-            start: start as u16,
-            middle: middle as u16,
-            end: end as u16,
-            is_named: ask == Ask::Named,
-        };
-        self.count += 1;
-        self.used = end;
+        let (start, middle) = (self.used, self.used + point.len());
+        let mut names = Text::new(self.names.get_mut(start..).unwrap_or_default());
+        names.put(point);
+        names.put(mount.kind);
+        let end = start + names.bytes().len();
+        match self.entries.get_mut(self.count) {
+            Some(entry) if !names.is_cut() => {
+                *entry = Entry {
+                    id,
+                    parent,
+                    device,
+                    start: start as u16,
+                    middle: middle as u16,
+                    end: end as u16,
+                    is_named: ask == Ask::Named,
+                    is_told: false,
+                };
+                self.count += 1;
+                self.used = end;
+            }
+            _ => self.is_over = true,
+        }
     }
 
     /// Mounts of the device that may be asked.
-    fn same(&self, device: u64) -> usize {
+    fn same(&self, device: u32) -> usize {
         let entries = self.entries.iter().take(self.count);
         entries.filter(|entry| entry.device == device).count()
     }
 
     /// Hands over the mount point and the type of each that can be reached by its mount point, the first
     /// of each device.
-    fn for_each_visible(&self, take: &mut dyn FnMut(&[u8], &[u8])) {
-        let mut told = [None; ENTRIES_MAX];
-        for (number, entry) in self.entries.iter().take(self.count).enumerate() {
-            let [start, middle, end] = [entry.start, entry.middle, entry.end].map(usize::from);
-            let (point, kind) = (self.names.get(start..middle), self.names.get(middle..end));
-            let (Some(point), Some(kind)) = (point, kind) else {
-                continue;
+    fn for_each_visible(&mut self, take: &mut dyn FnMut(&[u8], &[u8])) {
+        for number in 0..self.count {
+            let Some((entry, before)) = self.entries.get(..=number).and_then(<[Entry]>::split_last) else {
+                return;
             };
-            if !told.contains(&Some(entry.device)) && self.is_reached(entry, point) {
-                told[number] = Some(entry.device);
-                take(point, kind);
+            let is_same = |other: &Entry| other.is_told && other.device == entry.device;
+            let names = |start: u16, end: u16| self.names.get(start.into()..end.into()).unwrap_or_default();
+            let point = names(entry.start, entry.middle);
+            if before.iter().any(is_same) || !self.is_reached(entry, point) {
+                continue;
+            }
+            take(point, names(entry.middle, entry.end));
+            if let Some(entry) = self.entries.get_mut(number) {
+                entry.is_told = true;
             }
         }
     }
@@ -226,10 +243,12 @@ impl Mounts {
     /// lies below it in the tree of mounts. And the way to it leads through nothing that may wait for
     /// others, unless the user has named it.
     fn is_reached(&self, entry: &Entry, point: &[u8]) -> bool {
-        let nodes = || self.nodes.iter().take(self.node_count);
+        let nodes = self.nodes.get(..self.node_count).unwrap_or(&self.nodes);
         let (mut below, mut depth) = ([0; DEPTH_MAX], 0);
         let mut next = entry.parent;
-        while let (Some(place), Some(node)) = (below.get_mut(depth), nodes().find(|node| node.id == next)) {
+        while let (Some(place), Some(node)) =
+            (below.get_mut(depth), nodes.iter().find(|node| node.id == next))
+        {
             if node.may_wait && !entry.is_named {
                 return false;
             }
@@ -240,10 +259,17 @@ impl Mounts {
             // Not all is known of what lies on what: too much is told rather than too little.
             return true;
         }
-        let is_below = |id: u32| below.iter().take(depth).any(|other| *other == id);
-        for way in ways(point) {
-            let point = hash(way);
-            if nodes().any(|node| node.point == point && node.id != entry.id && !is_below(node.id)) {
+        let below = below.get(..depth).unwrap_or_default();
+        // The root, all on the way, the point: `/`, `/a`, `/a/b`.
+        for end in 0..=point.len() {
+            let way = match point.get(end) {
+                _ if end == 0 => b"/",
+                None | Some(b'/') => point.get(..end).unwrap_or_default(),
+                Some(_) => continue,
+            };
+            let way = hash(way);
+            let hides = |node: &Node| node.point == way && node.id != entry.id && !below.contains(&node.id);
+            if nodes.iter().any(hides) {
                 return false;
             }
         }
@@ -251,35 +277,23 @@ impl Mounts {
     }
 }
 
-/// The path, and all above it: `/a/b`, `/a`, `/`.
-fn ways(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let ends = (1..path.len()).filter(|at| path.get(*at) == Some(&b'/'));
-    let above = ends.filter_map(|end| path.get(..end));
-    above.chain([path, b"/"])
-}
-
 /// Writes the name with the bytes that its octal escapes (`\040`) stand for.
+#[inline(never)]
 fn decode<'b>(name: &[u8], room: &'b mut [u8]) -> Option<&'b [u8]> {
     let (mut rest, mut end) = (name, 0);
-    while let Some((&first, behind)) = rest.split_first() {
-        let (byte, behind) = match (first, octal(behind)) {
-            (b'\\', Some(escaped)) => escaped,
-            _ => (first, behind),
-        };
+    while let [first, behind @ ..] = rest {
+        let mut byte = *first;
+        rest = behind;
+        if let [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', behind @ ..] = behind
+            && byte == b'\\'
+        {
+            byte = a << 6 | (b & 7) << 3 | c & 7;
+            rest = behind;
+        }
         *room.get_mut(end)? = byte;
-        (rest, end) = (behind, end + 1);
+        end += 1;
     }
     room.get(..end)
-}
-
-/// The byte of three octal digits, and what stands behind them.
-fn octal(text: &[u8]) -> Option<(u8, &[u8])> {
-    let (digits, behind) = text.split_at_checked(3)?;
-    let value = digits.iter().try_fold(0, |value: u32, digit| {
-        let digit = char::from(*digit).to_digit(8)?;
-        Some(value * 8 + digit)
-    })?;
-    Some((u8::try_from(value).ok()?, behind))
 }
 
 #[cfg(test)]
@@ -298,10 +312,10 @@ mod tests {
     }
 
     fn visible_of(text: &str, ask: WhetherToAsk) -> (Vec<String>, bool) {
-        let mut mounts = Mounts::new();
+        let mut mounts = Mounts::NONE;
         for line in text.lines() {
             if let Some(mount) = parse(line.as_bytes()) {
-                mounts.add(mount, ask);
+                mounts.add(&mount, ask);
             }
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

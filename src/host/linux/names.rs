@@ -1,43 +1,70 @@
 //! Values that are known by their names, whatever their order.
 
-/// The names that are of use, one behind the other in one text.
-pub(super) struct Names<const N: usize> {
+use crate::host::Values;
+use crate::scan::{Fields, fields};
+
+/// The kernel's names, one behind the other in one text, of metrics that follow each other; an empty one
+/// stands for a metric that comes from elsewhere.
+pub(super) struct Names {
     pub(super) text: &'static str,
-    pub(super) lengths: [u8; N],
+    pub(super) lengths: &'static [u8],
+    /// The number of the first one's metric.
+    pub(super) first: usize,
 }
 
 macro_rules! names {
-    ($($name:literal),* $(,)?) => {
+    ($first:literal: $($name:literal)*) => {
         $crate::host::linux::names::Names {
             text: concat!($($name),*),
-            lengths: [$($name.len() as u8),*],
+            lengths: &[$($name.len() as u8),*],
+            first: $first,
         }
     };
 }
 
 pub(super) use names;
 
-impl<const N: usize> Names<N> {
-    /// Which one it is.
+impl Names {
+    /// The number of the metric of that name.
+    #[inline(never)]
     pub(super) fn number(&self, name: &[u8]) -> Option<usize> {
-        number(self.text.as_bytes(), &self.lengths, name)
+        let (mut rest, mut number) = (self.text.as_bytes(), self.first);
+        for length in self.lengths {
+            let (known, behind) = rest.split_at_checked(usize::from(*length))?;
+            if known == name {
+                return Some(number);
+            }
+            (rest, number) = (behind, number + 1);
+        }
+        None
     }
 
-    /// The place of the value of that name.
-    pub(super) fn place<'v, V>(&self, name: Option<&[u8]>, values: &'v mut [V; N]) -> Option<&'v mut V> {
-        values.get_mut(self.number(name?)?)
+    /// Takes the value of a line `name value`; says whether it is one of these.
+    pub(super) fn take(&self, line: &[u8], values: &mut Values) -> bool {
+        self.take_pair(&mut fields(line), values) == Some(true)
+    }
+
+    /// Takes a name and its value; says whether the value is one of these, and nothing if there are none.
+    #[inline(never)]
+    pub(super) fn take_pair(&self, fields: &mut Fields, values: &mut Values) -> Option<bool> {
+        let name = fields.next()?;
+        let value = fields.next();
+        Some(
+            self.number(name)
+                .is_some_and(|number| values.parse(number, value)),
+        )
     }
 }
 
+/// Names that stand behind one word at the start of a line.
+pub(super) struct Section {
+    pub(super) word: &'static [u8],
+    pub(super) names: Names,
+}
+
+/// The section that a line with this word belongs to.
 #[inline(never)]
-fn number(text: &[u8], lengths: &[u8], name: &[u8]) -> Option<usize> {
-    let mut rest = text;
-    for (number, length) in lengths.iter().enumerate() {
-        let (known, behind) = rest.split_at_checked(usize::from(*length))?;
-        if known == name {
-            return Some(number);
-        }
-        rest = behind;
-    }
-    None
+pub(super) fn section(sections: &'static [Section], word: Option<&[u8]>) -> Option<usize> {
+    let word = word?;
+    sections.iter().position(|section| section.word == word)
 }

@@ -1,52 +1,46 @@
-//! Files below `/proc/sys`, which hold a number, or a few, on one line.
+//! Files that hold a number, or a few, on one line: below `/proc/sys`, and `/proc/self/statm` (`proc(5)`).
 
+use super::row::{NO, row};
 use super::{Host, Source};
-use crate::host::{Fault, Flaw, Limits, Tracked};
-use crate::num::parse_u64;
+use crate::host::{Fault, Flaw, Values};
 use crate::scan::fields;
+use crate::sys;
 
 impl Host {
-    /// Takes the first fields of a file's first line; an error if the very first is no number.
+    /// Takes the columns of a file's first line; an error if the very first is no number.
     #[inline(never)]
-    pub(super) fn numbers(&mut self, source: Source, values: &mut [Option<u64>]) -> Result<(), Fault> {
-        let file = self.files.of(source);
+    fn numbers(&mut self, source: Source, metrics: &[u8], values: &mut Values) -> Result<(), Fault> {
         let mut is_first = true;
-        file.lines(&self.proc, &mut self.buffer, &mut |line| {
-            if core::mem::take(&mut is_first) {
-                for (value, field) in values.iter_mut().zip(fields(line)) {
-                    *value = parse_u64(field);
-                }
-            }
-        })?;
-        match values.first() {
-            Some(None) => Err(file.lacks(Flaw::NoNumber)),
-            _ => Ok(()),
-        }
-    }
-
-    fn number(&mut self, source: Source) -> Result<Option<u64>, Fault> {
-        let mut value = [None];
-        self.numbers(source, &mut value)?;
-        Ok(value[0])
-    }
-
-    /// Tracked connections; an error where the kernel tracks none.
-    pub fn tracked(&mut self) -> Result<Tracked, Fault> {
-        Ok(Tracked {
-            count: self.number(Source::ConntrackCount)?,
-            max: self.number(Source::ConntrackMax)?,
+        self.files.read(source, Flaw::NoNumber, &mut |line| {
+            core::mem::take(&mut is_first) && row(&mut fields(line), metrics, values) > 0
         })
     }
 
-    /// What the kernel has to give; what cannot be read stays `None`.
-    pub fn limits(&mut self, limits: &mut Limits) -> Result<(), Fault> {
-        let mut files = [None; 3];
-        let file_nr = self.numbers(Source::FileNr, &mut files);
-        let entropy = self.number(Source::Entropy);
-        let pid_max = self.number(Source::PidMax);
-        [limits.files_open, _, limits.files_max] = files;
-        limits.entropy = entropy.ok().flatten();
-        limits.pids_max = pid_max.ok().flatten();
-        file_nr.and(entropy).and(pid_max).map(|_| ())
+    /// Connections that the packet filter tracks, and can track at the most
+    /// (`Documentation/networking/nf_conntrack-sysctl.rst`); an error where it tracks none.
+    pub fn tracked(&mut self, values: &mut Values) -> Result<(), Fault> {
+        self.numbers(Source::ConntrackCount, &[0], values)?;
+        self.numbers(Source::ConntrackMax, &[1], values)
+    }
+
+    /// What the kernel has to give (`Documentation/admin-guide/sysctl`): open files, those at the most, bits of
+    /// entropy, the number that process numbers stay below.
+    pub fn limits(&mut self, values: &mut Values) -> Result<(), Fault> {
+        let files = self.numbers(Source::FileNr, &[0, NO, 1], values);
+        let entropy = self.numbers(Source::Entropy, &[2], values);
+        let pid_max = self.numbers(Source::PidMax, &[3], values);
+        files.and(entropy).and(pid_max)
+    }
+
+    /// Bytes of memory that this process has resident, as the value of that metric.
+    pub fn own_memory(&mut self, metric: usize, values: &mut Values) -> Result<(), Fault> {
+        let result = self.numbers(Source::Statm, &[NO, metric as u8], values);
+        values.multiply(metric, sys::page_size() as u32);
+        result
+    }
+
+    /// Microseconds of processor time that this process has used.
+    pub fn own_cpu_micros(&self) -> Option<u64> {
+        sys::own_cpu_micros()
     }
 }

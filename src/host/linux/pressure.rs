@@ -1,38 +1,38 @@
 //! `/proc/pressure/*` (`Documentation/accounting/psi.rst`, since Linux 4.20):
 //! `some avg10=0.00 avg60=0.00 avg300=0.00 total=1118547`.
 
-use super::{Host, Source};
-use crate::host::{Fault, Flaw, RESOURCES};
-use crate::num::parse_u64;
+use super::{
+    Host, Source,
+    names::{Names, names},
+};
+use crate::host::{Fault, Flaw, Values};
 use crate::scan::fields;
 
-const FILES: [Source; RESOURCES] = [
+/// Resources that tasks wait for: processors, disks, memory, interrupts.
+const FILES: [Source; 4] = [
     Source::PressureCpu,
     Source::PressureIo,
     Source::PressureMemory,
     Source::PressureIrq,
 ];
 
+/// Some tasks waited, or all.
+const WAYS: Names = names![0: "some" "full"];
+
 impl Host {
-    /// Microseconds in which some tasks, or all, waited for each of [`RESOURCES`]; what cannot be read
-    /// stays `None`.
-    pub fn pressure(&mut self, all: &mut [[Option<u64>; 2]; RESOURCES]) -> Result<(), Fault> {
+    /// Microseconds in which some tasks, and then all, waited for each of the resources.
+    pub fn pressure(&mut self, values: &mut Values) -> Result<(), Fault> {
         let mut first = Ok(());
-        for (source, [some, full]) in FILES.into_iter().zip(all) {
-            let file = self.files.of(source);
-            let result = file.lines(&self.proc, &mut self.buffer, &mut |line| {
-                let place = match fields(line).next() {
-                    Some(b"some") => &mut *some,
-                    Some(b"full") => &mut *full,
-                    _ => return,
+        for (number, source) in FILES.into_iter().enumerate() {
+            let result = self.files.read(source, Flaw::NoTotals, &mut |line| {
+                let mut fields = fields(line);
+                let Some(way) = fields.next().and_then(|name| WAYS.number(name)) else {
+                    return false;
                 };
-                *place = fields(line).find_map(|field| parse_u64(field.strip_prefix(b"total=")?));
+                let total = fields.find_map(|field| field.strip_prefix(b"total="));
+                values.parse(2 * number + way, total)
             });
-            let result = match result {
-                Ok(()) if some.is_none() && full.is_none() => Err(file.lacks(Flaw::NoTotals)),
-                result => result.or_else(Fault::unless_missing),
-            };
-            first = first.and(result);
+            first = first.and(result.or_else(Fault::unless_missing));
         }
         first
     }

@@ -1,11 +1,10 @@
 //! `/proc/[pid]/stat` (`proc(5)`): `1 (init) S 0 1 1 …`.
 
-use super::{Host, Source};
+use super::{Host, Source, pieces::behind_last, sysfs::open};
 use crate::host::{Fault, Process};
 use crate::num::parse_u64;
 use crate::scan::fields;
-use crate::sys::{self, Directory};
-use crate::text::Text;
+use crate::sys::Directory;
 
 /// Processes that are looked at in one turn, give or take the names of one call.
 const TURN_MAX: usize = 1024;
@@ -15,78 +14,69 @@ const STATE: usize = 0;
 const USER_TICKS: usize = 11;
 const SYSTEM_TICKS: usize = 12;
 const PAGES: usize = 21;
-const FIELDS: usize = PAGES + 1;
 
 impl Host {
-    /// Goes on with a pass over the processes, or begins one, and looks at a thousand of them: says
-    /// whether it has seen all. A process that ends meanwhile is left out.
-    pub fn processes(&mut self, take: &mut dyn FnMut(Process)) -> Result<bool, Fault> {
-        let proc = &self.proc;
-        let pass = match &mut self.pass {
+    /// Goes on with a pass over the processes, or begins one, and looks at a thousand of them, if there are so
+    /// many. A process that ends meanwhile is left out.
+    pub fn processes(&mut self, take: &mut dyn FnMut(&Process)) -> Result<(), Fault> {
+        let fault = |errno| Fault::system(Source::Processes, errno);
+        let proc = &self.files.proc;
+        // At its end, and after an error, it does not go back.
+        let pass = match self.pass.take() {
             Some(pass) => pass,
-            none => none.insert(proc.open_directory(b".").map_err(fault)?),
+            None => proc.open_directory(b".").map_err(fault)?,
         };
-        let units = (sys::ticks_per_second().max(1), sys::page_size());
-        let (mut count, mut has_more) = (0, true);
-        while has_more && count < TURN_MAX {
-            let result = pass.some_names(&mut |name| {
+        let mut count = 0;
+        while count < TURN_MAX {
+            let has_more = pass.some_names(&mut |name| {
                 if name.iter().all(u8::is_ascii_digit) {
                     count += 1;
-                    look(proc, name, units, take);
+                    look(proc, name, take);
                 }
             });
-            match result {
-                Ok(is_more) => has_more = is_more,
-                Err(errno) => {
-                    self.pass = None;
-                    return Err(fault(errno));
-                }
+            if !has_more.map_err(fault)? {
+                return Ok(());
             }
         }
-        if !has_more {
-            self.pass = None;
-        }
-        Ok(!has_more)
+        self.pass = Some(pass);
+        Ok(())
+    }
+
+    /// Whether a pass has not seen all of them.
+    pub fn is_in_pass(&self) -> bool {
+        self.pass.is_some()
     }
 }
 
-fn fault(errno: sys::Errno) -> Fault {
-    Fault {
-        source: Source::Processes,
-        trouble: errno.into(),
-    }
-}
-
-fn look(proc: &Directory, number: &[u8], units: (u64, u64), take: &mut dyn FnMut(Process)) {
-    let mut path = [0; 32];
-    let mut path = Text::new(&mut path);
-    path.put(number);
-    path.put(b"/stat");
+fn look(proc: &Directory, number: &[u8], take: &mut dyn FnMut(&Process)) {
     let mut buffer = [0; 1024];
-    let Ok(file) = proc.open_path(path.bytes()) else {
+    let Some(file) = open(proc, &[number, b"/stat"]) else {
         return;
     };
     let length = file.read_at(&mut buffer, 0).unwrap_or(0);
-    if let Some(process) = parse(buffer.get(..length).unwrap_or_default(), units) {
-        take(process);
+    if let Some(process) = parse(buffer.get(..length).unwrap_or_default()) {
+        take(&process);
     }
 }
 
 /// The name stands in parentheses, and may have any byte in it.
-fn parse(text: &[u8], (ticks_per_second, page_size): (u64, u64)) -> Option<Process<'_>> {
+fn parse(text: &[u8]) -> Option<Process<'_>> {
     let open = text.iter().position(|&byte| byte == b'(')?;
-    let close = text.iter().rposition(|&byte| byte == b')')?;
-    let mut all = [[].as_slice(); FIELDS];
-    let mut behind = fields(text.get(close + 1..)?);
-    for place in &mut all {
-        *place = behind.next()?;
+    let behind = behind_last(text, b')');
+    let mut fields = fields(text.get(behind..)?);
+    let state = fields.nth(STATE)?;
+    let user_ticks = parse_u64(fields.nth(USER_TICKS - STATE - 1)?)?;
+    let system_ticks = parse_u64(fields.nth(SYSTEM_TICKS - USER_TICKS - 1)?)?;
+    let pages = parse_u64(fields.nth(PAGES - SYSTEM_TICKS - 1)?)?;
+    // More than any kernel says; sums of less fit, also in milliseconds and bytes.
+    if (user_ticks | system_ticks | pages) >> 40 != 0 {
+        return None;
     }
-    let ticks = parse_u64(all[USER_TICKS])?.checked_add(parse_u64(all[SYSTEM_TICKS])?)?;
     Some(Process {
-        name: text.get(open + 1..close)?,
-        is_dead: matches!(all[STATE], b"Z" | b"X" | b"x"),
-        cpu_millis: ticks.checked_mul(1_000)? / ticks_per_second,
-        resident: parse_u64(all[PAGES])?.checked_mul(page_size)?,
+        name: text.get(open + 1..behind.checked_sub(1)?)?,
+        is_dead: matches!(state, [b'Z' | b'X' | b'x']),
+        ticks: user_ticks + system_ticks,
+        pages,
     })
 }
 
@@ -101,9 +91,9 @@ mod tests {
     fn the_name_may_have_blanks_and_parentheses() {
         for name in ["init", "a) b(c", "kworker/0:1-events", "", "(x)"] {
             let line = format!("42 ({name}) {BEHIND}\n");
-            let process = parse(line.as_bytes(), (100, 4096)).unwrap();
+            let process = parse(line.as_bytes()).unwrap();
             assert_eq!(process.name, name.as_bytes());
-            assert_eq!((process.cpu_millis, process.resident), (750, 321 * 4096));
+            assert_eq!((process.ticks, process.pages), (75, 321));
             assert!(!process.is_dead);
         }
     }
@@ -111,7 +101,7 @@ mod tests {
     #[test]
     fn a_zombie_is_dead_and_what_is_cut_is_none() {
         let zombie = format!("42 (init) {}", BEHIND.replace('S', "Z"));
-        assert!(parse(zombie.as_bytes(), (100, 4096)).unwrap().is_dead);
+        assert!(parse(zombie.as_bytes()).unwrap().is_dead);
         for bad in [
             "",
             "42 (init",
@@ -120,7 +110,7 @@ mod tests {
             &format!("42 (init) {}", BEHIND.replace("321", "-1")),
             &format!("42 (init) {}", BEHIND.replace(" 50 ", " 18446744073709551615 ")),
         ] {
-            assert_eq!(parse(bad.as_bytes(), (100, 4096)), None, "{bad:?}");
+            assert_eq!(parse(bad.as_bytes()), None, "{bad:?}");
         }
     }
 }

@@ -1,10 +1,10 @@
 //! `/sys/class/thermal` and `/sys/class/hwmon` (`Documentation/ABI/testing/sysfs-class-thermal`,
 //! `sysfs-class-hwmon`). Their files vanish with their devices, so they are looked for in each turn.
 
-use super::sysfs::{Numbers, ROOM, attribute};
+use super::sysfs::{ROOM, attribute, put_all, take_number};
 use super::{Host, Source};
-use crate::host::{Fault, Flaw, Reading};
-use crate::num::{Fixed, parse_u64};
+use crate::host::{Fault, Flaw, Numbers, Take, Values};
+use crate::num::Fixed;
 use crate::sys::Directory;
 use crate::text::{Text, hash};
 
@@ -13,21 +13,17 @@ const SENSOR_NAME_MAX: usize = 256;
 /// Sensors; of more, the first ones.
 const SENSORS_MAX: usize = 256;
 
-/// Whether the sensor of that name is wanted.
-pub(super) type WantsSensor<'w> = &'w dyn Fn(&[u8]) -> bool;
-/// Makes a reading of what a file holds.
-type Parse = fn(&[u8]) -> Option<Reading>;
-/// Takes a sensor's name and what it says.
-pub(super) type TakeReading<'t> = &'t mut dyn FnMut(&[u8], Reading);
+/// What the files of the metrics' sensors are called: degrees Celsius, turns a minute.
+const KINDS: [&[u8]; 2] = [b"temp", b"fan"];
+const TEMPERATURE: usize = 0;
 
 impl Host {
     /// Hands over what each sensor says that is wanted and can be read: thermal zones by their type,
     /// then those of the chips as `chip/label`. Where several have one name, the further ones have the
     /// kernel's name of their device behind it.
-    pub fn sensors(&mut self, wants: WantsSensor, take: TakeReading) -> Result<(), Fault> {
+    pub fn sensors(&mut self, take: &mut dyn Take) -> Result<(), Fault> {
         let Some(sys) = &self.sys else { return Ok(()) };
         let mut round = Round {
-            wants,
             take,
             told: [0; SENSORS_MAX],
             count: 0,
@@ -44,16 +40,27 @@ impl Host {
 
 /// One look at all sensors.
 struct Round<'r, 't> {
-    wants: WantsSensor<'r>,
-    take: &'r mut (dyn FnMut(&[u8], Reading) + 't),
+    take: &'r mut (dyn Take + 't),
     /// Hashes of the names that have been told.
     told: [u32; SENSORS_MAX],
     count: usize,
     is_over: bool,
 }
 
+/// Where a sensor is, and what it is called: the parts of its name, of the kernel's name for it, and of its
+/// file's.
+struct Sensor<'s> {
+    folder: &'s Directory,
+    /// The number of its metric.
+    metric: usize,
+    name: [&'s [u8]; 3],
+    kernel_name: [&'s [u8]; 3],
+    file: [&'s [u8]; 2],
+}
+
 impl Round<'_, '_> {
     /// Looks at each device of a class: the class, the device's own folder, and its name there.
+    #[inline(never)]
     fn devices(
         &mut self,
         sys: &Directory,
@@ -64,10 +71,11 @@ impl Round<'_, '_> {
         let Ok(class) = sys.open_directory(class) else {
             return;
         };
-        let mut numbers = Numbers::default();
-        let _ = class.names(&mut |name| numbers.take(name, prefix, b""));
-        self.is_over |= numbers.is_over;
-        for number in numbers.ascending() {
+        let mut numbers = Numbers::NONE;
+        let _ = class.names(&mut |name| self.is_over |= !take_number(&mut numbers, name, prefix, b""));
+        let mut next = 0;
+        while let Some(number) = numbers.from(next) {
+            next = number + 1;
             let mut buffer = [0; 32];
             let name = numbered(&mut buffer, prefix, number);
             if let Ok(device) = class.open_directory(name) {
@@ -80,7 +88,13 @@ impl Round<'_, '_> {
         let mut room = ROOM;
         let kind = attribute(device, &[b"type"], &mut room).filter(|kind| !kind.is_empty());
         let name = kind.unwrap_or(kernel_name);
-        self.tell(device, &[name], &[kernel_name], &[b"temp"], temperature);
+        self.tell(&Sensor {
+            folder: device,
+            metric: TEMPERATURE,
+            name: [name, b"", b""],
+            kernel_name: [kernel_name, b"", b""],
+            file: [b"temp", b""],
+        });
     }
 
     fn chip(&mut self, class: &Directory, device: &Directory, kernel_name: &[u8]) {
@@ -89,79 +103,72 @@ impl Round<'_, '_> {
             return;
         }
         // Old kernels have the attributes in the folder of the chip's device.
-        if self.chip_in(device, kernel_name).is_none()
+        if !self.is_chip_in(device, kernel_name)
             && let Ok(device) = device.open_directory(b"device")
         {
-            let _ = self.chip_in(&device, kernel_name);
+            self.is_chip_in(&device, kernel_name);
         }
     }
 
-    /// `None` if there is no chip.
-    fn chip_in(&mut self, folder: &Directory, kernel_name: &[u8]) -> Option<()> {
+    /// Looks at the chip in this folder, if there is one.
+    #[inline(never)]
+    fn is_chip_in(&mut self, folder: &Directory, kernel_name: &[u8]) -> bool {
         let mut room = ROOM;
-        let chip = attribute(folder, &[b"name"], &mut room)?;
-        let mut kinds: [(&[u8], Numbers, Parse); 2] = [
-            (b"temp", Numbers::default(), temperature),
-            (b"fan", Numbers::default(), fan),
-        ];
+        let Some(chip) = attribute(folder, &[b"name"], &mut room) else {
+            return false;
+        };
+        let mut numbers = [Numbers::NONE; KINDS.len()];
         let _ = folder.names(&mut |name| {
-            for (prefix, numbers, _) in &mut kinds {
-                numbers.take(name, prefix, b"_input");
+            for (prefix, numbers) in KINDS.iter().zip(&mut numbers) {
+                self.is_over |= !take_number(numbers, name, prefix, b"_input");
             }
         });
-        for (prefix, numbers, parse) in kinds {
-            self.is_over |= numbers.is_over;
-            for number in numbers.ascending() {
+        for (metric, (prefix, numbers)) in KINDS.iter().zip(&numbers).enumerate() {
+            let mut next = 0;
+            while let Some(number) = numbers.from(next) {
+                next = number + 1;
                 let (mut buffer, mut room) = ([0; 32], ROOM);
                 let sensor = numbered(&mut buffer, prefix, number);
                 let label =
                     attribute(folder, &[sensor, b"_label"], &mut room).filter(|label| !label.is_empty());
-                let name = [chip, b"/", label.unwrap_or(sensor)];
-                let kernel_name = [kernel_name, b"/", sensor];
-                self.tell(folder, &name, &kernel_name, &[sensor, b"_input"], parse);
+                self.tell(&Sensor {
+                    folder,
+                    metric,
+                    name: [chip, b"/", label.unwrap_or(sensor)],
+                    kernel_name: [kernel_name, b"/", sensor],
+                    file: [sensor, b"_input"],
+                });
             }
         }
-        Some(())
+        true
     }
 
     /// Reads a sensor if it is wanted. The kernel's name follows where another one has its name.
-    fn tell(
-        &mut self,
-        folder: &Directory,
-        name: &[&[u8]],
-        kernel_name: &[&[u8]],
-        file: &[&[u8]],
-        parse: Parse,
-    ) {
+    #[inline(never)]
+    fn tell(&mut self, sensor: &Sensor) {
         let mut buffer = [0; SENSOR_NAME_MAX];
         let mut text = Text::new(&mut buffer);
-        for part in name {
-            text.put(part);
-        }
-        if self.has_told(text.bytes()) {
+        put_all(&mut text, &sensor.name);
+        let told = self.told.get(..self.count).unwrap_or_default();
+        if told.contains(&hash(text.bytes())) {
             text.put(b" ");
-            for part in kernel_name {
-                text.put(part);
-            }
+            put_all(&mut text, &sensor.kernel_name);
         }
-        if !(self.wants)(text.bytes()) {
+        let name = text.into_bytes();
+        if !self.take.wants(name) {
             return;
         }
         let Some(place) = self.told.get_mut(self.count) else {
             self.is_over = true;
             return;
         };
-        *place = hash(text.bytes());
+        *place = hash(name);
         self.count += 1;
         let mut room = ROOM;
-        if let Some(reading) = attribute(folder, file, &mut room).and_then(parse) {
-            (self.take)(text.bytes(), reading);
-        }
-    }
-
-    fn has_told(&self, name: &[u8]) -> bool {
-        let hash = hash(name);
-        self.told.iter().take(self.count).any(|told| *told == hash)
+        let text = attribute(sensor.folder, &sensor.file, &mut room);
+        let mut values = Values::default();
+        values.set(sensor.metric, text.and_then(|text| reading(sensor.metric, text)));
+        self.take.take(name, &values);
     }
 }
 
@@ -171,24 +178,21 @@ fn is_in_zone(target: &[u8]) -> bool {
     target.windows(zone.len()).any(|part| part == zone)
 }
 
-fn numbered<'b>(buffer: &'b mut [u8; 32], prefix: &[u8], number: u64) -> &'b [u8] {
+fn numbered<'b>(buffer: &'b mut [u8; 32], prefix: &[u8], number: usize) -> &'b [u8] {
     let mut text = Text::new(buffer);
     text.put(prefix);
-    text.number(number);
+    text.number(number as u64);
     text.into_bytes()
 }
 
-/// Thousandths of a degree; the kernel has a 32-bit number of them.
-fn temperature(text: &[u8]) -> Option<Reading> {
-    let millidegrees = Fixed::parse(text)?;
-    let fits = i32::try_from(millidegrees.parts().0).is_ok();
-    let degrees = millidegrees.shifted(3).filter(|_| fits)?;
-    Some(Reading::Temperature(degrees))
-}
-
-fn fan(text: &[u8]) -> Option<Reading> {
-    let speed = parse_u64(text).filter(|speed| u32::try_from(*speed).is_ok())?;
-    Some(Reading::Fan(speed))
+/// Thousandths of a degree, or turns a minute: the kernel has a 32-bit number of either.
+fn reading(metric: usize, text: &[u8]) -> Option<Fixed> {
+    let value = Fixed::parse(text).filter(|value| value.is_whole() && value.parts().0 >> 31 == 0)?;
+    if metric == TEMPERATURE {
+        value.shifted(3)
+    } else {
+        Some(value).filter(|value| !value.is_negative())
+    }
 }
 
 #[cfg(test)]
@@ -205,18 +209,29 @@ mod tests {
         }
     }
 
+    impl Take for Vec<String> {
+        fn wants(&self, name: &[u8]) -> bool {
+            name != b"unwanted"
+        }
+
+        fn take(&mut self, name: &[u8], values: &Values) {
+            for metric in 0..KINDS.len() {
+                if let Some(reading) = values.get(metric) {
+                    self.push(format!("{} {metric} {reading:?}", String::from_utf8_lossy(name)));
+                }
+            }
+        }
+    }
+
     fn readings(root: &Path) -> Vec<String> {
         let mut host = Host::open(b"/proc", root.to_str().unwrap().as_bytes()).unwrap();
-        let mut found = Vec::new();
-        host.sensors(&|name| name != b"unwanted", &mut |name, reading| {
-            found.push(format!("{} {reading:?}", String::from_utf8_lossy(name)));
-        })
-        .unwrap();
+        let mut found = Vec::<String>::new();
+        host.sensors(&mut found).unwrap();
         found
     }
 
     fn degrees(millis: i64) -> String {
-        format!("{:?}", Reading::Temperature(Fixed::signed(millis, 3)))
+        format!("0 {:?}", Fixed::signed(millis, 3))
     }
 
     #[test]
@@ -266,7 +281,7 @@ mod tests {
             format!("acpitz thermal_zone10 {}", degrees(-5_250)),
             format!("chip/temp1 {}", degrees(2_000)),
             format!("chip/Core 0 {}", degrees(1_000)),
-            "chip/fan1 Fan(1200)".into(),
+            format!("chip/fan1 1 {:?}", Fixed::whole(1200)),
             format!("old/temp1 {}", degrees(3_000)),
         ];
         assert_eq!(readings(&root), expected);

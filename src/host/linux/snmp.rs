@@ -3,141 +3,110 @@
 
 use super::{
     Host, Source,
-    names::{Names, names},
+    names::{Names, Section, names, section},
 };
-use crate::host::{Fault, Flaw};
-use crate::num::parse_u64;
+use crate::host::{Fault, Flaw, Values};
 use crate::scan::fields;
 
-const IP: Names<6> = names![
-    "InReceives",
-    "OutRequests",
-    "ForwDatagrams",
-    "InDiscards",
-    "OutDiscards",
-    "InHdrErrors",
-];
-const IP6: Names<6> = names![
-    "Ip6InReceives",
-    "Ip6OutRequests",
-    "Ip6OutForwDatagrams",
-    "Ip6InDiscards",
-    "Ip6OutDiscards",
-    "Ip6InHdrErrors",
-];
-const ICMP: Names<3> = names!["InMsgs", "OutMsgs", "InErrors"];
-const UDP: Names<6> = names![
-    "InDatagrams",
-    "OutDatagrams",
-    "InErrors",
-    "NoPorts",
-    "RcvbufErrors",
-    "SndbufErrors",
-];
-const TCP: Names<10> = names![
-    "ActiveOpens",
-    "PassiveOpens",
-    "AttemptFails",
-    "EstabResets",
-    "InSegs",
-    "OutSegs",
-    "RetransSegs",
-    "InErrs",
-    "OutRsts",
-    "CurrEstab",
-];
-const TCP_MORE: Names<4> = names!["ListenOverflows", "ListenDrops", "TCPTimeouts", "TCPSynRetrans",];
-
 /// Counts since the start, but the connections that are established, which are a number of now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Protocols {
-    /// Packets in, out and forwarded; discarded on the way in and out; with a bad header.
-    pub ip: [Option<u64>; 6],
-    /// The same of version 6.
-    pub ip6: [Option<u64>; 6],
-    /// Messages in and out; bad ones.
-    pub icmp: [Option<u64>; 3],
-    /// Datagrams in and out; bad ones, for no port, and those that found a full buffer in and out.
-    pub udp: [Option<u64>; 6],
-    /// Opens by us and by others, failed ones, resets of connections, segments in, out and sent
-    /// again, bad ones, resets sent; connections that are established.
-    pub tcp: [Option<u64>; 10],
-    /// Connections that found a full queue, all that were dropped there; time-outs; SYNs sent again.
-    pub tcp_more: [Option<u64>; 4],
-}
+///
+/// Packets in, out and forwarded; discarded on the way in and out; with a bad header. Messages in and out;
+/// bad ones. Datagrams in and out; bad ones, for no port, and those that found a full buffer in and out. Opens
+/// by us and by others, failed ones, resets of connections, segments in, out and sent again, bad ones, resets
+/// sent; connections that are established.
+const SNMP: &[Section] = &[
+    Section {
+        word: b"Ip:",
+        names: names![0: "InReceives" "OutRequests" "ForwDatagrams" "InDiscards" "OutDiscards" "InHdrErrors"],
+    },
+    Section {
+        word: b"Icmp:",
+        names: names![12: "InMsgs" "OutMsgs" "InErrors"],
+    },
+    Section {
+        word: b"Udp:",
+        names: names![
+            15: "InDatagrams" "OutDatagrams" "InErrors" "NoPorts" "RcvbufErrors" "SndbufErrors"
+        ],
+    },
+    Section {
+        word: b"Tcp:",
+        names: names![
+            21: "ActiveOpens" "PassiveOpens" "AttemptFails" "EstabResets" "InSegs" "OutSegs" "RetransSegs"
+            "InErrs" "OutRsts" "CurrEstab"
+        ],
+    },
+];
+/// Connections that found a full queue, all that were dropped there; time-outs; SYNs sent again.
+const NETSTAT: &[Section] = &[Section {
+    word: b"TcpExt:",
+    names: names![31: "ListenOverflows" "ListenDrops" "TCPTimeouts" "TCPSynRetrans"],
+}];
+/// What is told of IP, of version 6.
+const SNMP6: Names = names![
+    6: "Ip6InReceives" "Ip6OutRequests" "Ip6OutForwDatagrams" "Ip6InDiscards" "Ip6OutDiscards"
+    "Ip6InHdrErrors"
+];
+
+/// The most names of a section.
+const SECTION_MAX: usize = 10;
 
 impl Host {
     /// Counts of the network's protocols; those of a protocol that this kernel lacks, or of a file
-    /// that cannot be read, stay `None`.
-    pub fn protocols(&mut self, all: &mut Protocols) -> Result<(), Fault> {
-        let (files, buffer) = (&mut self.files, &mut self.buffer);
-        let [mut ip, mut icmp, mut udp, mut tcp, mut more] = [const { Pair::NONE }; 5];
-        let snmp = files
-            .of(Source::Snmp)
-            .lines(&self.proc, buffer, &mut |line| match prefix(line) {
-                Some(b"Ip") => ip.take(line, &IP, &mut all.ip),
-                Some(b"Icmp") => icmp.take(line, &ICMP, &mut all.icmp),
-                Some(b"Udp") => udp.take(line, &UDP, &mut all.udp),
-                Some(b"Tcp") => tcp.take(line, &TCP, &mut all.tcp),
-                _ => {}
-            });
-        let netstat = files.of(Source::Netstat).lines(&self.proc, buffer, &mut |line| {
-            if prefix(line) == Some(b"TcpExt") {
-                more.take(line, &TCP_MORE, &mut all.tcp_more);
-            }
+    /// that cannot be read, are none.
+    pub fn protocols(&mut self, values: &mut Values) -> Result<(), Fault> {
+        let mut pair = Pair::default();
+        let snmp = self.files.read(Source::Snmp, Flaw::NoIp, &mut |line| {
+            pair.take(line, SNMP, values) == Some(0)
         });
-        let snmp6 = files.of(Source::Snmp6).lines(&self.proc, buffer, &mut |line| {
-            let mut fields = fields(line);
-            if let Some(place) = IP6.place(fields.next(), &mut all.ip6) {
-                *place = fields.next().and_then(parse_u64);
-            }
+        let netstat = self.files.read(Source::Netstat, Flaw::NoCounts, &mut |line| {
+            pair.take(line, NETSTAT, values);
+            true
+        });
+        let snmp6 = self.files.read(Source::Snmp6, Flaw::NoCounts, &mut |line| {
+            SNMP6.take(line, values);
+            true
         });
         snmp?;
-        if all.ip == [None; 6] {
-            return Err(files.of(Source::Snmp).lacks(Flaw::NoIp));
-        }
         netstat.or_else(Fault::unless_missing)?;
         snmp6.or_else(Fault::unless_missing)
     }
 }
 
-fn prefix(line: &[u8]) -> Option<&[u8]> {
-    line.split(|&byte| byte == b':').next()
-}
-
 /// A line of names, and below it one of values: `Ip: Forwarding DefaultTTL`, `Ip: 1 64`.
+#[derive(Default)]
 struct Pair {
     /// The columns of the names that are of use, from 1 up; 0 where there is none.
-    columns: [u8; 16],
-    has_names: bool,
+    columns: [u8; SECTION_MAX],
+    /// The section whose names have come, and whose values have not.
+    section: Option<usize>,
 }
 
 impl Pair {
-    const NONE: Self = Self {
-        columns: [0; 16],
-        has_names: false,
-    };
-
-    fn take<const N: usize>(&mut self, line: &[u8], names: &Names<N>, values: &mut [Option<u64>; N]) {
-        for (column, field) in fields(line).enumerate().skip(1).take(usize::from(u8::MAX)) {
-            if self.has_names {
-                let is_here = |wanted: &u8| usize::from(*wanted) == column;
-                let place = self
-                    .columns
-                    .iter()
-                    .position(is_here)
-                    .and_then(|number| values.get_mut(number));
-                if let Some(place) = place {
-                    *place = parse_u64(field);
+    /// The section of which a value has been taken.
+    fn take(&mut self, line: &[u8], sections: &'static [Section], values: &mut Values) -> Option<usize> {
+        let mut fields = fields(line);
+        let number = section(sections, fields.next())?;
+        let names = &sections.get(number)?.names;
+        let has_names = self.section == Some(number);
+        self.section = if has_names { None } else { Some(number) };
+        let mut has_value = false;
+        for column in 1..=u8::MAX {
+            let Some(field) = fields.next() else { break };
+            if has_names {
+                if let Some(place) = self.columns.iter().position(|other| *other == column) {
+                    has_value |= values.parse(names.first + place, Some(field));
                 }
-            } else if let Some(place) = names
-                .number(field)
-                .and_then(|number| self.columns.get_mut(number))
+            } else if let Some(number) = names.number(field)
+                && let Some(place) = self.columns.get_mut(number - names.first)
             {
-                *place = column as u8;
+                *place = column;
             }
         }
-        self.has_names = !self.has_names;
+        if has_names {
+            self.columns = [0; SECTION_MAX];
+        }
+        has_value.then_some(number)
     }
 }
 
@@ -147,10 +116,13 @@ mod tests {
 
     #[test]
     fn values_are_found_by_name_and_not_by_place() {
-        let (mut pair, mut values) = (Pair::NONE, [None; 3]);
+        let (mut pair, mut values) = (Pair::default(), Values::default());
         for line in ["Icmp: OutMsgs New InErrors InMsgs", "Icmp: 7 99 -1 5"] {
-            pair.take(line.as_bytes(), &ICMP, &mut values);
+            pair.take(line.as_bytes(), SNMP, &mut values);
         }
-        assert_eq!(values, [Some(5), Some(7), None]);
+        assert_eq!(
+            [12, 13, 14].map(|number| values.whole(number)),
+            [Some(5), Some(7), None]
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Files below `/sys` that hold one value each, and names that hold a number.
 
+use crate::host::Numbers;
+use crate::num::parse_u64;
 use crate::sys::{Directory, File};
 use crate::text::Text;
 
@@ -8,60 +10,48 @@ pub(super) type Room = [u8; 64];
 pub(super) const ROOM: Room = [0; 64];
 
 /// What the attribute holds, without blanks around it; `None` if it is not there or cannot be read.
+#[inline(never)]
 pub(super) fn attribute<'b>(sys: &Directory, path: &[&[u8]], room: &'b mut Room) -> Option<&'b [u8]> {
     value(&open(sys, path)?, room)
 }
 
 /// Opens the file whose path has these parts.
+#[inline(never)]
 pub(super) fn open(sys: &Directory, path: &[&[u8]]) -> Option<File> {
     let mut buffer = [0; 128];
     let mut text = Text::new(&mut buffer);
-    for part in path {
-        text.put(part);
-    }
+    put_all(&mut text, path);
     if text.is_cut() {
         return None;
     }
     sys.open_path(text.bytes()).ok()
 }
 
+/// Appends the parts.
+#[inline(never)]
+pub(super) fn put_all(text: &mut Text, parts: &[&[u8]]) {
+    for part in parts {
+        text.put(part);
+    }
+}
+
 /// What an open attribute holds, without blanks around it.
+#[inline(never)]
 pub(super) fn value<'b>(file: &File, room: &'b mut Room) -> Option<&'b [u8]> {
     let length = file.read_at(room, 0).ok()?;
     Some(room.get(..length)?.trim_ascii())
 }
 
-/// Numbers that are counted from 0.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Numbers {
-    words: [u64; 4],
-    /// There was one that is too large.
-    pub(super) is_over: bool,
-}
-
-impl Numbers {
-    /// Takes the number of a name that is made of this prefix, a number and this suffix.
-    pub(super) fn take(&mut self, name: &[u8], prefix: &[u8], suffix: &[u8]) {
-        let digits = name
-            .strip_prefix(prefix)
-            .and_then(|rest| rest.strip_suffix(suffix));
-        let Some(number) = digits.and_then(crate::num::parse_u64) else {
-            return;
-        };
-        match self.words.get_mut((number / 64) as usize) {
-            Some(word) => *word |= 1 << (number % 64),
-            None => self.is_over = true,
-        }
-    }
-
-    /// All of them, the lowest first.
-    pub(super) fn ascending(self) -> impl Iterator<Item = u64> {
-        let has = move |number: &u64| {
-            let word = self.words.get((*number / 64) as usize);
-            word.is_some_and(|word| word & (1 << (*number % 64)) != 0)
-        };
-        (0..64 * self.words.len() as u64).filter(has)
-    }
+/// Takes the number of a name that is made of this prefix, a number and this suffix; says whether it is not
+/// too large.
+#[inline(never)]
+pub(super) fn take_number(numbers: &mut Numbers, name: &[u8], prefix: &[u8], suffix: &[u8]) -> bool {
+    let digits = name
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_suffix(suffix));
+    digits
+        .and_then(parse_u64)
+        .is_none_or(|number| numbers.insert(number))
 }
 
 #[cfg(test)]
@@ -70,7 +60,7 @@ mod tests {
 
     #[test]
     fn numbers_come_in_order_and_those_too_large_are_told() {
-        let mut numbers = Numbers::default();
+        let mut numbers = Numbers::NONE;
         for name in [
             "temp10_input",
             "temp2_input",
@@ -81,13 +71,19 @@ mod tests {
             "tempx_input",
             "fan3_input",
         ] {
-            numbers.take(name.as_bytes(), b"temp", b"_input");
+            assert!(
+                take_number(&mut numbers, name.as_bytes(), b"temp", b"_input"),
+                "{name}"
+            );
         }
-        assert_eq!(numbers.ascending().collect::<Vec<_>>(), [2, 10, 255]);
-        assert!(!numbers.is_over);
-        numbers.take(b"temp256_input", b"temp", b"_input");
-        numbers.take(b"temp18446744073709551615_input", b"temp", b"_input");
-        assert!(numbers.is_over);
-        assert_eq!(numbers.ascending().count(), 3);
+        let all = |numbers: Numbers| (0..300).filter(|number| numbers.has(*number)).collect::<Vec<_>>();
+        assert_eq!(all(numbers), [2, 10, 255]);
+        let from = [0, 2, 3, 10, 11, 255, 256].map(|number| numbers.from(number));
+        let [two, ten, last] = [2, 10, 255].map(Some);
+        assert_eq!(from, [two, two, ten, ten, last, last, None]);
+        for large in ["temp256_input", "temp18446744073709551615_input"] {
+            assert!(!take_number(&mut numbers, large.as_bytes(), b"temp", b"_input"));
+        }
+        assert_eq!(all(numbers).len(), 3);
     }
 }
