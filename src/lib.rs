@@ -19,6 +19,7 @@
 
 // Floor 0: pure code.
 pub mod backoff;
+pub mod dns;
 pub mod num;
 pub mod pattern;
 pub mod ring;

@@ -5,17 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, from the ground up, and what it may use.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("num", &[]),
     ("scan", &["num"]),
     ("text", &["num"]),
+    ("dns", &["num", "scan", "text"]),
     ("wheel", &[]),
     ("ring", &[]),
     ("backoff", &[]),
     ("throttle", &[]),
     ("pattern", &[]),
     ("world", &[]),
-    ("sys", &["world", "text", "ring"]),
+    ("sys", &["world", "num", "text", "ring", "dns"]),
     ("format", &["num", "text"]),
     ("config", &["sys", "world", "text", "num", "pattern"]),
     ("host", &["sys", "scan", "num", "text"]),

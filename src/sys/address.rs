@@ -1,41 +1,13 @@
-//! Internet addresses: from text, to text, and in the C library's form.
+//! Internet addresses: to text, and in the kernel's form.
 //!
-//! The standard library's own parsing and printing bring `core::fmt` with them, ten kilobytes of it.
+//! The standard library's own printing brings `core::fmt` with it, ten kilobytes of it.
 
-use super::file::with_c_path;
 use crate::text::Text;
-use crate::world::Errno;
-use core::ffi::{c_char, c_int, c_void};
-use core::mem::zeroed;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-unsafe extern "C" {
-    /// POSIX; the `libc` crate does not declare it.
-    fn inet_pton(family: c_int, text: *const c_char, address: *mut c_void) -> c_int;
-}
-
-/// Reads a numeric address, such as `127.0.0.1` or `::1`.
-pub(super) fn parse(text: &[u8]) -> Option<IpAddr> {
-    let mut octets = [0; 16];
-    if from_text(libc::AF_INET, text, &mut octets) {
-        let [a, b, c, d, ..] = octets;
-        return Some(Ipv4Addr::new(a, b, c, d).into());
-    }
-    from_text(libc::AF_INET6, text, &mut octets).then(|| Ipv6Addr::from(octets).into())
-}
-
-fn from_text(family: c_int, text: &[u8], octets: &mut [u8; 16]) -> bool {
-    let read = with_c_path(text, |text| {
-        // SAFETY: the text ends in NUL, and there is room for an address of either family.
-        let answer = unsafe { inet_pton(family, text.as_ptr(), octets.as_mut_ptr().cast()) };
-        if answer == 1 {
-            Ok(())
-        } else {
-            Err(Errno(libc::EINVAL))
-        }
-    });
-    read.is_ok()
-}
+/// Bytes of an address in the kernel's form, at most.
+pub(super) const LENGTH_MAX: usize = 28;
+const LENGTH_V4: usize = 16;
 
 /// Writes address and port: `127.0.0.1:6000`, `[fe80::1%2]:6000` (RFC 5952).
 pub(super) fn put(text: &mut Text, address: &SocketAddr) {
@@ -100,45 +72,39 @@ fn put_hex(text: &mut Text, group: u16) {
     }
 }
 
-/// An internet address out of the C library's form.
-pub(super) fn from_sockaddr(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
-    let start = &raw const *storage;
-    match c_int::from(storage.ss_family) {
-        libc::AF_INET => {
-            // SAFETY: the family says which type it is, and the storage is aligned for all of them.
-            let v4 = unsafe { &*start.cast::<libc::sockaddr_in>() };
-            let ip = Ipv4Addr::from_bits(u32::from_be(v4.sin_addr.s_addr));
-            Some(SocketAddrV4::new(ip, u16::from_be(v4.sin_port)).into())
+/// An address in the kernel's form, and its length: family, port, address, and for IPv6 (`ipv6(7)`) a flow
+/// label before it and the interface's number behind it; zeros behind IPv4 (`ip(7)`).
+pub(super) fn encode(address: &SocketAddr) -> ([u8; LENGTH_MAX], usize) {
+    let mut bytes = [0; LENGTH_MAX];
+    bytes[2..4].copy_from_slice(&address.port().to_be_bytes());
+    let (family, length) = match address {
+        SocketAddr::V4(v4) => {
+            bytes[4..8].copy_from_slice(&v4.ip().octets());
+            (libc::AF_INET, LENGTH_V4)
         }
+        SocketAddr::V6(v6) => {
+            bytes[8..24].copy_from_slice(&v6.ip().octets());
+            bytes[24..].copy_from_slice(&v6.scope_id().to_ne_bytes());
+            (libc::AF_INET6, LENGTH_MAX)
+        }
+    };
+    bytes[..2].copy_from_slice(&(family as u16).to_ne_bytes());
+    (bytes, length)
+}
+
+/// An internet address out of the kernel's form.
+pub(super) fn decode(bytes: &[u8; LENGTH_MAX]) -> Option<SocketAddr> {
+    let [f0, f1, p0, p1, a, b, c, d, rest @ ..] = *bytes;
+    let port = u16::from_be_bytes([p0, p1]);
+    match i32::from(u16::from_ne_bytes([f0, f1])) {
+        libc::AF_INET => Some(SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), port).into()),
         libc::AF_INET6 => {
-            // SAFETY: as above.
-            let v6 = unsafe { &*start.cast::<libc::sockaddr_in6>() };
-            let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
-            Some(SocketAddrV6::new(ip, u16::from_be(v6.sin6_port), 0, v6.sin6_scope_id).into())
+            let (octets, scope) = rest.split_first_chunk::<16>()?;
+            let scope = u32::from_ne_bytes(scope.try_into().ok()?);
+            Some(SocketAddrV6::new(Ipv6Addr::from(*octets), port, 0, scope).into())
         }
         _ => None,
     }
-}
-
-/// An IPv4 address in the C library's form.
-pub(super) fn sockaddr_v4(address: SocketAddrV4) -> libc::sockaddr_in {
-    // SAFETY: all zeros is a value of it.
-    let mut c: libc::sockaddr_in = unsafe { zeroed() };
-    c.sin_family = libc::AF_INET as libc::sa_family_t;
-    c.sin_port = address.port().to_be();
-    c.sin_addr.s_addr = address.ip().to_bits().to_be();
-    c
-}
-
-/// An IPv6 address in the C library's form.
-pub(super) fn sockaddr_v6(address: &SocketAddrV6) -> libc::sockaddr_in6 {
-    // SAFETY: all zeros is a value of it.
-    let mut c: libc::sockaddr_in6 = unsafe { zeroed() };
-    c.sin6_family = libc::AF_INET6 as libc::sa_family_t;
-    c.sin6_port = address.port().to_be();
-    c.sin6_addr.s6_addr = address.ip().octets();
-    c.sin6_scope_id = address.scope_id();
-    c
 }
 
 #[cfg(test)]
@@ -183,40 +149,38 @@ mod tests {
     }
 
     #[test]
-    fn only_numeric_addresses_are_addresses() {
-        for text in ["127.0.0.1", "::1", "fe80::1", "255.255.255.255", "::ffff:1.2.3.4"] {
-            assert_eq!(parse(text.as_bytes()), text.parse().ok(), "{text}");
+    fn addresses_keep_all_they_have_in_the_kernel_s_form() {
+        for text in ["[fe80::1%3]:6000", "1.2.3.4:6000"] {
+            let address: SocketAddr = text.parse().unwrap();
+            let (mut bytes, length) = encode(&address);
+            // What is behind it is not looked at.
+            bytes[length..].fill(0xff);
+            assert_eq!(decode(&bytes), Some(address));
         }
-        for text in [
-            "",
-            "localhost",
-            "1.2.3",
-            "1.2.3.4.5",
-            "256.1.1.1",
-            "::1%2",
-            "g::",
-            "1.2.3.4 ",
-            "::1\0",
-        ] {
-            assert_eq!(parse(text.as_bytes()), None, "{text:?}");
-        }
+        let mut bytes = [0; LENGTH_MAX];
+        bytes[..2].copy_from_slice(&(libc::AF_UNIX as u16).to_ne_bytes());
+        assert_eq!(decode(&bytes), None);
     }
 
     #[test]
-    fn addresses_keep_all_they_have_in_the_c_library_s_form() {
-        let v6 = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 6000, 0, 3);
-        // SAFETY: all zeros is a value of it.
-        let mut storage: libc::sockaddr_storage = unsafe { zeroed() };
-        let place = (&raw mut storage).cast::<libc::sockaddr_in6>();
-        // SAFETY: the storage has room for every address, and its alignment.
-        unsafe { place.write(sockaddr_v6(&v6)) };
-        assert_eq!(from_sockaddr(&storage), Some(v6.into()));
-        let v4 = SocketAddrV4::new(Ipv4Addr::new(1, 2, 3, 4), 6000);
-        let place = (&raw mut storage).cast::<libc::sockaddr_in>();
+    fn addresses_have_the_c_library_s_form() {
+        let (bytes, length) = encode(&"[1:2::3%7]:6000".parse().unwrap());
+        assert_eq!(length, size_of::<libc::sockaddr_in6>());
+        // SAFETY: it is that long, and any bytes are one.
+        let v6: libc::sockaddr_in6 = unsafe { bytes.as_ptr().cast::<libc::sockaddr_in6>().read_unaligned() };
+        assert_eq!(i32::from(v6.sin6_family), libc::AF_INET6);
+        assert_eq!(u16::from_be(v6.sin6_port), 6000);
+        assert_eq!(
+            Ipv6Addr::from(v6.sin6_addr.s6_addr),
+            Ipv6Addr::new(1, 2, 0, 0, 0, 0, 0, 3)
+        );
+        assert_eq!((v6.sin6_flowinfo, v6.sin6_scope_id), (0, 7));
+        let (bytes, length) = encode(&"1.2.3.4:6000".parse().unwrap());
+        assert_eq!(length, size_of::<libc::sockaddr_in>());
         // SAFETY: as above.
-        unsafe { place.write(sockaddr_v4(v4)) };
-        assert_eq!(from_sockaddr(&storage), Some(v4.into()));
-        storage.ss_family = libc::AF_UNIX as libc::sa_family_t;
-        assert_eq!(from_sockaddr(&storage), None);
+        let v4: libc::sockaddr_in = unsafe { bytes.as_ptr().cast::<libc::sockaddr_in>().read_unaligned() };
+        assert_eq!(i32::from(v4.sin_family), libc::AF_INET);
+        assert_eq!(u16::from_be(v4.sin_port), 6000);
+        assert_eq!(u32::from_be(v4.sin_addr.s_addr), 0x0102_0304);
     }
 }

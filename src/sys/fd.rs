@@ -2,7 +2,7 @@
 
 use super::errno::{check, check_length};
 use crate::world::Errno;
-use core::ffi::c_int;
+use core::ffi::{c_int, c_short};
 
 pub(super) struct Fd(c_int);
 
@@ -27,6 +27,18 @@ impl Fd {
         let offset = libc::off_t::try_from(offset).map_err(|_| Errno(libc::EFBIG))?;
         // SAFETY: the buffer is writable for its length.
         check_length(unsafe { libc::pread(self.0, buffer.as_mut_ptr().cast(), buffer.len(), offset) })
+    }
+
+    /// Waits until it is ready for one of the events (`poll(2)`), or so many milliseconds are over; whether it is.
+    pub(super) fn is_ready(&self, events: c_short, millis: c_int) -> bool {
+        let mut entry = libc::pollfd {
+            fd: self.0,
+            events,
+            revents: 0,
+        };
+        // SAFETY: one entry, as said.
+        let ready = unsafe { libc::poll(&raw mut entry, 1, millis) };
+        ready == 1 && entry.revents & events != 0
     }
 
     /// Writes as much of the spans, one after the other, as is taken.

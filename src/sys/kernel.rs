@@ -6,6 +6,7 @@ use super::log::Log;
 use super::lookup::{self, Addresses, Lookup};
 use super::signal::Signals;
 use super::{address, clock, file, machine, socket};
+use crate::dns;
 use crate::text::Text;
 use crate::world::{Cause, Errno, Part, Ready, Transfer, World};
 use core::ffi::{c_int, c_short};
@@ -284,7 +285,7 @@ fn numeric_addresses(addresses: &mut Addresses, host: &[u8], port: u16) {
     if host.is_empty() {
         addresses.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port));
         addresses.push(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port));
-    } else if let Some(ip) = address::parse(host) {
+    } else if let Some(ip) = dns::parse(host) {
         addresses.push(SocketAddr::new(ip, port));
     }
 }

@@ -33,7 +33,9 @@ impl Log {
     /// A log that takes nothing at the moment (a full pipe, a terminal that is stopped) loses the
     /// line: it must not stop the loop.
     pub(super) fn write(&mut self, write_message: impl FnOnce(&mut Text)) {
-        let Some(output) = self.output.as_ref().filter(|output| has_room(output)) else {
+        // What cannot be told not to wait, such as a socket, has room for a line then.
+        let has_room = |output: &&Fd| output.is_ready(libc::POLLOUT, 0);
+        let Some(output) = self.output.as_ref().filter(has_room) else {
             return;
         };
         let mut buffer = [0; LOG_LINE_MAX];
@@ -57,16 +59,4 @@ fn stamp(text: &mut Text) {
         text.padded(part, 2);
         text.put(separator);
     }
-}
-
-/// For what cannot be told not to wait, such as a socket: there is room for a line then.
-fn has_room(output: &Fd) -> bool {
-    let mut entry = libc::pollfd {
-        fd: output.number(),
-        events: libc::POLLOUT,
-        revents: 0,
-    };
-    // SAFETY: one entry, as said; a time-out of 0 does not wait.
-    let ready = unsafe { libc::poll(&raw mut entry, 1, 0) };
-    ready == 1 && entry.revents & libc::POLLOUT != 0
 }

@@ -1,16 +1,21 @@
-//! Names are resolved by the C library's own resolver, in a child: it may take as long as it likes,
-//! and use memory, and the loop goes on.
+//! Names are resolved in a child: it may take as long as it likes, and the loop goes on.
 
-use super::address::from_sockaddr;
 use super::errno::{check, lower_first};
 use super::fd::Fd;
 use super::socket::pipe;
 use crate::text::Text;
 use crate::world::{Cause, Errno};
-use core::ffi::{CStr, c_int};
-use core::mem::{MaybeUninit, size_of, zeroed};
+use core::ffi::c_int;
+use core::mem::size_of;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use core::ptr::{null, null_mut};
+use core::ptr::null_mut;
+
+// The C library's own resolver, where it comes from the system; it would be a quarter of a binary that is
+// linked with all it needs.
+#[cfg(not(target_feature = "crt-static"))]
+use super::getaddrinfo as resolver;
+#[cfg(target_feature = "crt-static")]
+use super::resolver;
 
 /// Addresses of one name that are tried.
 pub(super) const ADDRESSES_MAX: usize = 8;
@@ -105,57 +110,13 @@ fn in_child(host: &[u8], answer: &Fd) -> ! {
     // A resolver may wait for a minute: not when the agent is gone.
     // SAFETY: the call takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as core::ffi::c_ulong) };
-    let mut buffer = [0; ANSWER_MAX];
-    let mut text = Text::new(&mut buffer);
-    look_up(host, &mut text);
-    let _ = answer.write([text.bytes()]);
+    let mut buffer = [0; ADDRESSES_MAX * RECORD];
+    // What does not fit is left out, all of it.
+    let mut records = Text::new(&mut buffer);
+    let code = resolver::resolve(host, &mut |address| encode(&mut records, &address));
+    let _ = answer.write([&code.to_ne_bytes(), records.bytes()]);
     // SAFETY: ends this process at once, and runs nothing of the parent's.
     unsafe { libc::_exit(0) }
-}
-
-fn look_up(host: &[u8], answer: &mut Text) {
-    let mut name = [0; 256];
-    let found = match name.get_mut(..host.len()) {
-        Some(place) => {
-            place.copy_from_slice(host);
-            CStr::from_bytes_until_nul(&name).ok()
-        }
-        None => None,
-    };
-    let Some(name) = found else {
-        return answer.put(&libc::EAI_NONAME.to_ne_bytes());
-    };
-    // SAFETY: all zeros is a value of it: any family, no flag.
-    let mut hints: libc::addrinfo = unsafe { zeroed() };
-    hints.ai_socktype = libc::SOCK_STREAM;
-    let mut list: *mut libc::addrinfo = null_mut();
-    // SAFETY: the name ends in NUL, and the call writes a pointer to `list`.
-    let code = unsafe { libc::getaddrinfo(name.as_ptr(), null(), &raw const hints, &raw mut list) };
-    answer.put(&code.to_ne_bytes());
-    if code != 0 {
-        return;
-    }
-    let mut records = 0;
-    // SAFETY: null, or an entry of the list, which is not freed before this process ends.
-    while let Some(entry) = unsafe { list.as_ref() }
-        && records < ADDRESSES_MAX
-    {
-        if let Some(address) = address_of(entry) {
-            encode(answer, &address);
-            records += 1;
-        }
-        list = entry.ai_next;
-    }
-}
-
-fn address_of(entry: &libc::addrinfo) -> Option<SocketAddr> {
-    let mut storage = MaybeUninit::<libc::sockaddr_storage>::zeroed();
-    let length = (entry.ai_addrlen as usize).min(size_of::<libc::sockaddr_storage>());
-    let source = entry.ai_addr.cast::<u8>();
-    // SAFETY: the entry's address is that long, and the storage at least as long.
-    unsafe { source.copy_to_nonoverlapping(storage.as_mut_ptr().cast(), length) };
-    // SAFETY: all zeros is a value of it, and so is an address behind which zeros are.
-    from_sockaddr(&unsafe { storage.assume_init() })
 }
 
 fn encode(answer: &mut Text, address: &SocketAddr) {
@@ -183,11 +144,7 @@ fn decode(record: &[u8; RECORD], port: u16) -> SocketAddr {
 
 /// Writes what a code of `getaddrinfo(3)` means.
 pub(super) fn describe(text: &mut Text, code: c_int) {
-    // SAFETY: the call takes a number.
-    let words = unsafe { libc::gai_strerror(code) };
-    // SAFETY: it answers a string that ends in NUL and is never freed, whatever the code.
-    let words = unsafe { CStr::from_ptr(words) };
-    lower_first(text, words.to_bytes());
+    lower_first(text, resolver::words(code));
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the C library says of the machine.
 
+use super::clock;
 use super::errno::check;
 use super::file::{File, with_c_path};
 use crate::text::hash;
@@ -83,6 +84,23 @@ pub fn random_seed() -> u32 {
     }
     // SAFETY: not null, it points to 16 random bytes that live as long as the program (getauxval(3)).
     u32::from_ne_bytes(unsafe { *bytes })
+}
+
+/// A number that nobody can tell before.
+pub(super) fn random() -> u32 {
+    // For a kernel that has no such call (before 3.17), or not enough to answer yet.
+    let mut bytes = (random_seed() ^ clock::monotonic_nanos() as u32).to_ne_bytes();
+    let without_waiting = 1_usize;
+    // SAFETY: the bytes are writable for their length.
+    unsafe {
+        libc::syscall(
+            libc::SYS_getrandom,
+            bytes.as_mut_ptr(),
+            bytes.len(),
+            without_waiting,
+        )
+    };
+    u32::from_ne_bytes(bytes)
 }
 
 /// A number that differs from one boot to the next (`random(4)`); 0 where nobody tells.

@@ -11,11 +11,15 @@ mod entries;
 mod errno;
 mod fd;
 mod file;
+#[cfg(not(target_feature = "crt-static"))]
+mod getaddrinfo;
 mod kernel;
 mod log;
 mod lookup;
 mod machine;
 mod memory;
+#[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
+mod resolver;
 mod signal;
 mod socket;
 mod spool;

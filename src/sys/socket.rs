@@ -1,11 +1,11 @@
 //! Stream sockets, none of which ever waits.
 
-use super::address::{from_sockaddr, sockaddr_v4, sockaddr_v6};
+use super::address;
 use super::errno::{INVALID, check, check_length, last};
 use super::fd::Fd;
 use crate::world::Errno;
 use core::ffi::{c_int, c_void};
-use core::mem::{MaybeUninit, size_of, zeroed};
+use core::mem::size_of;
 use core::net::SocketAddr;
 
 /// The longest path of a Unix socket (`unix(7)`: 108 with its NUL).
@@ -48,42 +48,80 @@ impl Options {
     }
 }
 
-/// Starts to connect to the address.
+/// Starts to connect to the address. Says whether it is connected already.
 pub(super) fn connect_tcp(address: &SocketAddr, options: &Options) -> Result<(Fd, bool), Errno> {
-    match address {
-        SocketAddr::V4(address) => connect(libc::AF_INET, &sockaddr_v4(*address), options),
-        SocketAddr::V6(address) => connect(libc::AF_INET6, &sockaddr_v6(address), options),
-    }
+    let (bytes, length) = address::encode(address);
+    connect_stream(bytes.get(..length).unwrap_or_default(), options, true)
 }
 
 /// Starts to connect to the path.
 pub(super) fn connect_unix(path: &[u8], options: &Options) -> Result<(Fd, bool), Errno> {
-    // SAFETY: all zeros is a value of it.
-    let mut address: libc::sockaddr_un = unsafe { zeroed() };
-    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
-    if path.len() > UNIX_PATH_MAX {
-        return Err(Errno(libc::ENAMETOOLONG));
-    }
-    for (place, byte) in address.sun_path.iter_mut().zip(path) {
-        *place = *byte as core::ffi::c_char;
-    }
-    connect(libc::AF_UNIX, &address, options)
+    // Zeros end the path (`unix(7)`).
+    let mut address = [0; 2 + UNIX_PATH_MAX + 1];
+    let (family, rest) = address.split_at_mut(2);
+    family.copy_from_slice(&(libc::AF_UNIX as u16).to_ne_bytes());
+    let place = rest.get_mut(..path.len()).filter(|_| path.len() <= UNIX_PATH_MAX);
+    place.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(path);
+    connect_stream(&address, options, false)
 }
 
-/// `address` is the `sockaddr` type of that family. Says whether it is connected already.
-fn connect<A>(family: c_int, address: &A, options: &Options) -> Result<(Fd, bool), Errno> {
-    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    // SAFETY: the call takes numbers only.
-    let socket = Fd::from_answer(unsafe { libc::socket(family, kind, 0) })?;
-    options.set(&socket, family != libc::AF_UNIX);
-    let length = size_of::<A>() as libc::socklen_t;
-    // SAFETY: the address is readable for its length.
-    let answer = unsafe { libc::connect(socket.number(), (&raw const *address).cast(), length) };
-    match check(answer) {
-        Ok(_) => Ok((socket, true)),
+fn connect_stream(address: &[u8], options: &Options, is_tcp: bool) -> Result<(Fd, bool), Errno> {
+    let socket = open(libc::SOCK_STREAM | libc::SOCK_NONBLOCK, address)?;
+    options.set(&socket, is_tcp);
+    match connect(&socket, address) {
+        Ok(()) => Ok((socket, true)),
         Err(Errno(libc::EINPROGRESS)) => Ok((socket, false)),
         Err(errno) => Err(errno),
     }
+}
+
+/// A socket of that kind that is connected to the address. For one of datagrams, the address is where all go
+/// to, and all that come are from there: nothing is sent. Another kind waits until it is connected.
+pub(super) fn connected(kind: c_int, address: &SocketAddr) -> Result<Fd, Errno> {
+    let (bytes, length) = address::encode(address);
+    let bytes = bytes.get(..length).unwrap_or_default();
+    let socket = open(kind, bytes)?;
+    connect(&socket, bytes)?;
+    Ok(socket)
+}
+
+/// The number of the network interface of that name (`netdevice(7)`).
+pub(super) fn interface(name: &[u8]) -> Option<u32> {
+    // Sixteen bytes of name with a NUL, then the answer, in the largest request there is.
+    let mut request = [0; 40];
+    request
+        .get_mut(..15)?
+        .get_mut(..name.len())?
+        .copy_from_slice(name);
+    // SAFETY: the call takes numbers only.
+    let socket =
+        Fd::from_answer(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) });
+    // SAFETY: this request reads and writes as much as there is.
+    check(unsafe {
+        libc::ioctl(
+            socket.ok()?.number(),
+            libc::SIOCGIFINDEX as _,
+            request.as_mut_ptr(),
+        )
+    })
+    .ok()?;
+    Some(u32::from_ne_bytes(*request.get(16..)?.first_chunk()?))
+}
+
+/// A socket for such addresses.
+fn open(kind: c_int, address: &[u8]) -> Result<Fd, Errno> {
+    let family = address
+        .first_chunk()
+        .map_or(0, |family| u16::from_ne_bytes(*family));
+    // SAFETY: the call takes numbers only.
+    Fd::from_answer(unsafe { libc::socket(family.into(), kind | libc::SOCK_CLOEXEC, 0) })
+}
+
+fn connect(socket: &Fd, address: &[u8]) -> Result<(), Errno> {
+    let length = address.len() as libc::socklen_t;
+    // SAFETY: the address is readable for its length.
+    check(unsafe { libc::connect(socket.number(), address.as_ptr().cast(), length) })?;
+    Ok(())
 }
 
 /// How a connect that was not done at once went, once the socket is writable.
@@ -151,14 +189,11 @@ pub(super) fn local_address(socket: &Fd) -> Result<SocketAddr, Errno> {
 type AskAddress = unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> c_int;
 
 fn address(socket: &Fd, ask: AskAddress) -> Result<SocketAddr, Errno> {
-    let mut storage = MaybeUninit::<libc::sockaddr_storage>::zeroed();
-    let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-    // SAFETY: the storage has room for as much as the length says.
-    let answer = unsafe { ask(socket.number(), storage.as_mut_ptr().cast(), &raw mut length) };
-    check(answer)?;
-    // SAFETY: all zeros is a value of it, and the call has filled in an address.
-    let storage = unsafe { storage.assume_init() };
-    from_sockaddr(&storage).ok_or(INVALID)
+    let mut bytes = [0; address::LENGTH_MAX];
+    let mut length = bytes.len() as libc::socklen_t;
+    // SAFETY: there is room for as much as the length says.
+    check(unsafe { ask(socket.number(), bytes.as_mut_ptr().cast(), &raw mut length) })?;
+    address::decode(&bytes).ok_or(INVALID)
 }
 
 /// Both ends of a new pipe, the reading one first.

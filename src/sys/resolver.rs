@@ -1,0 +1,440 @@
+//! Names, by a stub resolver of our own: `/etc/hosts`, then the name servers of `/etc/resolv.conf`.
+
+use super::clock::monotonic_nanos;
+use super::fd::Fd;
+use super::file::File;
+use super::lookup::ADDRESSES_MAX;
+use super::machine;
+use super::socket;
+use crate::dns::{self, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, Resolv, SERVER_FAILED};
+use crate::num::parse_u64;
+use crate::text::Text;
+use core::ffi::c_int;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+/// A name has addresses, but not of the kinds that are of use. (Not in POSIX.)
+const EAI_NODATA: c_int = -5;
+
+/// Name servers that are asked, the first ones.
+const SERVERS_MAX: usize = 3;
+const DNS_PORT: u16 = 53;
+/// Nothing is sent there.
+const SOME_PORT: u16 = 65_535;
+/// Bytes of an answer that are looked at: four times of what a datagram has (RFC 1035, section 4.2.1), for TCP.
+const ANSWER_MAX: usize = 2_048;
+/// The longest line of a file; what is behind it is not seen.
+const LINE_MAX: usize = 512;
+
+/// Hands over the addresses of the name, the best ones first; a code of `getaddrinfo(3)`, 0 if there are some.
+pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(SocketAddr)) -> c_int {
+    let mut found = Found::default();
+    let code = find(host, &mut found);
+    if found.count == 0 {
+        return code;
+    }
+    found.in_order(take);
+    0
+}
+
+/// What a code means.
+pub(super) fn words(code: c_int) -> &'static [u8] {
+    match code {
+        libc::EAI_NONAME => b"name does not resolve",
+        libc::EAI_AGAIN => b"try again",
+        EAI_NODATA => b"name has no usable address",
+        _ => b"non-recoverable error",
+    }
+}
+
+/// Addresses of a name, as many of each family as are of use.
+#[derive(Default)]
+struct Found {
+    list: [Option<SocketAddr>; 2 * ADDRESSES_MAX],
+    count: usize,
+}
+
+impl Found {
+    fn push(&mut self, address: SocketAddr) {
+        let listed = self.list.iter().flatten();
+        let of_family = listed
+            .filter(|other| other.is_ipv4() == address.is_ipv4())
+            .count();
+        if let (..ADDRESSES_MAX, Some(place)) = (of_family, self.list.get_mut(self.count)) {
+            *place = Some(address);
+            self.count += 1;
+        }
+    }
+
+    fn push_ip(&mut self, ip: IpAddr) {
+        self.push(SocketAddr::new(ip, SOME_PORT));
+    }
+
+    /// Those first that this host has a way to, and IPv6 before IPv4 (RFC 6724, in short).
+    fn in_order(&self, take: &mut dyn FnMut(SocketAddr)) {
+        let mut ranks = [4; 2 * ADDRESSES_MAX];
+        for (rank, address) in ranks.iter_mut().zip(self.list.iter().flatten()) {
+            let has_way = socket::connected(libc::SOCK_DGRAM, address).is_ok();
+            *rank = 2 * u8::from(!has_way) + u8::from(address.is_ipv4());
+        }
+        for wanted in 0..4 {
+            for (rank, address) in ranks.iter().zip(self.list.iter().flatten()) {
+                if *rank == wanted {
+                    take(*address);
+                }
+            }
+        }
+    }
+}
+
+fn find(host: &[u8], found: &mut Found) -> c_int {
+    if let Some(address) = literal(host, SOME_PORT) {
+        found.push(address);
+        return 0;
+    }
+    let name = host.strip_suffix(b".").unwrap_or(host);
+    for_each_line(b"/etc/hosts", &mut |line| {
+        if let Some(ip) = dns::address_in_hosts(line, name) {
+            found.push_ip(ip);
+        }
+    });
+    if found.count > 0 {
+        return 0;
+    }
+    if dns::is_localhost(name) {
+        found.push_ip(Ipv6Addr::LOCALHOST.into());
+        found.push_ip(Ipv4Addr::LOCALHOST.into());
+        return 0;
+    }
+    let mut servers = Servers::new();
+    for_each_line(b"/etc/resolv.conf", &mut |line| servers.line(line));
+    servers.search(name, name.len() == host.len(), found)
+}
+
+/// A numeric address, an IPv6 one with its interface behind it if need be: `fe80::1%eth0`.
+fn literal(text: &[u8], port: u16) -> Option<SocketAddr> {
+    let mut parts = text.splitn(2, |byte| *byte == b'%');
+    let ip = dns::parse(parts.next()?)?;
+    match (ip, parts.next()) {
+        (IpAddr::V6(ip), Some(scope)) => {
+            let number = parse_u64(scope).and_then(|number| number.try_into().ok());
+            let scope = number.or_else(|| socket::interface(scope))?;
+            Some(SocketAddrV6::new(ip, port, 0, scope).into())
+        }
+        (_, Some(_)) => None,
+        (ip, None) => Some(SocketAddr::new(ip, port)),
+    }
+}
+
+/// The lines of a file, as much of each as [`LINE_MAX`]; none if it cannot be read.
+fn for_each_line(path: &[u8], take: &mut dyn FnMut(&[u8])) {
+    let Ok(file) = File::open(path) else {
+        return;
+    };
+    let (mut line, mut length) = ([0; LINE_MAX], 0);
+    let (mut piece, mut offset) = ([0; LINE_MAX], 0);
+    while let Ok(count @ 1..) = file.read_at(&mut piece, offset) {
+        offset += count as u64;
+        for byte in piece.iter().take(count) {
+            if *byte == b'\n' {
+                take(line.get(..length).unwrap_or_default());
+                length = 0;
+            } else if let Some(place) = line.get_mut(length) {
+                *place = *byte;
+                length += 1;
+            }
+        }
+    }
+    take(line.get(..length).unwrap_or_default());
+}
+
+/// Who is asked, and how.
+struct Servers {
+    list: [SocketAddr; SERVERS_MAX],
+    count: usize,
+    resolv: Resolv,
+}
+
+impl Servers {
+    /// Without any other, this host's own.
+    fn new() -> Self {
+        Self {
+            list: [SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DNS_PORT); SERVERS_MAX],
+            count: 0,
+            resolv: Resolv::new(),
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let server = self.resolv.line(line).and_then(|text| literal(text, DNS_PORT));
+        if let (Some(server), Some(place)) = (server, self.list.get_mut(self.count)) {
+            *place = server;
+            self.count += 1;
+        }
+    }
+
+    /// Asks for the name in each of the domains, then for the name alone.
+    fn search(&self, name: &[u8], in_domains: bool, found: &mut Found) -> c_int {
+        for domain in self.resolv.domains(name).filter(|_| in_domains) {
+            let mut buffer = [0; NAME_MAX + 1];
+            let mut whole = Text::new(&mut buffer);
+            whole.put(name);
+            whole.put(b".");
+            whole.put(domain);
+            match self.ask(whole.bytes(), found) {
+                libc::EAI_NONAME | EAI_NODATA => {}
+                code => return code,
+            }
+        }
+        self.ask(name, found)
+    }
+
+    /// Asks one server after the other, until one knows.
+    fn ask(&self, name: &[u8], found: &mut Found) -> c_int {
+        let id = machine::random();
+        let query = |kind, id| Query::new(name, kind, id as u16);
+        let (Some(v4), Some(v6)) = (query(dns::A, id), query(dns::AAAA, id >> 16)) else {
+            return libc::EAI_NONAME;
+        };
+        let servers = self.list.get(..self.count.max(1)).unwrap_or_default();
+        let millis = self.resolv.timeout() / servers.len() as u64;
+        let mut code = libc::EAI_AGAIN;
+        for _ in 0..self.resolv.attempts() {
+            for server in servers {
+                code = ask_server(server, [&v4, &v6], millis, found);
+                if found.count > 0 || code == libc::EAI_NONAME || code == EAI_NODATA {
+                    return code;
+                }
+            }
+        }
+        code
+    }
+}
+
+/// Asks one server for both kinds of addresses, side by side, and waits for its answers.
+fn ask_server(server: &SocketAddr, queries: [&Query; 2], millis: u64, found: &mut Found) -> c_int {
+    let Ok(socket) = socket::connected(libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, server) else {
+        return libc::EAI_AGAIN;
+    };
+    // A server that is not there is told of by the second write, or by what follows.
+    if queries.iter().any(|query| socket.write([query.bytes()]).is_err()) {
+        return libc::EAI_AGAIN;
+    }
+    let mut codes = [libc::EAI_AGAIN; 2];
+    let mut open = [true; 2];
+    let end = monotonic_nanos() / 1_000_000 + millis;
+    while open != [false; 2] {
+        let left = end.saturating_sub(monotonic_nanos() / 1_000_000);
+        if left == 0 || !socket.is_ready(libc::POLLIN, left as c_int) {
+            break;
+        }
+        let mut message = [0; ANSWER_MAX];
+        let Ok(length) = socket.read(&mut message) else {
+            break;
+        };
+        let message = message.get(..length).unwrap_or_default();
+        for (query, (open, code)) in queries.iter().zip(open.iter_mut().zip(&mut codes)) {
+            let before = found.count;
+            let Some(answer) = dns::read(message, query, &mut |ip| found.push_ip(ip)) else {
+                continue;
+            };
+            *open = false;
+            *code = code_of(answer.code);
+            if answer.is_cut && found.count == before {
+                *code = ask_for_more(server, query, found).unwrap_or(libc::EAI_AGAIN);
+            }
+        }
+    }
+    // What one of them says is what there is to say if the other one has nothing.
+    let [v4, v6] = codes;
+    if v4 == EAI_NODATA { v6 } else { v4 }
+}
+
+fn code_of(code: u8) -> c_int {
+    match code {
+        NO_ERROR => EAI_NODATA,
+        NO_SUCH_NAME => libc::EAI_NONAME,
+        SERVER_FAILED => libc::EAI_AGAIN,
+        _ => libc::EAI_FAIL,
+    }
+}
+
+/// Asks the same over TCP, where an answer is as long as it likes; its length comes before it (RFC 1035,
+/// section 4.2.2).
+fn ask_for_more(server: &SocketAddr, query: &Query, found: &mut Found) -> Option<c_int> {
+    let socket: Fd = socket::connected(libc::SOCK_STREAM, server).ok()?;
+    let length = query.bytes().len() as u16;
+    socket.write([&length.to_be_bytes(), query.bytes()]).ok()?;
+    let mut answer = [0; 2 + ANSWER_MAX];
+    let mut filled = 0;
+    while let Ok(count @ 1..) = socket.read(answer.get_mut(filled..)?) {
+        filled += count;
+        let [high, low, message @ ..] = answer.get(..filled)? else {
+            continue;
+        };
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(ANSWER_MAX);
+        if let Some(message) = message.get(..length) {
+            return dns::read(message, query, &mut |ip| found.push_ip(ip)).map(|answer| code_of(answer.code));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, UdpSocket};
+    use std::thread;
+
+    /// What a server of the test's own does with each question.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Mood {
+        /// 1.2.3.4 for version 4, nothing else; all of it over TCP.
+        Cut,
+        /// Addresses of both kinds for `a.lan`; nobody has another name.
+        Knows,
+        /// Nothing at all for version 6.
+        OnlyVersion4,
+        Code(u8),
+    }
+
+    fn answer(mood: Mood, question: &[u8]) -> Option<Vec<u8>> {
+        let kind = question[question.len() - 3];
+        let is_known = question[12..].starts_with(b"\x01a\x03lan\0");
+        let mut bytes = question.to_vec();
+        bytes[2..4].copy_from_slice(&[0x81, 0x80]);
+        match mood {
+            Mood::Code(code) => bytes[3] |= code,
+            Mood::OnlyVersion4 if kind == dns::AAAA => return None,
+            Mood::Knows if !is_known => bytes[3] |= NO_SUCH_NAME,
+            Mood::Cut if kind == dns::AAAA => {}
+            _ => {
+                let data: &[u8] = if kind == dns::A { &[1, 2, 3, 4] } else { &[9; 16] };
+                bytes[7] = 1;
+                bytes.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 0, 0, data.len() as u8]);
+                bytes.extend(data);
+            }
+        }
+        Some(bytes)
+    }
+
+    fn serve(mood: Mood) -> SocketAddr {
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = udp.local_addr().unwrap();
+        let tcp = TcpListener::bind(address).unwrap();
+        thread::spawn(move || {
+            let mut buffer = [0; 512];
+            loop {
+                let (length, from) = udp.recv_from(&mut buffer).unwrap();
+                let Some(mut bytes) = answer(mood, &buffer[..length]) else {
+                    continue;
+                };
+                // Others say something, too.
+                udp.send_to(b"", from).unwrap();
+                udp.send_to(&buffer[..length], from).unwrap();
+                if mood == Mood::Cut {
+                    bytes.truncate(length);
+                    bytes[2] |= 2;
+                    bytes[7] = 0;
+                }
+                udp.send_to(&bytes, from).unwrap();
+            }
+        });
+        thread::spawn(move || {
+            loop {
+                let (mut stream, _) = tcp.accept().unwrap();
+                let mut buffer = [0; 512];
+                let length = stream.read(&mut buffer).unwrap();
+                let bytes = answer(mood, &buffer[2..length]).unwrap();
+                for byte in [&[0, bytes.len() as u8], bytes.as_slice()].concat() {
+                    stream.write_all(&[byte]).unwrap();
+                }
+            }
+        });
+        address
+    }
+
+    /// Without a listener.
+    fn nobody() -> SocketAddr {
+        UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    fn asked(name: &str, resolv: &str, list: &[SocketAddr]) -> (c_int, Vec<String>) {
+        let mut servers = Servers::new();
+        resolv.lines().for_each(|line| servers.line(line.as_bytes()));
+        servers.count = list.len();
+        servers.list[..list.len()].copy_from_slice(list);
+        let mut found = Found::default();
+        let code = servers.search(name.as_bytes(), true, &mut found);
+        let list = found.list.iter().flatten();
+        (code, list.map(|address| address.ip().to_string()).collect())
+    }
+
+    #[test]
+    fn servers_are_asked_until_one_knows() {
+        let knows = serve(Mood::Knows);
+        let both = |found: &[String]| {
+            let mut found = found.to_vec();
+            found.sort();
+            found == ["1.2.3.4", "909:909:909:909:909:909:909:909"]
+        };
+        for list in [
+            &[knows] as &[_],
+            &[nobody(), knows],
+            &[serve(Mood::Code(SERVER_FAILED)), serve(Mood::Code(5)), knows],
+        ] {
+            assert!(both(&asked("a.lan", "", list).1), "{list:?}");
+        }
+        assert_eq!(asked("b.lan", "", &[knows, nobody()]), (libc::EAI_NONAME, vec![]));
+        let failed = serve(Mood::Code(SERVER_FAILED));
+        assert_eq!(asked("a.lan", "", &[failed]), (libc::EAI_AGAIN, vec![]));
+        assert_eq!(asked("a.lan", "", &[nobody()]), (libc::EAI_AGAIN, vec![]));
+        let nothing = serve(Mood::Code(NO_ERROR));
+        assert_eq!(asked("a.lan", "", &[nothing]), (EAI_NODATA, vec![]));
+        assert_eq!(asked("a..lan", "", &[knows]), (libc::EAI_NONAME, vec![]));
+        assert!(both(&asked("a", "search x lan", &[knows]).1));
+        assert_eq!(asked("a", "search x\noptions ndots:0", &[knows]).1.len(), 0);
+    }
+
+    #[test]
+    fn what_is_cut_is_asked_for_over_tcp() {
+        let cut = serve(Mood::Cut);
+        assert_eq!(asked("a.lan", "", &[cut]).1, ["1.2.3.4"]);
+    }
+
+    #[test]
+    fn one_kind_of_addresses_is_enough() {
+        let version4 = serve(Mood::OnlyVersion4);
+        let found = asked("a.lan", "options timeout:1 attempts:1", &[version4]);
+        assert_eq!(found.1, ["1.2.3.4"]);
+    }
+
+    #[test]
+    fn this_host_s_own_names_need_no_server() {
+        for name in ["localhost", "LOCALHOST.", "x.localhost"] {
+            let mut found = Vec::new();
+            assert_eq!(
+                resolve(name.as_bytes(), &mut |address| found.push(address.ip())),
+                0
+            );
+            assert!(found.contains(&Ipv4Addr::LOCALHOST.into()), "{name}: {found:?}");
+            assert!(found.iter().all(IpAddr::is_loopback), "{name}: {found:?}");
+        }
+        let scope = |text: &str| {
+            literal(text.as_bytes(), 1).map(|address| match address {
+                SocketAddr::V6(v6) => v6.scope_id(),
+                SocketAddr::V4(_) => 0,
+            })
+        };
+        assert_eq!(scope("fe80::1%lo"), Some(1));
+        assert_eq!(scope("fe80::1%17"), Some(17));
+        for text in [
+            "fe80::1%nowhere",
+            "fe80::1%",
+            "1.2.3.4%lo",
+            "fe80::1%sixteen-letters-",
+        ] {
+            assert_eq!(scope(text), None, "{text}");
+        }
+    }
+}
