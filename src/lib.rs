@@ -28,6 +28,7 @@ pub mod text;
 pub mod throttle;
 pub mod wheel;
 pub mod world;
+pub mod zone;
 
 // Floor 1: the operating system, and the shape of a line.
 pub mod format;

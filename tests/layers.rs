@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, from the ground up, and what it may use.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 20] = [
     ("num", &[]),
     ("scan", &["num"]),
     ("text", &["num"]),
@@ -16,7 +16,8 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("throttle", &[]),
     ("pattern", &[]),
     ("world", &[]),
-    ("sys", &["world", "num", "text", "ring", "dns"]),
+    ("zone", &[]),
+    ("sys", &["world", "num", "text", "ring", "dns", "zone"]),
     ("format", &["num", "text"]),
     ("config", &["sys", "world", "text", "num", "pattern"]),
     ("host", &["sys", "scan", "num", "text"]),

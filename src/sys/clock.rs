@@ -17,6 +17,11 @@ pub(super) fn wall_millis() -> u64 {
     read(libc::CLOCK_REALTIME).map_or(0, |time| seconds(&time) * 1_000 + time.tv_nsec as u64 / 1_000_000)
 }
 
+/// Seconds since 1970, up to 2106.
+pub(super) fn wall_seconds() -> u32 {
+    read(libc::CLOCK_REALTIME).map_or(0, |time| time.tv_sec as u32)
+}
+
 /// Microseconds of processor time that this process has used.
 pub fn own_cpu_micros() -> Option<u64> {
     let time = read(libc::CLOCK_PROCESS_CPUTIME_ID)?;
@@ -57,28 +62,4 @@ pub fn discipline() -> Result<Discipline, Errno> {
         is_synced: state.status & libc::STA_UNSYNC == 0,
         offset_nanos: i64::from(state.offset).saturating_mul(unit),
     })
-}
-
-/// Reads the time zone, so that later calls need no file and no memory.
-pub(super) fn load_time_zone() {
-    local_time();
-}
-
-/// Year, month, day, hour, minute and second here, now.
-pub(super) fn local_time() -> [u64; 6] {
-    let now = read(libc::CLOCK_REALTIME).map_or(0, |time| time.tv_sec);
-    let mut parts = MaybeUninit::<libc::tm>::zeroed();
-    // SAFETY: both point to values of their types; the call writes the second.
-    unsafe { libc::localtime_r(&raw const now, parts.as_mut_ptr()) };
-    // SAFETY: all zeros is a value of it, should the call have failed.
-    let parts = unsafe { parts.assume_init() };
-    let number = |part: i32, base: i32| u64::try_from(part + base).unwrap_or(0);
-    [
-        number(parts.tm_year, 1900),
-        number(parts.tm_mon, 1),
-        number(parts.tm_mday, 0),
-        number(parts.tm_hour, 0),
-        number(parts.tm_min, 0),
-        number(parts.tm_sec, 0),
-    ]
 }

@@ -51,7 +51,6 @@ impl Kernel {
     /// Takes over the process: its signals, and the time zone for the log. The ring's size bounds
     /// what a connection may hold, `timeout` the milliseconds that a TCP peer may be silent.
     pub fn new(ring: usize, timeout: u32) -> Result<Self, Errno> {
-        clock::load_time_zone();
         Ok(Self {
             link: Link::Nothing,
             target: Target::Stdout,

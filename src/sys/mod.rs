@@ -14,6 +14,10 @@ mod file;
 #[cfg(not(target_feature = "crt-static"))]
 mod getaddrinfo;
 mod kernel;
+#[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
+mod local;
+#[cfg(not(target_feature = "crt-static"))]
+mod localtime;
 mod log;
 mod lookup;
 mod machine;
