@@ -1,6 +1,6 @@
 //! Both clocks.
 
-use super::errno::check;
+use super::call::call;
 use crate::world::Errno;
 use core::mem::MaybeUninit;
 
@@ -50,16 +50,20 @@ pub struct Discipline {
 }
 
 /// Asks the kernel how it disciplines the wall clock, and changes nothing.
-#[allow(clippy::useless_conversion)]
 pub fn discipline() -> Result<Discipline, Errno> {
-    // SAFETY: all zeros is a value of it, and asks for no change.
-    let mut state: libc::timex = unsafe { MaybeUninit::zeroed().assume_init() };
-    // SAFETY: the call writes to what it is given.
-    check(unsafe { libc::adjtimex(&raw mut state) })?;
-    let is_nano = state.status & libc::STA_NANO != 0;
-    let unit = if is_nano { 1 } else { 1_000 };
+    // `struct timex` in words, which are what its fields are, or start with a narrower one: the offset is the
+    // second of them, the status the sixth. All zeros asks for no change.
+    let mut state = [0_usize; 32];
+    // SAFETY: there is room for what the call writes.
+    unsafe { call(libc::SYS_adjtimex, state.as_mut_ptr() as usize, 0, 0) }?;
+    let [_, offset, _, _, _, status, ..] = state;
+    let status = status
+        .to_ne_bytes()
+        .first_chunk()
+        .map_or(0, |status| i32::from_ne_bytes(*status));
+    let unit = if status & libc::STA_NANO != 0 { 1 } else { 1_000 };
     Ok(Discipline {
-        is_synced: state.status & libc::STA_UNSYNC == 0,
-        offset_nanos: i64::from(state.offset).saturating_mul(unit),
+        is_synced: status & libc::STA_UNSYNC == 0,
+        offset_nanos: (offset as isize as i64).saturating_mul(unit),
     })
 }

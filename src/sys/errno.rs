@@ -2,7 +2,7 @@
 
 use crate::text::Text;
 use crate::world::Errno;
-use core::ffi::{CStr, c_int};
+use core::ffi::CStr;
 
 pub(super) const WOULD_BLOCK: Errno = Errno(libc::EAGAIN);
 /// The kernel can, but is told not to.
@@ -15,11 +15,6 @@ pub(super) fn last() -> Errno {
     let place = unsafe { libc::__errno_location() };
     // SAFETY: it always points to this thread's own number.
     Errno(unsafe { *place })
-}
-
-/// A call that answers −1 when it fails.
-pub(super) fn check(answer: c_int) -> Result<c_int, Errno> {
-    if answer == -1 { Err(last()) } else { Ok(answer) }
 }
 
 /// A call that answers a count of bytes, or −1 when it fails.

@@ -1,10 +1,20 @@
 //! Names, by the C library's own resolver.
 
 use super::address;
+use super::errno::last;
+use crate::world::Errno;
 use core::ffi::{CStr, c_int};
 use core::mem::zeroed;
 use core::net::SocketAddr;
 use core::ptr::{null, null_mut};
+
+/// Splits off a child: its process number here, 0 there. The C library has to know of it, for what it does
+/// there.
+pub(super) fn fork() -> Result<usize, Errno> {
+    // SAFETY: this program has one thread, so the child may do whatever the parent could.
+    let child = unsafe { libc::fork() };
+    usize::try_from(child).map_err(|_| last())
+}
 
 /// Hands over the addresses of the name, the best ones first; a code of `getaddrinfo(3)`, 0 if there are some.
 /// May take a minute, and use memory that nobody frees.

@@ -1,7 +1,7 @@
 //! The real world.
 
 use super::errno::{self, WOULD_BLOCK};
-use super::fd::Fd;
+use super::fd::{Fd, poll};
 use super::log::Log;
 use super::lookup::{self, Addresses, Lookup};
 use super::signal::Signals;
@@ -11,7 +11,6 @@ use crate::text::Text;
 use crate::world::{Cause, Errno, Part, Ready, Transfer, World};
 use core::ffi::{c_int, c_short};
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use core::ptr::null;
 
 /// What is open.
 enum Link {
@@ -119,15 +118,9 @@ impl World for Kernel {
         };
         let mut entries = [watch(fd, events), watch(self.signals.number(), libc::POLLIN)];
         let left = until.map(|until| (until * 1_000_000).saturating_sub(clock::monotonic_nanos()));
-        let left = left.map(|nanos| libc::timespec {
-            tv_sec: (nanos / 1_000_000_000) as _,
-            tv_nsec: (nanos % 1_000_000_000) as _,
-        });
-        let timeout = left.as_ref().map_or(null(), |time| &raw const *time);
-        // SAFETY: two entries, as said; the time-out is null or a time; no mask.
-        let ready = unsafe { libc::ppoll(entries.as_mut_ptr(), 2, timeout, null()) };
+        let ready = poll(&mut entries, left);
         // A call that failed has said nothing of the entries.
-        let [transfer, signal] = entries.map(|entry| if ready > 0 { entry.revents } else { 0 });
+        let [transfer, signal] = entries.map(|entry| if ready { entry.revents } else { 0 });
         self.broken = transfer & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
         Ready {
             transfer: transfer != 0,

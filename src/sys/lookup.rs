@@ -1,6 +1,7 @@
 //! Names are resolved in a child: it may take as long as it likes, and the loop goes on.
 
-use super::errno::{check, lower_first};
+use super::call::{call, int, long_call};
+use super::errno::lower_first;
 use super::fd::Fd;
 use super::socket::pipe;
 use crate::text::Text;
@@ -8,7 +9,6 @@ use crate::world::{Cause, Errno};
 use core::ffi::c_int;
 use core::mem::size_of;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use core::ptr::null_mut;
 
 // The C library's own resolver, where it comes from the system; it would be a quarter of a binary that is
 // linked with all it needs.
@@ -50,7 +50,7 @@ impl Addresses {
 /// A look-up under way.
 pub(super) struct Lookup {
     answer: Fd,
-    child: libc::pid_t,
+    child: usize,
     port: u16,
 }
 
@@ -64,8 +64,7 @@ impl Lookup {
     /// Starts a child that looks up the name.
     pub(super) fn start(host: &[u8], port: u16) -> Result<Self, Errno> {
         let (answer, child_end) = pipe()?;
-        // SAFETY: this program has one thread, so the child may do whatever the parent could.
-        let child = check(unsafe { libc::fork() })?;
+        let child = resolver::fork()?;
         if child == 0 {
             in_child(host, &child_end);
         }
@@ -99,9 +98,9 @@ impl Drop for Lookup {
     /// Ends the child and takes its exit status, so that no zombie stays.
     fn drop(&mut self) {
         // SAFETY: the child has not been waited for, so its number is still its own.
-        unsafe { libc::kill(self.child, libc::SIGKILL) };
+        let _ = unsafe { call(libc::SYS_kill, self.child, int(libc::SIGKILL), 0) };
         // SAFETY: no status is asked for. SIGKILL cannot be put off, so this does not wait long.
-        unsafe { libc::waitpid(self.child, null_mut(), 0) };
+        let _ = unsafe { long_call(libc::SYS_wait4, &[self.child, 0, 0, 0, 0, 0]) };
     }
 }
 
@@ -109,7 +108,14 @@ impl Drop for Lookup {
 fn in_child(host: &[u8], answer: &Fd) -> ! {
     // A resolver may wait for a minute: not when the agent is gone.
     // SAFETY: the call takes numbers only.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as core::ffi::c_ulong) };
+    let _ = unsafe {
+        call(
+            libc::SYS_prctl,
+            int(libc::PR_SET_PDEATHSIG),
+            int(libc::SIGKILL),
+            0,
+        )
+    };
     let mut buffer = [0; ADDRESSES_MAX * RECORD];
     // What does not fit is left out, all of it.
     let mut records = Text::new(&mut buffer);

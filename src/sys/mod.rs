@@ -6,6 +6,7 @@
 
 mod address;
 mod args;
+mod call;
 mod clock;
 mod entries;
 mod errno;

@@ -1,5 +1,6 @@
 //! Names, by a stub resolver of our own: `/etc/hosts`, then the name servers of `/etc/resolv.conf`.
 
+use super::call::{int, long_call};
 use super::clock::monotonic_nanos;
 use super::fd::Fd;
 use super::file::File;
@@ -9,6 +10,7 @@ use super::socket;
 use crate::dns::{self, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, Resolv, SERVER_FAILED};
 use crate::num::parse_u64;
 use crate::text::Text;
+use crate::world::Errno;
 use core::ffi::c_int;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
@@ -24,6 +26,12 @@ const SOME_PORT: u16 = 65_535;
 const ANSWER_MAX: usize = 2_048;
 /// The longest line of a file; what is behind it is not seen.
 const LINE_MAX: usize = 512;
+
+/// Splits off a child: its process number here, 0 there.
+pub(super) fn fork() -> Result<usize, Errno> {
+    // SAFETY: this program has one thread, and the child does nothing that the C library would have to know of.
+    unsafe { long_call(libc::SYS_clone, &[int(libc::SIGCHLD), 0, 0, 0, 0, 0]) }
+}
 
 /// Hands over the addresses of the name, the best ones first; a code of `getaddrinfo(3)`, 0 if there are some.
 pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(SocketAddr)) -> c_int {
@@ -224,7 +232,7 @@ fn ask_server(server: &SocketAddr, queries: [&Query; 2], millis: u64, found: &mu
     let end = monotonic_nanos() / 1_000_000 + millis;
     while open != [false; 2] {
         let left = end.saturating_sub(monotonic_nanos() / 1_000_000);
-        if left == 0 || !socket.is_ready(libc::POLLIN, left as c_int) {
+        if left == 0 || !socket.is_ready(libc::POLLIN, left as u32) {
             break;
         }
         let mut message = [0; ANSWER_MAX];
