@@ -10,6 +10,8 @@ mod call;
 mod clock;
 mod entries;
 mod errno;
+#[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
+mod errors;
 mod fd;
 mod file;
 #[cfg(not(target_feature = "crt-static"))]
@@ -28,6 +30,8 @@ mod resolver;
 mod signal;
 mod socket;
 mod spool;
+#[cfg(not(target_feature = "crt-static"))]
+mod strerror;
 
 pub use crate::world::Errno;
 pub use args::Args;
