@@ -1,9 +1,8 @@
 //! The files that a resolver goes by: `hosts(5)`, `resolv.conf(5)`.
 
-use super::ip::parse;
+use super::ip::{Ip, parse};
 use crate::num::parse_u64;
 use crate::scan::fields;
-use core::net::IpAddr;
 
 /// Whether the name is this host's in whatever network (RFC 6761, section 6.3).
 pub fn is_localhost(name: &[u8]) -> bool {
@@ -12,7 +11,7 @@ pub fn is_localhost(name: &[u8]) -> bool {
 }
 
 /// The address in a line of `/etc/hosts`, if it is one of that name.
-pub fn address_in_hosts(line: &[u8], name: &[u8]) -> Option<IpAddr> {
+pub fn address_in_hosts(line: &[u8], name: &[u8]) -> Option<Ip> {
     let text = line.split(|byte| *byte == b'#').next()?;
     let mut fields = fields(text);
     let address = fields.next()?;

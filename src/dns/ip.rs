@@ -3,15 +3,43 @@
 //! The standard library's own parsing brings `core::fmt` with it, ten kilobytes of it.
 
 use crate::num::parse_u64;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+/// An address of four octets, or of sixteen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ip {
+    octets: [u8; 16],
+    length: usize,
+}
+
+impl Ip {
+    /// This host in IPv4.
+    pub const LOCALHOST_V4: Self = Self {
+        octets: [127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        length: 4,
+    };
+    /// This host in IPv6.
+    pub const LOCALHOST_V6: Self = Self {
+        octets: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+        length: 16,
+    };
+
+    /// Its octets, 4 or 16.
+    pub fn octets(&self) -> &[u8] {
+        self.octets.get(..self.length).unwrap_or_default()
+    }
+}
 
 /// Reads a numeric address, such as `127.0.0.1` or `::1` (RFC 4291, section 2.2), and nothing else.
-pub fn parse(text: &[u8]) -> Option<IpAddr> {
-    if text.contains(&b':') {
-        Some(Ipv6Addr::from(v6(text)?).into())
+#[inline(never)]
+pub fn parse(text: &[u8]) -> Option<Ip> {
+    let mut octets = [0; 16];
+    let length = if text.contains(&b':') {
+        octets = v6(text)?;
+        16
     } else {
-        Some(Ipv4Addr::from(v4(text)?).into())
-    }
+        octets[..4].copy_from_slice(&v4(text)?);
+        4
+    };
+    Some(Ip { octets, length })
 }
 
 /// Four numbers; one with a zero before it may have been meant to be octal.

@@ -1,7 +1,6 @@
 //! Questions and answers (RFC 1035, section 4.1).
 
 use crate::text::Text;
-use core::net::IpAddr;
 
 /// The longest name, without a dot at its end.
 pub const NAME_MAX: usize = 253;
@@ -62,12 +61,12 @@ pub struct Answer {
     pub is_cut: bool,
 }
 
-/// Reads an answer to that query, and hands over its addresses; nothing if it is none, or one to another
+/// Reads an answer to that query, and hands over its addresses, of 4 or 16 octets; nothing if it is none, or one to another
 /// query. An answer that breaks off counts up to there.
 ///
 /// Aliases lead from the name to where its addresses are, and all of that is in the answer: whoever is
 /// asked says what he likes, so nobody checks that they lead there.
-pub fn read(message: &[u8], query: &Query, take: &mut dyn FnMut(IpAddr)) -> Option<Answer> {
+pub fn read(message: &[u8], query: &Query, take: &mut dyn FnMut(&[u8])) -> Option<Answer> {
     let (header, rest) = message.split_first_chunk::<HEADER>()?;
     let (asked, question) = query.bytes().split_first_chunk::<HEADER>()?;
     let [_, _, flags, code, _, _, high, low, ..] = *header;
@@ -84,8 +83,8 @@ pub fn read(message: &[u8], query: &Query, take: &mut dyn FnMut(IpAddr)) -> Opti
         let Some((record, behind)) = record(rest) else {
             break;
         };
-        if let (NO_ERROR, Some(address)) = (answer.code, record) {
-            take(address);
+        if let (NO_ERROR, Some(octets)) = (answer.code, record) {
+            take(octets);
         }
         rest = behind;
     }
@@ -93,14 +92,14 @@ pub fn read(message: &[u8], query: &Query, take: &mut dyn FnMut(IpAddr)) -> Opti
 }
 
 /// The address in a record, if it has one, and what is behind the record.
-fn record(record: &[u8]) -> Option<(Option<IpAddr>, &[u8])> {
+fn record(record: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     let (fields, rest) = behind_name(record)?.split_first_chunk::<10>()?;
-    let [type_high, kind, class_high, class, .., high, low] = *fields;
-    let (data, rest) = rest.split_at_checked(u16::from_be_bytes([high, low]).into())?;
-    let address = match (kind, <[u8; 4]>::try_from(data), <[u8; 16]>::try_from(data)) {
-        _ if (type_high, class_high, class) != (0, 0, 1) => None,
-        (A, Ok(octets), _) => Some(octets.into()),
-        (AAAA, _, Ok(octets)) => Some(octets.into()),
+    let (type_and_class, [.., high, low]) = fields.split_first_chunk::<4>()? else {
+        return None;
+    };
+    let (data, rest) = rest.split_at_checked(u16::from_be_bytes([*high, *low]).into())?;
+    let address = match (*type_and_class, data.len()) {
+        ([0, A, 0, 1], 4) | ([0, AAAA, 0, 1], 16) => Some(data),
         _ => None,
     };
     Some((address, rest))

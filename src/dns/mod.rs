@@ -8,7 +8,7 @@ mod ip;
 mod message;
 
 pub use files::{Resolv, SEARCH_MAX, address_in_hosts, is_localhost};
-pub use ip::parse;
+pub use ip::{Ip, parse};
 pub use message::{A, AAAA, Answer, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, SERVER_FAILED, read};
 
 #[cfg(test)]

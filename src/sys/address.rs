@@ -3,34 +3,90 @@
 //! The standard library's own printing brings `core::fmt` with it, ten kilobytes of it.
 
 use crate::text::Text;
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// Bytes of an address in the kernel's form, at most.
-pub(super) const LENGTH_MAX: usize = 28;
-const LENGTH_V4: usize = 16;
+const LENGTH: usize = 28;
 
-/// Writes address and port: `127.0.0.1:6000`, `[fe80::1%2]:6000` (RFC 5952).
-pub(super) fn put(text: &mut Text, address: &SocketAddr) {
-    match address {
-        SocketAddr::V4(v4) => put_octets(text, v4.ip().octets()),
-        SocketAddr::V6(v6) => {
-            text.put(b"[");
-            put_groups(text, v6.ip().segments());
-            if v6.scope_id() != 0 {
-                text.put(b"%");
-                text.number(u64::from(v6.scope_id()));
-            }
-            text.put(b"]");
+/// An internet address as the kernel has it: family, port, address; for IPv6 (`ipv6(7)`) a flow label before
+/// the address and the interface's number behind it; zeros behind one for IPv4 (`ip(7)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Words are copied in a quarter of the steps of bytes.
+#[repr(align(4))]
+pub(super) struct Address([u8; LENGTH]);
+
+const IPV4: [u8; 2] = (libc::AF_INET as u16).to_ne_bytes();
+const IPV6: [u8; 2] = (libc::AF_INET6 as u16).to_ne_bytes();
+
+impl Address {
+    /// None at all.
+    pub(super) const NONE: Self = Self([0; LENGTH]);
+
+    /// `octets` are 4 or 16; without an interface `scope` is 0.
+    #[inline(never)]
+    pub(super) fn new(octets: &[u8], port: u16, scope: u32) -> Self {
+        let mut address = Self::NONE;
+        let (family, place) = if octets.len() == 4 { (IPV4, 4) } else { (IPV6, 8) };
+        address.0[..2].copy_from_slice(&family);
+        for (place, octet) in address.0[place..].iter_mut().zip(octets) {
+            *place = *octet;
         }
+        address.0[24..].copy_from_slice(&scope.to_ne_bytes());
+        address.set_port(port);
+        address
     }
-    text.put(b":");
-    text.number(u64::from(address.port()));
+
+    /// What the kernel has answered, if it is one.
+    pub(super) fn from_kernel(bytes: [u8; LENGTH]) -> Option<Self> {
+        let address = Self(bytes);
+        (address.is_v4() || bytes.starts_with(&IPV6)).then_some(address)
+    }
+
+    /// What the kernel is told: what is behind an IPv4 address it does not look at.
+    pub(super) fn bytes(&self) -> &[u8; LENGTH] {
+        &self.0
+    }
+
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8; LENGTH] {
+        &mut self.0
+    }
+
+    pub(super) fn is_v4(&self) -> bool {
+        self.0.starts_with(&IPV4)
+    }
+
+    pub(super) fn set_port(&mut self, port: u16) {
+        self.0[2..4].copy_from_slice(&port.to_be_bytes());
+    }
 }
 
-fn put_octets(text: &mut Text, octets: [u8; 4]) {
-    for (place, octet) in octets.into_iter().enumerate() {
+/// Writes address and port: `127.0.0.1:6000`, `[fe80::1%2]:6000` (RFC 5952).
+pub(super) fn put(text: &mut Text, address: &Address) {
+    let [_, _, p0, p1, rest @ ..] = address.0;
+    let (v4, v6) = rest.split_at(4);
+    if address.is_v4() {
+        put_octets(text, v4);
+    } else {
+        let (pairs, _) = v6.as_chunks::<2>();
+        let mut groups = [0; 8];
+        for (group, pair) in groups.iter_mut().zip(pairs) {
+            *group = u16::from_be_bytes(*pair);
+        }
+        text.put(b"[");
+        put_groups(text, groups);
+        let scope = v6.last_chunk().map_or(0, |scope| u32::from_ne_bytes(*scope));
+        if scope != 0 {
+            text.put(b"%");
+            text.number(u64::from(scope));
+        }
+        text.put(b"]");
+    }
+    text.put(b":");
+    text.number(u64::from(u16::from_be_bytes([p0, p1])));
+}
+
+fn put_octets(text: &mut Text, octets: &[u8]) {
+    for (place, octet) in octets.iter().enumerate() {
         text.put(if place == 0 { b"" } else { b"." });
-        text.number(u64::from(octet));
+        text.number(u64::from(*octet));
     }
 }
 
@@ -72,49 +128,22 @@ fn put_hex(text: &mut Text, group: u16) {
     }
 }
 
-/// An address in the kernel's form, and its length: family, port, address, and for IPv6 (`ipv6(7)`) a flow
-/// label before it and the interface's number behind it; zeros behind IPv4 (`ip(7)`).
-pub(super) fn encode(address: &SocketAddr) -> ([u8; LENGTH_MAX], usize) {
-    let mut bytes = [0; LENGTH_MAX];
-    bytes[2..4].copy_from_slice(&address.port().to_be_bytes());
-    let (family, length) = match address {
-        SocketAddr::V4(v4) => {
-            bytes[4..8].copy_from_slice(&v4.ip().octets());
-            (libc::AF_INET, LENGTH_V4)
-        }
-        SocketAddr::V6(v6) => {
-            bytes[8..24].copy_from_slice(&v6.ip().octets());
-            bytes[24..].copy_from_slice(&v6.scope_id().to_ne_bytes());
-            (libc::AF_INET6, LENGTH_MAX)
-        }
-    };
-    bytes[..2].copy_from_slice(&(family as u16).to_ne_bytes());
-    (bytes, length)
-}
-
-/// An internet address out of the kernel's form.
-pub(super) fn decode(bytes: &[u8; LENGTH_MAX]) -> Option<SocketAddr> {
-    let [f0, f1, p0, p1, a, b, c, d, rest @ ..] = *bytes;
-    let port = u16::from_be_bytes([p0, p1]);
-    match i32::from(u16::from_ne_bytes([f0, f1])) {
-        libc::AF_INET => Some(SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), port).into()),
-        libc::AF_INET6 => {
-            let (octets, scope) = rest.split_first_chunk::<16>()?;
-            let scope = u32::from_ne_bytes(scope.try_into().ok()?);
-            Some(SocketAddrV6::new(Ipv6Addr::from(*octets), port, 0, scope).into())
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+    fn of(address: &SocketAddr) -> Address {
+        match address {
+            SocketAddr::V4(v4) => Address::new(&v4.ip().octets(), v4.port(), 0),
+            SocketAddr::V6(v6) => Address::new(&v6.ip().octets(), v6.port(), v6.scope_id()),
+        }
+    }
 
     fn written(address: &SocketAddr) -> String {
         let mut buffer = [0; 80];
         let mut text = Text::new(&mut buffer);
-        put(&mut text, address);
+        put(&mut text, &of(address));
         String::from_utf8(text.into_bytes().to_vec()).unwrap()
     }
 
@@ -149,23 +178,18 @@ mod tests {
     }
 
     #[test]
-    fn addresses_keep_all_they_have_in_the_kernel_s_form() {
-        for text in ["[fe80::1%3]:6000", "1.2.3.4:6000"] {
-            let address: SocketAddr = text.parse().unwrap();
-            let (mut bytes, length) = encode(&address);
-            // What is behind it is not looked at.
-            bytes[length..].fill(0xff);
-            assert_eq!(decode(&bytes), Some(address));
-        }
-        let mut bytes = [0; LENGTH_MAX];
+    fn what_is_no_internet_address_is_none() {
+        let v6 = of(&"[fe80::1%3]:6000".parse().unwrap());
+        assert_eq!(Address::from_kernel(*v6.bytes()), Some(v6));
+        let mut bytes = *v6.bytes();
         bytes[..2].copy_from_slice(&(libc::AF_UNIX as u16).to_ne_bytes());
-        assert_eq!(decode(&bytes), None);
+        assert_eq!(Address::from_kernel(bytes), None);
     }
 
     #[test]
     fn addresses_have_the_c_library_s_form() {
-        let (bytes, length) = encode(&"[1:2::3%7]:6000".parse().unwrap());
-        assert_eq!(length, size_of::<libc::sockaddr_in6>());
+        let bytes = of(&"[1:2::3%7]:6000".parse().unwrap()).0;
+        assert_eq!(bytes.len(), size_of::<libc::sockaddr_in6>());
         // SAFETY: it is that long, and any bytes are one.
         let v6: libc::sockaddr_in6 = unsafe { bytes.as_ptr().cast::<libc::sockaddr_in6>().read_unaligned() };
         assert_eq!(i32::from(v6.sin6_family), libc::AF_INET6);
@@ -175,8 +199,7 @@ mod tests {
             Ipv6Addr::new(1, 2, 0, 0, 0, 0, 0, 3)
         );
         assert_eq!((v6.sin6_flowinfo, v6.sin6_scope_id), (0, 7));
-        let (bytes, length) = encode(&"1.2.3.4:6000".parse().unwrap());
-        assert_eq!(length, size_of::<libc::sockaddr_in>());
+        let bytes = of(&"1.2.3.4:6000".parse().unwrap()).0;
         // SAFETY: as above.
         let v4: libc::sockaddr_in = unsafe { bytes.as_ptr().cast::<libc::sockaddr_in>().read_unaligned() };
         assert_eq!(i32::from(v4.sin_family), libc::AF_INET);

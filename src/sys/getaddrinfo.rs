@@ -1,11 +1,10 @@
 //! Names, by the C library's own resolver.
 
-use super::address;
+use super::address::Address;
 use super::errno::last;
 use crate::world::Errno;
 use core::ffi::{CStr, c_int};
 use core::mem::zeroed;
-use core::net::SocketAddr;
 use core::ptr::{null, null_mut};
 
 /// Splits off a child: its process number here, 0 there. The C library has to know of it, for what it does
@@ -18,7 +17,7 @@ pub(super) fn fork() -> Result<usize, Errno> {
 
 /// Hands over the addresses of the name, the best ones first; a code of `getaddrinfo(3)`, 0 if there are some.
 /// May take a minute, and use memory that nobody frees.
-pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(SocketAddr)) -> c_int {
+pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(Address)) -> c_int {
     let mut name = [0; 256];
     if let Some(place) = name.get_mut(..host.len()) {
         place.copy_from_slice(host);
@@ -46,13 +45,14 @@ pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(SocketAddr)) -> c_int {
     code
 }
 
-fn address_of(entry: &libc::addrinfo) -> Option<SocketAddr> {
-    let mut bytes = [0; address::LENGTH_MAX];
+fn address_of(entry: &libc::addrinfo) -> Option<Address> {
+    let mut address = Address::NONE;
+    let bytes = address.bytes_mut();
     let length = (entry.ai_addrlen as usize).min(bytes.len());
     let source = entry.ai_addr.cast::<u8>();
     // SAFETY: the entry's address is that long, and there is room for so much.
     unsafe { source.copy_to_nonoverlapping(bytes.as_mut_ptr(), length) };
-    address::decode(&bytes)
+    Address::from_kernel(*address.bytes())
 }
 
 /// What a code means.

@@ -1,16 +1,16 @@
 //! The real world.
 
+use super::address::Address;
 use super::errno::{self, WOULD_BLOCK};
 use super::fd::{Fd, poll};
 use super::log::Log;
 use super::lookup::{self, Addresses, Lookup};
 use super::signal::Signals;
 use super::{address, clock, file, machine, socket};
-use crate::dns;
+use crate::dns::{self, Ip};
 use crate::text::Text;
 use crate::world::{Cause, Errno, Part, Ready, Transfer, World};
 use core::ffi::{c_int, c_short};
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// What is open.
 enum Link {
@@ -139,7 +139,7 @@ impl World for Kernel {
                 self.target = Target::Unix(copy, path.len());
             }
             Transfer::Tcp { host, port } => {
-                let mut addresses = Addresses::default();
+                let mut addresses = Addresses::NONE;
                 numeric_addresses(&mut addresses, host, port);
                 let count = addresses.count();
                 self.target = Target::Tcp(addresses);
@@ -158,7 +158,7 @@ impl World for Kernel {
         let (Link::LookingUp(lookup), Target::Tcp(addresses)) = (link, &mut self.target) else {
             return Err(errno::INVALID.into());
         };
-        addresses.clear();
+        *addresses = Addresses::NONE;
         lookup.finish(addresses)?;
         match addresses.count() {
             0 => Err(Cause::Lookup(libc::EAI_NONAME)),
@@ -275,9 +275,10 @@ fn put_cause(text: &mut Text, cause: Cause) {
 /// The addresses that need no resolver: this host's for an empty text, or the one that is written.
 fn numeric_addresses(addresses: &mut Addresses, host: &[u8], port: u16) {
     if host.is_empty() {
-        addresses.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port));
-        addresses.push(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port));
+        for ip in [Ip::LOCALHOST_V4, Ip::LOCALHOST_V6] {
+            addresses.push(Address::new(ip.octets(), port, 0));
+        }
     } else if let Some(ip) = dns::parse(host) {
-        addresses.push(SocketAddr::new(ip, port));
+        addresses.push(Address::new(ip.octets(), port, 0));
     }
 }

@@ -1,5 +1,6 @@
 //! Names, by a stub resolver of our own: `/etc/hosts`, then the name servers of `/etc/resolv.conf`.
 
+use super::address::Address;
 use super::call::{int, long_call};
 use super::clock::monotonic_nanos;
 use super::fd::Fd;
@@ -7,12 +8,11 @@ use super::file::File;
 use super::lookup::ADDRESSES_MAX;
 use super::machine;
 use super::socket;
-use crate::dns::{self, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, Resolv, SERVER_FAILED};
+use crate::dns::{self, Ip, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, Resolv, SERVER_FAILED};
 use crate::num::parse_u64;
 use crate::text::Text;
 use crate::world::Errno;
 use core::ffi::c_int;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 /// A name has addresses, but not of the kinds that are of use. (Not in POSIX.)
 const EAI_NODATA: c_int = -5;
@@ -34,8 +34,8 @@ pub(super) fn fork() -> Result<usize, Errno> {
 }
 
 /// Hands over the addresses of the name, the best ones first; a code of `getaddrinfo(3)`, 0 if there are some.
-pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(SocketAddr)) -> c_int {
-    let mut found = Found::default();
+pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(Address)) -> c_int {
+    let mut found = Found::NONE;
     let code = find(host, &mut found);
     if found.count == 0 {
         return code;
@@ -55,37 +55,45 @@ pub(super) fn words(code: c_int) -> &'static [u8] {
 }
 
 /// Addresses of a name, as many of each family as are of use.
-#[derive(Default)]
 struct Found {
-    list: [Option<SocketAddr>; 2 * ADDRESSES_MAX],
+    list: [Address; 2 * ADDRESSES_MAX],
     count: usize,
 }
 
 impl Found {
-    fn push(&mut self, address: SocketAddr) {
-        let listed = self.list.iter().flatten();
-        let of_family = listed
-            .filter(|other| other.is_ipv4() == address.is_ipv4())
-            .count();
-        if let (..ADDRESSES_MAX, Some(place)) = (of_family, self.list.get_mut(self.count)) {
-            *place = Some(address);
+    const NONE: Self = Self {
+        list: [Address::NONE; 2 * ADDRESSES_MAX],
+        count: 0,
+    };
+
+    fn all(&self) -> &[Address] {
+        self.list.get(..self.count).unwrap_or_default()
+    }
+
+    fn push(&mut self, address: Address) {
+        let same = |other: &&Address| other.is_v4() == address.is_v4();
+        if self.all().iter().filter(same).count() < ADDRESSES_MAX
+            && let Some(place) = self.list.get_mut(self.count)
+        {
+            *place = address;
             self.count += 1;
         }
     }
 
-    fn push_ip(&mut self, ip: IpAddr) {
-        self.push(SocketAddr::new(ip, SOME_PORT));
+    #[inline(never)]
+    fn push_ip(&mut self, octets: &[u8]) {
+        self.push(Address::new(octets, SOME_PORT, 0));
     }
 
     /// Those first that this host has a way to, and IPv6 before IPv4 (RFC 6724, in short).
-    fn in_order(&self, take: &mut dyn FnMut(SocketAddr)) {
-        let mut ranks = [4; 2 * ADDRESSES_MAX];
-        for (rank, address) in ranks.iter_mut().zip(self.list.iter().flatten()) {
+    fn in_order(&self, take: &mut dyn FnMut(Address)) {
+        let mut ranks = [0; 2 * ADDRESSES_MAX];
+        for (rank, address) in ranks.iter_mut().zip(self.all()) {
             let has_way = socket::connected(libc::SOCK_DGRAM, address).is_ok();
-            *rank = 2 * u8::from(!has_way) + u8::from(address.is_ipv4());
+            *rank = 2 * u8::from(!has_way) + u8::from(address.is_v4());
         }
         for wanted in 0..4 {
-            for (rank, address) in ranks.iter().zip(self.list.iter().flatten()) {
+            for (rank, address) in ranks.iter().zip(self.all()) {
                 if *rank == wanted {
                     take(*address);
                 }
@@ -102,15 +110,15 @@ fn find(host: &[u8], found: &mut Found) -> c_int {
     let name = host.strip_suffix(b".").unwrap_or(host);
     for_each_line(b"/etc/hosts", &mut |line| {
         if let Some(ip) = dns::address_in_hosts(line, name) {
-            found.push_ip(ip);
+            found.push_ip(ip.octets());
         }
     });
     if found.count > 0 {
         return 0;
     }
     if dns::is_localhost(name) {
-        found.push_ip(Ipv6Addr::LOCALHOST.into());
-        found.push_ip(Ipv4Addr::LOCALHOST.into());
+        found.push_ip(Ip::LOCALHOST_V6.octets());
+        found.push_ip(Ip::LOCALHOST_V4.octets());
         return 0;
     }
     let mut servers = Servers::new();
@@ -119,18 +127,19 @@ fn find(host: &[u8], found: &mut Found) -> c_int {
 }
 
 /// A numeric address, an IPv6 one with its interface behind it if need be: `fe80::1%eth0`.
-fn literal(text: &[u8], port: u16) -> Option<SocketAddr> {
-    let mut parts = text.splitn(2, |byte| *byte == b'%');
-    let ip = dns::parse(parts.next()?)?;
-    match (ip, parts.next()) {
-        (IpAddr::V6(ip), Some(scope)) => {
-            let number = parse_u64(scope).and_then(|number| number.try_into().ok());
-            let scope = number.or_else(|| socket::interface(scope))?;
-            Some(SocketAddrV6::new(ip, port, 0, scope).into())
-        }
-        (_, Some(_)) => None,
-        (ip, None) => Some(SocketAddr::new(ip, port)),
-    }
+fn literal(text: &[u8], port: u16) -> Option<Address> {
+    let end = text.iter().position(|byte| *byte == b'%').unwrap_or(text.len());
+    let (number, scope) = text.split_at_checked(end)?;
+    let ip = dns::parse(number)?;
+    let scope = match scope.strip_prefix(b"%") {
+        None => 0,
+        Some(_) if ip.octets().len() == 4 => return None,
+        Some(scope) => match parse_u64(scope) {
+            Some(number) => number.try_into().ok()?,
+            None => socket::interface(scope)?,
+        },
+    };
+    Some(Address::new(ip.octets(), port, scope))
 }
 
 /// The lines of a file, as much of each as [`LINE_MAX`]; none if it cannot be read.
@@ -157,7 +166,7 @@ fn for_each_line(path: &[u8], take: &mut dyn FnMut(&[u8])) {
 
 /// Who is asked, and how.
 struct Servers {
-    list: [SocketAddr; SERVERS_MAX],
+    list: [Address; SERVERS_MAX],
     count: usize,
     resolv: Resolv,
 }
@@ -166,7 +175,7 @@ impl Servers {
     /// Without any other, this host's own.
     fn new() -> Self {
         Self {
-            list: [SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DNS_PORT); SERVERS_MAX],
+            list: [Address::new(Ip::LOCALHOST_V4.octets(), DNS_PORT, 0); SERVERS_MAX],
             count: 0,
             resolv: Resolv::new(),
         }
@@ -219,7 +228,7 @@ impl Servers {
 }
 
 /// Asks one server for both kinds of addresses, side by side, and waits for its answers.
-fn ask_server(server: &SocketAddr, queries: [&Query; 2], millis: u64, found: &mut Found) -> c_int {
+fn ask_server(server: &Address, queries: [&Query; 2], millis: u64, found: &mut Found) -> c_int {
     let Ok(socket) = socket::connected(libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, server) else {
         return libc::EAI_AGAIN;
     };
@@ -242,7 +251,7 @@ fn ask_server(server: &SocketAddr, queries: [&Query; 2], millis: u64, found: &mu
         let message = message.get(..length).unwrap_or_default();
         for (query, (open, code)) in queries.iter().zip(open.iter_mut().zip(&mut codes)) {
             let before = found.count;
-            let Some(answer) = dns::read(message, query, &mut |ip| found.push_ip(ip)) else {
+            let Some(answer) = dns::read(message, query, &mut |octets| found.push_ip(octets)) else {
                 continue;
             };
             *open = false;
@@ -268,7 +277,7 @@ fn code_of(code: u8) -> c_int {
 
 /// Asks the same over TCP, where an answer is as long as it likes; its length comes before it (RFC 1035,
 /// section 4.2.2).
-fn ask_for_more(server: &SocketAddr, query: &Query, found: &mut Found) -> Option<c_int> {
+fn ask_for_more(server: &Address, query: &Query, found: &mut Found) -> Option<c_int> {
     let socket: Fd = socket::connected(libc::SOCK_STREAM, server).ok()?;
     let length = query.bytes().len() as u16;
     socket.write([&length.to_be_bytes(), query.bytes()]).ok()?;
@@ -281,7 +290,8 @@ fn ask_for_more(server: &SocketAddr, query: &Query, found: &mut Found) -> Option
         };
         let length = usize::from(u16::from_be_bytes([*high, *low])).min(ANSWER_MAX);
         if let Some(message) = message.get(..length) {
-            return dns::read(message, query, &mut |ip| found.push_ip(ip)).map(|answer| code_of(answer.code));
+            return dns::read(message, query, &mut |octets| found.push_ip(octets))
+                .map(|answer| code_of(answer.code));
         }
     }
     None
@@ -290,9 +300,17 @@ fn ask_for_more(server: &SocketAddr, query: &Query, found: &mut Found) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::address;
     use std::io::{Read, Write};
-    use std::net::{TcpListener, UdpSocket};
+    use std::net::{SocketAddr, TcpListener, UdpSocket};
     use std::thread;
+
+    fn text(address: &Address) -> String {
+        let mut buffer = [0; 80];
+        let mut text = Text::new(&mut buffer);
+        address::put(&mut text, address);
+        String::from_utf8(text.into_bytes().to_vec()).unwrap()
+    }
 
     /// What a server of the test's own does with each question.
     #[derive(Clone, Copy, PartialEq, Eq)]
@@ -371,11 +389,13 @@ mod tests {
         let mut servers = Servers::new();
         resolv.lines().for_each(|line| servers.line(line.as_bytes()));
         servers.count = list.len();
-        servers.list[..list.len()].copy_from_slice(list);
-        let mut found = Found::default();
+        for (server, address) in servers.list.iter_mut().zip(list) {
+            *server = Address::new(&[127, 0, 0, 1], address.port(), 0);
+        }
+        let mut found = Found::NONE;
         let code = servers.search(name.as_bytes(), true, &mut found);
-        let list = found.list.iter().flatten();
-        (code, list.map(|address| address.ip().to_string()).collect())
+        let list = found.all().iter().map(text);
+        (code, list.map(|address| address.replace(":65535", "")).collect())
     }
 
     #[test]
@@ -384,7 +404,7 @@ mod tests {
         let both = |found: &[String]| {
             let mut found = found.to_vec();
             found.sort();
-            found == ["1.2.3.4", "909:909:909:909:909:909:909:909"]
+            found == ["1.2.3.4", "[909:909:909:909:909:909:909:909]"]
         };
         for list in [
             &[knows] as &[_],
@@ -422,20 +442,14 @@ mod tests {
         for name in ["localhost", "LOCALHOST.", "x.localhost"] {
             let mut found = Vec::new();
             assert_eq!(
-                resolve(name.as_bytes(), &mut |address| found.push(address.ip())),
+                resolve(name.as_bytes(), &mut |address| found.push(text(&address))),
                 0
             );
-            assert!(found.contains(&Ipv4Addr::LOCALHOST.into()), "{name}: {found:?}");
-            assert!(found.iter().all(IpAddr::is_loopback), "{name}: {found:?}");
+            assert!(found.contains(&"127.0.0.1:65535".into()), "{name}: {found:?}");
         }
-        let scope = |text: &str| {
-            literal(text.as_bytes(), 1).map(|address| match address {
-                SocketAddr::V6(v6) => v6.scope_id(),
-                SocketAddr::V4(_) => 0,
-            })
-        };
-        assert_eq!(scope("fe80::1%lo"), Some(1));
-        assert_eq!(scope("fe80::1%17"), Some(17));
+        let scope = |name: &str| literal(name.as_bytes(), 1).map(|address| text(&address));
+        assert_eq!(scope("fe80::1%lo"), Some("[fe80::1%1]:1".into()));
+        assert_eq!(scope("fe80::1%17"), Some("[fe80::1%17]:1".into()));
         for text in [
             "fe80::1%nowhere",
             "fe80::1%",

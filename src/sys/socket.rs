@@ -1,12 +1,11 @@
 //! Stream sockets, none of which ever waits.
 
-use super::address;
+use super::address::Address;
 use super::call::{call, int, number, socket_call};
 use super::errno::INVALID;
 use super::fd::Fd;
 use crate::world::Errno;
 use core::ffi::{c_int, c_long};
-use core::net::SocketAddr;
 
 /// The longest path of a Unix socket (`unix(7)`: 108 with its NUL).
 pub(super) const UNIX_PATH_MAX: usize = 107;
@@ -56,9 +55,8 @@ impl Options {
 }
 
 /// Starts to connect to the address. Says whether it is connected already.
-pub(super) fn connect_tcp(address: &SocketAddr, options: &Options) -> Result<(Fd, bool), Errno> {
-    let (bytes, length) = address::encode(address);
-    connect_stream(bytes.get(..length).unwrap_or_default(), options, true)
+pub(super) fn connect_tcp(address: &Address, options: &Options) -> Result<(Fd, bool), Errno> {
+    connect_stream(address.bytes(), options, true)
 }
 
 /// Starts to connect to the path.
@@ -84,11 +82,9 @@ fn connect_stream(address: &[u8], options: &Options, is_tcp: bool) -> Result<(Fd
 
 /// A socket of that kind that is connected to the address. For one of datagrams, the address is where all go
 /// to, and all that come are from there: nothing is sent. Another kind waits until it is connected.
-pub(super) fn connected(kind: c_int, address: &SocketAddr) -> Result<Fd, Errno> {
-    let (bytes, length) = address::encode(address);
-    let bytes = bytes.get(..length).unwrap_or_default();
-    let socket = open(kind, bytes)?;
-    connect(&socket, bytes)?;
+pub(super) fn connected(kind: c_int, address: &Address) -> Result<Fd, Errno> {
+    let socket = open(kind, address.bytes())?;
+    connect(&socket, address.bytes())?;
     Ok(socket)
 }
 
@@ -207,17 +203,18 @@ pub(super) fn has_met_itself(socket: &Fd) -> bool {
 }
 
 /// This side's address.
-pub(super) fn local_address(socket: &Fd) -> Result<SocketAddr, Errno> {
+pub(super) fn local_address(socket: &Fd) -> Result<Address, Errno> {
     address(socket, number::GETSOCKNAME)
 }
 
-fn address(socket: &Fd, number: c_long) -> Result<SocketAddr, Errno> {
-    let mut bytes = [0; address::LENGTH_MAX];
-    let mut length = address::LENGTH_MAX as u32;
+fn address(socket: &Fd, number: c_long) -> Result<Address, Errno> {
+    let mut answer = Address::NONE;
+    let bytes = answer.bytes_mut();
+    let mut length = bytes.len() as u32;
     let (place, room) = (bytes.as_mut_ptr() as usize, &raw mut length as usize);
     // SAFETY: there is room for as much as the length says.
     unsafe { socket_call(number, &[socket.argument(), place, room, 0, 0, 0]) }?;
-    address::decode(&bytes).ok_or(INVALID)
+    Address::from_kernel(*answer.bytes()).ok_or(INVALID)
 }
 
 /// Both ends of a new pipe, the reading one first.
