@@ -20,15 +20,15 @@ pub const SERVER_FAILED: u8 = 2;
 /// Nobody has that name.
 pub const NO_SUCH_NAME: u8 = 3;
 
-/// A question for the addresses of a name.
+/// A question for the addresses of a name, those of one kind at a time.
 pub struct Query {
     bytes: [u8; QUERY_MAX],
     length: usize,
 }
 
 impl Query {
-    /// Asks for addresses of that kind; nothing if no name server can know such a name.
-    pub fn new(name: &[u8], kind: u8, id: u16) -> Option<Self> {
+    /// Asks for a name; nothing if no name server can know such a one.
+    pub fn new(name: &[u8], id: u16) -> Option<Self> {
         let mut bytes = [0; QUERY_MAX];
         let mut text = Text::new(&mut bytes);
         text.put(&id.to_be_bytes());
@@ -41,13 +41,18 @@ impl Query {
             text.put(&[label.len() as u8]);
             text.put(label);
         }
-        text.put(&[0, 0, kind, 0, 1]);
+        text.put(&[0, 0, 0, 0, 1]);
         let length = text.bytes().len();
         (!text.is_cut()).then_some(Self { bytes, length })
     }
 
-    /// As it is sent.
-    pub fn bytes(&self) -> &[u8] {
+    /// As it is sent to ask for addresses of that kind. The kind is part of the id, too.
+    pub fn of_kind(&mut self, kind: u8) -> &[u8] {
+        if let Some(place) = self.bytes.get_mut(self.length - 3) {
+            let id = *place ^ kind;
+            *place = kind;
+            self.bytes[1] ^= id;
+        }
         self.bytes.get(..self.length).unwrap_or_default()
     }
 }
@@ -55,6 +60,8 @@ impl Query {
 /// What came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
+    /// What kind of addresses it was asked for.
+    pub kind: u8,
     /// What kind of answer it is.
     pub code: u8,
     /// There is more than fits into a datagram.
@@ -66,16 +73,19 @@ pub struct Answer {
 ///
 /// Aliases lead from the name to where its addresses are, and all of that is in the answer: whoever is
 /// asked says what he likes, so nobody checks that they lead there.
-pub fn read(message: &[u8], query: &Query, take: &mut dyn FnMut(&[u8])) -> Option<Answer> {
+pub fn read(message: &[u8], query: &mut Query, take: &mut dyn FnMut(&[u8])) -> Option<Answer> {
+    let kind = *message.get(query.length - 3)?;
+    let asked = query.of_kind(kind);
     let (header, rest) = message.split_first_chunk::<HEADER>()?;
-    let (asked, question) = query.bytes().split_first_chunk::<HEADER>()?;
+    let (asked, question) = asked.split_first_chunk::<HEADER>()?;
     let [_, _, flags, code, _, _, high, low, ..] = *header;
     let (asks, mut rest) = rest.split_at_checked(question.len())?;
     let is_answer = header[..2] == asked[..2] && flags & 0xf8 == 0x80 && header[4..6] == asked[4..6];
-    if !is_answer || !asks.eq_ignore_ascii_case(question) {
+    if !is_answer || !matches!(kind, A | AAAA) || !asks.eq_ignore_ascii_case(question) {
         return None;
     }
     let answer = Answer {
+        kind,
         code: code & 15,
         is_cut: flags & 2 != 0,
     };

@@ -8,15 +8,29 @@ fn ip(octets: &[u8]) -> IpAddr {
     }
 }
 
-fn addresses(message: &[u8], query: &Query) -> (Option<Answer>, Vec<String>) {
+fn addresses(message: &[u8], query: &[u8]) -> (Option<Answer>, Vec<String>) {
     let mut found = Vec::new();
-    let answer = read(message, query, &mut |octets| found.push(ip(octets).to_string()));
+    let name = query[12..].iter().position(|byte| *byte == 0).unwrap();
+    let mut labels = Vec::new();
+    let mut rest = &query[12..12 + name];
+    while let Some((length, behind)) = rest.split_first() {
+        let (label, behind) = behind.split_at(usize::from(*length));
+        labels.push(label);
+        rest = behind;
+    }
+    let kind = query[query.len() - 3];
+    let id = u16::from_be_bytes([query[0], query[1] ^ kind]);
+    let mut asked = Query::new(&labels.join(&b'.'), id).unwrap();
+    assert_eq!(asked.of_kind(kind), query);
+    let answer = read(message, &mut asked, &mut |octets| {
+        found.push(ip(octets).to_string())
+    });
     (answer, found)
 }
 
 /// The header and the question of an answer with that second flag byte, which says that so many records follow.
-fn head(query: &Query, flags: u8, records: u16) -> Vec<u8> {
-    let mut bytes = query.bytes().to_vec();
+fn head(query: &[u8], flags: u8, records: u16) -> Vec<u8> {
+    let mut bytes = query.to_vec();
     bytes[2] = 0x81;
     bytes[3] = flags;
     bytes[6..8].copy_from_slice(&records.to_be_bytes());
@@ -34,7 +48,13 @@ fn record(kind: u16, class: u16, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// As it is sent for version 4.
+fn query(name: &[u8]) -> Vec<u8> {
+    Query::new(name, 7).unwrap().of_kind(A).to_vec()
+}
+
 const FINE: Option<Answer> = Some(Answer {
+    kind: A,
     code: NO_ERROR,
     is_cut: false,
 });
@@ -48,16 +68,17 @@ fn random(seed: &mut u64) -> u64 {
 
 #[test]
 fn a_query_is_one_question() {
-    let query = Query::new(b"a.example", AAAA, 0x1234).unwrap();
+    let mut query = Query::new(b"a.example", 0x1234 ^ 0x1c).unwrap();
+    assert_eq!(query.of_kind(A)[1], 0x34 ^ 0x1c ^ 1, "each kind has its own id");
     assert_eq!(
-        query.bytes(),
+        query.of_kind(AAAA),
         b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\x07example\0\0\x1c\0\x01"
     );
     let longest = [[b'x'; 63].as_slice(); 3].join(&b'.');
     let longest = [&longest, [b'y'; 61].as_slice()].join(&b'.');
     assert_eq!(longest.len(), NAME_MAX);
-    let whole = Query::new(&longest, A, 1).unwrap();
-    assert!(whole.bytes().ends_with(b"y\0\0\x01\0\x01"));
+    let mut whole = Query::new(&longest, 1).unwrap();
+    assert!(whole.of_kind(A).ends_with(b"y\0\0\x01\0\x01"));
     let too_long = [&longest, b"z".as_slice()].concat();
     for name in [
         b"".as_slice(),
@@ -68,14 +89,15 @@ fn a_query_is_one_question() {
         &[b'x'; 64],
         &too_long,
     ] {
-        assert!(Query::new(name, A, 1).is_none(), "{name:?}");
+        assert!(Query::new(name, 1).is_none(), "{name:?}");
     }
 }
 
 #[test]
 fn addresses_are_taken_behind_aliases() {
-    let query = Query::new(b"www.example", A, 7).unwrap();
-    let mut message = head(&query, 0x80, 4);
+    let query = query(b"www.example");
+    let query = query.as_slice();
+    let mut message = head(query, 0x80, 4);
     message.extend(record(5, 1, b"\x03cdn\xc0\x10"));
     // The alias's own name, by a pointer behind a label.
     message.extend(b"\x03cdn\xc0\x10\0\x01\0\x01\0\0\0\0\0\x04\x01\x02\x03\x04");
@@ -86,17 +108,18 @@ fn addresses_are_taken_behind_aliases() {
     ));
     message.extend(record(1, 1, &[5, 6, 7, 8]));
     assert_eq!(
-        addresses(&message, &query),
+        addresses(&message, query),
         (FINE, vec!["1.2.3.4".into(), "fe80::1".into(), "5.6.7.8".into()])
     );
     // A server may write the name as it likes.
     message[13..16].copy_from_slice(b"WwW");
-    assert_eq!(addresses(&message, &query).1.len(), 3);
+    assert_eq!(addresses(&message, query).1.len(), 3);
 }
 
 #[test]
 fn what_is_no_address_is_none() {
-    let query = Query::new(b"x.example", A, 7).unwrap();
+    let query = query(b"x.example");
+    let query = query.as_slice();
     for (kind, class, data) in [
         (1, 1, b"\x01\x02\x03".as_slice()),
         (1, 1, b"\x01\x02\x03\x04\x05"),
@@ -106,18 +129,19 @@ fn what_is_no_address_is_none() {
         (16, 1, b"\x03abc"),
         (41, 1232, b""),
     ] {
-        let message = [head(&query, 0x80, 1), record(kind, class, data)].concat();
-        assert_eq!(addresses(&message, &query), (FINE, vec![]), "{kind} {class}");
+        let message = [head(query, 0x80, 1), record(kind, class, data)].concat();
+        assert_eq!(addresses(&message, query), (FINE, vec![]), "{kind} {class}");
     }
 }
 
 #[test]
 fn answers_to_others_are_none() {
-    let query = Query::new(b"x.example", A, 7).unwrap();
-    let right = [head(&query, 0x80, 1), record(1, 1, &[1, 2, 3, 4])].concat();
-    assert_eq!(addresses(&right, &query).1, ["1.2.3.4"]);
+    let query = query(b"x.example");
+    let query = query.as_slice();
+    let right = [head(query, 0x80, 1), record(1, 1, &[1, 2, 3, 4])].concat();
+    assert_eq!(addresses(&right, query).1, ["1.2.3.4"]);
     // Id, no answer, another kind of question, two questions, name, type, class.
-    let length = query.bytes().len();
+    let length = query.len();
     for (place, bits) in [
         (0, 1),
         (1, 1),
@@ -127,37 +151,45 @@ fn answers_to_others_are_none() {
         (13, 1),
         (12, 4),
         (length - 3, 29),
+        (length - 3, 16),
         (length - 1, 2),
     ] {
         let mut wrong = right.clone();
         wrong[place] ^= bits;
-        assert_eq!(addresses(&wrong, &query), (None, vec![]), "{place}");
+        assert_eq!(addresses(&wrong, query), (None, vec![]), "{place}");
     }
-    assert_eq!(addresses(query.bytes(), &query).0, None);
+    assert_eq!(addresses(query, query).0, None);
 }
 
 #[test]
 fn codes_are_told_and_have_no_addresses() {
-    let query = Query::new(b"x.example", A, 7).unwrap();
+    let query = query(b"x.example");
+    let query = query.as_slice();
     for code in [SERVER_FAILED, NO_SUCH_NAME, 5] {
-        let message = [head(&query, 0x80 | code, 1), record(1, 1, &[1, 2, 3, 4])].concat();
-        let answer = Answer { code, is_cut: false };
-        assert_eq!(addresses(&message, &query), (Some(answer), vec![]));
+        let message = [head(query, 0x80 | code, 1), record(1, 1, &[1, 2, 3, 4])].concat();
+        let answer = Answer {
+            kind: A,
+            code,
+            is_cut: false,
+        };
+        assert_eq!(addresses(&message, query), (Some(answer), vec![]));
     }
-    let mut cut = [head(&query, 0x80, 2), record(1, 1, &[1, 2, 3, 4])].concat();
+    let mut cut = [head(query, 0x80, 2), record(1, 1, &[1, 2, 3, 4])].concat();
     cut[2] |= 2;
     let answer = Answer {
+        kind: A,
         code: NO_ERROR,
         is_cut: true,
     };
-    assert_eq!(addresses(&cut, &query), (Some(answer), vec!["1.2.3.4".into()]));
+    assert_eq!(addresses(&cut, query), (Some(answer), vec!["1.2.3.4".into()]));
 }
 
 #[test]
 fn answers_that_break_off_or_lie_end_there() {
-    let query = Query::new(b"x.example", A, 7).unwrap();
+    let query = query(b"x.example");
+    let query = query.as_slice();
     // Many more records are promised than come.
-    let start = head(&query, 0x80, 0xffff);
+    let start = head(query, 0x80, 0xffff);
     let message = [
         start.clone(),
         record(1, 1, &[1, 2, 3, 4]),
@@ -165,7 +197,7 @@ fn answers_that_break_off_or_lie_end_there() {
     ]
     .concat();
     for length in 0..=message.len() {
-        let (answer, found) = addresses(&message[..length], &query);
+        let (answer, found) = addresses(&message[..length], query);
         assert_eq!(answer.is_some(), length >= start.len(), "{length}");
         assert_eq!(found.len(), length.saturating_sub(start.len()) / 16, "{length}");
     }
@@ -180,7 +212,7 @@ fn answers_that_break_off_or_lie_end_there() {
         b"\xc0",
     ] {
         let message = [start.as_slice(), loops].concat();
-        let (answer, found) = addresses(&message, &query);
+        let (answer, found) = addresses(&message, query);
         assert_eq!(answer, FINE);
         assert!(found.len() <= 1, "{found:?}");
     }
@@ -188,14 +220,15 @@ fn answers_that_break_off_or_lie_end_there() {
     let mut lies = long.clone();
     let place = lies.len() - 6;
     lies[place] = 0xff;
-    assert_eq!(addresses(&lies, &query), (FINE, vec![]));
+    assert_eq!(addresses(&lies, query), (FINE, vec![]));
 }
 
 #[test]
 fn nonsense_is_survived() {
-    let query = Query::new(b"x.example", A, 7).unwrap();
+    let query = query(b"x.example");
+    let query = query.as_slice();
     let message = [
-        head(&query, 0x80, 3),
+        head(query, 0x80, 3),
         record(5, 1, b"\x03cdn\xc0\x10"),
         record(1, 1, &[1, 2, 3, 4]),
         record(28, 1, &[7; 16]),
@@ -210,7 +243,7 @@ fn nonsense_is_survived() {
             bytes[place] = random(&mut seed) as u8;
         }
         bytes.truncate(random(&mut seed) as usize % (2 * bytes.len()) + 1);
-        taken += addresses(&bytes, &query).1.len();
+        taken += addresses(&bytes, query).1.len();
         let mut resolv = Resolv::new();
         resolv.line(&bytes);
         address_in_hosts(&bytes, b"a");

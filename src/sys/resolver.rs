@@ -17,6 +17,9 @@ use core::ffi::c_int;
 /// A name has addresses, but not of the kinds that are of use. (Not in POSIX.)
 const EAI_NODATA: c_int = -5;
 
+/// What is asked for.
+const KINDS: [u8; 2] = [dns::A, dns::AAAA];
+
 /// Name servers that are asked, the first ones.
 const SERVERS_MAX: usize = 3;
 const DNS_PORT: u16 = 53;
@@ -207,9 +210,7 @@ impl Servers {
 
     /// Asks one server after the other, until one knows.
     fn ask(&self, name: &[u8], found: &mut Found) -> c_int {
-        let id = machine::random();
-        let query = |kind, id| Query::new(name, kind, id as u16);
-        let (Some(v4), Some(v6)) = (query(dns::A, id), query(dns::AAAA, id >> 16)) else {
+        let Some(mut query) = Query::new(name, machine::random() as u16) else {
             return libc::EAI_NONAME;
         };
         let servers = self.list.get(..self.count.max(1)).unwrap_or_default();
@@ -217,7 +218,7 @@ impl Servers {
         let mut code = libc::EAI_AGAIN;
         for _ in 0..self.resolv.attempts() {
             for server in servers {
-                code = ask_server(server, [&v4, &v6], millis, found);
+                code = ask_server(server, &mut query, millis, found);
                 if found.count > 0 || code == libc::EAI_NONAME || code == EAI_NODATA {
                     return code;
                 }
@@ -228,18 +229,19 @@ impl Servers {
 }
 
 /// Asks one server for both kinds of addresses, side by side, and waits for its answers.
-fn ask_server(server: &Address, queries: [&Query; 2], millis: u64, found: &mut Found) -> c_int {
+fn ask_server(server: &Address, query: &mut Query, millis: u64, found: &mut Found) -> c_int {
     let Ok(socket) = socket::connected(libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, server) else {
         return libc::EAI_AGAIN;
     };
     // A server that is not there is told of by the second write, or by what follows.
-    if queries.iter().any(|query| socket.write([query.bytes()]).is_err()) {
-        return libc::EAI_AGAIN;
+    for kind in KINDS {
+        if socket.write([query.of_kind(kind)]).is_err() {
+            return libc::EAI_AGAIN;
+        }
     }
-    let mut codes = [libc::EAI_AGAIN; 2];
-    let mut open = [true; 2];
+    let mut codes = [None; 2];
     let end = monotonic_nanos() / 1_000_000 + millis;
-    while open != [false; 2] {
+    while codes.contains(&None) {
         let left = end.saturating_sub(monotonic_nanos() / 1_000_000);
         if left == 0 || !socket.is_ready(libc::POLLIN, left as u32) {
             break;
@@ -249,20 +251,18 @@ fn ask_server(server: &Address, queries: [&Query; 2], millis: u64, found: &mut F
             break;
         };
         let message = message.get(..length).unwrap_or_default();
-        for (query, (open, code)) in queries.iter().zip(open.iter_mut().zip(&mut codes)) {
-            let before = found.count;
-            let Some(answer) = dns::read(message, query, &mut |octets| found.push_ip(octets)) else {
-                continue;
-            };
-            *open = false;
-            *code = code_of(answer.code);
-            if answer.is_cut && found.count == before {
-                *code = ask_for_more(server, query, found).unwrap_or(libc::EAI_AGAIN);
-            }
+        let before = found.count;
+        let Some(answer) = dns::read(message, query, &mut |octets| found.push_ip(octets)) else {
+            continue;
+        };
+        let mut code = code_of(answer.code);
+        if answer.is_cut && found.count == before {
+            code = ask_for_more(server, query, answer.kind, found).unwrap_or(libc::EAI_AGAIN);
         }
+        codes[usize::from(answer.kind == dns::AAAA)] = Some(code);
     }
     // What one of them says is what there is to say if the other one has nothing.
-    let [v4, v6] = codes;
+    let [v4, v6] = codes.map(|code| code.unwrap_or(libc::EAI_AGAIN));
     if v4 == EAI_NODATA { v6 } else { v4 }
 }
 
@@ -277,10 +277,10 @@ fn code_of(code: u8) -> c_int {
 
 /// Asks the same over TCP, where an answer is as long as it likes; its length comes before it (RFC 1035,
 /// section 4.2.2).
-fn ask_for_more(server: &Address, query: &Query, found: &mut Found) -> Option<c_int> {
+fn ask_for_more(server: &Address, query: &mut Query, kind: u8, found: &mut Found) -> Option<c_int> {
     let socket: Fd = socket::connected(libc::SOCK_STREAM, server).ok()?;
-    let length = query.bytes().len() as u16;
-    socket.write([&length.to_be_bytes(), query.bytes()]).ok()?;
+    let bytes = query.of_kind(kind);
+    socket.write([&(bytes.len() as u16).to_be_bytes(), bytes]).ok()?;
     let mut answer = [0; 2 + ANSWER_MAX];
     let mut filled = 0;
     while let Ok(count @ 1..) = socket.read(answer.get_mut(filled..)?) {
