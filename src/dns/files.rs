@@ -3,6 +3,7 @@
 use super::ip::{Ip, parse};
 use crate::num::parse_u64;
 use crate::scan::fields;
+use crate::text::Text;
 
 /// Whether the name is this host's in whatever network (RFC 6761, section 6.3).
 pub fn is_localhost(name: &[u8]) -> bool {
@@ -27,13 +28,16 @@ pub const SEARCH_MAX: usize = 6;
 const SEARCH_BYTES: usize = 256;
 
 /// What a line of options sets, up to what value.
-const OPTIONS: [(&[u8], u64); 3] = [(b"ndots:", 15), (b"timeout:", 60), (b"attempts:", 10)];
+const OPTIONS: [(&[u8], u32); 3] = [(b"ndots:", 15), (b"timeout:", 60), (b"attempts:", 10)];
+
+/// What a line may start with.
+const KEYWORDS: [&[u8]; 4] = [b"nameserver", b"options", b"search", b"domain"];
 
 /// What `/etc/resolv.conf` says, but for the name servers.
 pub struct Resolv {
     /// Apart by blanks, and blanks behind.
     search: [u8; SEARCH_BYTES],
-    options: [u64; 3],
+    options: [u32; 3],
 }
 
 impl Resolv {
@@ -48,19 +52,18 @@ impl Resolv {
     /// Takes a line; answers the name server's address, as it is written there, if the line has one.
     pub fn line<'l>(&mut self, line: &'l [u8]) -> Option<&'l [u8]> {
         let mut fields = fields(line);
-        match fields.next()? {
-            b"nameserver" => return fields.next(),
-            b"search" | b"domain" => {
+        let keyword = fields.next()?;
+        match KEYWORDS.iter().position(|other| *other == keyword)? {
+            0 => return fields.next(),
+            1 => fields.for_each(|field| self.option(field)),
+            _ => {
                 self.search = [b' '; SEARCH_BYTES];
-                let mut places = self.search.iter_mut();
+                let mut text = Text::new(&mut self.search);
                 for field in fields {
-                    for (byte, place) in field.iter().chain(b" ").zip(&mut places) {
-                        *place = *byte;
-                    }
+                    text.put(field);
+                    text.put(b" ");
                 }
             }
-            b"options" => fields.for_each(|field| self.option(field)),
-            _ => {}
         }
         None
     }
@@ -68,7 +71,7 @@ impl Resolv {
     fn option(&mut self, field: &[u8]) {
         for ((name, most), option) in OPTIONS.iter().zip(&mut self.options) {
             if let Some(value) = field.strip_prefix(*name).and_then(parse_u64) {
-                *option = value.min(*most);
+                *option = value.min(u64::from(*most)) as u32;
             }
         }
     }
@@ -76,18 +79,18 @@ impl Resolv {
     /// The domains that are tried, in order: at most [`SEARCH_MAX`]. None for a name of so many dots that it is
     /// taken to be whole.
     pub fn domains(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
-        let labels = name.split(|byte| *byte == b'.').count() as u64;
+        let labels = name.split(|byte| *byte == b'.').count() as u32;
         let most = if labels > self.options[0] { 0 } else { SEARCH_MAX };
         fields(&self.search).take(most)
     }
 
     /// Milliseconds in which all name servers are asked once, 1,000 at the least.
-    pub fn timeout(&self) -> u64 {
+    pub fn timeout(&self) -> u32 {
         self.options[1].max(1) * 1_000
     }
 
     /// How often they are asked, once at the least.
-    pub fn attempts(&self) -> u64 {
+    pub fn attempts(&self) -> u32 {
         self.options[2].max(1)
     }
 }

@@ -214,7 +214,7 @@ impl Servers {
             return libc::EAI_NONAME;
         };
         let servers = self.list.get(..self.count.max(1)).unwrap_or_default();
-        let millis = self.resolv.timeout() / servers.len() as u64;
+        let millis = self.resolv.timeout() / servers.len() as u32;
         let mut code = libc::EAI_AGAIN;
         for _ in 0..self.resolv.attempts() {
             for server in servers {
@@ -229,7 +229,7 @@ impl Servers {
 }
 
 /// Asks one server for both kinds of addresses, side by side, and waits for its answers.
-fn ask_server(server: &Address, query: &mut Query, millis: u64, found: &mut Found) -> c_int {
+fn ask_server(server: &Address, query: &mut Query, millis: u32, found: &mut Found) -> c_int {
     let Ok(socket) = socket::connected(libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, server) else {
         return libc::EAI_AGAIN;
     };
@@ -240,10 +240,11 @@ fn ask_server(server: &Address, query: &mut Query, millis: u64, found: &mut Foun
         }
     }
     let mut codes = [None; 2];
-    let end = monotonic_nanos() / 1_000_000 + millis;
+    let now = || (monotonic_nanos() / 1_000_000) as u32;
+    let start = now();
     while codes.contains(&None) {
-        let left = end.saturating_sub(monotonic_nanos() / 1_000_000);
-        if left == 0 || !socket.is_ready(libc::POLLIN, left as u32) {
+        let left = millis.saturating_sub(now().wrapping_sub(start));
+        if left == 0 || !socket.is_ready(libc::POLLIN, left) {
             break;
         }
         let mut message = [0; ANSWER_MAX];
