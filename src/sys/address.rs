@@ -3,6 +3,7 @@
 //! The standard library's own printing brings `core::fmt` with it, ten kilobytes of it.
 
 use crate::text::Text;
+use core::ops::Range;
 
 const LENGTH: usize = 28;
 
@@ -71,7 +72,7 @@ pub(super) fn put(text: &mut Text, address: &Address) {
             *group = u16::from_be_bytes(*pair);
         }
         text.put(b"[");
-        put_groups(text, groups);
+        put_groups(text, &groups);
         let scope = v6.last_chunk().map_or(0, |scope| u32::from_ne_bytes(*scope));
         if scope != 0 {
             text.put(b"%");
@@ -91,30 +92,31 @@ fn put_octets(text: &mut Text, octets: &[u8]) {
 }
 
 /// The longest run of two zero groups or more is left out.
-fn put_groups(text: &mut Text, groups: [u16; 8]) {
-    let (skipped, length) = longest_zeros(&groups);
-    let mut place = 0;
-    while let Some(group) = groups.get(place) {
-        if length > 1 && place == skipped {
+fn put_groups(text: &mut Text, groups: &[u16; 8]) {
+    let gap = longest_zeros(groups);
+    for (place, group) in groups.iter().enumerate() {
+        if place == gap.start {
             text.put(b"::");
-            place += length;
+        }
+        if gap.contains(&place) {
             continue;
         }
-        if place > 0 && !(length > 1 && place == skipped + length) {
+        if place > 0 && place != gap.end {
             text.put(b":");
         }
         put_hex(text, *group);
-        place += 1;
     }
 }
 
-/// Where the longest run of zeros starts, the first of equals, and how long it is.
-fn longest_zeros(groups: &[u16; 8]) -> (usize, usize) {
-    let mut longest = (0, 0);
-    for start in 0..groups.len() {
-        let length = groups.iter().skip(start).take_while(|group| **group == 0).count();
-        if length > longest.1 {
-            longest = (start, length);
+/// Where the longest run of zero groups is, the first of equals; behind them all if none has two.
+fn longest_zeros(groups: &[u16; 8]) -> Range<usize> {
+    let mut longest = groups.len()..groups.len();
+    let (mut run, mut length) = (0, 1);
+    for (place, group) in groups.iter().enumerate() {
+        run = if *group == 0 { run + 1 } else { 0 };
+        if run > length {
+            length = run;
+            longest = place + 1 - run..place + 1;
         }
     }
     longest
