@@ -19,6 +19,7 @@
 
 // Floor 0: pure code.
 pub mod backoff;
+pub mod dns;
 pub mod num;
 pub mod packed;
 pub mod pattern;
@@ -28,6 +29,7 @@ pub mod text;
 pub mod throttle;
 pub mod wheel;
 pub mod world;
+pub mod zone;
 
 // Floor 1: the operating system, and the shape of a line.
 pub mod format;

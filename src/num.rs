@@ -125,16 +125,18 @@ impl Fixed {
         if scale == 0 {
             return (self.mantissa, 0, 0);
         }
-        let mut unit = 1;
+        // At most nine digits are behind the point.
+        let mut unit = 1_u32;
         for _ in 0..scale {
             unit *= 10;
         }
-        let mut fraction = self.mantissa % unit;
+        let whole = self.mantissa / u64::from(unit);
+        let mut fraction = (self.mantissa - whole * u64::from(unit)) as u32;
         while scale > 0 && fraction.is_multiple_of(10) {
             fraction /= 10;
             scale -= 1;
         }
-        (self.mantissa / unit, fraction, scale)
+        (whole, u64::from(fraction), scale)
     }
 }
 

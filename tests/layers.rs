@@ -5,18 +5,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, from the ground up, and what it may use.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 21] = [
     ("num", &[]),
     ("scan", &["num"]),
     ("text", &["num"]),
     ("packed", &["text"]),
+    ("dns", &["num", "scan", "text"]),
     ("wheel", &[]),
     ("ring", &[]),
     ("backoff", &[]),
     ("throttle", &[]),
     ("pattern", &[]),
     ("world", &[]),
-    ("sys", &["world", "text", "ring"]),
+    ("zone", &[]),
+    ("sys", &["world", "num", "text", "ring", "dns", "zone"]),
     ("format", &["num", "text"]),
     ("config", &["sys", "world", "text", "num", "pattern"]),
     ("host", &["sys", "scan", "num", "text"]),

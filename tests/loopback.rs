@@ -8,10 +8,11 @@ use common::{
 };
 use socket2::SockRef;
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Much in a short time.
 const FAST: [&str; 2] = ["-interval=20ms", "-flush=20ms"];
@@ -537,10 +538,7 @@ fn an_outage_of_many_buffers_is_spanned_by_every_series() {
     let transfer = Transfer::at(absent);
     agent.signal("HUP");
     let lines = Lines::of(transfer.accept());
-    let end = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
+    let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let mut stamps: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     loop {
         let line = Line::parse(&lines.next());
@@ -562,5 +560,43 @@ fn an_outage_of_many_buffers_is_spanned_by_every_series() {
             // The stamps are cut to seconds.
             assert!(gaps[1] <= 2 * (gaps[0] + gaps[2]) + 2, "{metric}: {stamps:?}");
         }
+    }
+}
+
+/// The seconds of the day in the stamp of a line of the log.
+fn second_of_day(line: &str) -> i64 {
+    let mut parts = line.split(' ').nth(1).unwrap().split(':');
+    let mut next = || parts.next().unwrap().parse::<i64>().unwrap();
+    (next() * 60 + next()) * 60 + next()
+}
+
+#[test]
+fn the_log_is_in_local_time() {
+    let folder = Folder::new("zone");
+    // A file of the time zone database (RFC 9636): no change, one kind of time, two hours ahead of UTC.
+    let mut file = b"TZif".to_vec();
+    file.extend([0; 16]);
+    for count in [0_u32, 0, 0, 0, 1, 4] {
+        file.extend(count.to_be_bytes());
+    }
+    file.extend(7_200_u32.to_be_bytes());
+    file.extend(*b"\0\0XYZ\0");
+    fs::write(folder.join("file"), file).unwrap();
+    let path = format!("{}/file", folder.path());
+    for (zone, offset) in [
+        ("UTC0", 0),
+        ("<+0545>-5:45", 20_700),
+        ("AAA5BBB4,0/0,J365/23", -14_400),
+        (path.as_str(), 7_200),
+        (&format!(":{path}"), 7_200),
+        ("", 0),
+    ] {
+        let absent = Transfer::absent();
+        let mut agent = Agent::spawn(command().env("TZ", zone).arg(format!("-trans={absent}")));
+        let line = agent.log.next();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
+        let late = (now + offset - second_of_day(&line)).rem_euclid(86_400);
+        assert!(late < 5, "{zone}: {line}, {late}");
+        agent.stop();
     }
 }

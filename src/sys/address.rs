@@ -1,92 +1,122 @@
-//! Internet addresses: from text, to text, and in the C library's form.
+//! Internet addresses: to text, and in the kernel's form.
 //!
-//! The standard library's own parsing and printing bring `core::fmt` with them, ten kilobytes of it.
+//! The standard library's own printing brings `core::fmt` with it, ten kilobytes of it.
 
-use super::file::with_c_path;
 use crate::text::Text;
-use crate::world::Errno;
-use core::ffi::{c_char, c_int, c_void};
-use core::mem::zeroed;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use core::ops::Range;
 
-unsafe extern "C" {
-    /// POSIX; the `libc` crate does not declare it.
-    fn inet_pton(family: c_int, text: *const c_char, address: *mut c_void) -> c_int;
-}
+const LENGTH: usize = 28;
 
-/// Reads a numeric address, such as `127.0.0.1` or `::1`.
-pub(super) fn parse(text: &[u8]) -> Option<IpAddr> {
-    let mut octets = [0; 16];
-    if from_text(libc::AF_INET, text, &mut octets) {
-        let [a, b, c, d, ..] = octets;
-        return Some(Ipv4Addr::new(a, b, c, d).into());
-    }
-    from_text(libc::AF_INET6, text, &mut octets).then(|| Ipv6Addr::from(octets).into())
-}
+/// An internet address as the kernel has it: family, port, address; for IPv6 (`ipv6(7)`) a flow label before
+/// the address and the interface's number behind it; zeros behind one for IPv4 (`ip(7)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Words are copied in a quarter of the steps of bytes.
+#[repr(align(4))]
+pub(super) struct Address([u8; LENGTH]);
 
-fn from_text(family: c_int, text: &[u8], octets: &mut [u8; 16]) -> bool {
-    let read = with_c_path(text, |text| {
-        // SAFETY: the text ends in NUL, and there is room for an address of either family.
-        let answer = unsafe { inet_pton(family, text.as_ptr(), octets.as_mut_ptr().cast()) };
-        if answer == 1 {
-            Ok(())
-        } else {
-            Err(Errno(libc::EINVAL))
+const IPV4: [u8; 2] = (libc::AF_INET as u16).to_ne_bytes();
+const IPV6: [u8; 2] = (libc::AF_INET6 as u16).to_ne_bytes();
+
+impl Address {
+    /// None at all.
+    pub(super) const NONE: Self = Self([0; LENGTH]);
+
+    /// `octets` are 4 or 16; without an interface `scope` is 0.
+    #[inline(never)]
+    pub(super) fn new(octets: &[u8], port: u16, scope: u32) -> Self {
+        let mut address = Self::NONE;
+        let (family, place) = if octets.len() == 4 { (IPV4, 4) } else { (IPV6, 8) };
+        address.0[..2].copy_from_slice(&family);
+        for (place, octet) in address.0[place..].iter_mut().zip(octets) {
+            *place = *octet;
         }
-    });
-    read.is_ok()
+        address.0[24..].copy_from_slice(&scope.to_ne_bytes());
+        address.set_port(port);
+        address
+    }
+
+    /// What the kernel has answered, if it is one.
+    pub(super) fn from_kernel(bytes: [u8; LENGTH]) -> Option<Self> {
+        let address = Self(bytes);
+        (address.is_v4() || bytes.starts_with(&IPV6)).then_some(address)
+    }
+
+    /// What the kernel is told: what is behind an IPv4 address it does not look at.
+    pub(super) fn bytes(&self) -> &[u8; LENGTH] {
+        &self.0
+    }
+
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8; LENGTH] {
+        &mut self.0
+    }
+
+    pub(super) fn is_v4(&self) -> bool {
+        self.0.starts_with(&IPV4)
+    }
+
+    pub(super) fn set_port(&mut self, port: u16) {
+        self.0[2..4].copy_from_slice(&port.to_be_bytes());
+    }
 }
 
 /// Writes address and port: `127.0.0.1:6000`, `[fe80::1%2]:6000` (RFC 5952).
-pub(super) fn put(text: &mut Text, address: &SocketAddr) {
-    match address {
-        SocketAddr::V4(v4) => put_octets(text, v4.ip().octets()),
-        SocketAddr::V6(v6) => {
-            text.put(b"[");
-            put_groups(text, v6.ip().segments());
-            if v6.scope_id() != 0 {
-                text.put(b"%");
-                text.number(u64::from(v6.scope_id()));
-            }
-            text.put(b"]");
+pub(super) fn put(text: &mut Text, address: &Address) {
+    let [_, _, p0, p1, rest @ ..] = address.0;
+    let (v4, v6) = rest.split_at(4);
+    if address.is_v4() {
+        put_octets(text, v4);
+    } else {
+        let (pairs, _) = v6.as_chunks::<2>();
+        let mut groups = [0; 8];
+        for (group, pair) in groups.iter_mut().zip(pairs) {
+            *group = u16::from_be_bytes(*pair);
         }
+        text.put(b"[");
+        put_groups(text, &groups);
+        let scope = v6.last_chunk().map_or(0, |scope| u32::from_ne_bytes(*scope));
+        if scope != 0 {
+            text.put(b"%");
+            text.number(u64::from(scope));
+        }
+        text.put(b"]");
     }
     text.put(b":");
-    text.number(u64::from(address.port()));
+    text.number(u64::from(u16::from_be_bytes([p0, p1])));
 }
 
-fn put_octets(text: &mut Text, octets: [u8; 4]) {
-    for (place, octet) in octets.into_iter().enumerate() {
+fn put_octets(text: &mut Text, octets: &[u8]) {
+    for (place, octet) in octets.iter().enumerate() {
         text.put(if place == 0 { b"" } else { b"." });
-        text.number(u64::from(octet));
+        text.number(u64::from(*octet));
     }
 }
 
 /// The longest run of two zero groups or more is left out.
-fn put_groups(text: &mut Text, groups: [u16; 8]) {
-    let (skipped, length) = longest_zeros(&groups);
-    let mut place = 0;
-    while let Some(group) = groups.get(place) {
-        if length > 1 && place == skipped {
+fn put_groups(text: &mut Text, groups: &[u16; 8]) {
+    let gap = longest_zeros(groups);
+    for (place, group) in groups.iter().enumerate() {
+        if place == gap.start {
             text.put(b"::");
-            place += length;
+        }
+        if gap.contains(&place) {
             continue;
         }
-        if place > 0 && !(length > 1 && place == skipped + length) {
+        if place > 0 && place != gap.end {
             text.put(b":");
         }
         put_hex(text, *group);
-        place += 1;
     }
 }
 
-/// Where the longest run of zeros starts, the first of equals, and how long it is.
-fn longest_zeros(groups: &[u16; 8]) -> (usize, usize) {
-    let mut longest = (0, 0);
-    for start in 0..groups.len() {
-        let length = groups.iter().skip(start).take_while(|group| **group == 0).count();
-        if length > longest.1 {
-            longest = (start, length);
+/// Where the longest run of zero groups is, the first of equals; behind them all if none has two.
+fn longest_zeros(groups: &[u16; 8]) -> Range<usize> {
+    let mut longest = groups.len()..groups.len();
+    let (mut run, mut length) = (0, 1);
+    for (place, group) in groups.iter().enumerate() {
+        run = if *group == 0 { run + 1 } else { 0 };
+        if run > length {
+            length = run;
+            longest = place + 1 - run..place + 1;
         }
     }
     longest
@@ -100,55 +130,22 @@ fn put_hex(text: &mut Text, group: u16) {
     }
 }
 
-/// An internet address out of the C library's form.
-pub(super) fn from_sockaddr(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
-    let start = &raw const *storage;
-    match c_int::from(storage.ss_family) {
-        libc::AF_INET => {
-            // SAFETY: the family says which type it is, and the storage is aligned for all of them.
-            let v4 = unsafe { &*start.cast::<libc::sockaddr_in>() };
-            let ip = Ipv4Addr::from_bits(u32::from_be(v4.sin_addr.s_addr));
-            Some(SocketAddrV4::new(ip, u16::from_be(v4.sin_port)).into())
-        }
-        libc::AF_INET6 => {
-            // SAFETY: as above.
-            let v6 = unsafe { &*start.cast::<libc::sockaddr_in6>() };
-            let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
-            Some(SocketAddrV6::new(ip, u16::from_be(v6.sin6_port), 0, v6.sin6_scope_id).into())
-        }
-        _ => None,
-    }
-}
-
-/// An IPv4 address in the C library's form.
-pub(super) fn sockaddr_v4(address: SocketAddrV4) -> libc::sockaddr_in {
-    // SAFETY: all zeros is a value of it.
-    let mut c: libc::sockaddr_in = unsafe { zeroed() };
-    c.sin_family = libc::AF_INET as libc::sa_family_t;
-    c.sin_port = address.port().to_be();
-    c.sin_addr.s_addr = address.ip().to_bits().to_be();
-    c
-}
-
-/// An IPv6 address in the C library's form.
-pub(super) fn sockaddr_v6(address: &SocketAddrV6) -> libc::sockaddr_in6 {
-    // SAFETY: all zeros is a value of it.
-    let mut c: libc::sockaddr_in6 = unsafe { zeroed() };
-    c.sin6_family = libc::AF_INET6 as libc::sa_family_t;
-    c.sin6_port = address.port().to_be();
-    c.sin6_addr.s6_addr = address.ip().octets();
-    c.sin6_scope_id = address.scope_id();
-    c
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+    fn of(address: &SocketAddr) -> Address {
+        match address {
+            SocketAddr::V4(v4) => Address::new(&v4.ip().octets(), v4.port(), 0),
+            SocketAddr::V6(v6) => Address::new(&v6.ip().octets(), v6.port(), v6.scope_id()),
+        }
+    }
 
     fn written(address: &SocketAddr) -> String {
         let mut buffer = [0; 80];
         let mut text = Text::new(&mut buffer);
-        put(&mut text, address);
+        put(&mut text, &of(address));
         String::from_utf8(text.into_bytes().to_vec()).unwrap()
     }
 
@@ -183,40 +180,32 @@ mod tests {
     }
 
     #[test]
-    fn only_numeric_addresses_are_addresses() {
-        for text in ["127.0.0.1", "::1", "fe80::1", "255.255.255.255", "::ffff:1.2.3.4"] {
-            assert_eq!(parse(text.as_bytes()), text.parse().ok(), "{text}");
-        }
-        for text in [
-            "",
-            "localhost",
-            "1.2.3",
-            "1.2.3.4.5",
-            "256.1.1.1",
-            "::1%2",
-            "g::",
-            "1.2.3.4 ",
-            "::1\0",
-        ] {
-            assert_eq!(parse(text.as_bytes()), None, "{text:?}");
-        }
+    fn what_is_no_internet_address_is_none() {
+        let v6 = of(&"[fe80::1%3]:6000".parse().unwrap());
+        assert_eq!(Address::from_kernel(*v6.bytes()), Some(v6));
+        let mut bytes = *v6.bytes();
+        bytes[..2].copy_from_slice(&(libc::AF_UNIX as u16).to_ne_bytes());
+        assert_eq!(Address::from_kernel(bytes), None);
     }
 
     #[test]
-    fn addresses_keep_all_they_have_in_the_c_library_s_form() {
-        let v6 = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 6000, 0, 3);
-        // SAFETY: all zeros is a value of it.
-        let mut storage: libc::sockaddr_storage = unsafe { zeroed() };
-        let place = (&raw mut storage).cast::<libc::sockaddr_in6>();
-        // SAFETY: the storage has room for every address, and its alignment.
-        unsafe { place.write(sockaddr_v6(&v6)) };
-        assert_eq!(from_sockaddr(&storage), Some(v6.into()));
-        let v4 = SocketAddrV4::new(Ipv4Addr::new(1, 2, 3, 4), 6000);
-        let place = (&raw mut storage).cast::<libc::sockaddr_in>();
+    fn addresses_have_the_c_library_s_form() {
+        let bytes = of(&"[1:2::3%7]:6000".parse().unwrap()).0;
+        assert_eq!(bytes.len(), size_of::<libc::sockaddr_in6>());
+        // SAFETY: it is that long, and any bytes are one.
+        let v6: libc::sockaddr_in6 = unsafe { bytes.as_ptr().cast::<libc::sockaddr_in6>().read_unaligned() };
+        assert_eq!(i32::from(v6.sin6_family), libc::AF_INET6);
+        assert_eq!(u16::from_be(v6.sin6_port), 6000);
+        assert_eq!(
+            Ipv6Addr::from(v6.sin6_addr.s6_addr),
+            Ipv6Addr::new(1, 2, 0, 0, 0, 0, 0, 3)
+        );
+        assert_eq!((v6.sin6_flowinfo, v6.sin6_scope_id), (0, 7));
+        let bytes = of(&"1.2.3.4:6000".parse().unwrap()).0;
         // SAFETY: as above.
-        unsafe { place.write(sockaddr_v4(v4)) };
-        assert_eq!(from_sockaddr(&storage), Some(v4.into()));
-        storage.ss_family = libc::AF_UNIX as libc::sa_family_t;
-        assert_eq!(from_sockaddr(&storage), None);
+        let v4: libc::sockaddr_in = unsafe { bytes.as_ptr().cast::<libc::sockaddr_in>().read_unaligned() };
+        assert_eq!(i32::from(v4.sin_family), libc::AF_INET);
+        assert_eq!(u16::from_be(v4.sin_port), 6000);
+        assert_eq!(u32::from_be(v4.sin_addr.s_addr), 0x0102_0304);
     }
 }

@@ -1,6 +1,6 @@
 //! Both clocks.
 
-use super::errno::check;
+use super::call::call;
 use crate::world::Errno;
 use core::mem::MaybeUninit;
 
@@ -15,6 +15,11 @@ pub(super) fn monotonic_nanos() -> u64 {
 /// Milliseconds since 1970, 0 before.
 pub(super) fn wall_millis() -> u64 {
     read(libc::CLOCK_REALTIME).map_or(0, |time| seconds(&time) * 1_000 + time.tv_nsec as u64 / 1_000_000)
+}
+
+/// Seconds since 1970, up to 2106.
+pub(super) fn wall_seconds() -> u32 {
+    read(libc::CLOCK_REALTIME).map_or(0, |time| time.tv_sec as u32)
 }
 
 /// Microseconds of processor time that this process has used.
@@ -45,40 +50,20 @@ pub struct Discipline {
 }
 
 /// Asks the kernel how it disciplines the wall clock, and changes nothing.
-#[allow(clippy::useless_conversion)]
 pub fn discipline() -> Result<Discipline, Errno> {
-    // SAFETY: all zeros is a value of it, and asks for no change.
-    let mut state: libc::timex = unsafe { MaybeUninit::zeroed().assume_init() };
-    // SAFETY: the call writes to what it is given.
-    check(unsafe { libc::adjtimex(&raw mut state) })?;
-    let is_nano = state.status & libc::STA_NANO != 0;
-    let unit = if is_nano { 1 } else { 1_000 };
+    // `struct timex` in words, which are what its fields are, or start with a narrower one: the offset is the
+    // second of them, the status the sixth. All zeros asks for no change.
+    let mut state = [0_usize; 32];
+    // SAFETY: there is room for what the call writes.
+    unsafe { call(libc::SYS_adjtimex, state.as_mut_ptr() as usize, 0, 0) }?;
+    let [_, offset, _, _, _, status, ..] = state;
+    let status = status
+        .to_ne_bytes()
+        .first_chunk()
+        .map_or(0, |status| i32::from_ne_bytes(*status));
+    let unit = if status & libc::STA_NANO != 0 { 1 } else { 1_000 };
     Ok(Discipline {
-        is_synced: state.status & libc::STA_UNSYNC == 0,
-        offset_nanos: i64::from(state.offset).saturating_mul(unit),
+        is_synced: status & libc::STA_UNSYNC == 0,
+        offset_nanos: (offset as isize as i64).saturating_mul(unit),
     })
-}
-
-/// Reads the time zone, so that later calls need no file and no memory.
-pub(super) fn load_time_zone() {
-    local_time();
-}
-
-/// Year, month, day, hour, minute and second here, now.
-pub(super) fn local_time() -> [u64; 6] {
-    let now = read(libc::CLOCK_REALTIME).map_or(0, |time| time.tv_sec);
-    let mut parts = MaybeUninit::<libc::tm>::zeroed();
-    // SAFETY: both point to values of their types; the call writes the second.
-    unsafe { libc::localtime_r(&raw const now, parts.as_mut_ptr()) };
-    // SAFETY: all zeros is a value of it, should the call have failed.
-    let parts = unsafe { parts.assume_init() };
-    let number = |part: i32, base: i32| u64::try_from(part + base).unwrap_or(0);
-    [
-        number(parts.tm_year, 1900),
-        number(parts.tm_mon, 1),
-        number(parts.tm_mday, 0),
-        number(parts.tm_hour, 0),
-        number(parts.tm_min, 0),
-        number(parts.tm_sec, 0),
-    ]
 }

@@ -1,6 +1,6 @@
 //! The names in a directory, without the memory that `readdir(3)` takes.
 
-use super::errno::check_length;
+use super::call::call;
 use super::file::Directory;
 use crate::world::Errno;
 use core::ffi::CStr;
@@ -20,8 +20,14 @@ impl Directory {
         let mut room = [0_u64; ROOM];
         let size = size_of_val(&room);
         // SAFETY: the room is writable for its size.
-        let answer = unsafe { libc::syscall(libc::SYS_getdents64, self.number(), room.as_mut_ptr(), size) };
-        let length = check_length(answer as isize)?;
+        let length = unsafe {
+            call(
+                libc::SYS_getdents64,
+                self.argument(),
+                room.as_mut_ptr() as usize,
+                size,
+            )
+        }?;
         // SAFETY: words may be seen as bytes, and the slice is no longer than they are.
         let bytes = unsafe { core::slice::from_raw_parts(room.as_ptr().cast::<u8>(), length.min(size)) };
         for_each(bytes, take);

@@ -2,7 +2,12 @@
 
 use crate::text::Text;
 use crate::world::Errno;
-use core::ffi::{CStr, c_int};
+
+// The C library's own words, where it comes from the system; its table is larger than all that may be said.
+#[cfg(target_feature = "crt-static")]
+use super::errors::words;
+#[cfg(not(target_feature = "crt-static"))]
+use super::strerror::words;
 
 pub(super) const WOULD_BLOCK: Errno = Errno(libc::EAGAIN);
 /// The kernel can, but is told not to.
@@ -17,11 +22,6 @@ pub(super) fn last() -> Errno {
     Errno(unsafe { *place })
 }
 
-/// A call that answers −1 when it fails.
-pub(super) fn check(answer: c_int) -> Result<c_int, Errno> {
-    if answer == -1 { Err(last()) } else { Ok(answer) }
-}
-
 /// A call that answers a count of bytes, or −1 when it fails.
 pub(super) fn check_length(answer: isize) -> Result<usize, Errno> {
     usize::try_from(answer).map_err(|_| last())
@@ -29,15 +29,11 @@ pub(super) fn check_length(answer: isize) -> Result<usize, Errno> {
 
 /// Writes the error in words, such as `connection refused` (`strerror(3)`, in Go's lower case).
 pub fn describe(text: &mut Text, errno: Errno) {
-    let mut buffer = [0_u8; 128];
-    // SAFETY: the buffer is as long as it says, and what is written there ends in NUL.
-    let failed = unsafe { libc::strerror_r(errno.0, buffer.as_mut_ptr().cast(), buffer.len()) };
-    match CStr::from_bytes_until_nul(&buffer) {
-        Ok(words) if failed == 0 => lower_first(text, words.to_bytes()),
-        _ => {
-            text.put(b"errno ");
-            text.number(u64::from(errno.0.unsigned_abs()));
-        }
+    if let Some(words) = words(errno.0, &mut [0; 128]) {
+        lower_first(text, words);
+    } else {
+        text.put(b"errno ");
+        text.number(u64::from(errno.0.unsigned_abs()));
     }
 }
 

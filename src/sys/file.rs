@@ -1,17 +1,31 @@
 //! Directories and files.
 
-use super::errno::{check, check_length};
+use super::call::{call, int, long_call};
 use super::fd::Fd;
 use super::machine;
 use crate::world::Errno;
 use core::ffi::{CStr, c_int};
+use core::mem::ManuallyDrop;
 
 /// The longest path that is taken, its NUL included.
 const PATH_MAX: usize = 1024;
 
-const DIRECTORY_FLAGS: c_int = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+/// Opens a path below a directory; a file that is made belongs to this user alone.
+pub(super) fn open_at(directory: c_int, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
+    let flags = int(flags | libc::O_CLOEXEC | libc::O_LARGEFILE);
+    let (path, mode) = (path.as_ptr() as usize, 0o600);
+    // SAFETY: the path ends in NUL.
+    unsafe { long_call(libc::SYS_openat, &[int(directory), path, flags, mode, 0, 0]) }.map(Fd::new)
+}
+
+/// The same below the working directory.
+pub(super) fn open(path: &[u8], flags: c_int) -> Result<Fd, Errno> {
+    with_c_path(path, |path| open_at(libc::AT_FDCWD, path, flags))
+}
+
+const DIRECTORY_FLAGS: c_int = libc::O_RDONLY | libc::O_DIRECTORY;
 /// A pipe that nobody writes to is not waited for.
-const FILE_FLAGS: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+const FILE_FLAGS: c_int = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
 
 /// Calls `use_path` with the path as the C library wants it.
 pub(super) fn with_c_path<T>(
@@ -39,31 +53,28 @@ pub struct Directory(Fd);
 impl Directory {
     /// Opens a directory (`open(2)`).
     pub fn open(path: &[u8]) -> Result<Self, Errno> {
-        with_c_path(path, |path| {
-            // SAFETY: the path ends in NUL.
-            Fd::from_answer(unsafe { libc::open(path.as_ptr(), DIRECTORY_FLAGS) })
-        })
-        .map(Self)
+        open(path, DIRECTORY_FLAGS).map(Self)
     }
 
     /// Opens a directory below it.
     pub fn open_directory(&self, path: &[u8]) -> Result<Self, Errno> {
-        with_c_path(path, |path| self.open_at(path, DIRECTORY_FLAGS)).map(Self)
+        with_c_path(path, |path| open_at(self.0.number(), path, DIRECTORY_FLAGS)).map(Self)
     }
 
     /// Where the symbolic link below it points to (`readlinkat(2)`), cut at the buffer's end.
     pub fn link<'b>(&self, path: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
         let length = with_c_path(path, |path| {
-            let (place, room) = (buffer.as_mut_ptr().cast(), buffer.len());
+            let (path, place) = (path.as_ptr() as usize, buffer.as_mut_ptr() as usize);
+            let arguments = [self.argument(), path, place, buffer.len(), 0, 0];
             // SAFETY: the path ends in NUL, and the buffer is writable for its length.
-            check_length(unsafe { libc::readlinkat(self.number(), path.as_ptr(), place, room) })
+            unsafe { long_call(libc::SYS_readlinkat, &arguments) }
         })?;
         Ok(buffer.get(..length).unwrap_or_default())
     }
 
     /// Opens a file below it for reading (`openat(2)`); never waits, whatever it turns out to be.
     pub fn open_file(&self, name: &CStr) -> Result<File, Errno> {
-        self.open_at(name, FILE_FLAGS).map(File)
+        open_at(self.0.number(), name, FILE_FLAGS).map(File)
     }
 
     /// The same by a path that is put together at run time.
@@ -71,13 +82,8 @@ impl Directory {
         with_c_path(path, |path| self.open_file(path))
     }
 
-    fn open_at(&self, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
-        // SAFETY: the path ends in NUL.
-        Fd::from_answer(unsafe { libc::openat(self.number(), path.as_ptr(), flags) })
-    }
-
-    pub(super) fn number(&self) -> c_int {
-        self.0.number()
+    pub(super) fn argument(&self) -> usize {
+        self.0.argument()
     }
 }
 
@@ -87,11 +93,7 @@ pub struct File(Fd);
 impl File {
     /// Opens a file by its path for reading; never waits, whatever it turns out to be.
     pub fn open(path: &[u8]) -> Result<Self, Errno> {
-        with_c_path(path, |path| {
-            // SAFETY: the path ends in NUL.
-            Fd::from_answer(unsafe { libc::open(path.as_ptr(), FILE_FLAGS) })
-        })
-        .map(Self)
+        open(path, FILE_FLAGS).map(Self)
     }
 
     /// Reads from a place in the file (`pread(2)`): how many bytes there were, at most the buffer's
@@ -106,8 +108,14 @@ pub fn print(descriptor: u8, text: &[u8]) -> Result<(), Errno> {
     let mut rest = text;
     while !rest.is_empty() {
         // SAFETY: the slice is readable for its length.
-        let answer = unsafe { libc::write(c_int::from(descriptor), rest.as_ptr().cast(), rest.len()) };
-        let written = check_length(answer)?;
+        let written = unsafe {
+            call(
+                libc::SYS_write,
+                descriptor.into(),
+                rest.as_ptr() as usize,
+                rest.len(),
+            )
+        }?;
         rest = rest.get(written..).unwrap_or_default();
     }
     Ok(())
@@ -117,24 +125,26 @@ pub fn print(descriptor: u8, text: &[u8]) -> Result<(), Errno> {
 /// numbers and what is meant for them. To be called before anything is opened.
 pub fn fill_standard_descriptors() {
     for descriptor in 0..3 {
-        // SAFETY: the call takes numbers only.
-        if unsafe { libc::fcntl(descriptor, libc::F_GETFD) } == -1 {
+        if control(descriptor, libc::F_GETFD, 0).is_err() {
             // It gets the lowest number that is free, which is this one. Not to be written to: a
             // closed standard output is an error.
-            // SAFETY: the path ends in NUL.
-            unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY) };
+            let _ = open_at(libc::AT_FDCWD, c"/dev/null", libc::O_RDONLY).map(ManuallyDrop::new);
         }
     }
+}
+
+/// `fcntl(2)` with a command that takes a number.
+fn control(descriptor: u8, command: c_int, argument: c_int) -> Result<usize, Errno> {
+    // SAFETY: the call takes numbers only.
+    unsafe { call(libc::SYS_fcntl, descriptor.into(), int(command), int(argument)) }
 }
 
 /// A second descriptor of standard output (1) or standard error (2), one that does not wait in
 /// `write` if that can be had.
 pub(super) fn without_waiting(descriptor: u8) -> Result<Fd, Errno> {
-    // SAFETY: the call takes numbers only; a closed descriptor is an error.
-    let duplicate =
-        Fd::from_answer(unsafe { libc::fcntl(c_int::from(descriptor), libc::F_DUPFD_CLOEXEC, 3) })?;
-    // SAFETY: as above.
-    let flags = check(unsafe { libc::fcntl(duplicate.number(), libc::F_GETFL) })?;
+    // A closed descriptor is an error.
+    let duplicate = Fd::new(control(descriptor, libc::F_DUPFD_CLOEXEC, 3)?);
+    let flags = control(descriptor, libc::F_GETFL, 0)? as c_int;
     if flags & libc::O_ACCMODE == libc::O_RDONLY {
         return Err(Errno(libc::EBADF));
     }
@@ -148,13 +158,11 @@ pub(super) fn without_waiting(descriptor: u8) -> Result<Fd, Errno> {
     } else {
         c"/proc/self/fd/2"
     };
-    let own_flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOCTTY;
-    // SAFETY: the path ends in NUL.
-    let own = Fd::from_answer(unsafe { libc::open(path.as_ptr(), own_flags) });
+    let own_flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let own = open_at(libc::AT_FDCWD, path, own_flags);
     if own.is_err() {
         // Where it cannot be opened once more (the terminal of another user), the flag is shared.
-        // SAFETY: the call takes numbers only.
-        check(unsafe { libc::fcntl(duplicate.number(), libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
+        control(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK)?;
     }
     Ok(own.unwrap_or(duplicate))
 }

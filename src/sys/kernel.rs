@@ -1,16 +1,16 @@
 //! The real world.
 
+use super::address::Address;
 use super::errno::{self, WOULD_BLOCK};
-use super::fd::Fd;
+use super::fd::{Fd, poll};
 use super::log::Log;
 use super::lookup::{self, Addresses, Lookup};
 use super::signal::Signals;
 use super::{address, clock, file, machine, socket};
+use crate::dns::{self, Ip};
 use crate::text::Text;
 use crate::world::{Cause, Errno, Part, Ready, Transfer, World};
 use core::ffi::{c_int, c_short};
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use core::ptr::null;
 
 /// What is open.
 enum Link {
@@ -50,7 +50,6 @@ impl Kernel {
     /// Takes over the process: its signals, and the time zone for the log. The ring's size bounds
     /// what a connection may hold, `timeout` the milliseconds that a TCP peer may be silent.
     pub fn new(ring: usize, timeout: u32) -> Result<Self, Errno> {
-        clock::load_time_zone();
         Ok(Self {
             link: Link::Nothing,
             target: Target::Stdout,
@@ -119,15 +118,9 @@ impl World for Kernel {
         };
         let mut entries = [watch(fd, events), watch(self.signals.number(), libc::POLLIN)];
         let left = until.map(|until| (until * 1_000_000).saturating_sub(clock::monotonic_nanos()));
-        let left = left.map(|nanos| libc::timespec {
-            tv_sec: (nanos / 1_000_000_000) as _,
-            tv_nsec: (nanos % 1_000_000_000) as _,
-        });
-        let timeout = left.as_ref().map_or(null(), |time| &raw const *time);
-        // SAFETY: two entries, as said; the time-out is null or a time; no mask.
-        let ready = unsafe { libc::ppoll(entries.as_mut_ptr(), 2, timeout, null()) };
+        let ready = poll(&mut entries, left);
         // A call that failed has said nothing of the entries.
-        let [transfer, signal] = entries.map(|entry| if ready > 0 { entry.revents } else { 0 });
+        let [transfer, signal] = entries.map(|entry| if ready { entry.revents } else { 0 });
         self.broken = transfer & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
         Ready {
             transfer: transfer != 0,
@@ -146,7 +139,7 @@ impl World for Kernel {
                 self.target = Target::Unix(copy, path.len());
             }
             Transfer::Tcp { host, port } => {
-                let mut addresses = Addresses::default();
+                let mut addresses = Addresses::NONE;
                 numeric_addresses(&mut addresses, host, port);
                 let count = addresses.count();
                 self.target = Target::Tcp(addresses);
@@ -165,7 +158,7 @@ impl World for Kernel {
         let (Link::LookingUp(lookup), Target::Tcp(addresses)) = (link, &mut self.target) else {
             return Err(errno::INVALID.into());
         };
-        addresses.clear();
+        *addresses = Addresses::NONE;
         lookup.finish(addresses)?;
         match addresses.count() {
             0 => Err(Cause::Lookup(libc::EAI_NONAME)),
@@ -282,9 +275,10 @@ fn put_cause(text: &mut Text, cause: Cause) {
 /// The addresses that need no resolver: this host's for an empty text, or the one that is written.
 fn numeric_addresses(addresses: &mut Addresses, host: &[u8], port: u16) {
     if host.is_empty() {
-        addresses.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port));
-        addresses.push(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port));
-    } else if let Some(ip) = address::parse(host) {
-        addresses.push(SocketAddr::new(ip, port));
+        for ip in [Ip::LOCALHOST_V4, Ip::LOCALHOST_V6] {
+            addresses.push(Address::new(ip.octets(), port, 0));
+        }
+    } else if let Some(ip) = dns::parse(host) {
+        addresses.push(Address::new(ip.octets(), port, 0));
     }
 }

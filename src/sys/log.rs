@@ -1,9 +1,14 @@
 //! The log: standard error, in the form of Go's `log` package.
 
-use super::clock::local_time;
 use super::fd::Fd;
 use super::file::without_waiting;
 use crate::text::Text;
+
+// The C library's own, where it comes from the system.
+#[cfg(target_feature = "crt-static")]
+use super::local::LocalTime;
+#[cfg(not(target_feature = "crt-static"))]
+use super::localtime::LocalTime;
 
 /// The longest line; a line of the transfer, which `-debug` shows, fits.
 const LOG_LINE_MAX: usize = crate::ring::LINE_MAX + 256;
@@ -11,6 +16,7 @@ const LOG_LINE_MAX: usize = crate::ring::LINE_MAX + 256;
 /// Where the log goes.
 pub(super) struct Log {
     output: Option<Fd>,
+    time: LocalTime,
     /// The last line went out in part.
     is_cut: bool,
 }
@@ -18,14 +24,16 @@ pub(super) struct Log {
 impl Log {
     pub(super) const CLOSED: Self = Self {
         output: None,
+        time: LocalTime::UNKNOWN,
         is_cut: false,
     };
 
+    /// Finds the time zone, so that later lines need no file and no memory.
     pub(super) fn open() -> Self {
-        Self {
-            output: without_waiting(2).ok(),
-            is_cut: false,
-        }
+        let mut log = Self::CLOSED;
+        log.output = without_waiting(2).ok();
+        log.time.now();
+        log
     }
 
     /// Writes one line: local time, then what `write_message` writes.
@@ -33,12 +41,14 @@ impl Log {
     /// A log that takes nothing at the moment (a full pipe, a terminal that is stopped) loses the
     /// line: it must not stop the loop.
     pub(super) fn write(&mut self, write_message: impl FnOnce(&mut Text)) {
-        let Some(output) = self.output.as_ref().filter(|output| has_room(output)) else {
+        // What cannot be told not to wait, such as a socket, has room for a line then.
+        let has_room = |output: &&Fd| output.is_ready(libc::POLLOUT, 0);
+        let Some(output) = self.output.as_ref().filter(has_room) else {
             return;
         };
         let mut buffer = [0; LOG_LINE_MAX];
         let mut text = Text::new(&mut buffer);
-        stamp(&mut text);
+        stamp(&mut text, self.time.now());
         write_message(&mut text);
         let line = text.bytes();
         let end: &[u8] = if self.is_cut { b"\n" } else { b"" };
@@ -51,22 +61,10 @@ impl Log {
 }
 
 /// `2017/08/20 15:36:24 `
-fn stamp(text: &mut Text) {
+fn stamp(text: &mut Text, time: [u32; 6]) {
     let separators = [b"/", b"/", b" ", b":", b":", b" "];
-    for (part, separator) in local_time().into_iter().zip(separators) {
-        text.padded(part, 2);
+    for (part, separator) in time.into_iter().zip(separators) {
+        text.padded(u64::from(part), 2);
         text.put(separator);
     }
-}
-
-/// For what cannot be told not to wait, such as a socket: there is room for a line then.
-fn has_room(output: &Fd) -> bool {
-    let mut entry = libc::pollfd {
-        fd: output.number(),
-        events: libc::POLLOUT,
-        revents: 0,
-    };
-    // SAFETY: one entry, as said; a time-out of 0 does not wait.
-    let ready = unsafe { libc::poll(&raw mut entry, 1, 0) };
-    ready == 1 && entry.revents & libc::POLLOUT != 0
 }

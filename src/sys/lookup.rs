@@ -1,66 +1,72 @@
-//! Names are resolved by the C library's own resolver, in a child: it may take as long as it likes,
-//! and use memory, and the loop goes on.
+//! Names are resolved in a child: it may take as long as it likes, and the loop goes on.
 
-use super::address::from_sockaddr;
-use super::errno::{check, lower_first};
+use super::address::Address;
+use super::call::{call, int, long_call};
+use super::errno::lower_first;
 use super::fd::Fd;
 use super::socket::pipe;
 use crate::text::Text;
 use crate::world::{Cause, Errno};
-use core::ffi::{CStr, c_int};
-use core::mem::{MaybeUninit, size_of, zeroed};
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use core::ptr::{null, null_mut};
+use core::ffi::c_int;
+use core::mem::size_of;
+
+// The C library's own resolver, where it comes from the system; it would be a quarter of a binary that is
+// linked with all it needs.
+#[cfg(not(target_feature = "crt-static"))]
+use super::getaddrinfo as resolver;
+#[cfg(target_feature = "crt-static")]
+use super::resolver;
 
 /// Addresses of one name that are tried.
 pub(super) const ADDRESSES_MAX: usize = 8;
 
 /// The addresses that a name stands for.
-#[derive(Default)]
 pub(super) struct Addresses {
-    list: [Option<SocketAddr>; ADDRESSES_MAX],
+    list: [Address; ADDRESSES_MAX],
+    count: usize,
 }
 
 impl Addresses {
-    pub(super) fn clear(&mut self) {
-        self.list = [None; ADDRESSES_MAX];
-    }
+    pub(super) const NONE: Self = Self {
+        list: [Address::NONE; ADDRESSES_MAX],
+        count: 0,
+    };
 
     /// Adds one; those that do not fit are left out.
-    pub(super) fn push(&mut self, address: SocketAddr) {
-        if let Some(free) = self.list.iter_mut().find(|place| place.is_none()) {
-            *free = Some(address);
+    pub(super) fn push(&mut self, address: Address) {
+        if let Some(place) = self.list.get_mut(self.count) {
+            *place = address;
+            self.count += 1;
         }
     }
 
     pub(super) fn count(&self) -> usize {
-        self.list.iter().flatten().count()
+        self.count
     }
 
-    pub(super) fn get(&self, number: usize) -> Option<&SocketAddr> {
-        self.list.get(number)?.as_ref()
+    pub(super) fn get(&self, number: usize) -> Option<&Address> {
+        self.list.get(..self.count)?.get(number)
     }
 }
 
 /// A look-up under way.
 pub(super) struct Lookup {
     answer: Fd,
-    child: libc::pid_t,
+    child: usize,
     port: u16,
 }
 
-// The answer is one write: the code of getaddrinfo (0: found), then an address a record: its
-// family, its bytes, its scope. It is shorter than PIPE_BUF, so it comes whole.
+// The answer is one write: a code of getaddrinfo (0: found), then the addresses as the kernel has them. It is
+// shorter than PIPE_BUF, so it comes whole.
 const CODE: usize = size_of::<c_int>();
-const RECORD: usize = 1 + 16 + 4;
+const RECORD: usize = size_of::<Address>();
 const ANSWER_MAX: usize = CODE + ADDRESSES_MAX * RECORD;
 
 impl Lookup {
     /// Starts a child that looks up the name.
     pub(super) fn start(host: &[u8], port: u16) -> Result<Self, Errno> {
         let (answer, child_end) = pipe()?;
-        // SAFETY: this program has one thread, so the child may do whatever the parent could.
-        let child = check(unsafe { libc::fork() })?;
+        let child = resolver::fork()?;
         if child == 0 {
             in_child(host, &child_end);
         }
@@ -81,8 +87,12 @@ impl Lookup {
             .ok_or(Cause::Lookup(libc::EAI_FAIL))?;
         match c_int::from_ne_bytes(*code) {
             0 => {
-                let found = records.as_chunks::<RECORD>().0.iter();
-                found.for_each(|record| addresses.push(decode(record, self.port)));
+                for record in records.as_chunks::<RECORD>().0 {
+                    if let Some(mut address) = Address::from_kernel(*record) {
+                        address.set_port(self.port);
+                        addresses.push(address);
+                    }
+                }
                 Ok(())
             }
             code => Err(Cause::Lookup(code)),
@@ -94,9 +104,9 @@ impl Drop for Lookup {
     /// Ends the child and takes its exit status, so that no zombie stays.
     fn drop(&mut self) {
         // SAFETY: the child has not been waited for, so its number is still its own.
-        unsafe { libc::kill(self.child, libc::SIGKILL) };
+        let _ = unsafe { call(libc::SYS_kill, self.child, int(libc::SIGKILL), 0) };
         // SAFETY: no status is asked for. SIGKILL cannot be put off, so this does not wait long.
-        unsafe { libc::waitpid(self.child, null_mut(), 0) };
+        let _ = unsafe { long_call(libc::SYS_wait4, &[self.child, 0, 0, 0, 0, 0]) };
     }
 }
 
@@ -104,108 +114,24 @@ impl Drop for Lookup {
 fn in_child(host: &[u8], answer: &Fd) -> ! {
     // A resolver may wait for a minute: not when the agent is gone.
     // SAFETY: the call takes numbers only.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as core::ffi::c_ulong) };
-    let mut buffer = [0; ANSWER_MAX];
-    let mut text = Text::new(&mut buffer);
-    look_up(host, &mut text);
-    let _ = answer.write([text.bytes()]);
+    let _ = unsafe {
+        call(
+            libc::SYS_prctl,
+            int(libc::PR_SET_PDEATHSIG),
+            int(libc::SIGKILL),
+            0,
+        )
+    };
+    let mut buffer = [0; ADDRESSES_MAX * RECORD];
+    // What does not fit is left out, all of it.
+    let mut records = Text::new(&mut buffer);
+    let code = resolver::resolve(host, &mut |address| records.put(address.bytes()));
+    let _ = answer.write([&code.to_ne_bytes(), records.bytes()]);
     // SAFETY: ends this process at once, and runs nothing of the parent's.
     unsafe { libc::_exit(0) }
 }
 
-fn look_up(host: &[u8], answer: &mut Text) {
-    let mut name = [0; 256];
-    let found = match name.get_mut(..host.len()) {
-        Some(place) => {
-            place.copy_from_slice(host);
-            CStr::from_bytes_until_nul(&name).ok()
-        }
-        None => None,
-    };
-    let Some(name) = found else {
-        return answer.put(&libc::EAI_NONAME.to_ne_bytes());
-    };
-    // SAFETY: all zeros is a value of it: any family, no flag.
-    let mut hints: libc::addrinfo = unsafe { zeroed() };
-    hints.ai_socktype = libc::SOCK_STREAM;
-    let mut list: *mut libc::addrinfo = null_mut();
-    // SAFETY: the name ends in NUL, and the call writes a pointer to `list`.
-    let code = unsafe { libc::getaddrinfo(name.as_ptr(), null(), &raw const hints, &raw mut list) };
-    answer.put(&code.to_ne_bytes());
-    if code != 0 {
-        return;
-    }
-    let mut records = 0;
-    // SAFETY: null, or an entry of the list, which is not freed before this process ends.
-    while let Some(entry) = unsafe { list.as_ref() }
-        && records < ADDRESSES_MAX
-    {
-        if let Some(address) = address_of(entry) {
-            encode(answer, &address);
-            records += 1;
-        }
-        list = entry.ai_next;
-    }
-}
-
-fn address_of(entry: &libc::addrinfo) -> Option<SocketAddr> {
-    let mut storage = MaybeUninit::<libc::sockaddr_storage>::zeroed();
-    let length = (entry.ai_addrlen as usize).min(size_of::<libc::sockaddr_storage>());
-    let source = entry.ai_addr.cast::<u8>();
-    // SAFETY: the entry's address is that long, and the storage at least as long.
-    unsafe { source.copy_to_nonoverlapping(storage.as_mut_ptr().cast(), length) };
-    // SAFETY: all zeros is a value of it, and so is an address behind which zeros are.
-    from_sockaddr(&unsafe { storage.assume_init() })
-}
-
-fn encode(answer: &mut Text, address: &SocketAddr) {
-    let (family, bytes, scope) = match address {
-        SocketAddr::V4(v4) => (4, v4.ip().to_ipv6_mapped().octets(), 0),
-        SocketAddr::V6(v6) => (6, v6.ip().octets(), v6.scope_id()),
-    };
-    answer.put(&[family]);
-    answer.put(&bytes);
-    answer.put(&scope.to_ne_bytes());
-}
-
-fn decode(record: &[u8; RECORD], port: u16) -> SocketAddr {
-    let [family, rest @ ..] = record;
-    let (bytes, scope) = rest.split_at(16);
-    let octets: [u8; 16] = bytes.try_into().unwrap_or_default();
-    let v6 = Ipv6Addr::from(octets);
-    let v4 = v6.to_ipv4_mapped().unwrap_or(Ipv4Addr::UNSPECIFIED);
-    if *family == 4 {
-        return SocketAddr::new(IpAddr::V4(v4), port);
-    }
-    let scope = u32::from_ne_bytes(scope.try_into().unwrap_or_default());
-    SocketAddrV6::new(v6, port, 0, scope).into()
-}
-
 /// Writes what a code of `getaddrinfo(3)` means.
 pub(super) fn describe(text: &mut Text, code: c_int) {
-    // SAFETY: the call takes a number.
-    let words = unsafe { libc::gai_strerror(code) };
-    // SAFETY: it answers a string that ends in NUL and is never freed, whatever the code.
-    let words = unsafe { CStr::from_ptr(words) };
-    lower_first(text, words.to_bytes());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_cross_the_pipe_as_they_are() {
-        for text in [
-            "127.0.0.1:6000",
-            "[::1]:6000",
-            "[fe80::1%3]:6000",
-            "[::ffff:1.2.3.4]:1",
-        ] {
-            let address: SocketAddr = text.parse().unwrap();
-            let mut record = [0; RECORD];
-            encode(&mut Text::new(&mut record), &address);
-            assert_eq!(decode(&record, address.port()), address);
-        }
-    }
+    lower_first(text, resolver::words(code));
 }

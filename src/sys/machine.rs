@@ -1,13 +1,14 @@
 //! What the C library says of the machine.
 
-use super::errno::check;
+use super::call::{call, int};
+use super::clock;
 use super::file::{File, with_c_path};
-use crate::text::hash;
+use crate::text::{Text, hash};
 use crate::world::Errno;
-use core::ffi::c_int;
+use core::ffi::{CStr, c_int, c_ulong};
 use core::mem::MaybeUninit;
 
-/// Sizes of a file system, in blocks (`statvfs(3)`).
+/// Sizes of a file system, in blocks (`statfs(2)`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileSystem {
     /// Bytes a block.
@@ -26,19 +27,30 @@ pub struct FileSystem {
     pub is_read_only: bool,
 }
 
-// glibc's plain `statvfs` has 32-bit counts on 32-bit machines; musl has only the wide one.
+// glibc has narrow forms, too, on 32-bit machines; musl has only those of the kernel's wide calls.
+#[cfg(target_pointer_width = "64")]
+use libc::{SYS_fstat as SYS_FSTAT, SYS_statfs as SYS_STATFS};
+#[cfg(target_pointer_width = "32")]
+use libc::{SYS_fstat64 as SYS_FSTAT, SYS_statfs64 as SYS_STATFS};
 #[cfg(not(target_env = "gnu"))]
-use libc::{statvfs, statvfs as StatVfs};
+use libc::{stat as Stat, statfs as StatFs};
 #[cfg(target_env = "gnu")]
-use libc::{statvfs64 as statvfs, statvfs64 as StatVfs};
+use libc::{stat64 as Stat, statfs64 as StatFs};
 
 /// Asks the file system mounted at the path. May wait for as long as that file system does.
 #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
 pub fn file_system(path: &[u8]) -> Result<FileSystem, Errno> {
-    let mut answer = MaybeUninit::<StatVfs>::zeroed();
+    let mut answer = MaybeUninit::<StatFs>::zeroed();
     with_c_path(path, |path| {
+        let (path, place) = (path.as_ptr() as usize, answer.as_mut_ptr() as usize);
+        // The wide call is told how much room there is.
+        let (a, b) = if cfg!(target_pointer_width = "32") {
+            (size_of::<StatFs>(), place)
+        } else {
+            (place, 0)
+        };
         // SAFETY: the path ends in NUL and the answer has room for what the call writes.
-        check(unsafe { statvfs(path.as_ptr(), answer.as_mut_ptr()) })
+        unsafe { call(SYS_STATFS, path, a, b) }
     })?;
     // SAFETY: the call has filled it, and all zeros would be one of its values, too.
     let answer = unsafe { answer.assume_init() };
@@ -49,28 +61,37 @@ pub fn file_system(path: &[u8]) -> Result<FileSystem, Errno> {
         available: answer.f_bavail as u64,
         inodes: answer.f_files as u64,
         inodes_free: answer.f_ffree as u64,
-        is_read_only: answer.f_flag & libc::ST_RDONLY != 0,
+        is_read_only: answer.f_flags as c_ulong & libc::ST_RDONLY as c_ulong != 0,
     })
 }
 
 /// Bytes of a page of memory.
+#[allow(clippy::useless_conversion)]
 pub fn page_size() -> u64 {
     // SAFETY: the call takes a number and answers one.
-    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+    unsafe { libc::getauxval(libc::AT_PAGESZ) }.into()
 }
 
 /// Ticks a second in which `/proc` counts time.
+#[allow(clippy::useless_conversion)]
 pub fn ticks_per_second() -> u64 {
     // SAFETY: the call takes a number and answers one.
-    u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).unwrap_or(100)
+    unsafe { libc::getauxval(libc::AT_CLKTCK) }.into()
 }
 
-/// The host's name (`gethostname(2)`), cut at the buffer's end.
+/// The host's name (`uname(2)`), cut at the buffer's end.
 pub fn host_name(buffer: &mut [u8]) -> Result<&[u8], Errno> {
-    // SAFETY: the buffer is writable for its length.
-    check(unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len()) })?;
-    let end = buffer.iter().position(|&byte| byte == 0);
-    Ok(&buffer[..end.unwrap_or(buffer.len())])
+    // Six names, of which this is the second, each with a NUL.
+    let mut names = [[0; 65]; 6];
+    // SAFETY: there is room for what the call writes.
+    unsafe { call(libc::SYS_uname, names.as_mut_ptr() as usize, 0, 0) }?;
+    let mut text = Text::new(buffer);
+    text.put(
+        CStr::from_bytes_until_nul(&names[1])
+            .unwrap_or_default()
+            .to_bytes(),
+    );
+    Ok(text.into_bytes())
 }
 
 /// A number that differs from one start to the next and from one machine to the next.
@@ -85,6 +106,17 @@ pub fn random_seed() -> u32 {
     u32::from_ne_bytes(unsafe { *bytes })
 }
 
+/// A number that nobody can tell before.
+pub(super) fn random() -> u32 {
+    // For a kernel that has no such call (before 3.17), or not enough to answer yet.
+    let mut bytes = (random_seed() ^ clock::monotonic_nanos() as u32).to_ne_bytes();
+    let without_waiting = 1;
+    let start = bytes.as_mut_ptr() as usize;
+    // SAFETY: the bytes are writable for their length.
+    let _ = unsafe { call(libc::SYS_getrandom, start, bytes.len(), without_waiting) };
+    u32::from_ne_bytes(bytes)
+}
+
 /// A number that differs from one boot to the next (`random(4)`); 0 where nobody tells.
 pub fn boot() -> u32 {
     let mut id = [0; 64];
@@ -97,9 +129,9 @@ pub fn boot() -> u32 {
 
 /// Whether what is open is of one of these kinds (`S_IFMT`, `inode(7)`).
 pub(super) fn is_kind(descriptor: c_int, kinds: &[libc::mode_t]) -> bool {
-    let mut answer = MaybeUninit::<libc::stat>::zeroed();
+    let mut answer = MaybeUninit::<Stat>::zeroed();
     // SAFETY: the answer has room for what the call writes.
-    if unsafe { libc::fstat(descriptor, answer.as_mut_ptr()) } == -1 {
+    if unsafe { call(SYS_FSTAT, int(descriptor), answer.as_mut_ptr() as usize, 0) }.is_err() {
         return false;
     }
     // SAFETY: the call has filled it.

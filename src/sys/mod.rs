@@ -6,19 +6,32 @@
 
 mod address;
 mod args;
+mod call;
 mod clock;
 mod entries;
 mod errno;
+#[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
+mod errors;
 mod fd;
 mod file;
+#[cfg(not(target_feature = "crt-static"))]
+mod getaddrinfo;
 mod kernel;
+#[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
+mod local;
+#[cfg(not(target_feature = "crt-static"))]
+mod localtime;
 mod log;
 mod lookup;
 mod machine;
 mod memory;
+#[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
+mod resolver;
 mod signal;
 mod socket;
 mod spool;
+#[cfg(not(target_feature = "crt-static"))]
+mod strerror;
 
 pub use crate::world::Errno;
 pub use args::Args;

@@ -1,12 +1,10 @@
 //! Signals: those that ask for something are blocked and read from a descriptor, so that the loop
 //! can sleep on them, none is missed, and no other call is broken off.
 
-use super::errno::check_length;
+use super::call::{int, long_call};
 use super::fd::Fd;
 use crate::world::{Errno, Signal};
 use core::ffi::c_int;
-use core::mem::{MaybeUninit, size_of};
-use core::ptr::null_mut;
 
 /// Signals that ask for something. `nohup` has the first one ignored so that it does not kill: here it
 /// never does.
@@ -29,13 +27,15 @@ impl Signals {
         // Whoever started us may ignore it, and then a child that has ended cannot be waited for.
         handle(libc::SIGCHLD, libc::SIG_DFL);
         let blocked = asking();
+        let set = blocked.as_ptr() as usize;
+        let arguments = [int(libc::SIG_BLOCK), set, 0, SET_LENGTH, 0, 0];
         // SAFETY: the set is whole; nobody asks for what was blocked before.
-        unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const blocked, null_mut()) };
-        let flags = libc::SFD_NONBLOCK | libc::SFD_CLOEXEC;
+        unsafe { long_call(libc::SYS_rt_sigprocmask, &arguments) }?;
+        let flags = int(libc::SFD_NONBLOCK | libc::SFD_CLOEXEC);
         // SAFETY: the set is whole; −1 asks for a new descriptor.
-        let answer = unsafe { libc::signalfd(-1, &raw const blocked, flags) };
+        let answer = unsafe { long_call(libc::SYS_signalfd4, &[int(-1), set, SET_LENGTH, flags, 0, 0]) };
         Ok(Self {
-            descriptor: Fd::from_answer(answer)?,
+            descriptor: Fd::new(answer?),
         })
     }
 
@@ -46,13 +46,13 @@ impl Signals {
 
     /// Takes one signal, if one has come.
     pub(super) fn take(&self) -> Option<Signal> {
-        let mut signal = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
-        let length = size_of::<libc::signalfd_siginfo>();
-        // SAFETY: there is room for what the length says.
-        let answer = unsafe { libc::read(self.number(), signal.as_mut_ptr().cast(), length) };
-        check_length(answer).ok().filter(|&read| read == length)?;
-        // SAFETY: all zeros is a value of it, and the call above has filled it.
-        Some(match unsafe { signal.assume_init() }.ssi_signo as c_int {
+        // The number is what a record starts with (`signalfd(2)`).
+        let mut record = [0; 128];
+        self.descriptor
+            .read(&mut record)
+            .ok()
+            .filter(|&read| read == record.len())?;
+        Some(match i32::from_ne_bytes(*record.first_chunk()?) {
             libc::SIGHUP => Signal::Retry,
             libc::SIGUSR1 => Signal::Report,
             _ => Signal::Stop,
@@ -60,10 +60,17 @@ impl Signals {
     }
 }
 
-fn asking() -> libc::sigset_t {
-    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: it has room for a set.
-    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+/// A set of signals: a bit each, from the lowest of the first word on. All of ours are there.
+type Set = [usize; 4];
+/// Bytes of it that the kernel wants to see.
+const SET_LENGTH: usize = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
+    16
+} else {
+    8
+};
+
+fn asking() -> Set {
+    let mut set = [0; 4];
     for signal in ASKING {
         let before = handle(signal, libc::SIG_DFL);
         if signal == libc::SIGINT && before == libc::SIG_IGN {
@@ -71,15 +78,20 @@ fn asking() -> libc::sigset_t {
             handle(signal, libc::SIG_IGN);
             continue;
         }
-        // SAFETY: the set was made empty above, and the signals exist.
-        unsafe { libc::sigaddset(set.as_mut_ptr(), signal) };
+        set[0] |= 1 << (signal - 1);
     }
-    // SAFETY: made empty, and added to.
-    unsafe { set.assume_init() }
+    set
 }
 
 /// Answers how it was handled before.
 fn handle(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t {
-    // SAFETY: the signals exist, and neither SIG_IGN nor SIG_DFL runs any code of ours.
-    unsafe { libc::signal(signal, handler) }
+    // What the kernel has for an action, in words: the handler, which MIPS has behind the flags, flags and a
+    // set, and all of the latter are empty.
+    let place = usize::from(cfg!(any(target_arch = "mips", target_arch = "mips64")));
+    let (mut action, mut before) = ([0; 8], [0; 8]);
+    action[place] = handler;
+    let (new, old) = (action.as_ptr() as usize, before.as_mut_ptr() as usize);
+    // SAFETY: there is room for an action, and neither SIG_IGN nor SIG_DFL runs any code of ours.
+    let _ = unsafe { long_call(libc::SYS_rt_sigaction, &[int(signal), new, old, SET_LENGTH, 0, 0]) };
+    before[place]
 }

@@ -1,12 +1,11 @@
 //! Stream sockets, none of which ever waits.
 
-use super::address::{from_sockaddr, sockaddr_v4, sockaddr_v6};
-use super::errno::{INVALID, check, check_length, last};
+use super::address::Address;
+use super::call::{call, int, number, socket_call};
+use super::errno::INVALID;
 use super::fd::Fd;
 use crate::world::Errno;
-use core::ffi::{c_int, c_void};
-use core::mem::{MaybeUninit, size_of, zeroed};
-use core::net::SocketAddr;
+use core::ffi::{c_int, c_long};
 
 /// The longest path of a Unix socket (`unix(7)`: 108 with its NUL).
 pub(super) const UNIX_PATH_MAX: usize = 107;
@@ -39,95 +38,155 @@ impl Options {
 
     /// A kernel that lacks one does without: the connection is worth more.
     fn set(&self, socket: &Fd, is_tcp: bool) {
-        let length = size_of::<c_int>() as libc::socklen_t;
         for (level, name, value) in self.0.iter().take(if is_tcp { self.0.len() } else { 1 }) {
-            let value = (&raw const *value).cast::<c_void>();
+            let value = &raw const *value as usize;
+            let arguments = [
+                socket.argument(),
+                int(*level),
+                int(*name),
+                value,
+                size_of::<c_int>(),
+                0,
+            ];
             // SAFETY: the value is an int and the length says so.
-            unsafe { libc::setsockopt(socket.number(), *level, *name, value, length) };
+            let _ = unsafe { socket_call(number::SETSOCKOPT, &arguments) };
         }
     }
 }
 
-/// Starts to connect to the address.
-pub(super) fn connect_tcp(address: &SocketAddr, options: &Options) -> Result<(Fd, bool), Errno> {
-    match address {
-        SocketAddr::V4(address) => connect(libc::AF_INET, &sockaddr_v4(*address), options),
-        SocketAddr::V6(address) => connect(libc::AF_INET6, &sockaddr_v6(address), options),
-    }
+/// Starts to connect to the address. Says whether it is connected already.
+pub(super) fn connect_tcp(address: &Address, options: &Options) -> Result<(Fd, bool), Errno> {
+    connect_stream(address.bytes(), options, true)
 }
 
 /// Starts to connect to the path.
 pub(super) fn connect_unix(path: &[u8], options: &Options) -> Result<(Fd, bool), Errno> {
-    // SAFETY: all zeros is a value of it.
-    let mut address: libc::sockaddr_un = unsafe { zeroed() };
-    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
-    if path.len() > UNIX_PATH_MAX {
-        return Err(Errno(libc::ENAMETOOLONG));
-    }
-    for (place, byte) in address.sun_path.iter_mut().zip(path) {
-        *place = *byte as core::ffi::c_char;
-    }
-    connect(libc::AF_UNIX, &address, options)
+    // Zeros end the path (`unix(7)`).
+    let mut address = [0; 2 + UNIX_PATH_MAX + 1];
+    let (family, rest) = address.split_at_mut(2);
+    family.copy_from_slice(&(libc::AF_UNIX as u16).to_ne_bytes());
+    let place = rest.get_mut(..path.len()).filter(|_| path.len() <= UNIX_PATH_MAX);
+    place.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(path);
+    connect_stream(&address, options, false)
 }
 
-/// `address` is the `sockaddr` type of that family. Says whether it is connected already.
-fn connect<A>(family: c_int, address: &A, options: &Options) -> Result<(Fd, bool), Errno> {
-    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    // SAFETY: the call takes numbers only.
-    let socket = Fd::from_answer(unsafe { libc::socket(family, kind, 0) })?;
-    options.set(&socket, family != libc::AF_UNIX);
-    let length = size_of::<A>() as libc::socklen_t;
-    // SAFETY: the address is readable for its length.
-    let answer = unsafe { libc::connect(socket.number(), (&raw const *address).cast(), length) };
-    match check(answer) {
-        Ok(_) => Ok((socket, true)),
+fn connect_stream(address: &[u8], options: &Options, is_tcp: bool) -> Result<(Fd, bool), Errno> {
+    let socket = open(libc::SOCK_STREAM | libc::SOCK_NONBLOCK, address)?;
+    options.set(&socket, is_tcp);
+    match connect(&socket, address) {
+        Ok(()) => Ok((socket, true)),
         Err(Errno(libc::EINPROGRESS)) => Ok((socket, false)),
         Err(errno) => Err(errno),
     }
 }
 
+/// A socket of that kind that is connected to the address. For one of datagrams, the address is where all go
+/// to, and all that come are from there: nothing is sent. Another kind waits until it is connected.
+pub(super) fn connected(kind: c_int, address: &Address) -> Result<Fd, Errno> {
+    let socket = open(kind, address.bytes())?;
+    connect(&socket, address.bytes())?;
+    Ok(socket)
+}
+
+/// The number of the network interface of that name (`netdevice(7)`).
+pub(super) fn interface(name: &[u8]) -> Option<u32> {
+    // Sixteen bytes of name with a NUL, then the answer, in the largest request there is.
+    let mut request = [0; 40];
+    request
+        .get_mut(..15)?
+        .get_mut(..name.len())?
+        .copy_from_slice(name);
+    let socket = new(libc::AF_INET, libc::SOCK_DGRAM).ok()?;
+    ask(
+        &socket,
+        libc::SIOCGIFINDEX as usize,
+        request.as_mut_ptr() as usize,
+    )
+    .ok()?;
+    Some(u32::from_ne_bytes(*request.get(16..)?.first_chunk()?))
+}
+
+/// `ioctl(2)`; the request wants what is there, or has room for what it writes.
+fn ask(socket: &Fd, request: usize, place: usize) -> Result<usize, Errno> {
+    // SAFETY: each caller gives a place for its request.
+    unsafe { call(libc::SYS_ioctl, socket.argument(), request, place) }
+}
+
+fn new(family: c_int, kind: c_int) -> Result<Fd, Errno> {
+    let arguments = [int(family), int(kind | libc::SOCK_CLOEXEC), 0, 0, 0, 0];
+    // SAFETY: the call takes numbers only.
+    unsafe { socket_call(number::SOCKET, &arguments) }.map(Fd::new)
+}
+
+/// A socket for such addresses.
+fn open(kind: c_int, address: &[u8]) -> Result<Fd, Errno> {
+    let family = address
+        .first_chunk()
+        .map_or(0, |family| u16::from_ne_bytes(*family));
+    new(family.into(), kind)
+}
+
+fn connect(socket: &Fd, address: &[u8]) -> Result<(), Errno> {
+    let arguments = [
+        socket.argument(),
+        address.as_ptr() as usize,
+        address.len(),
+        0,
+        0,
+        0,
+    ];
+    // SAFETY: the address is readable for its length.
+    unsafe { socket_call(number::CONNECT, &arguments) }.map(|_| ())
+}
+
 /// How a connect that was not done at once went, once the socket is writable.
 pub(super) fn outcome(socket: &Fd) -> Result<(), Errno> {
-    let (mut error, mut length) = (0 as c_int, size_of::<c_int>() as libc::socklen_t);
-    let value = (&raw mut error).cast::<c_void>();
+    let (mut error, mut length) = (0_i32, size_of::<c_int>() as u32);
+    let (value, room) = (&raw mut error as usize, &raw mut length as usize);
+    let (level, name) = (int(libc::SOL_SOCKET), int(libc::SO_ERROR));
     // SAFETY: the value has room for an int and the length says so.
-    check(unsafe {
-        libc::getsockopt(
-            socket.number(),
-            libc::SOL_SOCKET,
-            libc::SO_ERROR,
-            value,
-            &raw mut length,
+    unsafe {
+        socket_call(
+            number::GETSOCKOPT,
+            &[socket.argument(), level, name, value, room, 0],
         )
-    })?;
+    }?;
     if error == 0 { Ok(()) } else { Err(Errno(error)) }
 }
 
 /// Sends as much of it as is taken.
 pub(super) fn send(socket: &Fd, bytes: &[u8]) -> Result<usize, Errno> {
+    let arguments = [
+        socket.argument(),
+        bytes.as_ptr() as usize,
+        bytes.len(),
+        int(WITHOUT_WAITING),
+        0,
+        0,
+    ];
     // SAFETY: the slice is readable for its length.
-    check_length(unsafe {
-        libc::send(
-            socket.number(),
-            bytes.as_ptr().cast(),
-            bytes.len(),
-            WITHOUT_WAITING,
-        )
-    })
+    unsafe { socket_call(number::SENDTO, &arguments) }
 }
 
 /// Receives what is there.
 pub(super) fn receive(socket: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
-    let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+    let arguments = [
+        socket.argument(),
+        buffer.as_mut_ptr() as usize,
+        buffer.len(),
+        int(WITHOUT_WAITING),
+        0,
+        0,
+    ];
     // SAFETY: the buffer is writable for its length.
-    check_length(unsafe { libc::recv(socket.number(), start, length, WITHOUT_WAITING) })
+    unsafe { socket_call(number::RECVFROM, &arguments) }
 }
 
 /// Sent bytes that the peer has not acknowledged (`SIOCOUTQ`, `tcp(7)`).
 pub(super) fn unacked(socket: &Fd) -> Result<u64, Errno> {
     let mut count: c_int = 0;
-    // SAFETY: this request writes an int. (TIOCOUTQ is SIOCOUTQ by another name.)
-    check(unsafe { libc::ioctl(socket.number(), libc::TIOCOUTQ, &raw mut count) })?;
+    // TIOCOUTQ is SIOCOUTQ by another name.
+    ask(socket, libc::TIOCOUTQ as usize, &raw mut count as usize)?;
     u64::try_from(count).map_err(|_| INVALID)
 }
 
@@ -135,8 +194,8 @@ pub(super) fn unacked(socket: &Fd) -> Result<u64, Errno> {
 /// outgoing connections is now and then given to the very socket that dials it (RFC 9293, 3.5).
 pub(super) fn has_met_itself(socket: &Fd) -> bool {
     match (
-        address(socket, libc::getsockname),
-        address(socket, libc::getpeername),
+        address(socket, number::GETSOCKNAME),
+        address(socket, number::GETPEERNAME),
     ) {
         (Ok(local), Ok(peer)) => local == peer,
         _ => false,
@@ -144,29 +203,26 @@ pub(super) fn has_met_itself(socket: &Fd) -> bool {
 }
 
 /// This side's address.
-pub(super) fn local_address(socket: &Fd) -> Result<SocketAddr, Errno> {
-    address(socket, libc::getsockname)
+pub(super) fn local_address(socket: &Fd) -> Result<Address, Errno> {
+    address(socket, number::GETSOCKNAME)
 }
 
-type AskAddress = unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> c_int;
-
-fn address(socket: &Fd, ask: AskAddress) -> Result<SocketAddr, Errno> {
-    let mut storage = MaybeUninit::<libc::sockaddr_storage>::zeroed();
-    let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-    // SAFETY: the storage has room for as much as the length says.
-    let answer = unsafe { ask(socket.number(), storage.as_mut_ptr().cast(), &raw mut length) };
-    check(answer)?;
-    // SAFETY: all zeros is a value of it, and the call has filled in an address.
-    let storage = unsafe { storage.assume_init() };
-    from_sockaddr(&storage).ok_or(INVALID)
+fn address(socket: &Fd, number: c_long) -> Result<Address, Errno> {
+    let mut answer = Address::NONE;
+    let bytes = answer.bytes_mut();
+    let mut length = bytes.len() as u32;
+    let (place, room) = (bytes.as_mut_ptr() as usize, &raw mut length as usize);
+    // SAFETY: there is room for as much as the length says.
+    unsafe { socket_call(number, &[socket.argument(), place, room, 0, 0, 0]) }?;
+    Address::from_kernel(*answer.bytes()).ok_or(INVALID)
 }
 
 /// Both ends of a new pipe, the reading one first.
 pub(super) fn pipe() -> Result<(Fd, Fd), Errno> {
-    let mut ends = [0; 2];
+    let mut ends = [0_u32; 2];
+    let flags = int(libc::O_CLOEXEC | libc::O_NONBLOCK);
     // SAFETY: the array has room for two descriptors.
-    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) } == -1 {
-        return Err(last());
-    }
-    Ok((Fd::from_answer(ends[0])?, Fd::from_answer(ends[1])?))
+    unsafe { call(libc::SYS_pipe2, ends.as_mut_ptr() as usize, flags, 0) }?;
+    let [reading, writing] = ends.map(|end| Fd::new(end as usize));
+    Ok((reading, writing))
 }

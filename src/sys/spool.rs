@@ -1,16 +1,20 @@
 //! A file whose content is memory, and outlives the agent.
 
-use super::errno::{INVALID, check, check_length, last};
+use super::call::{call, int};
+use super::errno::{INVALID, last};
 use super::fd::Fd;
-use super::file::with_c_path;
+use super::file::open;
 use super::machine;
-use super::memory::map;
+use super::memory::{map, map_from};
 use crate::ring::Words;
 use crate::world::Errno;
-use core::ffi::c_int;
-use core::mem::{ManuallyDrop, zeroed};
-use core::ptr::null_mut;
-use core::slice::from_raw_parts_mut;
+use core::mem::ManuallyDrop;
+
+/// There is no room on the disk.
+const FULL: Errno = Errno(libc::ENOSPC);
+
+/// `F_SETLK` of the kernel, whatever the C library makes of it.
+const SET_LOCK: usize = 6;
 
 /// Bytes that are written at once.
 const PIECE: usize = 4096;
@@ -22,17 +26,14 @@ impl Spool {
     /// Opens the file, or makes one. [`Errno::BUSY`] if another process has it.
     pub fn open(path: &[u8]) -> Result<Self, Errno> {
         // A link may be another user's, in /tmp. A pipe or a device is not waited for, and then refused.
+        // What is written goes to its end.
         let flags = libc::O_RDWR
             | libc::O_CREAT
-            | libc::O_CLOEXEC
+            | libc::O_APPEND
             | libc::O_NOFOLLOW
             | libc::O_NONBLOCK
             | libc::O_NOCTTY;
-        let mode: libc::c_uint = 0o600;
-        let file = with_c_path(path, |path| {
-            // SAFETY: the path ends in NUL, and a mode is given for a file that is made.
-            Fd::from_answer(unsafe { libc::open(path.as_ptr(), flags, mode) })
-        })?;
+        let file = open(path, flags)?;
         if !machine::is_kind(file.number(), &[libc::S_IFREG]) {
             return Err(INVALID);
         }
@@ -43,8 +44,7 @@ impl Spool {
     /// Bytes of the file.
     pub fn size(&self) -> Result<usize, Errno> {
         // SAFETY: the call takes numbers only.
-        let end = unsafe { libc::lseek(self.0.number(), 0, libc::SEEK_END) };
-        usize::try_from(end).map_err(|_| last())
+        unsafe { call(libc::SYS_lseek, self.0.argument(), 0, int(libc::SEEK_END)) }
     }
 
     /// A copy of the first `length` bytes.
@@ -68,7 +68,7 @@ impl Spool {
         let grown = self.grow(size, length);
         let length = if grown.is_ok() { length } else { size };
         // SAFETY: the call takes numbers only.
-        check(unsafe { libc::ftruncate(self.0.number(), length as _) })?;
+        unsafe { call(libc::SYS_ftruncate, self.0.argument(), length, 0) }?;
         grown
     }
 
@@ -77,9 +77,7 @@ impl Spool {
         while written < length {
             let piece = [0_u8; PIECE];
             let count = PIECE.min(length - written);
-            // SAFETY: the piece is readable for the count.
-            let answer = unsafe { libc::pwrite(self.0.number(), piece.as_ptr().cast(), count, written as _) };
-            written += check_length(answer)?;
+            written += self.0.write([piece.get(..count).unwrap_or_default()])?;
         }
         Ok(())
     }
@@ -87,23 +85,19 @@ impl Spool {
     /// Fills the holes that a copy of the file may have, where the file system can.
     fn reserve(&self, length: usize) -> Result<(), Errno> {
         // SAFETY: the call takes numbers only.
-        match check(unsafe { libc::fallocate(self.0.number(), 0, 0, length as _) }) {
-            Err(Errno(libc::ENOSPC)) => Err(Errno(libc::ENOSPC)),
-            _ => Ok(()),
+        let answer = unsafe { libc::fallocate(self.0.number(), 0, 0, length as _) };
+        if answer == -1 && last() == FULL {
+            Err(FULL)
+        } else {
+            Ok(())
         }
     }
 
     /// The file as memory, for the rest of the program's life: words, and the ring's memory behind them.
     pub fn map(&self, length: usize) -> Result<(&'static Words, &'static mut [u8]), Errno> {
         self.reserve(length)?;
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping at an address of the kernel's choice touches nothing there is.
-        let start = unsafe { libc::mmap(null_mut(), length, access, libc::MAP_SHARED, self.0.number(), 0) };
-        if start == libc::MAP_FAILED {
-            return Err(last());
-        }
-        // SAFETY: the mapping is that long, readable, writable and never unmapped; the lock keeps others out.
-        split(unsafe { from_raw_parts_mut(start.cast(), length) })
+        // The lock keeps others out.
+        split(map_from(self.0.number(), libc::MAP_SHARED, length)?)
     }
 }
 
@@ -120,7 +114,7 @@ impl Copied {
 impl Drop for Copied {
     fn drop(&mut self) {
         // SAFETY: the mapping is that long, and nobody has any part of it for longer than this.
-        unsafe { libc::munmap(self.0.as_mut_ptr().cast(), self.0.len()) };
+        let _ = unsafe { call(libc::SYS_munmap, self.0.as_mut_ptr() as usize, self.0.len(), 0) };
     }
 }
 
@@ -135,13 +129,18 @@ pub fn split(memory: &'static mut [u8]) -> Result<(&'static Words, &'static mut 
 /// Locks the whole file against other processes. A child has no part in it, unlike in `flock(2)`: so the
 /// lock ends with the agent, whatever child is left.
 fn lock(file: &Fd) -> Result<(), Errno> {
-    // SAFETY: all zeros is a value of it: the whole file.
-    let mut whole: libc::flock = unsafe { zeroed() };
-    whole.l_type = libc::F_WRLCK as _;
-    whole.l_whence = libc::SEEK_SET as _;
+    // All zeros is the whole file, in each of the forms that a lock has; each starts with its type.
+    let mut whole = [0_u16; 32];
+    whole[0] = libc::F_WRLCK as u16;
     // SAFETY: this command reads the lock that it is given.
-    let answer: c_int = unsafe { libc::fcntl(file.number(), libc::F_SETLK, &raw const whole) };
-    match check(answer) {
+    match unsafe {
+        call(
+            libc::SYS_fcntl,
+            file.argument(),
+            SET_LOCK,
+            whole.as_ptr() as usize,
+        )
+    } {
         Err(Errno(libc::EACCES | libc::EAGAIN)) => Err(Errno::BUSY),
         other => other.map(|_| ()),
     }

@@ -1,0 +1,102 @@
+//! The files that a resolver goes by: `hosts(5)`, `resolv.conf(5)`.
+
+use super::ip::{Ip, parse};
+use crate::num::parse_u64;
+use crate::scan::fields;
+use crate::text::Text;
+
+/// Whether the name is this host's in whatever network (RFC 6761, section 6.3).
+pub fn is_localhost(name: &[u8]) -> bool {
+    let last = name.rsplit(|byte| *byte == b'.').next();
+    last.is_some_and(|label| label.eq_ignore_ascii_case(b"localhost"))
+}
+
+/// The address in a line of `/etc/hosts`, if it is one of that name.
+pub fn address_in_hosts(line: &[u8], name: &[u8]) -> Option<Ip> {
+    let text = line.split(|byte| *byte == b'#').next()?;
+    let mut fields = fields(text);
+    let address = fields.next()?;
+    if fields.any(|field| field.eq_ignore_ascii_case(name)) {
+        parse(address)
+    } else {
+        None
+    }
+}
+
+/// Domains that are tried, and bytes for them.
+pub const SEARCH_MAX: usize = 6;
+const SEARCH_BYTES: usize = 256;
+
+/// What a line of options sets, up to what value.
+const OPTIONS: [(&[u8], u32); 3] = [(b"ndots:", 15), (b"timeout:", 60), (b"attempts:", 10)];
+
+/// What a line may start with.
+const KEYWORDS: [&[u8]; 4] = [b"nameserver", b"options", b"search", b"domain"];
+
+/// What `/etc/resolv.conf` says, but for the name servers.
+pub struct Resolv {
+    /// Apart by blanks, and blanks behind.
+    search: [u8; SEARCH_BYTES],
+    options: [u32; 3],
+}
+
+impl Resolv {
+    /// As it is without that file.
+    pub const fn new() -> Self {
+        Self {
+            search: [b' '; SEARCH_BYTES],
+            options: [1, 5, 2],
+        }
+    }
+
+    /// Takes a line; answers the name server's address, as it is written there, if the line has one.
+    pub fn line<'l>(&mut self, line: &'l [u8]) -> Option<&'l [u8]> {
+        let mut fields = fields(line);
+        let keyword = fields.next()?;
+        match KEYWORDS.iter().position(|other| *other == keyword)? {
+            0 => return fields.next(),
+            1 => fields.for_each(|field| self.option(field)),
+            _ => {
+                self.search = [b' '; SEARCH_BYTES];
+                let mut text = Text::new(&mut self.search);
+                for field in fields {
+                    text.put(field);
+                    text.put(b" ");
+                }
+            }
+        }
+        None
+    }
+
+    fn option(&mut self, field: &[u8]) {
+        for ((name, most), option) in OPTIONS.iter().zip(&mut self.options) {
+            if let Some(value) = field.strip_prefix(*name).and_then(parse_u64) {
+                *option = value.min(u64::from(*most)) as u32;
+            }
+        }
+    }
+
+    /// The domains that are tried, in order: at most [`SEARCH_MAX`]. None for a name of so many dots that it is
+    /// taken to be whole.
+    pub fn domains(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let labels = name.split(|byte| *byte == b'.').count() as u32;
+        let most = if labels > self.options[0] { 0 } else { SEARCH_MAX };
+        fields(&self.search).take(most)
+    }
+
+    /// Milliseconds in which all name servers are asked once, 1,000 at the least.
+    pub fn timeout(&self) -> u32 {
+        self.options[1].max(1) * 1_000
+    }
+
+    /// How often they are asked, once at the least.
+    pub fn attempts(&self) -> u32 {
+        self.options[2].max(1)
+    }
+}
+
+impl Default for Resolv {
+    fn default() -> Self {
+        Self::new()
+    }
+}

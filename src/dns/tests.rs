@@ -1,0 +1,386 @@
+use super::*;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+fn ip(octets: &[u8]) -> IpAddr {
+    match octets.len() {
+        4 => Ipv4Addr::from(<[u8; 4]>::try_from(octets).unwrap()).into(),
+        _ => Ipv6Addr::from(<[u8; 16]>::try_from(octets).unwrap()).into(),
+    }
+}
+
+fn addresses(message: &[u8], query: &[u8]) -> (Option<Answer>, Vec<String>) {
+    let mut found = Vec::new();
+    let name = query[12..].iter().position(|byte| *byte == 0).unwrap();
+    let mut labels = Vec::new();
+    let mut rest = &query[12..12 + name];
+    while let Some((length, behind)) = rest.split_first() {
+        let (label, behind) = behind.split_at(usize::from(*length));
+        labels.push(label);
+        rest = behind;
+    }
+    let kind = query[query.len() - 3];
+    let id = u16::from_be_bytes([query[0], query[1] ^ kind]);
+    let mut asked = Query::new(&labels.join(&b'.'), id).unwrap();
+    assert_eq!(asked.of_kind(kind), query);
+    let answer = read(message, &mut asked, &mut |octets| {
+        found.push(ip(octets).to_string())
+    });
+    (answer, found)
+}
+
+/// The header and the question of an answer with that second flag byte, which says that so many records follow.
+fn head(query: &[u8], flags: u8, records: u16) -> Vec<u8> {
+    let mut bytes = query.to_vec();
+    bytes[2] = 0x81;
+    bytes[3] = flags;
+    bytes[6..8].copy_from_slice(&records.to_be_bytes());
+    bytes
+}
+
+/// A record whose name is the question's.
+fn record(kind: u16, class: u16, data: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0xc0, 12];
+    bytes.extend(kind.to_be_bytes());
+    bytes.extend(class.to_be_bytes());
+    bytes.extend([0, 0, 0, 60]);
+    bytes.extend((data.len() as u16).to_be_bytes());
+    bytes.extend(data);
+    bytes
+}
+
+/// As it is sent for version 4.
+fn query(name: &[u8]) -> Vec<u8> {
+    Query::new(name, 7).unwrap().of_kind(A).to_vec()
+}
+
+const FINE: Option<Answer> = Some(Answer {
+    kind: A,
+    code: NO_ERROR,
+    is_cut: false,
+});
+
+fn random(seed: &mut u64) -> u64 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    *seed
+}
+
+#[test]
+fn a_query_is_one_question() {
+    let mut query = Query::new(b"a.example", 0x1234 ^ 0x1c).unwrap();
+    assert_eq!(query.of_kind(A)[1], 0x34 ^ 0x1c ^ 1, "each kind has its own id");
+    assert_eq!(
+        query.of_kind(AAAA),
+        b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\x07example\0\0\x1c\0\x01"
+    );
+    let longest = [[b'x'; 63].as_slice(); 3].join(&b'.');
+    let longest = [&longest, [b'y'; 61].as_slice()].join(&b'.');
+    assert_eq!(longest.len(), NAME_MAX);
+    let mut whole = Query::new(&longest, 1).unwrap();
+    assert!(whole.of_kind(A).ends_with(b"y\0\0\x01\0\x01"));
+    let too_long = [&longest, b"z".as_slice()].concat();
+    for name in [
+        b"".as_slice(),
+        b".",
+        b"a..b",
+        b".a",
+        b"a.",
+        &[b'x'; 64],
+        &too_long,
+    ] {
+        assert!(Query::new(name, 1).is_none(), "{name:?}");
+    }
+}
+
+#[test]
+fn addresses_are_taken_behind_aliases() {
+    let query = query(b"www.example");
+    let query = query.as_slice();
+    let mut message = head(query, 0x80, 4);
+    message.extend(record(5, 1, b"\x03cdn\xc0\x10"));
+    // The alias's own name, by a pointer behind a label.
+    message.extend(b"\x03cdn\xc0\x10\0\x01\0\x01\0\0\0\0\0\x04\x01\x02\x03\x04");
+    message.extend(record(
+        28,
+        1,
+        &[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+    ));
+    message.extend(record(1, 1, &[5, 6, 7, 8]));
+    assert_eq!(
+        addresses(&message, query),
+        (FINE, vec!["1.2.3.4".into(), "fe80::1".into(), "5.6.7.8".into()])
+    );
+    // A server may write the name as it likes.
+    message[13..16].copy_from_slice(b"WwW");
+    assert_eq!(addresses(&message, query).1.len(), 3);
+}
+
+#[test]
+fn what_is_no_address_is_none() {
+    let query = query(b"x.example");
+    let query = query.as_slice();
+    for (kind, class, data) in [
+        (1, 1, b"\x01\x02\x03".as_slice()),
+        (1, 1, b"\x01\x02\x03\x04\x05"),
+        (28, 1, b"\x01\x02\x03\x04"),
+        (1, 3, b"\x01\x02\x03\x04"),
+        (0x101, 1, b"\x01\x02\x03\x04"),
+        (16, 1, b"\x03abc"),
+        (41, 1232, b""),
+    ] {
+        let message = [head(query, 0x80, 1), record(kind, class, data)].concat();
+        assert_eq!(addresses(&message, query), (FINE, vec![]), "{kind} {class}");
+    }
+}
+
+#[test]
+fn answers_to_others_are_none() {
+    let query = query(b"x.example");
+    let query = query.as_slice();
+    let right = [head(query, 0x80, 1), record(1, 1, &[1, 2, 3, 4])].concat();
+    assert_eq!(addresses(&right, query).1, ["1.2.3.4"]);
+    // Id, no answer, another kind of question, two questions, name, type, class.
+    let length = query.len();
+    for (place, bits) in [
+        (0, 1),
+        (1, 1),
+        (2, 0x80),
+        (2, 0x08),
+        (5, 3),
+        (13, 1),
+        (12, 4),
+        (length - 3, 29),
+        (length - 3, 16),
+        (length - 1, 2),
+    ] {
+        let mut wrong = right.clone();
+        wrong[place] ^= bits;
+        assert_eq!(addresses(&wrong, query), (None, vec![]), "{place}");
+    }
+    assert_eq!(addresses(query, query).0, None);
+}
+
+#[test]
+fn codes_are_told_and_have_no_addresses() {
+    let query = query(b"x.example");
+    let query = query.as_slice();
+    for code in [SERVER_FAILED, NO_SUCH_NAME, 5] {
+        let message = [head(query, 0x80 | code, 1), record(1, 1, &[1, 2, 3, 4])].concat();
+        let answer = Answer {
+            kind: A,
+            code,
+            is_cut: false,
+        };
+        assert_eq!(addresses(&message, query), (Some(answer), vec![]));
+    }
+    let mut cut = [head(query, 0x80, 2), record(1, 1, &[1, 2, 3, 4])].concat();
+    cut[2] |= 2;
+    let answer = Answer {
+        kind: A,
+        code: NO_ERROR,
+        is_cut: true,
+    };
+    assert_eq!(addresses(&cut, query), (Some(answer), vec!["1.2.3.4".into()]));
+}
+
+#[test]
+fn answers_that_break_off_or_lie_end_there() {
+    let query = query(b"x.example");
+    let query = query.as_slice();
+    // Many more records are promised than come.
+    let start = head(query, 0x80, 0xffff);
+    let message = [
+        start.clone(),
+        record(1, 1, &[1, 2, 3, 4]),
+        record(1, 1, &[5, 6, 7, 8]),
+    ]
+    .concat();
+    for length in 0..=message.len() {
+        let (answer, found) = addresses(&message[..length], query);
+        assert_eq!(answer.is_some(), length >= start.len(), "{length}");
+        assert_eq!(found.len(), length.saturating_sub(start.len()) / 16, "{length}");
+    }
+    for loops in [
+        // A pointer to itself, two to each other, one to behind the end, labels without an end.
+        b"\xc0\x1b\0\x01\0\x01\0\0\0\0\0\x04\x01\x02\x03\x04".as_slice(),
+        b"\xc0\x1d\xc0\x1b\0\x01\0\x01\0\0\0\0\0\x04",
+        b"\xff\xff\0\x01\0\x01",
+        b"\x3faaa",
+        b"\x40a\0\0\x01\0\x01\0\0\0\0\0\x04\x01\x02\x03\x04",
+        b"\x01a\x01a\x01a",
+        b"\xc0",
+    ] {
+        let message = [start.as_slice(), loops].concat();
+        let (answer, found) = addresses(&message, query);
+        assert_eq!(answer, FINE);
+        assert!(found.len() <= 1, "{found:?}");
+    }
+    let long = [start, record(1, 1, &[1, 2, 3, 4])].concat();
+    let mut lies = long.clone();
+    let place = lies.len() - 6;
+    lies[place] = 0xff;
+    assert_eq!(addresses(&lies, query), (FINE, vec![]));
+}
+
+#[test]
+fn nonsense_is_survived() {
+    let query = query(b"x.example");
+    let query = query.as_slice();
+    let message = [
+        head(query, 0x80, 3),
+        record(5, 1, b"\x03cdn\xc0\x10"),
+        record(1, 1, &[1, 2, 3, 4]),
+        record(28, 1, &[7; 16]),
+    ]
+    .concat();
+    let mut seed = 0x2545_f491_4f6c_dd1d;
+    let mut taken = 0;
+    for _ in 0..200_000 {
+        let mut bytes = message.clone();
+        for _ in 0..=random(&mut seed) % 4 {
+            let place = random(&mut seed) as usize % bytes.len();
+            bytes[place] = random(&mut seed) as u8;
+        }
+        bytes.truncate(random(&mut seed) as usize % (2 * bytes.len()) + 1);
+        taken += addresses(&bytes, query).1.len();
+        let mut resolv = Resolv::new();
+        resolv.line(&bytes);
+        address_in_hosts(&bytes, b"a");
+        parse(&bytes);
+    }
+    assert!(taken > 50_000, "{taken}");
+}
+
+#[test]
+fn numeric_addresses_are_those_of_the_standard_library() {
+    let same = |text: &str| {
+        let parsed = parse(text.as_bytes()).map(|parsed| ip(parsed.octets()));
+        assert_eq!(parsed, text.parse().ok(), "{text:?}");
+    };
+    for text in [
+        "",
+        "localhost",
+        "1.2.3",
+        "1.2.3.4.5",
+        "256.1.1.1",
+        "1.2.3.4 ",
+        "01.2.3.4",
+        "0.0.0.0",
+        "1..2.3",
+        "1.2.3.-4",
+        "1.2.3.99999999999999999999",
+        "::",
+        "::1",
+        "1::",
+        ":",
+        ":::",
+        "1:::2",
+        "::1:",
+        ":1::",
+        "1::2::3",
+        "1:2:3:4:5:6:7:8",
+        "1:2:3:4:5:6:7:8:9",
+        "1:2:3:4:5:6:7",
+        "1:2:3:4:5:6:7::",
+        "::2:3:4:5:6:7:8",
+        "::1:2:3:4:5:6:7:8",
+        "::ffff:1.2.3.4",
+        "1:2:3:4:5:6:1.2.3.4",
+        "1:2:3:4:5:6:7:1.2.3.4",
+        "::1.2.3.4:5",
+        "1.2.3.4:5",
+        "::1%2",
+        "g::",
+        "12345::",
+        "::1\0",
+    ] {
+        same(text);
+    }
+    let mut seed = 0x2545_f491_4f6c_dd1d;
+    let mut good = 0;
+    for round in 0..200_000 {
+        let parts = random(&mut seed) % 9 + 1;
+        let mut text = String::new();
+        for _ in 0..parts {
+            text += match random(&mut seed) % if round % 2 == 0 { 7 } else { 3 } {
+                0 => ":",
+                1 => "::",
+                2 => "1f:",
+                3 => "1.2.3.4",
+                4 => "7",
+                5 => ".",
+                _ => "0:",
+            };
+        }
+        same(&text);
+        good += u32::from(parse(text.as_bytes()).is_some());
+    }
+    assert!(good > 1_000, "{good}");
+}
+
+#[test]
+fn hosts_have_names_and_aliases() {
+    let of = |line: &str| {
+        address_in_hosts(line.as_bytes(), b"Router.lan").map(|found| ip(found.octets()).to_string())
+    };
+    assert_eq!(of("192.168.1.1 router.lan"), Some("192.168.1.1".into()));
+    assert_eq!(of("fe80::1\tother  ROUTER.LAN # x"), Some("fe80::1".into()));
+    for line in [
+        "",
+        "# 1.2.3.4 router.lan",
+        "1.2.3.4 other # router.lan",
+        "1.2.3.4",
+        "router.lan 1.2.3.4",
+        "1.2.3.4 router.lan.",
+        "1.2.3 router.lan",
+    ] {
+        assert_eq!(of(line), None, "{line}");
+    }
+}
+
+#[test]
+fn localhost_is_a_last_label() {
+    for name in ["localhost", "LocalHost", "a.b.localhost"] {
+        assert!(is_localhost(name.as_bytes()), "{name}");
+    }
+    for name in ["", "localhost.lan", "xlocalhost", "local"] {
+        assert!(!is_localhost(name.as_bytes()), "{name}");
+    }
+}
+
+#[test]
+fn a_resolver_is_set_up_by_its_file() {
+    let mut resolv = Resolv::new();
+    let domains = |resolv: &Resolv, name: &str| {
+        let domains = resolv.domains(name.as_bytes()).map(<[u8]>::to_vec);
+        domains
+            .map(|domain| String::from_utf8(domain).unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert!(domains(&resolv, "a").is_empty());
+    assert_eq!((resolv.timeout(), resolv.attempts()), (5_000, 2));
+    assert_eq!(
+        resolv.line(b"nameserver fe80::1%eth0 # x"),
+        Some(b"fe80::1%eth0".as_slice())
+    );
+    for line in [
+        "nameserver",
+        "; nameserver 1.2.3.4",
+        "#search x",
+        "",
+        "domain old",
+        "search a b c d e f g",
+        "options rotate ndots:2 timeout:x",
+        "options timeout:0 attempts:99",
+    ] {
+        assert_eq!(resolv.line(line.as_bytes()), None);
+    }
+    assert_eq!(domains(&resolv, "x.y"), ["a", "b", "c", "d", "e", "f"]);
+    assert!(domains(&resolv, "x.y.z").is_empty());
+    assert_eq!((resolv.timeout(), resolv.attempts()), (1_000, 10));
+    resolv.line(&[b"search ".as_slice(), &[b'x'; 300]].concat());
+    assert_eq!(domains(&resolv, "x")[0].len(), 256);
+    resolv.line(b"search lan");
+    assert_eq!(domains(&resolv, "x"), ["lan"]);
+}

@@ -1,0 +1,463 @@
+//! Names, by a stub resolver of our own: `/etc/hosts`, then the name servers of `/etc/resolv.conf`.
+
+use super::address::Address;
+use super::call::{int, long_call};
+use super::clock::monotonic_nanos;
+use super::fd::Fd;
+use super::file::File;
+use super::lookup::ADDRESSES_MAX;
+use super::machine;
+use super::socket;
+use crate::dns::{self, Ip, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, Resolv, SERVER_FAILED};
+use crate::num::parse_u64;
+use crate::text::Text;
+use crate::world::Errno;
+use core::ffi::c_int;
+
+/// A name has addresses, but not of the kinds that are of use. (Not in POSIX.)
+const EAI_NODATA: c_int = -5;
+
+/// What is asked for.
+const KINDS: [u8; 2] = [dns::A, dns::AAAA];
+
+/// Name servers that are asked, the first ones.
+const SERVERS_MAX: usize = 3;
+const DNS_PORT: u16 = 53;
+/// Nothing is sent there.
+const SOME_PORT: u16 = 65_535;
+/// Bytes of an answer that are looked at: four times of what a datagram has (RFC 1035, section 4.2.1), for TCP.
+const ANSWER_MAX: usize = 2_048;
+/// The longest line of a file; what is behind it is not seen.
+const LINE_MAX: usize = 512;
+
+/// Splits off a child: its process number here, 0 there.
+pub(super) fn fork() -> Result<usize, Errno> {
+    // SAFETY: this program has one thread, and the child does nothing that the C library would have to know of.
+    unsafe { long_call(libc::SYS_clone, &[int(libc::SIGCHLD), 0, 0, 0, 0, 0]) }
+}
+
+/// Hands over the addresses of the name, the best ones first; a code of `getaddrinfo(3)`, 0 if there are some.
+pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(Address)) -> c_int {
+    let mut found = Found::NONE;
+    let code = find(host, &mut found);
+    if found.count == 0 {
+        return code;
+    }
+    found.in_order(take);
+    0
+}
+
+/// What a code means.
+pub(super) fn words(code: c_int) -> &'static [u8] {
+    match code {
+        libc::EAI_NONAME => b"name does not resolve",
+        libc::EAI_AGAIN => b"try again",
+        EAI_NODATA => b"name has no usable address",
+        _ => b"non-recoverable error",
+    }
+}
+
+/// Addresses of a name, as many of each family as are of use.
+struct Found {
+    list: [Address; 2 * ADDRESSES_MAX],
+    count: usize,
+}
+
+impl Found {
+    const NONE: Self = Self {
+        list: [Address::NONE; 2 * ADDRESSES_MAX],
+        count: 0,
+    };
+
+    fn all(&self) -> &[Address] {
+        self.list.get(..self.count).unwrap_or_default()
+    }
+
+    fn push(&mut self, address: Address) {
+        let same = |other: &&Address| other.is_v4() == address.is_v4();
+        if self.all().iter().filter(same).count() < ADDRESSES_MAX
+            && let Some(place) = self.list.get_mut(self.count)
+        {
+            *place = address;
+            self.count += 1;
+        }
+    }
+
+    #[inline(never)]
+    fn push_ip(&mut self, octets: &[u8]) {
+        self.push(Address::new(octets, SOME_PORT, 0));
+    }
+
+    /// Those first that this host has a way to, and IPv6 before IPv4 (RFC 6724, in short).
+    fn in_order(&self, take: &mut dyn FnMut(Address)) {
+        let mut ranks = [0; 2 * ADDRESSES_MAX];
+        for (rank, address) in ranks.iter_mut().zip(self.all()) {
+            let has_way = socket::connected(libc::SOCK_DGRAM, address).is_ok();
+            *rank = 2 * u8::from(!has_way) + u8::from(address.is_v4());
+        }
+        for wanted in 0..4 {
+            for (rank, address) in ranks.iter().zip(self.all()) {
+                if *rank == wanted {
+                    take(*address);
+                }
+            }
+        }
+    }
+}
+
+fn find(host: &[u8], found: &mut Found) -> c_int {
+    if let Some(address) = literal(host, SOME_PORT) {
+        found.push(address);
+        return 0;
+    }
+    let name = host.strip_suffix(b".").unwrap_or(host);
+    for_each_line(b"/etc/hosts", &mut |line| {
+        if let Some(ip) = dns::address_in_hosts(line, name) {
+            found.push_ip(ip.octets());
+        }
+    });
+    if found.count > 0 {
+        return 0;
+    }
+    if dns::is_localhost(name) {
+        found.push_ip(Ip::LOCALHOST_V6.octets());
+        found.push_ip(Ip::LOCALHOST_V4.octets());
+        return 0;
+    }
+    let mut servers = Servers::new();
+    for_each_line(b"/etc/resolv.conf", &mut |line| servers.line(line));
+    servers.search(name, name.len() == host.len(), found)
+}
+
+/// A numeric address, an IPv6 one with its interface behind it if need be: `fe80::1%eth0`.
+fn literal(text: &[u8], port: u16) -> Option<Address> {
+    let end = text.iter().position(|byte| *byte == b'%').unwrap_or(text.len());
+    let (number, scope) = text.split_at_checked(end)?;
+    let ip = dns::parse(number)?;
+    let scope = match scope.strip_prefix(b"%") {
+        None => 0,
+        Some(_) if ip.octets().len() == 4 => return None,
+        Some(scope) => match parse_u64(scope) {
+            Some(number) => number.try_into().ok()?,
+            None => socket::interface(scope)?,
+        },
+    };
+    Some(Address::new(ip.octets(), port, scope))
+}
+
+/// The lines of a file, as much of each as [`LINE_MAX`]; none if it cannot be read.
+fn for_each_line(path: &[u8], take: &mut dyn FnMut(&[u8])) {
+    let Ok(file) = File::open(path) else {
+        return;
+    };
+    let (mut line, mut length) = ([0; LINE_MAX], 0);
+    let (mut piece, mut offset) = ([0; LINE_MAX], 0);
+    while let Ok(count @ 1..) = file.read_at(&mut piece, offset) {
+        offset += count as u64;
+        for byte in piece.iter().take(count) {
+            if *byte == b'\n' {
+                take(line.get(..length).unwrap_or_default());
+                length = 0;
+            } else if let Some(place) = line.get_mut(length) {
+                *place = *byte;
+                length += 1;
+            }
+        }
+    }
+    take(line.get(..length).unwrap_or_default());
+}
+
+/// Who is asked, and how.
+struct Servers {
+    list: [Address; SERVERS_MAX],
+    count: usize,
+    resolv: Resolv,
+}
+
+impl Servers {
+    /// Without any other, this host's own.
+    fn new() -> Self {
+        Self {
+            list: [Address::new(Ip::LOCALHOST_V4.octets(), DNS_PORT, 0); SERVERS_MAX],
+            count: 0,
+            resolv: Resolv::new(),
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let server = self.resolv.line(line).and_then(|text| literal(text, DNS_PORT));
+        if let (Some(server), Some(place)) = (server, self.list.get_mut(self.count)) {
+            *place = server;
+            self.count += 1;
+        }
+    }
+
+    /// Asks for the name in each of the domains, then for the name alone.
+    fn search(&self, name: &[u8], in_domains: bool, found: &mut Found) -> c_int {
+        for domain in self.resolv.domains(name).filter(|_| in_domains) {
+            let mut buffer = [0; NAME_MAX + 1];
+            let mut whole = Text::new(&mut buffer);
+            whole.put(name);
+            whole.put(b".");
+            whole.put(domain);
+            match self.ask(whole.bytes(), found) {
+                libc::EAI_NONAME | EAI_NODATA => {}
+                code => return code,
+            }
+        }
+        self.ask(name, found)
+    }
+
+    /// Asks one server after the other, until one knows.
+    fn ask(&self, name: &[u8], found: &mut Found) -> c_int {
+        let Some(mut query) = Query::new(name, machine::random() as u16) else {
+            return libc::EAI_NONAME;
+        };
+        let servers = self.list.get(..self.count.max(1)).unwrap_or_default();
+        let millis = self.resolv.timeout() / servers.len() as u32;
+        let mut code = libc::EAI_AGAIN;
+        for _ in 0..self.resolv.attempts() {
+            for server in servers {
+                code = ask_server(server, &mut query, millis, found);
+                if found.count > 0 || code == libc::EAI_NONAME || code == EAI_NODATA {
+                    return code;
+                }
+            }
+        }
+        code
+    }
+}
+
+/// Asks one server for both kinds of addresses, side by side, and waits for its answers.
+fn ask_server(server: &Address, query: &mut Query, millis: u32, found: &mut Found) -> c_int {
+    let Ok(socket) = socket::connected(libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, server) else {
+        return libc::EAI_AGAIN;
+    };
+    // A server that is not there is told of by the second write, or by what follows.
+    for kind in KINDS {
+        if socket.write([query.of_kind(kind)]).is_err() {
+            return libc::EAI_AGAIN;
+        }
+    }
+    let mut codes = [None; 2];
+    let now = || (monotonic_nanos() / 1_000_000) as u32;
+    let start = now();
+    while codes.contains(&None) {
+        let left = millis.saturating_sub(now().wrapping_sub(start));
+        if left == 0 || !socket.is_ready(libc::POLLIN, left) {
+            break;
+        }
+        let mut message = [0; ANSWER_MAX];
+        let Ok(length) = socket.read(&mut message) else {
+            break;
+        };
+        let message = message.get(..length).unwrap_or_default();
+        let before = found.count;
+        let Some(answer) = dns::read(message, query, &mut |octets| found.push_ip(octets)) else {
+            continue;
+        };
+        let mut code = code_of(answer.code);
+        if answer.is_cut && found.count == before {
+            code = ask_for_more(server, query, answer.kind, found).unwrap_or(libc::EAI_AGAIN);
+        }
+        codes[usize::from(answer.kind == dns::AAAA)] = Some(code);
+    }
+    // What one of them says is what there is to say if the other one has nothing.
+    let [v4, v6] = codes.map(|code| code.unwrap_or(libc::EAI_AGAIN));
+    if v4 == EAI_NODATA { v6 } else { v4 }
+}
+
+fn code_of(code: u8) -> c_int {
+    match code {
+        NO_ERROR => EAI_NODATA,
+        NO_SUCH_NAME => libc::EAI_NONAME,
+        SERVER_FAILED => libc::EAI_AGAIN,
+        _ => libc::EAI_FAIL,
+    }
+}
+
+/// Asks the same over TCP, where an answer is as long as it likes; its length comes before it (RFC 1035,
+/// section 4.2.2).
+fn ask_for_more(server: &Address, query: &mut Query, kind: u8, found: &mut Found) -> Option<c_int> {
+    let socket: Fd = socket::connected(libc::SOCK_STREAM, server).ok()?;
+    let bytes = query.of_kind(kind);
+    socket.write([&(bytes.len() as u16).to_be_bytes(), bytes]).ok()?;
+    let mut answer = [0; 2 + ANSWER_MAX];
+    let mut filled = 0;
+    while let Ok(count @ 1..) = socket.read(answer.get_mut(filled..)?) {
+        filled += count;
+        let [high, low, message @ ..] = answer.get(..filled)? else {
+            continue;
+        };
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(ANSWER_MAX);
+        if let Some(message) = message.get(..length) {
+            return dns::read(message, query, &mut |octets| found.push_ip(octets))
+                .map(|answer| code_of(answer.code));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::address;
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener, UdpSocket};
+    use std::thread;
+
+    fn text(address: &Address) -> String {
+        let mut buffer = [0; 80];
+        let mut text = Text::new(&mut buffer);
+        address::put(&mut text, address);
+        String::from_utf8(text.into_bytes().to_vec()).unwrap()
+    }
+
+    /// What a server of the test's own does with each question.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Mood {
+        /// 1.2.3.4 for version 4, nothing else; all of it over TCP.
+        Cut,
+        /// Addresses of both kinds for `a.lan`; nobody has another name.
+        Knows,
+        /// Nothing at all for version 6.
+        OnlyVersion4,
+        Code(u8),
+    }
+
+    fn answer(mood: Mood, question: &[u8]) -> Option<Vec<u8>> {
+        let kind = question[question.len() - 3];
+        let is_known = question[12..].starts_with(b"\x01a\x03lan\0");
+        let mut bytes = question.to_vec();
+        bytes[2..4].copy_from_slice(&[0x81, 0x80]);
+        match mood {
+            Mood::Code(code) => bytes[3] |= code,
+            Mood::OnlyVersion4 if kind == dns::AAAA => return None,
+            Mood::Knows if !is_known => bytes[3] |= NO_SUCH_NAME,
+            Mood::Cut if kind == dns::AAAA => {}
+            _ => {
+                let data: &[u8] = if kind == dns::A { &[1, 2, 3, 4] } else { &[9; 16] };
+                bytes[7] = 1;
+                bytes.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 0, 0, data.len() as u8]);
+                bytes.extend(data);
+            }
+        }
+        Some(bytes)
+    }
+
+    fn serve(mood: Mood) -> SocketAddr {
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = udp.local_addr().unwrap();
+        let tcp = TcpListener::bind(address).unwrap();
+        thread::spawn(move || {
+            let mut buffer = [0; 512];
+            loop {
+                let (length, from) = udp.recv_from(&mut buffer).unwrap();
+                let Some(mut bytes) = answer(mood, &buffer[..length]) else {
+                    continue;
+                };
+                // Others say something, too.
+                udp.send_to(b"", from).unwrap();
+                udp.send_to(&buffer[..length], from).unwrap();
+                if mood == Mood::Cut {
+                    bytes.truncate(length);
+                    bytes[2] |= 2;
+                    bytes[7] = 0;
+                }
+                udp.send_to(&bytes, from).unwrap();
+            }
+        });
+        thread::spawn(move || {
+            loop {
+                let (mut stream, _) = tcp.accept().unwrap();
+                let mut buffer = [0; 512];
+                let length = stream.read(&mut buffer).unwrap();
+                let bytes = answer(mood, &buffer[2..length]).unwrap();
+                for byte in [&[0, bytes.len() as u8], bytes.as_slice()].concat() {
+                    stream.write_all(&[byte]).unwrap();
+                }
+            }
+        });
+        address
+    }
+
+    /// Without a listener.
+    fn nobody() -> SocketAddr {
+        UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    fn asked(name: &str, resolv: &str, list: &[SocketAddr]) -> (c_int, Vec<String>) {
+        let mut servers = Servers::new();
+        resolv.lines().for_each(|line| servers.line(line.as_bytes()));
+        servers.count = list.len();
+        for (server, address) in servers.list.iter_mut().zip(list) {
+            *server = Address::new(&[127, 0, 0, 1], address.port(), 0);
+        }
+        let mut found = Found::NONE;
+        let code = servers.search(name.as_bytes(), true, &mut found);
+        let list = found.all().iter().map(text);
+        (code, list.map(|address| address.replace(":65535", "")).collect())
+    }
+
+    #[test]
+    fn servers_are_asked_until_one_knows() {
+        let knows = serve(Mood::Knows);
+        let both = |found: &[String]| {
+            let mut found = found.to_vec();
+            found.sort();
+            found == ["1.2.3.4", "[909:909:909:909:909:909:909:909]"]
+        };
+        for list in [
+            &[knows] as &[_],
+            &[nobody(), knows],
+            &[serve(Mood::Code(SERVER_FAILED)), serve(Mood::Code(5)), knows],
+        ] {
+            assert!(both(&asked("a.lan", "", list).1), "{list:?}");
+        }
+        assert_eq!(asked("b.lan", "", &[knows, nobody()]), (libc::EAI_NONAME, vec![]));
+        let failed = serve(Mood::Code(SERVER_FAILED));
+        assert_eq!(asked("a.lan", "", &[failed]), (libc::EAI_AGAIN, vec![]));
+        assert_eq!(asked("a.lan", "", &[nobody()]), (libc::EAI_AGAIN, vec![]));
+        let nothing = serve(Mood::Code(NO_ERROR));
+        assert_eq!(asked("a.lan", "", &[nothing]), (EAI_NODATA, vec![]));
+        assert_eq!(asked("a..lan", "", &[knows]), (libc::EAI_NONAME, vec![]));
+        assert!(both(&asked("a", "search x lan", &[knows]).1));
+        assert_eq!(asked("a", "search x\noptions ndots:0", &[knows]).1.len(), 0);
+    }
+
+    #[test]
+    fn what_is_cut_is_asked_for_over_tcp() {
+        let cut = serve(Mood::Cut);
+        assert_eq!(asked("a.lan", "", &[cut]).1, ["1.2.3.4"]);
+    }
+
+    #[test]
+    fn one_kind_of_addresses_is_enough() {
+        let version4 = serve(Mood::OnlyVersion4);
+        let found = asked("a.lan", "options timeout:1 attempts:1", &[version4]);
+        assert_eq!(found.1, ["1.2.3.4"]);
+    }
+
+    #[test]
+    fn this_host_s_own_names_need_no_server() {
+        for name in ["localhost", "LOCALHOST.", "x.localhost"] {
+            let mut found = Vec::new();
+            assert_eq!(
+                resolve(name.as_bytes(), &mut |address| found.push(text(&address))),
+                0
+            );
+            assert!(found.contains(&"127.0.0.1:65535".into()), "{name}: {found:?}");
+        }
+        let scope = |name: &str| literal(name.as_bytes(), 1).map(|address| text(&address));
+        assert_eq!(scope("fe80::1%lo"), Some("[fe80::1%1]:1".into()));
+        assert_eq!(scope("fe80::1%17"), Some("[fe80::1%17]:1".into()));
+        for text in [
+            "fe80::1%nowhere",
+            "fe80::1%",
+            "1.2.3.4%lo",
+            "fe80::1%sixteen-letters-",
+        ] {
+            assert_eq!(scope(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Local time: how far it is ahead of UTC, by a rule or by a file of the time zone database.
+
+/// Seconds of a day.
+const DAY: i32 = 86_400;
+/// No clock is further from UTC, and no rule from its day (RFC 9636, section 3.3.2): a week, in seconds.
+const OFFSET_MAX: i32 = 7 * DAY;
+/// The year that days are counted from: local time may be behind UTC, and that starts in 1970.
+const FIRST_YEAR: u32 = 1969;
+/// Its first day was a Wednesday.
+const FIRST_WEEKDAY: u32 = 3;
+const MONTHS: [u8; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/// How far local time is ahead of UTC, and for how long. Times are in seconds since 1970, up to 2106.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zone {
+    /// In seconds.
+    offset: i32,
+    since: u32,
+    until: u32,
+}
+
+impl Zone {
+    /// No offset, for good.
+    pub const UTC: Self = Self::fixed(0);
+    /// What holds at no time.
+    pub const UNKNOWN: Self = Self {
+        offset: 0,
+        since: 1,
+        until: 0,
+    };
+
+    const fn fixed(offset: i32) -> Self {
+        Self {
+            offset,
+            since: 0,
+            until: u32::MAX,
+        }
+    }
+
+    /// Whether it is of that time.
+    pub fn holds(&self, now: u32) -> bool {
+        self.since <= now && now <= self.until
+    }
+
+    /// Year, month, day, hour, minute and second of that time.
+    pub fn date(&self, now: u32) -> [u32; 6] {
+        let (days, second) = split(now, self.offset);
+        let (year, mut day) = year_of(days);
+        let mut month = 0;
+        while day >= month_days(year, month) {
+            day -= month_days(year, month);
+            month += 1;
+        }
+        [
+            year,
+            month + 1,
+            day + 1,
+            second / 3_600,
+            second / 60 % 60,
+            second % 60,
+        ]
+    }
+}
+
+/// The days since [`FIRST_YEAR`], and the second of the day, of a time moved by an offset.
+fn split(now: u32, offset: i32) -> (u32, u32) {
+    let second = (now % DAY as u32) as i32 + offset;
+    let days = (now / DAY as u32 + 365) as i32 + second.div_euclid(DAY);
+    (days as u32, second.rem_euclid(DAY) as u32)
+}
+
+/// The year, and the day of the year from 0 up.
+fn year_of(days: u32) -> (u32, u32) {
+    let (mut year, mut day) = (FIRST_YEAR, days);
+    while day >= year_days(year) {
+        day -= year_days(year);
+        year += 1;
+    }
+    (year, day)
+}
+
+/// 2100 is the only year in reach that would be a leap year and is none.
+fn is_leap(year: u32) -> bool {
+    year.is_multiple_of(4) && year != 2100
+}
+
+fn year_days(year: u32) -> u32 {
+    365 + u32::from(is_leap(year))
+}
+
+/// Months are counted from 0 up; what is behind the last one has no end.
+fn month_days(year: u32, month: u32) -> u32 {
+    let days = MONTHS.get(month as usize);
+    days.map_or(u32::MAX, |days| {
+        u32::from(*days) + u32::from(month == 1 && is_leap(year))
+    })
+}
+
+/// By a rule such as `CET-1CEST,M3.5.0,M10.5.0/3` (POSIX, `TZ`; RFC 9636, section 3.3.2); nothing if it is none.
+pub fn by_rule(text: &[u8], now: u32) -> Option<Zone> {
+    let mut rule = Rule(text);
+    rule.name()?;
+    let standard = -rule.time()?;
+    if rule.0.is_empty() {
+        return Some(Zone::fixed(standard));
+    }
+    rule.name()?;
+    let summer = match rule.0.first()? {
+        b',' => standard + 3_600,
+        _ => -rule.time()?,
+    };
+    let (days, second) = split(now, standard);
+    let (year, day) = year_of(days);
+    // Seconds since the year began, in standard time.
+    let moment = day as i32 * DAY + second as i32;
+    let start = rule.day(year, days - day)?;
+    let end = rule.day(year, days - day)? - (summer - standard);
+    if !rule.0.is_empty() {
+        return None;
+    }
+    let is_summer = if start < end {
+        start <= moment && moment < end
+    } else {
+        moment < end || start <= moment
+    };
+    let (mut low, mut high) = (0, year_days(year) as i32 * DAY);
+    for change in [start, end] {
+        if change <= moment {
+            low = low.max(change);
+        } else {
+            high = high.min(change);
+        }
+    }
+    Some(Zone {
+        offset: if is_summer { summer } else { standard },
+        since: now.saturating_sub((moment - low) as u32),
+        until: now.saturating_add((high - moment - 1) as u32),
+    })
+}
+
+/// What is left of a rule.
+struct Rule<'t>(&'t [u8]);
+
+impl Rule<'_> {
+    fn eat(&mut self, byte: u8) -> bool {
+        let rest = self.0.strip_prefix(&[byte]);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    /// Letters, or anything in angle brackets.
+    fn name(&mut self) -> Option<()> {
+        let is_quoted = self.eat(b'<');
+        let is_of_it = |byte: &u8| {
+            if is_quoted {
+                *byte != b'>'
+            } else {
+                byte.is_ascii_alphabetic()
+            }
+        };
+        let length = self.0.iter().take_while(|byte| is_of_it(byte)).count();
+        self.0 = self.0.get(length..)?;
+        (length > 0 && self.eat(b'>') == is_quoted).then_some(())
+    }
+
+    /// At most three digits.
+    fn number(&mut self) -> Option<i32> {
+        let mut number = None;
+        while let [digit @ b'0'..=b'9', rest @ ..] = self.0 {
+            number = Some(number.unwrap_or(0) * 10 + i32::from(digit - b'0'));
+            if number > Some(999) {
+                return None;
+            }
+            self.0 = rest;
+        }
+        number
+    }
+
+    /// Seconds: hours, and with colons before them minutes and seconds.
+    fn time(&mut self) -> Option<i32> {
+        let is_negative = self.eat(b'-');
+        if !is_negative {
+            self.eat(b'+');
+        }
+        let mut seconds = self.number()? * 3_600;
+        for unit in [60, 1] {
+            if !self.eat(b':') {
+                break;
+            }
+            seconds += self.number()? * unit;
+        }
+        (seconds <= OFFSET_MAX).then_some(if is_negative { -seconds } else { seconds })
+    }
+
+    /// When a change is: seconds since the year began, whose first day has that number.
+    fn day(&mut self, year: u32, first: u32) -> Option<i32> {
+        if !self.eat(b',') {
+            return None;
+        }
+        let day = if self.eat(b'M') {
+            self.weekday(year, first)?
+        } else {
+            let skips_leap_day = self.eat(b'J');
+            let day = self.number()?;
+            // The first of March is the 60th day in each year.
+            day - i32::from(skips_leap_day && !(is_leap(year) && day >= 60))
+        };
+        let time = if self.eat(b'/') { self.time()? } else { 2 * 3_600 };
+        (0..=365).contains(&day).then_some(day * DAY + time)
+    }
+
+    /// Month, week and weekday: the last one of the month in week 5.
+    fn weekday(&mut self, year: u32, first: u32) -> Option<i32> {
+        let month = self.number()?;
+        let week = self.eat(b'.').then(|| self.number())??;
+        let weekday = self.eat(b'.').then(|| self.number())??;
+        if !(1..=12).contains(&month) || !(1..=5).contains(&week) || !(0..=6).contains(&weekday) {
+            return None;
+        }
+        let month = month as u32 - 1;
+        let before: u32 = (0..month).map(|month| month_days(year, month)).sum();
+        let first_weekday = (first + before + FIRST_WEEKDAY) % 7;
+        let mut day = (weekday as u32 + 7 - first_weekday) % 7 + 7 * (week as u32 - 1);
+        if day >= month_days(year, month) {
+            day -= 7;
+        }
+        Some((before + day) as i32)
+    }
+}
+
+/// By a file of the time zone database (RFC 9636, section 3); nothing if it is none.
+pub fn by_file(file: &[u8], now: u32) -> Option<Zone> {
+    let mut width = 4;
+    let mut block = Block::read(file, width)?;
+    if *file.get(4)? >= b'2' {
+        width = 8;
+        block = Block::read(block.rest, width)?;
+    }
+    let mut zone = Zone::UTC;
+    let mut kind = 0;
+    for (time, next) in block.times.chunks_exact(width).zip(block.kinds) {
+        let time = moment(time)?;
+        if time > now {
+            zone.until = time - 1;
+            break;
+        }
+        zone.since = time;
+        kind = *next;
+    }
+    // Behind the last change a rule goes on.
+    if zone.until == u32::MAX
+        && let Some(rule) = block.rest.strip_prefix(b"\n")
+        && let Some(by_rule) = by_rule(rule.strip_suffix(b"\n")?, now)
+    {
+        return Some(Zone {
+            since: zone.since.max(by_rule.since),
+            ..by_rule
+        });
+    }
+    let offset = block.infos.get(6 * usize::from(kind)..)?.first_chunk()?;
+    zone.offset = i32::from_be_bytes(*offset);
+    (zone.offset.abs_diff(0) <= OFFSET_MAX as u32).then_some(zone)
+}
+
+/// What is of use in one of a file's two blocks, and what is behind it.
+struct Block<'f> {
+    times: &'f [u8],
+    kinds: &'f [u8],
+    infos: &'f [u8],
+    rest: &'f [u8],
+}
+
+impl<'f> Block<'f> {
+    /// `width` is the bytes of a time.
+    fn read(file: &'f [u8], width: usize) -> Option<Self> {
+        let (header, rest) = file.split_first_chunk::<44>()?;
+        let counts = header.strip_prefix(b"TZif")?.get(16..)?;
+        let count = |number: usize| {
+            let [high, low, bytes @ ..] = *counts.get(4 * number..)?.first_chunk::<4>()?;
+            (high == 0 && low == 0).then_some(usize::from(u16::from_be_bytes(bytes)))
+        };
+        let (times, rest) = rest.split_at_checked(count(3)? * width)?;
+        let (kinds, rest) = rest.split_at_checked(count(3)?)?;
+        let (infos, rest) = rest.split_at_checked(count(4)? * 6)?;
+        let others = count(5)? + count(2)? * (width + 4) + count(1)? + count(0)?;
+        Some(Self {
+            times,
+            kinds,
+            infos,
+            rest: rest.get(others..)?,
+        })
+    }
+}
+
+/// A time of four or eight bytes, moved to the first or last second that there is.
+fn moment(time: &[u8]) -> Option<u32> {
+    let (high, low) = time.split_last_chunk::<4>()?;
+    let low = u32::from_be_bytes(*low);
+    Some(match high.first_chunk::<4>() {
+        Some([0, 0, 0, 0]) => low,
+        Some([0..0x80, ..]) => u32::MAX,
+        None if low < 0x8000_0000 => low,
+        _ => 0,
+    })
+}
+
+#[cfg(test)]
+mod tests;
