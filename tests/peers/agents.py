@@ -46,6 +46,13 @@ class Agent:
             if line and not line.startswith("#"):
                 yield from expand(line.split()[0])
 
+    def copy(self):
+        """A file of its own: two that run from the same one share pages, which are private to neither then."""
+        path = f"{self.folder}/{self.name}"
+        if not os.path.exists(path):
+            shutil.copy(self.program, path)
+        return path
+
     def phase(self):
         """Anew in each round, so that nobody always comes right after the same other one."""
         return random.uniform(0, PERIOD)
@@ -93,7 +100,7 @@ class Ours(Agent):
         first, *others = self.families.split(",")
         families = [first] + [f"{family}={PERIOD}s" for family in others]
         self.run(
-            [self.program, "-trans", f"127.0.0.1:{self.end.port}", "-endpoint", f"peers{random.randrange(10**6):06}"]
+            [self.copy(), "-trans", f"127.0.0.1:{self.end.port}", "-endpoint", f"peers{random.randrange(10**6):06}"]
             + ["-interval", f"{PERIOD}s", "-flush", f"{PERIOD}s"]
             + ["-metrics", ",".join(families), "-only", "disk=/"]
         )
@@ -107,7 +114,7 @@ class Floor(Agent):
 
     def start(self):
         self.end = wire.Lines()
-        command = [self.program, str(PERIOD), str(int(self.phase() * 1000)), str(self.bytes), *self.files]
+        command = [self.copy(), str(PERIOD), str(int(self.phase() * 1000)), str(self.bytes), *self.files]
         with socket.create_connection(("127.0.0.1", self.end.port)) as connection:
             self.run(command, stdout=connection)
 
