@@ -9,6 +9,9 @@ FUZZ = --manifest-path tests/fuzz/Cargo.toml
 MUTATIONS ?= 100000
 BREAKS ?= 1000
 SEEDS ?= 100
+SECONDS ?= 60
+# PEERS_INSTALL=1 installs the peers first.
+PEERS_INSTALL ?=
 # The agent with lines that are numbered is built apart. `make chaos AGENT=path` takes another one of that kind.
 NUMBERED = --locked --features numbered --target-dir target/numbered
 CHAOS = $(CARGO) test --release $(NUMBERED) --test chaos
@@ -22,7 +25,7 @@ TARGETS = $(shell contrib/static/row)
 CROSS = mips mipsel arm aarch64 riscv64gc powerpc
 SECONDS = 60
 
-.PHONY: all run test check fuzz chaos sim bench toolchain static cross-test dist twice size cost install uninstall clean help
+.PHONY: all run test check fuzz chaos sim bench bench-peers toolchain static cross-test dist twice size cost install uninstall clean help
 
 all: ## build the release binary, target/release/mini-monitor
 	$(CARGO) build --release --locked
@@ -60,6 +63,10 @@ sim: ## SEEDS=100 days in a simulated world, or the one of SEED=: nothing is los
 bench: ## lines a second of the JSON writer beside serde_json's and miniserde's
 	$(CARGO) bench --locked $(BENCH) --target-dir target/bench
 
+bench-peers: all ## what collectd, zabbix-agent, node_exporter, snmpd and gmond cost beside ours, SECONDS=60 each
+	[ -z "$(PEERS_INSTALL)" ] || tests/peers/install.sh
+	tests/peers/run.py $(AGENT) $(SECONDS)
+
 toolchain: ## install on Debian what static binaries are built with: Rust's core library, zig
 	contrib/static/toolchain install
 
@@ -95,4 +102,4 @@ clean: ## take away all that was built
 	$(CARGO) clean
 
 help: ## print this
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
