@@ -75,6 +75,7 @@ pub struct Agent<'a> {
 
 impl<'a> Agent<'a> {
     /// An agent that has read nothing yet. Equal seeds give equal backoff.
+    #[inline(never)]
     pub fn new(
         config: &'a Config<'a>,
         host: Host,
@@ -131,6 +132,7 @@ impl<'a> Agent<'a> {
     }
 
     /// Collects and sends until the user asks it to end.
+    #[inline(never)]
     pub fn run<W: World>(&mut self, world: &mut W) -> Ending {
         self.look(world);
         self.take(world, self.sched.families());
@@ -152,6 +154,7 @@ impl<'a> Agent<'a> {
     }
 
     /// Takes every metric once, a second apart those that need two reads, and sends the lines.
+    #[inline(never)]
     pub fn once<W: World>(&mut self, world: &mut W) -> Ending {
         let second = world.now() + sched::PAIR_GAP;
         // The connection first: there may be more lines than the ring holds.

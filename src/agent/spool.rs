@@ -17,6 +17,7 @@ const STAMPS: (Restamp, IsDated) = (json::move_stamp, is_dated);
 type Failure<'a> = (&'a [u8], Errno);
 
 /// The ring that the user asks for. Says in the log what it has found in the file.
+#[inline(never)]
 pub(super) fn open<'a, W: World>(config: &Config<'a>, world: &mut W) -> Result<Ring<'static>, Failure<'a>> {
     // What is printed once does not go through a file that another agent may have.
     let path = config.spool.filter(|_| config.command == Command::Run);
@@ -36,6 +37,7 @@ pub(super) fn open<'a, W: World>(config: &Config<'a>, world: &mut W) -> Result<R
     Ok(ring)
 }
 
+#[inline(never)]
 fn go_on(path: &[u8], length: usize, policy: Policy) -> Result<(Ring<'static>, Found), Errno> {
     let (spool, boot) = (Spool::open(path)?, sys::boot());
     let size = spool.size()?;
@@ -58,6 +60,7 @@ fn is_dated(line: &[u8]) -> bool {
     json::stamp(line).is_some_and(is_plausible)
 }
 
+#[inline(never)]
 fn tell<W: World>(path: &[u8], found: &Found, world: &mut W) {
     let [colon, lines, damaged, undated] = [
         b": ".as_slice(),
