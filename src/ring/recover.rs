@@ -150,11 +150,11 @@ impl<'m> Ring<'m> {
         if !is_known || is_of_another_size || found.damaged > 0 || has_lap && lap_length.is_none() {
             return None;
         }
-        let touched = view.distance(words.touched.get()) as u64;
-        let mut ring = Self::at(words, memory, policy, start, length as u64);
+        let touched = view.distance(words.touched.get());
+        let mut ring = Self::at(words, memory, policy, start, length);
         ring.touched = touched;
         if let (true, Some(length)) = (has_lap, lap_length) {
-            ring.end_lap(length as u64, last as u64, restamp);
+            ring.end_lap(length, last, restamp);
         }
         if words.boot.get() != boot as usize || boot == 0 {
             ring.settle(&mut found, is_dated);

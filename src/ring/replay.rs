@@ -10,7 +10,7 @@ struct Mark {
     begun: u64,
     moved: u64,
     /// All before this was acknowledged by then.
-    position: u64,
+    position: usize,
 }
 
 /// Up to where all had been acknowledged when.
@@ -31,7 +31,7 @@ impl Marks {
     }
 
     /// All before `position` is acknowledged now.
-    pub(super) fn note(&mut self, now: u64, position: u64) {
+    pub(super) fn note(&mut self, now: u64, position: usize) {
         let last = self.count.saturating_sub(1);
         let is_new = self.count == 0 || now >= self.list[last].begun + self.span / PARTS;
         if is_new && self.count < MARKS {
@@ -54,7 +54,7 @@ impl Marks {
     }
 
     /// Up to where all was acknowledged longer ago than the span; each is told once.
-    pub(super) fn expired(&mut self, now: u64) -> Option<u64> {
+    pub(super) fn expired(&mut self, now: u64) -> Option<usize> {
         let old = |mark: &&Mark| now >= mark.moved + self.span;
         let expired = self.list[..self.count].iter().take_while(old).count();
         let position = self.list[..expired].last()?.position;
@@ -68,10 +68,10 @@ impl Marks {
         self.count = 0;
     }
 
-    /// All positions have moved up by as much.
-    pub(super) fn shift(&mut self, by: u64) {
+    /// All positions are smaller by as much.
+    pub(super) fn move_down(&mut self, by: usize) {
         for mark in &mut self.list[..self.count] {
-            mark.position += by;
+            mark.position = mark.position.saturating_sub(by);
         }
     }
 }
@@ -86,8 +86,8 @@ mod tests {
             let mut marks = Marks::new(10_000);
             let mut free = 0;
             for now in (0..100_000).step_by(step) {
-                marks.note(now, now);
-                free = marks.expired(now).unwrap_or(free);
+                marks.note(now, now as usize);
+                free = marks.expired(now).map_or(free, |position| position as u64);
                 let kept = now - free;
                 // At the start nothing has been expired.
                 assert!(
