@@ -21,18 +21,18 @@ pub const ALL_FAMILIES: Timers = (1 << FAMILY_COUNT) - 1;
 /// Milliseconds between the two reads of a family that needs two.
 pub const PAIR_GAP: u64 = 1_000;
 /// The first regular turn comes no sooner after the first read than this, nor than its period.
-const FIRST_GAP: u64 = 1_000;
+const FIRST_GAP: u32 = 1_000;
 /// Milliseconds between two looks at the host's name.
-const NAME_PERIOD: u64 = 60_000;
+const NAME_PERIOD: u32 = 60_000;
 /// Phases spread over a minute, the longest default period.
-const PHASES: u64 = 60_000;
+const PHASES: u32 = 60_000;
 
 /// Deadlines, in milliseconds of the monotonic clock.
 pub struct Sched {
     wheel: Wheel,
     /// 0 of what does not run.
-    periods: [u64; PERIODIC],
-    phase: u64,
+    periods: [u32; PERIODIC],
+    phase: u32,
     /// Families whose second read is still to come.
     seconds: Timers,
 }
@@ -43,30 +43,27 @@ impl Sched {
     pub fn new(now: u64, families: &[Option<u32>; FAMILY_COUNT], flush: u32, spread: u32) -> Self {
         let mut periods = [NAME_PERIOD; PERIODIC];
         for (period, family) in periods.iter_mut().zip(families) {
-            *period = u64::from(family.unwrap_or(0));
+            *period = family.unwrap_or(0);
         }
-        periods[FLUSH] = u64::from(flush);
+        periods[FLUSH] = flush;
         Self {
             wheel: Wheel::new(now),
             periods,
-            phase: u64::from(spread) % PHASES,
+            phase: spread % PHASES,
             seconds: 0,
         }
     }
 
     /// The families that run.
     pub fn families(&self) -> Timers {
-        let is_running = |number: &usize| self.periods[*number] > 0;
-        (0..FAMILY_COUNT)
-            .filter(is_running)
-            .fold(0, |set, number| set | 1 << number)
+        families(|number| self.periods[number] > 0)
     }
 
     /// Arms all periodic timers; the families have had their first read. A family that needs two
     /// has its second a second later.
     pub fn start(&mut self, now: u64) {
         for timer in set_bits(self.families() | 1 << FLUSH | 1 << NAME) {
-            self.wheel.arm(timer, self.first_turn(timer, now));
+            self.wheel.arm(timer, self.turn(timer, now, true));
         }
         self.seconds = paired_families() & self.families();
         for family in set_bits(self.seconds) {
@@ -77,7 +74,6 @@ impl Sched {
     /// Sets or clears the sender's deadline.
     pub fn set_sender(&mut self, deadline: Option<u64>) {
         match deadline {
-            Some(deadline) if self.wheel.deadline(SENDER) == Some(deadline) => {}
             Some(deadline) => self.wheel.arm(SENDER, deadline),
             None => self.wheel.disarm(SENDER),
         }
@@ -96,39 +92,35 @@ impl Sched {
     /// What is due, armed for its next turn if it is periodic.
     pub fn due(&mut self, now: u64) -> Timers {
         let due = self.wheel.expire(now);
-        for timer in set_bits(due).take_while(|&timer| timer < PERIODIC) {
+        for timer in set_bits(due & !(1 << SENDER)) {
             let is_second = self.seconds & 1 << timer != 0;
-            let next = if is_second {
-                self.first_turn(timer, now)
-            } else {
-                self.next_turn(timer, now)
-            };
-            self.wheel.arm(timer, next);
+            self.wheel.arm(timer, self.turn(timer, now, is_second));
         }
         self.seconds &= !due;
         due
     }
 
-    /// The first turn that is not too soon after what was read off the phase: two samples of one
-    /// second would be one to the receiver, and two reads that close say little.
-    fn first_turn(&self, timer: usize, now: u64) -> u64 {
-        self.next_turn(timer, now + FIRST_GAP.min(self.periods[timer]) - 1)
-    }
-
-    /// The first multiple of the timer's period, on the phase, after `now`.
-    fn next_turn(&self, timer: usize, now: u64) -> u64 {
+    /// The first multiple of the timer's period, on the phase, after `now`. After a first read off the phase
+    /// it is not too soon: two samples of one second would be one to the receiver, and two reads that close
+    /// say little.
+    #[inline(never)]
+    fn turn(&self, timer: usize, now: u64, is_first: bool) -> u64 {
         let period = self.periods[timer];
+        let gap = if is_first { FIRST_GAP.min(period) - 1 } else { 0 };
         // The phase's remainder is taken first: the sum must not fall below zero.
-        now + period - (now + period - self.phase % period) % period
+        let end = now + u64::from(gap + period);
+        end - (end - u64::from(self.phase % period)) % u64::from(period)
     }
 }
 
 /// Families whose values come from two reads.
 pub fn paired_families() -> Timers {
-    let is_paired = |number: &usize| FAMILIES[*number].is_paired;
-    (0..FAMILY_COUNT)
-        .filter(is_paired)
-        .fold(0, |set, number| set | 1 << number)
+    families(|number| FAMILIES[number].is_paired)
+}
+
+fn families(is_one: impl Fn(usize) -> bool) -> Timers {
+    let chosen = |set, number| if is_one(number) { set | 1 << number } else { set };
+    (0..FAMILY_COUNT).fold(0, chosen)
 }
 
 #[cfg(test)]
