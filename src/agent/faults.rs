@@ -1,0 +1,74 @@
+//! What the log is told of families that fail.
+
+use crate::builtin::FAMILY_COUNT;
+use crate::config::Config;
+use crate::host::{Fault, Host, Place, Trouble};
+use crate::throttle::Throttle;
+use crate::world::{Part, World, tell};
+
+/// What it has been told of one family.
+#[derive(Clone, Copy)]
+struct Told {
+    throttle: Throttle,
+    /// The fault that it knows of, if the family fails.
+    fault: Option<Fault>,
+}
+
+/// What it has been told of each family.
+pub(super) struct Faults([Told; FAMILY_COUNT]);
+
+impl Faults {
+    pub(super) const fn new() -> Self {
+        let nothing = Told {
+            throttle: Throttle::new(),
+            fault: None,
+        };
+        Self([nothing; FAMILY_COUNT])
+    }
+
+    /// The family of that number fails, or does not: whether the log is to be told of it, and what it was
+    /// told before. What is not told now is told later, if it stays so.
+    pub(super) fn pass(&mut self, family: usize, fault: Option<Fault>, now: u64) -> Option<Option<Fault>> {
+        let told = self.0.get_mut(family)?;
+        if fault == told.fault {
+            return None;
+        }
+        told.throttle.pass(now)?;
+        Some(core::mem::replace(&mut told.fault, fault))
+    }
+}
+
+/// Says that the family fails, and how.
+pub(super) fn fails<W: World>(world: &mut W, family: Part, fault: &Fault, config: &Config, host: &Host) {
+    let file = fault.source.text().as_bytes();
+    let root = match fault.source.place() {
+        Place::Proc => config.proc,
+        Place::Sys => config.sys,
+        Place::Mount => host.failed_mount(),
+        Place::Leases => config.leases,
+    };
+    let is_path = root.is_empty() || file.is_empty() || root.ends_with(b"/");
+    let slash: &[u8] = if is_path { b"" } else { b"/" };
+    let trouble = match fault.trouble {
+        Trouble::System(errno) => Part::Cause(errno.into()),
+        Trouble::Content(flaw) => Part::Text(flaw.text().as_bytes()),
+    };
+    let words = if fault.is_too_much() {
+        "%: %%%: %: the first ones are taken"
+    } else {
+        "%: %%%: %"
+    };
+    let path = [Part::Text(root), Part::Text(slash), Part::Text(file)];
+    let [root, slash, file] = path;
+    tell(world, words, &[family, root, slash, file, trouble]);
+}
+
+/// Says that the family has ceased to fail.
+pub(super) fn recovers<W: World>(world: &mut W, family: Part, fault: Option<Fault>) {
+    let words = if fault.is_some_and(|fault| fault.is_too_much()) {
+        "%: there is room for all again"
+    } else {
+        "%: can be read again"
+    };
+    tell(world, words, &[family]);
+}
