@@ -285,21 +285,26 @@ impl<'a> Agent<'a> {
         self.output.writer.set_time(self.time);
         self.begin_turn(now);
         for number in set_bits(families) {
-            let family = Part::Text(FAMILIES[number].name.as_bytes());
-            if self.config.debug {
-                tell(world, "## ticker hit %", &[family]);
-            }
-            let rank = self.ranks.of(number, now);
-            let made = self.output.lines;
-            let output = &mut self.output;
-            let result = self.builtin.take(number, self.host, &mut |sample| {
-                output.take(&sample, rank, world, now);
-            });
-            if self.output.lines > made {
-                self.ranks.note(number, now);
-            }
-            self.report(world, number, family, result.err(), now);
+            self.take_family(world, number, now);
         }
+    }
+
+    #[inline(never)]
+    fn take_family<W: World>(&mut self, world: &mut W, number: usize, now: u64) {
+        let family = Part::Text(FAMILIES[number].name.as_bytes());
+        if self.config.debug {
+            tell(world, "## ticker hit %", &[family]);
+        }
+        let rank = self.ranks.of(number, now);
+        let made = self.output.lines;
+        let output = &mut self.output;
+        let result = self.builtin.take(number, self.host, &mut |sample| {
+            output.take(&sample, rank, world, now);
+        });
+        if self.output.lines > made {
+            self.ranks.note(number, now);
+        }
+        self.report(world, number, family, result.err(), now);
     }
 
     fn begin_turn(&mut self, now: u64) {

@@ -27,13 +27,13 @@ impl Flag {
         self.word(1)
     }
 
-    /// What holds when it is not given, in words.
-    pub fn default(self) -> &'static str {
+    /// What it does.
+    pub fn help(self) -> &'static str {
         self.word(2)
     }
 
-    /// What it does.
-    pub fn help(self) -> &'static str {
+    /// What holds when it is not given, in words.
+    pub fn default(self) -> &'static str {
         self.word(3)
     }
 }
@@ -59,6 +59,8 @@ words! {
 
 /// Lines of [`WORDS`] about each flag.
 const WORDS_A_FLAG: usize = 4;
+/// What the help has around each of them.
+const AROUND: [(&str, &str); WORDS_A_FLAG] = [("  -", ""), (" ", ""), ("\n    \t", ""), (" (default ", ")")];
 
 /// Flags: what it sets, its name, what stands behind it, its default, what it does; what it takes. Their words
 /// are lines of one text: a pointer to each would weigh more than many of them.
@@ -67,7 +69,7 @@ macro_rules! flags {
         #[derive(Clone, Copy, PartialEq, Eq)]
         enum Sets { $($sets),* }
 
-        const WORDS: &str = concat!($($name, "\n", $argument, "\n", $default, "\n", $help, "\n"),*);
+        const WORDS: &str = concat!($($name, "\n", $argument, "\n", $help, "\n", $default, "\n"),*);
 
         /// All flags, in the order in which the help lists them.
         pub static FLAGS: [Flag; 24] = [$(Flag { sets: Sets::$sets, takes: Takes::$takes }),*];
@@ -130,37 +132,27 @@ pub enum Error<'a> {
     NothingRuns,
 }
 
+const HELP: &str = " (-h lists all flags)";
+const NOTHING_RUNS: &str = "-metrics: no family is left (process runs with -process)";
+const TOO_LONG: &str = "-endpoint and -tag: together they take at most 1000 bytes in a line";
+
 impl Error<'_> {
     /// Writes the error as one line, its newline included.
     pub fn describe(&self, text: &mut Text) {
-        // What the user wrote takes the place of `%`.
-        let (words, written, flag): (&str, &[u8], _) = match *self {
-            Self::Unknown(name) => (
-                "flag provided but not defined: % (-h lists all flags)",
-                name,
-                None,
-            ),
-            Self::Stray(argument) => ("unexpected argument % (-h lists all flags)", argument, None),
-            Self::Missing(flag) => ("flag needs an argument: -", b"", Some(flag)),
-            Self::Invalid(flag, value) => ("invalid value % for flag -", value, Some(flag)),
-            Self::NothingRuns => (
-                "-metrics: no family is left (process runs with -process)",
-                b"",
-                None,
-            ),
-            Self::TooLong => (
-                "-endpoint and -tag: together they take at most 1000 bytes in a line",
-                b"",
-                None,
-            ),
+        let (before, written, behind, flag): (&str, &[u8], &str, _) = match *self {
+            Self::Unknown(name) => ("flag provided but not defined: ", name, HELP, None),
+            Self::Stray(argument) => ("unexpected argument ", argument, HELP, None),
+            Self::Missing(flag) => ("flag needs an argument: -", b"", "", Some(flag)),
+            Self::Invalid(flag, value) => ("invalid value ", value, " for flag -", Some(flag)),
+            Self::NothingRuns => (NOTHING_RUNS, b"", "", None),
+            Self::TooLong => (TOO_LONG, b"", "", None),
         };
         text.put(b"mini-monitor: ");
-        for byte in words.as_bytes() {
-            match byte {
-                b'%' => quote(text, written),
-                byte => text.put(&[*byte]),
-            }
+        text.put(before.as_bytes());
+        if !behind.is_empty() {
+            quote(text, written);
         }
+        text.put(behind.as_bytes());
         if let Some(flag) = flag {
             text.put(flag.name().as_bytes());
             text.put(b": it takes ");
@@ -171,6 +163,7 @@ impl Error<'_> {
 }
 
 /// Writes what the user wrote so that it stays on one line, and not too long a one.
+#[inline(never)]
 fn quote(text: &mut Text, bytes: &[u8]) {
     const SHOWN: usize = 80;
     text.put(b"\"");
@@ -183,26 +176,26 @@ fn quote(text: &mut Text, bytes: &[u8]) {
 /// Writes what `-h` prints.
 pub fn usage(put: Put) {
     put(b"Usage of mini-monitor:\n");
-    for flag in &FLAGS {
-        let mut buffer = [0; 512];
-        let mut line = Text::new(&mut buffer);
-        // Nothing stands around what there is not.
-        let pieces = [
-            ("  -", flag.name(), ""),
-            (" ", flag.argument(), ""),
-            ("\n    \t", flag.help(), ""),
-            (" (default ", flag.default(), ")"),
-        ];
-        for (before, word, behind) in pieces {
-            if !word.is_empty() {
-                line.put(before.as_bytes());
-                line.put(word.as_bytes());
-                line.put(behind.as_bytes());
-            }
-        }
-        line.put(b"\n");
-        put(line.bytes());
+    for flag in FLAGS {
+        describe(flag, put);
     }
+}
+
+#[inline(never)]
+fn describe(flag: Flag, put: Put) {
+    let mut buffer = [0; 512];
+    let mut line = Text::new(&mut buffer);
+    // Nothing stands around a word that there is not.
+    for (word, (before, behind)) in AROUND.into_iter().enumerate() {
+        let word = flag.word(word);
+        if !word.is_empty() {
+            line.put(before.as_bytes());
+            line.put(word.as_bytes());
+            line.put(behind.as_bytes());
+        }
+    }
+    line.put(b"\n");
+    put(line.bytes());
 }
 
 /// The number of the family of a name; asked with `true`, only if there is something to choose in it.
@@ -240,6 +233,7 @@ fn split(argument: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     })
 }
 
+#[inline(never)]
 fn apply<'a>(config: &mut Config<'a>, flag: Flag, value: &'a [u8], find: Find) -> Option<()> {
     match flag.takes {
         Takes::Transfers => config.transfer_count = value::transfers(value, &mut config.transfers)?,

@@ -88,6 +88,7 @@ pub(super) fn transfers<'a>(text: &'a [u8], list: &mut [Transfer<'a>]) -> Option
 }
 
 /// `host:port`, `:port`, `[v6]:port`, `unix:/path` or `-`.
+#[inline(never)]
 fn transfer(text: &[u8]) -> Option<Transfer<'_>> {
     if text == b"-" {
         return Some(Transfer::Stdout);
