@@ -105,7 +105,7 @@ impl<'m> Ring<'m> {
             flying: 0,
             known: 0,
             touched: 0,
-            marks: Marks::new(u64::from(policy.replay)),
+            marks: Marks::new(policy.replay),
             counts: Counts::default(),
             unproven: 0,
         }
@@ -117,12 +117,7 @@ impl<'m> Ring<'m> {
         debug_assert!(
             line.len() <= LINE_MAX && line.iter().position(|&b| b == b'\n') == Some(line.len() - 1)
         );
-        let head = Head {
-            length: line.len(),
-            rank: rank.min(RANK_MAX),
-            is_settled: false,
-        };
-        self.push_record(head, line);
+        self.push_record(Head::new(line.len(), rank.min(RANK_MAX)), line);
     }
 
     fn push_record(&mut self, head: Head, line: &[u8]) {
@@ -146,7 +141,7 @@ impl<'m> Ring<'m> {
     pub fn unsent<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
         let (mut position, mut skipped, mut filled) = (self.sent, self.part, 0);
         while position < self.newest && filled < buffer.len() {
-            let length = self.head(position).length;
+            let length = self.head(position).length();
             let piece = (length - skipped).min(buffer.len() - filled);
             self.read(position + HEAD + skipped, &mut buffer[filled..filled + piece]);
             filled += piece;
@@ -178,7 +173,7 @@ impl<'m> Ring<'m> {
         self.flying += count;
         self.part += count;
         while self.sent < self.newest {
-            let length = self.head(self.sent).length;
+            let length = self.head(self.sent).length();
             let end = self.sent + HEAD + length;
             if self.part > 0 {
                 self.touch(end);
@@ -210,7 +205,7 @@ impl<'m> Ring<'m> {
         self.unproven = 0;
         let before = self.acked;
         while self.acked < self.sent {
-            let length = self.head(self.acked).length;
+            let length = self.head(self.acked).length();
             if length > arrived {
                 break;
             }
@@ -225,6 +220,7 @@ impl<'m> Ring<'m> {
         }
         // It may have died right after what it acknowledged before this; all that has come since may be what
         // was under way then.
+        let now = now as u32;
         let heard = self.marks.heard(now);
         self.marks.note(now, self.acked);
         let is_first = self.acked > self.known;
@@ -322,17 +318,13 @@ impl<'m> Ring<'m> {
     }
 
     fn head(&self, position: usize) -> Head {
-        let whole = self.memory[self.index(position)..].first_chunk();
-        Head::decode(whole.copied().unwrap_or_else(|| {
-            let mut head = [0; HEAD];
-            self.read(position, &mut head);
-            head
-        }))
+        let byte = |place| self.memory[self.index(position + place)];
+        Head::decode([0, 0, 0, byte(3), byte(4), byte(5)])
     }
 
     /// The position behind the record at this one.
     fn behind(&self, position: usize) -> usize {
-        position + HEAD + self.head(position).length
+        position + HEAD + self.head(position).length()
     }
 
     fn write(&mut self, position: usize, bytes: &[u8]) {

@@ -44,9 +44,9 @@ impl Ring<'_> {
         self.lap(self.words.clock.get(), &mut |position, head, _| {
             let is_old = (first..last).contains(&position);
             // The highest rank that goes does so from the oldest on, until it is enough.
-            let goes = is_old && (head.rank < level || head.rank == level && freed < goal);
+            let goes = is_old && (head.rank() < level || head.rank() == level && freed < goal);
             if goes {
-                freed += HEAD + head.length;
+                freed += HEAD + head.length();
                 thinned += 1;
             }
             !goes
@@ -61,17 +61,18 @@ impl Ring<'_> {
         let mut position = first;
         while position < last {
             let head = self.head(position);
-            bytes[usize::from(head.rank)] += HEAD + head.length;
-            position += HEAD + head.length;
+            bytes[usize::from(head.rank())] += HEAD + head.length();
+            position += HEAD + head.length();
         }
         let mut free = 0;
-        for (rank, of_rank) in (0..RANK_MAX).zip(bytes) {
-            free += of_rank;
-            if free >= goal {
+        let mut rank = 0;
+        loop {
+            free += bytes[usize::from(rank)];
+            if free >= goal || rank == RANK_MAX - 1 {
                 return (rank, free);
             }
+            rank += 1;
         }
-        (RANK_MAX - 1, free)
     }
 
     /// Seconds from the monotonic clock to the stamps of lines that are not settled.
@@ -98,7 +99,11 @@ impl Ring<'_> {
     pub(super) fn end_lap(&mut self, length: usize, last: usize, restamp: Restamp) {
         let seconds = self.words.lap_clock.get() as i64 - self.clock() as i64;
         let mut twin = [0; LINE_MAX];
-        let twin_length = if last < length { 0 } else { self.head(last).length };
+        let twin_length = if last < length {
+            0
+        } else {
+            self.head(last).length()
+        };
         let twin = &mut twin[..twin_length];
         self.read(last + HEAD, twin);
         let mut is_first = true;
@@ -124,14 +129,14 @@ impl Ring<'_> {
         let mut position = 0;
         while position < end {
             let mut head = self.head(0);
-            let line = &mut record[..head.length];
+            let line = &mut record[..head.length()];
             self.read(HEAD, line);
             head.is_settled |= has_touched && position < touched;
             if keep(position, &mut head, line) {
                 self.append(head, line);
             }
-            self.cut(HEAD + head.length);
-            position += HEAD + head.length;
+            self.cut(HEAD + head.length());
+            position += HEAD + head.length();
             if has_touched && position == touched {
                 self.touch(self.newest);
             }

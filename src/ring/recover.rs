@@ -40,9 +40,11 @@ impl View<'_> {
         let mut bytes = [0; HEAD];
         words::read(self.memory, self.index(at), &mut bytes);
         let head = Head::decode(bytes);
-        let line = buffer.get_mut(..head.length).filter(|line| line.len() <= left)?;
+        let line = buffer
+            .get_mut(..head.length())
+            .filter(|line| line.len() <= left)?;
         // Looked at first, so that a file of newlines takes no longer than any other.
-        if self.behind_newline(at + HEAD) != at + HEAD + head.length {
+        if self.behind_newline(at + HEAD) != at + HEAD + head.length() {
             return None;
         }
         words::read(self.memory, self.index(at + HEAD), line);
@@ -82,7 +84,7 @@ impl View<'_> {
         while at < self.length {
             if let Some((head, line)) = self.record(at, &mut buffer) {
                 take(at, head, line);
-                at += HEAD + head.length;
+                at += HEAD + head.length();
                 is_sound = true;
             } else {
                 damaged += u64::from(is_sound);

@@ -45,7 +45,7 @@ impl Told {
 
     /// Whether to tell of a connection, a new one or one that has been there since then, and how many it
     /// stands for.
-    pub(super) fn connections(&mut self, is_new: bool, since: u64, now: u64) -> Option<u64> {
+    pub(super) fn connections(&mut self, is_new: bool, since: u64, now: u64) -> Option<u32> {
         let count = if is_new {
             self.connections.pass(now)
         } else if !self.has_connection && now >= since + STANDING {
@@ -59,14 +59,18 @@ impl Told {
     }
 
     /// There is a connection, and so many lines were lost before it came.
-    pub(super) fn connection<W: World>(&mut self, peer: [Part; 2], count: u64, lost: u64, world: &mut W) {
+    pub(super) fn connection<W: World>(&mut self, peer: [Part; 2], count: u32, lost: u64, world: &mut W) {
         let [to, peer] = peer;
         let words = if count > 1 {
             "local addr:%%% (% connections since the last one told)"
         } else {
             "local addr:%%%"
         };
-        tell(world, words, &[Part::Local, to, peer, Part::Number(count)]);
+        tell(
+            world,
+            words,
+            &[Part::Local, to, peer, Part::Number(u64::from(count))],
+        );
         if lost > self.lost {
             self.lost = lost;
             let lost = [Part::Number(lost)];
@@ -77,8 +81,13 @@ impl Told {
 
 /// What was tried has failed, so many times.
 #[inline(never)]
-pub(super) fn trouble<W: World>(doing: &'static [u8], what: Part, cause: Cause, count: u64, world: &mut W) {
+pub(super) fn trouble<W: World>(doing: &'static [u8], what: Part, cause: Cause, count: u32, world: &mut W) {
     let words = if count > 1 { "%%: % (% attempts)" } else { "%%: %" };
-    let given = [Part::Text(doing), what, Part::Cause(cause), Part::Number(count)];
+    let given = [
+        Part::Text(doing),
+        what,
+        Part::Cause(cause),
+        Part::Number(u64::from(count)),
+    ];
     tell(world, words, &given);
 }

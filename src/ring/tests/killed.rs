@@ -21,7 +21,7 @@ fn held(ring: &Ring) -> Vec<String> {
     let mut lines = Vec::new();
     let mut position = 0;
     while position < ring.newest {
-        let mut line = vec![0; ring.head(position).length];
+        let mut line = vec![0; ring.head(position).length()];
         ring.read(position + HEAD, &mut line);
         lines.push(String::from_utf8(line).unwrap());
         position = ring.behind(position);
