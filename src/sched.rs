@@ -71,12 +71,9 @@ impl Sched {
         }
     }
 
-    /// Sets or clears the sender's deadline.
-    pub fn set_sender(&mut self, deadline: Option<u64>) {
-        match deadline {
-            Some(deadline) => self.wheel.arm(SENDER, deadline),
-            None => self.wheel.disarm(SENDER),
-        }
+    /// Sets the sender's deadline, which may be the one that does not come.
+    pub fn set_sender(&mut self, deadline: u64) {
+        self.wheel.arm(SENDER, deadline);
     }
 
     /// The host's name is given: nobody asks for it.
@@ -198,7 +195,7 @@ mod tests {
         let due = sched.due(47_811);
         assert_eq!(due & 1 << LOAD, 1 << LOAD);
         assert_eq!(sched.next(), Some(50_300));
-        sched.set_sender(Some(48_000));
+        sched.set_sender(48_000);
         assert_eq!(sched.next(), Some(48_000));
         assert_eq!(sched.due(48_000), 1 << SENDER);
         assert_eq!(sched.next(), Some(50_300), "the sender is not periodic");

@@ -14,7 +14,7 @@ mod told;
 
 use crate::backoff::Backoff;
 use crate::ring::Ring;
-use crate::world::{Cause, Part, Transfer, World, tell};
+use crate::world::{Cause, NEVER, Part, Transfer, World, tell};
 use told::Told;
 
 /// Milliseconds that a look-up, or a connect to one address, may take.
@@ -73,7 +73,7 @@ pub struct Sender<'a> {
     /// The address of this transfer that is connected, or tried, of so many.
     address: usize,
     addresses: usize,
-    deadline: Option<u64>,
+    deadline: u64,
     backoff: Backoff,
     /// The connection has not taken all: it is to be watched for room.
     is_stalled: bool,
@@ -103,7 +103,7 @@ impl<'a> Sender<'a> {
             state: State::Waiting,
             address: 0,
             addresses: 0,
-            deadline: Some(now),
+            deadline: now,
             backoff: Backoff::new(seed),
             is_stalled: false,
             up_since: now,
@@ -116,8 +116,8 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// When it wants [`Event::Due`], at the latest.
-    pub fn deadline(&self) -> Option<u64> {
+    /// When it wants [`Event::Due`], at the latest; or [`NEVER`].
+    pub fn deadline(&self) -> u64 {
         self.deadline
     }
 
@@ -135,7 +135,7 @@ impl<'a> Sender<'a> {
     #[inline(never)]
     pub fn hold(&mut self, is_held: bool, now: u64) -> bool {
         if self.is_held && !is_held && self.state == State::Waiting {
-            self.deadline = Some(now);
+            self.deadline = now;
         }
         core::mem::replace(&mut self.is_held, is_held)
     }
@@ -185,7 +185,7 @@ impl<'a> Sender<'a> {
     pub fn on<W: World>(&mut self, event: Event, world: &mut W, ring: &mut Ring, now: u64) {
         let with = &mut Context { world, ring, now };
         match (self.state, event) {
-            (State::Waiting, Event::Due) if self.is_held => self.deadline = None,
+            (State::Waiting, Event::Due) if self.is_held => self.deadline = NEVER,
             (State::Waiting, Event::Due) => self.look_up(with),
             (State::Waiting, Event::Retry) if !self.is_held => {
                 self.backoff.reset();
@@ -240,7 +240,7 @@ impl<'a> Sender<'a> {
 
     fn await_answer(&mut self, state: State, now: u64) {
         self.state = state;
-        self.deadline = Some(now + PATIENCE);
+        self.deadline = now + PATIENCE;
     }
 
     /// Tries the addresses from this one on, until one is under way.
@@ -305,7 +305,7 @@ impl<'a> Sender<'a> {
     fn wait<W: World>(&mut self, with: &mut Context<W>) {
         self.close(State::Waiting, with);
         self.current = self.first;
-        self.deadline = Some(with.now + u64::from(self.backoff.next_delay()));
+        self.deadline = with.now + u64::from(self.backoff.next_delay());
     }
 
     fn close<W: World>(&mut self, state: State, with: &mut Context<W>) {
@@ -313,12 +313,12 @@ impl<'a> Sender<'a> {
         self.state = state;
         self.is_stalled = false;
         self.failure = None;
-        self.deadline = None;
+        self.deadline = NEVER;
     }
 
     fn up<W: World>(&mut self, with: &mut Context<W>) {
         self.state = State::Up;
-        self.deadline = None;
+        self.deadline = NEVER;
         self.failure = None;
         self.up_since = with.now;
         self.connected += 1;

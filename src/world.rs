@@ -66,6 +66,9 @@ pub enum Part<'a> {
     Local,
 }
 
+/// A moment that does not come.
+pub const NEVER: u64 = u64::MAX;
+
 /// What the user asks of a running agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {

@@ -10,8 +10,7 @@ use crate::world::{Part, World, tell};
 #[derive(Clone, Copy)]
 struct Told {
     throttle: Throttle,
-    /// The fault that it knows of, if the family fails.
-    fault: Option<Fault>,
+    result: Result<(), Fault>,
 }
 
 /// What it has been told of each family.
@@ -21,20 +20,22 @@ impl Faults {
     pub(super) const fn new() -> Self {
         let nothing = Told {
             throttle: Throttle::new(),
-            fault: None,
+            result: Ok(()),
         };
         Self([nothing; FAMILY_COUNT])
     }
 
-    /// The family of that number fails, or does not: whether the log is to be told of it, and what it was
-    /// told before. What is not told now is told later, if it stays so.
-    pub(super) fn pass(&mut self, family: usize, fault: Option<Fault>, now: u64) -> Option<Option<Fault>> {
+    /// Whether to tell how it has gone with the family of that number, and then whether it was told before
+    /// that there was too much. What is not told now is told later, if it stays so.
+    pub(super) fn pass(&mut self, family: usize, result: &Result<(), Fault>, now: u64) -> Option<bool> {
         let told = self.0.get_mut(family)?;
-        if fault == told.fault {
+        if *result == told.result {
             return None;
         }
         told.throttle.pass(now)?;
-        Some(core::mem::replace(&mut told.fault, fault))
+        let had_too_much = told.result.is_err_and(|fault| fault.is_too_much());
+        told.result = *result;
+        Some(had_too_much)
     }
 }
 
@@ -65,8 +66,8 @@ pub(super) fn fails<W: World>(world: &mut W, family: Part, fault: &Fault, config
 }
 
 /// Says that the family has ceased to fail.
-pub(super) fn recovers<W: World>(world: &mut W, family: Part, fault: Option<Fault>) {
-    let words = if fault.is_some_and(|fault| fault.is_too_much()) {
+pub(super) fn recovers<W: World>(world: &mut W, family: Part, had_too_much: bool) {
+    let words = if had_too_much {
         "%: there is room for all again"
     } else {
         "%: can be read again"

@@ -12,7 +12,7 @@ pub use start::start;
 
 use clock::Clock;
 use faults::Faults;
-use output::{Output, earlier};
+use output::Output;
 use ranks::Ranks;
 
 use crate::builtin::{Builtin, FAMILIES, Own};
@@ -26,7 +26,7 @@ use crate::sys;
 use crate::text::hash;
 use crate::throttle::Throttle;
 use crate::wheel::{Timers, set_bits};
-use crate::world::{Part, Signal, World, tell};
+use crate::world::{NEVER, Part, Signal, World, tell};
 
 /// Milliseconds that the last flush may take.
 const LAST_FLUSH: u64 = 2_000;
@@ -123,7 +123,7 @@ impl<'a> Agent<'a> {
             self.sched.stop_name();
         }
         loop {
-            if self.step(world, None) {
+            if self.step(world, NEVER) {
                 let due = self.sched.due(world.now());
                 self.take_now(world, due);
                 return self.finish(world);
@@ -155,12 +155,12 @@ impl<'a> Agent<'a> {
         self.output.tell_sender(Event::Flush, world, now);
         let mut is_stopped = false;
         while !is_stopped && world.now() < second && !self.output.sender.has_ended() {
-            is_stopped = self.step(world, Some(second));
+            is_stopped = self.step(world, second);
         }
         if !is_stopped {
             self.take_now(world, paired);
             if self.output.is_patient {
-                self.output.write_out(world, None);
+                self.output.write_out(world, NEVER);
             }
         }
         let ending = self.finish(world);
@@ -174,12 +174,12 @@ impl<'a> Agent<'a> {
 
     /// One wake-up: sleeps until something is due (or until `at_most`), and does it. Says whether
     /// the user asked to end.
-    fn step<W: World>(&mut self, world: &mut W, at_most: Option<u64>) -> bool {
+    fn step<W: World>(&mut self, world: &mut W, at_most: u64) -> bool {
         self.sched.set_sender(self.output.sender.deadline());
-        let next = self.sched.next();
-        let ready = world.sleep(earlier(next, at_most), self.output.sender.is_stalled());
+        let next = self.sched.next().unwrap_or(NEVER);
+        let ready = self.output.sleep(world, next.min(at_most));
         let now = world.now();
-        if ready.transfer || ready.signal.is_some() || next.is_some_and(|next| next <= now) {
+        if ready.transfer || ready.signal.is_some() || next <= now {
             self.look(world, now);
         }
         if ready.transfer {
@@ -257,7 +257,7 @@ impl<'a> Agent<'a> {
     fn finish<W: World>(&mut self, world: &mut W) -> Ending {
         let until = world.now() + LAST_FLUSH;
         self.output.sender.stay();
-        self.output.write_out(world, Some(until));
+        self.output.write_out(world, until);
         // What the peer sent and nobody read would make the kernel reset the connection, and what
         // is still in flight would be lost with it.
         let _ = world.drain();
@@ -304,7 +304,7 @@ impl<'a> Agent<'a> {
         if self.output.lines > made {
             self.ranks.note(number, now);
         }
-        self.report(world, number, family, result.err(), now);
+        self.report(world, number, family, &result, now);
     }
 
     fn begin_turn(&mut self, now: u64) {
@@ -327,14 +327,16 @@ impl<'a> Agent<'a> {
         world: &mut W,
         number: usize,
         family: Part,
-        fault: Option<Fault>,
+        result: &Result<(), Fault>,
         now: u64,
     ) {
-        self.output.errors += u64::from(fault.is_some_and(|fault| !fault.is_too_much()));
-        if let Some(before) = self.faults.pass(number, fault, now) {
-            match fault {
-                Some(fault) => faults::fails(world, family, &fault, self.config, self.host),
-                None => faults::recovers(world, family, before),
+        if result.is_err_and(|fault| !fault.is_too_much()) {
+            self.output.errors += 1;
+        }
+        if let Some(had_too_much) = self.faults.pass(number, result, now) {
+            match result {
+                Err(fault) => faults::fails(world, family, fault, self.config, self.host),
+                Ok(()) => faults::recovers(world, family, had_too_much),
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::format::{Record, json};
 use crate::ring::{LINE_MAX, Ring};
 use crate::sender::{Event, Sender};
 use crate::text::Text;
-use crate::world::{Part, Signal, World, tell};
+use crate::world::{NEVER, Part, Ready, Signal, World, tell};
 
 pub(super) struct Output<'a> {
     pub(super) writer: json::Writer,
@@ -42,7 +42,7 @@ impl Output<'_> {
         }
         if !self.ring.is_crowded() {
         } else if self.is_patient {
-            self.is_patient = self.write_out(world, None);
+            self.is_patient = self.write_out(world, NEVER);
         } else if !self.sender.is_stalled() {
             self.tell_sender(Event::Flush, world, now);
         }
@@ -52,36 +52,30 @@ impl Output<'_> {
         self.sender.on(event, world, &mut self.ring, now);
     }
 
+    /// Sleeps until then, or until the connection is ready or a signal comes.
+    pub(super) fn sleep<W: World>(&self, world: &mut W, until: u64) -> Ready {
+        world.sleep((until != NEVER).then_some(until), self.sender.is_stalled())
+    }
+
     /// Flushes, and waits until the connection has taken all lines or is gone, or until `until`. Says
     /// whether nobody asked to end meanwhile.
-    pub(super) fn write_out<W: World>(&mut self, world: &mut W, until: Option<u64>) -> bool {
+    pub(super) fn write_out<W: World>(&mut self, world: &mut W, until: u64) -> bool {
         let mut now = world.now();
         self.tell_sender(Event::Flush, world, now);
-        while self.ring.unsent_length() > 0
-            && self.sender.is_under_way()
-            && until.is_none_or(|until| now < until)
-        {
+        while self.ring.unsent_length() > 0 && self.sender.is_under_way() && now < until {
             let deadline = self.sender.deadline();
-            let ready = world.sleep(earlier(deadline, until), self.sender.is_stalled());
+            let ready = self.sleep(world, deadline.min(until));
             now = world.now();
             if ready.signal == Some(Signal::Stop) {
                 return false;
             }
             if ready.transfer {
                 self.tell_sender(Event::Ready, world, now);
-            } else if deadline.is_some_and(|deadline| now >= deadline) {
+            } else if now >= deadline {
                 self.tell_sender(Event::Due, world, now);
             }
         }
         true
-    }
-}
-
-/// The earlier one of two moments, either of which may be none.
-pub(super) fn earlier(one: Option<u64>, other: Option<u64>) -> Option<u64> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }
 
