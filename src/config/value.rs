@@ -15,13 +15,19 @@ const HOST_MAX: usize = 253;
 /// Longest path of a Unix socket (`unix(7)`).
 const UNIX_PATH_MAX: usize = 107;
 
-/// A number with a unit behind it, for which `factor` says what it stands for.
+/// Which of these lines the text is.
 #[inline(never)]
-fn amount(text: &[u8], factor: fn(&[u8]) -> Option<u32>, bounds: &RangeInclusive<u32>) -> Option<u32> {
+fn place(lines: &'static str, text: &[u8]) -> Option<usize> {
+    lines.lines().position(|line| line.as_bytes() == text)
+}
+
+/// A number with one of these units behind it, each of which stands for so many.
+#[inline(never)]
+fn amount(text: &[u8], units: &'static str, factors: &[u32], bounds: &RangeInclusive<u32>) -> Option<u32> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit());
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));
     let number = u32::try_from(parse_u64(number)?).ok()?;
-    let amount = number.checked_mul(factor(unit)?)?;
+    let amount = number.checked_mul(*factors.get(place(units, unit)?)?)?;
     bounds.contains(&amount).then_some(amount)
 }
 
@@ -33,44 +39,27 @@ pub(super) fn pair(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// `500ms`, `5s`, `2m`, `1h`, or plain seconds: in milliseconds.
 pub(super) fn duration(text: &[u8]) -> Option<u32> {
-    let factor = |unit: &[u8]| match unit {
-        b"ms" => Some(1),
-        b"s" | b"" => Some(1_000),
-        b"m" => Some(60_000),
-        b"h" => Some(3_600_000),
-        _ => None,
-    };
-    amount(text, factor, &DURATION)
+    let factors = [1, 1_000, 1_000, 60_000, 3_600_000];
+    amount(text, "ms\ns\n\nm\nh", &factors, &DURATION)
 }
 
 /// `64K`, `1M`, `1G`, or plain bytes.
 pub(super) fn size(text: &[u8]) -> Option<usize> {
-    let factor = |unit: &[u8]| match unit {
-        b"" => Some(1),
-        b"K" | b"k" => Some(1 << 10),
-        b"M" | b"m" => Some(1 << 20),
-        b"G" | b"g" => Some(1 << 30),
-        _ => None,
-    };
-    amount(text, factor, &SIZE).map(|bytes| bytes as usize)
+    const K: u32 = 1 << 10;
+    const M: u32 = 1 << 20;
+    const G: u32 = 1 << 30;
+    let bytes = amount(text, "\nk\nK\nm\nM\ng\nG", &[1, K, K, M, M, G, G], &SIZE)?;
+    Some(bytes as usize)
 }
 
 /// `thin` or `drop`: whether it is the first.
 pub(super) fn overflow(text: &[u8]) -> Option<bool> {
-    match text {
-        b"thin" => Some(true),
-        b"drop" => Some(false),
-        _ => None,
-    }
+    place("thin\ndrop", text).map(|place| place == 0)
 }
 
 /// As Go's flags take it.
 pub(super) fn switch(text: &[u8]) -> Option<bool> {
-    match text {
-        b"true" | b"1" => Some(true),
-        b"false" | b"0" => Some(false),
-        _ => None,
-    }
+    place("1\ntrue\n0\nfalse", text).map(|place| place < 2)
 }
 
 /// Transfers with commas between, into `list`: their number. `-` stands alone.
