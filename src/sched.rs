@@ -30,7 +30,8 @@ const PHASES: u32 = 60_000;
 /// Deadlines, in milliseconds of the monotonic clock.
 pub struct Sched {
     wheel: Wheel,
-    /// 0 of what does not run.
+    families: Timers,
+    /// Of what runs.
     periods: [u32; PERIODIC],
     phase: u32,
     /// Families whose second read is still to come.
@@ -42,12 +43,17 @@ impl Sched {
     /// number that differs over the fleet.
     pub fn new(now: u64, families: &[Option<u32>; FAMILY_COUNT], flush: u32, spread: u32) -> Self {
         let mut periods = [NAME_PERIOD; PERIODIC];
-        for (period, family) in periods.iter_mut().zip(families) {
-            *period = family.unwrap_or(0);
-        }
         periods[FLUSH] = flush;
+        let mut running = 0;
+        for (number, period) in families.iter().enumerate() {
+            if let Some(period) = *period {
+                periods[number] = period;
+                running |= 1 << number;
+            }
+        }
         Self {
             wheel: Wheel::new(now),
+            families: running,
             periods,
             phase: spread % PHASES,
             seconds: 0,
@@ -56,7 +62,7 @@ impl Sched {
 
     /// The families that run.
     pub fn families(&self) -> Timers {
-        families(|number| self.periods[number] > 0)
+        self.families
     }
 
     /// Arms all periodic timers; the families have had their first read. A family that needs two
@@ -112,12 +118,10 @@ impl Sched {
 
 /// Families whose values come from two reads.
 pub fn paired_families() -> Timers {
-    families(|number| FAMILIES[number].is_paired)
-}
-
-fn families(is_one: impl Fn(usize) -> bool) -> Timers {
-    let chosen = |set, number| if is_one(number) { set | 1 << number } else { set };
-    (0..FAMILY_COUNT).fold(0, chosen)
+    let is_paired = |number: &usize| FAMILIES[*number].is_paired;
+    (0..FAMILY_COUNT)
+        .filter(is_paired)
+        .fold(0, |set, number| set | 1 << number)
 }
 
 #[cfg(test)]

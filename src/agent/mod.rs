@@ -307,6 +307,7 @@ impl<'a> Agent<'a> {
         self.report(world, number, family, &result, now);
     }
 
+    #[inline(never)]
     fn begin_turn(&mut self, now: u64) {
         let Output { ring, sender, .. } = &self.output;
         let counts = ring.counts();
