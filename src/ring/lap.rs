@@ -19,9 +19,10 @@ pub(super) type Keep<'k> = &'k mut dyn FnMut(usize, &mut Head, &mut [u8]) -> boo
 ///
 /// Slots of rank `r` are 2^r milliseconds long. Thinned to a rank, a family has about one sample a slot,
 /// so that those of any interval come to the same density in time, and slow ones are thinned last. Both
-/// times are in milliseconds since a start of their own.
+/// times are in milliseconds since a start of their own, and less than 24 days apart.
 pub fn rank(before: u64, now: u64) -> u8 {
-    let changed = u64::BITS - (before ^ now).leading_zeros();
+    // Slots of the highest rank that is given are shorter than what 32 bits count.
+    let changed = u32::BITS - ((before ^ now) as u32).leading_zeros();
     (changed.saturating_sub(1) as u8).min(RANK_MAX - 1)
 }
 
@@ -88,7 +89,7 @@ impl Ring<'_> {
             return;
         }
         self.lap(clock, &mut |_, head, line| {
-            change(head, line, seconds, restamp);
+            change(*head, line, seconds, restamp);
             true
         });
     }
@@ -108,7 +109,7 @@ impl Ring<'_> {
         self.read(last + HEAD, twin);
         let mut is_first = true;
         self.run_lap(length, &mut |_, head, line| {
-            change(head, line, seconds, restamp);
+            change(*head, line, seconds, restamp);
             let is_twin = core::mem::take(&mut is_first) && line == twin;
             !is_twin
         });
@@ -146,7 +147,7 @@ impl Ring<'_> {
     }
 }
 
-pub(super) fn change(head: &Head, line: &mut [u8], seconds: i64, restamp: Restamp) {
+pub(super) fn change(head: Head, line: &mut [u8], seconds: i64, restamp: Restamp) {
     if !head.is_settled && seconds != 0 {
         restamp(line, seconds);
     }

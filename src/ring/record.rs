@@ -52,8 +52,11 @@ impl Head {
     pub(super) fn encode(self, line: &[u8]) -> [u8; HEAD] {
         let settled = if self.is_settled { SETTLED } else { 0 };
         let check = check(settled | u32::from(self.size), line) & !SETTLED | settled;
-        let ([a, b, c, d], [e, f]) = (check.to_le_bytes(), self.size.to_le_bytes());
-        [a, b, c, d, e, f]
+        let mut head = [0; HEAD];
+        let (first, rest) = head.split_at_mut(size_of_val(&check));
+        first.copy_from_slice(&check.to_le_bytes());
+        rest.copy_from_slice(&self.size.to_le_bytes());
+        head
     }
 
     /// What these bytes say, be it true or not. (The first three are of the check.)

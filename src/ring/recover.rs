@@ -208,7 +208,7 @@ impl<'m> Ring<'m> {
                     continue;
                 }
                 head.is_settled |= !is_of_this_boot || place < touched;
-                change(&head, line, seconds, restamp);
+                change(head, line, seconds, restamp);
                 self.push_record(head, line);
                 found.lines += 1;
             }
