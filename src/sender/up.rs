@@ -3,7 +3,7 @@
 use super::{Context, Sender, State, told};
 use crate::world::{Cause, Part, World, tell};
 
-/// A connection that was lost sooner has failed: the next transfer is tried.
+/// A connection that was lost within so many milliseconds has failed: the next transfer is tried.
 const FAILED: u64 = 5_000;
 /// Bytes that are sent at once.
 const PIECE: usize = 8 << 10;
