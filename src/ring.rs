@@ -137,7 +137,6 @@ impl<'m> Ring<'m> {
     }
 
     /// Fills the buffer with what has not been sent, as far as it fits.
-    #[inline(never)]
     pub fn unsent<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
         let (mut position, mut skipped, mut filled) = (self.sent, self.part, 0);
         while position < self.newest && filled < buffer.len() {
@@ -168,7 +167,6 @@ impl<'m> Ring<'m> {
     }
 
     /// The connection has taken the next `count` bytes of [`Ring::unsent`].
-    #[inline(never)]
     pub fn mark_sent(&mut self, count: usize) {
         self.flying += count;
         self.part += count;

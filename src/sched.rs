@@ -106,7 +106,6 @@ impl Sched {
     /// The first multiple of the timer's period, on the phase, after `now`. After a first read off the phase
     /// it is not too soon: two samples of one second would be one to the receiver, and two reads that close
     /// say little.
-    #[inline(never)]
     fn turn(&self, timer: usize, now: u64, is_first: bool) -> u64 {
         let period = self.periods[timer];
         let gap = if is_first { FIRST_GAP.min(period) - 1 } else { 0 };

@@ -124,7 +124,6 @@ impl<'a> Sender<'a> {
     }
 
     /// Keeps everything from being sent, or lets it go on at `now`. Says whether it was held before.
-    #[inline(never)]
     pub fn hold(&mut self, is_held: bool, now: u64) -> bool {
         if self.is_held && !is_held && self.state == State::Waiting {
             self.deadline = now;

@@ -28,7 +28,6 @@ impl Throttle {
     }
 
     /// Whether to tell now of the last occasion, which was held back: as [`Throttle::pass`].
-    #[inline(never)]
     pub fn tell_held(&mut self, now: u64) -> Option<u32> {
         let full_at = self.full_at.max(now);
         if full_at > now + (BURST - 1) * REGAIN {

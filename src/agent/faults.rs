@@ -40,7 +40,6 @@ impl Faults {
 }
 
 /// Says that the family fails, and how.
-#[inline(never)]
 pub(super) fn fails<W: World>(world: &mut W, family: Part, fault: &Fault, config: &Config, host: &Host) {
     let file = fault.source.text().as_bytes();
     let root = match fault.source.place() {

@@ -213,7 +213,6 @@ impl<'a> Agent<'a> {
     }
 
     /// Says in one line of the log how things are.
-    #[inline(never)]
     fn report_state<W: World>(&self, world: &mut W) {
         let (ring, sender) = (&self.output.ring, &self.output.sender);
         let counts = ring.counts();
@@ -289,7 +288,6 @@ impl<'a> Agent<'a> {
         }
     }
 
-    #[inline(never)]
     fn take_family<W: World>(&mut self, world: &mut W, number: usize, now: u64) {
         let family = Part::Text(FAMILIES[number].name.as_bytes());
         if self.config.debug {
@@ -350,7 +348,6 @@ impl<'a> Agent<'a> {
     }
 }
 
-#[inline(never)]
 fn log_clock<W: World>(world: &mut W, step: Option<u32>, before: usize) {
     let Some(clock) = step.map(|clock| clock as usize) else {
         return tell(

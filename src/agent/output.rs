@@ -79,7 +79,6 @@ impl Output<'_> {
     }
 }
 
-#[inline(never)]
 fn log_sample<W: World>(world: &mut W, sample: &Sample, line: &[u8]) {
     let mut buffer = [0; 32];
     let mut value = Text::new(&mut buffer);

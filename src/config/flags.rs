@@ -163,7 +163,6 @@ impl Error<'_> {
 }
 
 /// Writes what the user wrote so that it stays on one line, and not too long a one.
-#[inline(never)]
 fn quote(text: &mut Text, bytes: &[u8]) {
     const SHOWN: usize = 80;
     text.put(b"\"");
@@ -181,7 +180,6 @@ pub fn usage(put: Put) {
     }
 }
 
-#[inline(never)]
 fn describe(flag: Flag, put: Put) {
     let mut buffer = [0; 512];
     let mut line = Text::new(&mut buffer);
@@ -202,7 +200,6 @@ fn describe(flag: Flag, put: Put) {
 pub type Find = fn(&[u8], bool) -> Option<usize>;
 
 /// Reads the arguments behind the program's name.
-#[inline(never)]
 pub fn parse<'a>(arguments: impl IntoIterator<Item = &'a [u8]>, find: Find) -> Result<Config<'a>, Error<'a>> {
     let mut config = Config::default();
     let mut arguments = arguments.into_iter();

@@ -16,13 +16,11 @@ const HOST_MAX: usize = 253;
 const UNIX_PATH_MAX: usize = 107;
 
 /// Which of these lines the text is.
-#[inline(never)]
 fn place(lines: &'static str, text: &[u8]) -> Option<usize> {
     lines.lines().position(|line| line.as_bytes() == text)
 }
 
 /// A number with one of these units behind it, each of which stands for so many.
-#[inline(never)]
 fn amount(text: &[u8], units: &'static str, factors: &[u32], bounds: &RangeInclusive<u32>) -> Option<u32> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit());
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));
@@ -77,7 +75,6 @@ pub(super) fn transfers<'a>(text: &'a [u8], list: &mut [Transfer<'a>]) -> Option
 }
 
 /// `host:port`, `:port`, `[v6]:port`, `unix:/path` or `-`.
-#[inline(never)]
 fn transfer(text: &[u8]) -> Option<Transfer<'_>> {
     if text == b"-" {
         return Some(Transfer::Stdout);

@@ -118,7 +118,6 @@ impl<'v> View<'v> {
 impl<'m> Ring<'m> {
     /// Goes on with the ring in this memory, if it is whole, to the last line. Lines of another boot than
     /// this are settled, and left out if `is_dated` does not take them.
-    #[inline(never)]
     pub fn resume(
         words: &'m Words,
         memory: &'m mut [u8],
@@ -176,7 +175,6 @@ impl<'m> Ring<'m> {
     }
 
     /// Takes each whole line out of what was a file with words and memory, whatever has become of it.
-    #[inline(never)]
     pub fn salvage(&mut self, file: &[u8], boot: u32, (restamp, is_dated): (Restamp, IsDated)) -> Found {
         self.words.boot.set(boot as usize);
         let mut found = Found::default();

@@ -80,7 +80,6 @@ impl Told {
 }
 
 /// What was tried has failed, so many times.
-#[inline(never)]
 pub(super) fn trouble<W: World>(doing: &'static [u8], what: Part, cause: Cause, count: u32, world: &mut W) {
     let words = if count > 1 { "%%: % (% attempts)" } else { "%%: %" };
     let given = [
