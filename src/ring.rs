@@ -1,9 +1,9 @@
 //! Whole lines in fixed memory, first in, first out.
 //!
-//! Positions count bytes since the start and only grow: oldest ≤ acked ≤ sent ≤ newest, each at the start
-//! of a record. `oldest..acked` has arrived and is kept for a while, should the receiver die with it
-//! unread; `acked..sent` is in flight, `sent..newest` waits. A ring that is full gives up what has arrived,
-//! then thins what waits, then drops the oldest.
+//! Positions count bytes from the oldest record on: 0 ≤ acked ≤ sent ≤ newest, each at the start of a
+//! record; all move down when the oldest goes. What is before `acked` has arrived and is kept for a while,
+//! should the receiver die with it unread; `acked..sent` is in flight, `sent..newest` waits. A ring that is
+//! full gives up what has arrived, then thins what waits, then drops the oldest.
 //!
 //! The memory may be a file that outlives the agent: a store to [`Words`] makes valid what was written
 //! before it, so that whenever the agent is killed whole lines stay, each of them, in their order.
@@ -57,21 +57,20 @@ pub struct Ring<'m> {
     words: &'m Words,
     memory: &'m mut [u8],
     policy: Policy,
-    /// Where `oldest` lies in the memory.
+    /// Where the oldest record lies in the memory.
     start: usize,
-    oldest: u64,
-    acked: u64,
-    sent: u64,
-    newest: u64,
+    acked: usize,
+    sent: usize,
+    newest: usize,
     /// Bytes of the line at `sent` that have been sent.
     part: usize,
     /// Bytes of lines that have been sent since `acked`.
-    flying: u64,
+    flying: usize,
     /// How far connections before this one have come.
-    known: u64,
+    known: usize,
     /// Lines before it have been sent once, at least in part: a repeat must be the same to the byte, also
-    /// that of the next agent. Never before `oldest`.
-    touched: u64,
+    /// that of the next agent.
+    touched: usize,
     marks: Marks,
     counts: Counts,
     /// Lines that went while in flight, as long as nobody knows whether they arrive.
@@ -93,13 +92,12 @@ impl<'m> Ring<'m> {
     }
 
     /// One whose oldest record lies at `start`, with `held` bytes of records from there on.
-    fn at(words: &'m Words, memory: &'m mut [u8], policy: Policy, start: usize, held: u64) -> Self {
+    fn at(words: &'m Words, memory: &'m mut [u8], policy: Policy, start: usize, held: usize) -> Self {
         Self {
             words,
             memory,
             policy,
             start,
-            oldest: 0,
             acked: 0,
             sent: 0,
             newest: held,
@@ -107,7 +105,7 @@ impl<'m> Ring<'m> {
             flying: 0,
             known: 0,
             touched: 0,
-            marks: Marks::new(u64::from(policy.replay)),
+            marks: Marks::new(policy.replay),
             counts: Counts::default(),
             unproven: 0,
         }
@@ -119,12 +117,7 @@ impl<'m> Ring<'m> {
         debug_assert!(
             line.len() <= LINE_MAX && line.iter().position(|&b| b == b'\n') == Some(line.len() - 1)
         );
-        let head = Head {
-            length: line.len(),
-            rank: rank.min(RANK_MAX),
-            is_settled: false,
-        };
-        self.push_record(head, line);
+        self.push_record(Head::new(line.len(), rank.min(RANK_MAX)), line);
     }
 
     fn push_record(&mut self, head: Head, line: &[u8]) {
@@ -138,8 +131,8 @@ impl<'m> Ring<'m> {
     fn append(&mut self, head: Head, line: &[u8]) {
         let checked = if self.policy.is_checked { line } else { b"" };
         self.write(self.newest, &head.encode(checked));
-        self.write(self.newest + HEAD as u64, line);
-        self.newest += (HEAD + line.len()) as u64;
+        self.write(self.newest + HEAD, line);
+        self.newest += HEAD + line.len();
         self.words.newest.set(self.index(self.newest));
     }
 
@@ -147,22 +140,19 @@ impl<'m> Ring<'m> {
     pub fn unsent<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
         let (mut position, mut skipped, mut filled) = (self.sent, self.part, 0);
         while position < self.newest && filled < buffer.len() {
-            let length = self.head(position).length;
+            let length = self.head(position).length();
             let piece = (length - skipped).min(buffer.len() - filled);
-            self.read(
-                position + (HEAD + skipped) as u64,
-                &mut buffer[filled..filled + piece],
-            );
+            self.read(position + HEAD + skipped, &mut buffer[filled..filled + piece]);
             filled += piece;
             skipped = 0;
-            position += (HEAD + length) as u64;
+            position += HEAD + length;
         }
         &buffer[..filled]
     }
 
     /// Bytes of records that have not been sent whole.
     pub fn unsent_length(&self) -> usize {
-        (self.newest - self.sent) as usize
+        self.newest - self.sent
     }
 
     /// Whether what has not been sent takes about half of the buffer (of a small one less): time to send it,
@@ -178,11 +168,11 @@ impl<'m> Ring<'m> {
 
     /// The connection has taken the next `count` bytes of [`Ring::unsent`].
     pub fn mark_sent(&mut self, count: usize) {
-        self.flying += count as u64;
+        self.flying += count;
         self.part += count;
         while self.sent < self.newest {
-            let length = self.head(self.sent).length;
-            let end = self.sent + (HEAD + length) as u64;
+            let length = self.head(self.sent).length();
+            let end = self.sent + HEAD + length;
             if self.part > 0 {
                 self.touch(end);
             }
@@ -194,7 +184,7 @@ impl<'m> Ring<'m> {
         }
     }
 
-    fn touch(&mut self, position: u64) {
+    fn touch(&mut self, position: usize) {
         if position > self.touched {
             self.touched = position;
             self.words.touched.set(self.index(position));
@@ -206,19 +196,20 @@ impl<'m> Ring<'m> {
     /// the first time.
     pub fn acknowledge(&mut self, unacked: u64, now: u64) -> bool {
         // Less than that is held where lines went while in flight.
+        let unacked = usize::try_from(unacked).unwrap_or(usize::MAX);
         let Some(mut arrived) = self.flying.checked_sub(unacked) else {
             return false;
         };
         self.unproven = 0;
         let before = self.acked;
         while self.acked < self.sent {
-            let length = self.head(self.acked).length as u64;
+            let length = self.head(self.acked).length();
             if length > arrived {
                 break;
             }
             arrived -= length;
             self.flying -= length;
-            self.acked += HEAD as u64 + length;
+            self.acked += HEAD + length;
             self.counts.arrived += 1;
         }
         if self.acked == before {
@@ -227,12 +218,14 @@ impl<'m> Ring<'m> {
         }
         // It may have died right after what it acknowledged before this; all that has come since may be what
         // was under way then.
+        let now = now as u32;
         let heard = self.marks.heard(now);
         self.marks.note(now, self.acked);
+        let is_first = self.acked > self.known;
         if let Some(position) = self.marks.expired(heard) {
             self.leave(position);
         }
-        self.acked > self.known
+        is_first
     }
 
     /// The connection is gone. The next one starts at the first line not known to have arrived; or, if
@@ -240,7 +233,7 @@ impl<'m> Ring<'m> {
     pub fn rewind(&mut self, is_replay: bool) {
         self.known = self.known.max(self.acked);
         if is_replay {
-            self.acked = self.oldest;
+            self.acked = 0;
         } else {
             self.leave(self.acked);
         }
@@ -258,28 +251,24 @@ impl<'m> Ring<'m> {
 
     /// Bytes of records that are not known to have arrived.
     pub fn queued(&self) -> usize {
-        (self.newest - self.acked) as usize
-    }
-
-    fn held(&self) -> usize {
-        (self.newest - self.oldest) as usize
+        self.newest - self.acked
     }
 
     fn room(&self) -> usize {
-        self.memory.len() - SPARE - self.held()
+        self.memory.len() - SPARE - self.newest
     }
 
     /// Makes some room: of what has arrived first, then between others, otherwise of the oldest line.
     fn give_up(&mut self) {
-        if self.oldest < self.acked {
-            return self.leave(self.behind(self.oldest));
+        let end = self.behind(0);
+        if self.acked > 0 {
+            return self.leave(end);
         }
         if self.policy.is_thinning && self.thin() {
             return;
         }
-        let end = self.behind(self.oldest);
-        if self.sent >= end {
-            self.flying -= self.head(self.oldest).length as u64;
+        if self.sent > 0 {
+            self.flying -= end - HEAD;
             self.unproven += 1;
         } else if self.part > 0 {
             return self.give_up_behind(end);
@@ -291,49 +280,52 @@ impl<'m> Ring<'m> {
 
     /// The oldest line, up to `end`, is part-sent and must not be cut: those behind it go in its place,
     /// as many as it takes to copy it over them without writing over itself.
-    fn give_up_behind(&mut self, end: u64) {
-        let length = end - self.oldest;
+    fn give_up_behind(&mut self, end: usize) {
         let mut gap_end = end;
-        while gap_end - end < length && gap_end < self.newest {
+        while gap_end < 2 * end && gap_end < self.newest {
             gap_end = self.behind(gap_end);
             self.counts.dropped += 1;
         }
         let mut record = [0; RECORD_MAX];
-        let record = &mut record[..length as usize];
-        self.read(self.oldest, record);
-        self.write(gap_end - length, record);
+        let record = &mut record[..end];
+        self.read(0, record);
+        self.write(gap_end - end, record);
         self.touch(gap_end);
-        let distance = gap_end - end;
-        self.leave(self.oldest + distance);
+        self.leave(gap_end - end);
     }
 
-    /// Moves `oldest` up, and with it the positions that must not be before it.
-    fn leave(&mut self, oldest: u64) {
-        let oldest = oldest.max(self.oldest);
-        self.start = self.index(oldest);
-        self.oldest = oldest;
-        self.acked = self.acked.max(oldest);
-        self.sent = self.sent.max(oldest);
+    /// The records before the position leave the ring.
+    fn leave(&mut self, position: usize) {
+        self.cut(position);
+        for place in [&mut self.acked, &mut self.sent, &mut self.known] {
+            *place = place.saturating_sub(position);
+        }
+        self.marks.move_down(position);
+    }
+
+    /// The same for what the memory holds: it starts at this position.
+    fn cut(&mut self, position: usize) {
+        self.start = self.index(position);
+        self.newest -= position;
         self.words.oldest.set(self.start);
         // Until then it lies outside, and says nothing.
-        self.touch(oldest);
+        if self.touched < position {
+            self.words.touched.set(self.start);
+        }
+        self.touched = self.touched.saturating_sub(position);
     }
 
-    fn head(&self, position: u64) -> Head {
-        let whole = self.memory[self.index(position)..].first_chunk();
-        Head::decode(whole.copied().unwrap_or_else(|| {
-            let mut head = [0; HEAD];
-            self.read(position, &mut head);
-            head
-        }))
+    fn head(&self, position: usize) -> Head {
+        let byte = |place| self.memory[self.index(position + place)];
+        Head::decode([0, 0, 0, byte(3), byte(4), byte(5)])
     }
 
     /// The position behind the record at this one.
-    fn behind(&self, position: u64) -> u64 {
-        position + (HEAD + self.head(position).length) as u64
+    fn behind(&self, position: usize) -> usize {
+        position + HEAD + self.head(position).length()
     }
 
-    fn write(&mut self, position: u64, bytes: &[u8]) {
+    fn write(&mut self, position: usize, bytes: &[u8]) {
         let at = self.index(position);
         #[cfg(test)]
         tests::fuse::burn();
@@ -345,14 +337,14 @@ impl<'m> Ring<'m> {
         self.memory[..tail.len()].copy_from_slice(tail);
     }
 
-    fn read(&self, position: u64, bytes: &mut [u8]) {
+    fn read(&self, position: usize, bytes: &mut [u8]) {
         words::read(self.memory, self.index(position), bytes);
     }
 
     /// Where a held position (or the one behind the newest) lies in the memory.
-    fn index(&self, position: u64) -> usize {
+    fn index(&self, position: usize) -> usize {
         // Both are below the capacity, at most 1 GiB and a record: no overflow on 32 bits.
-        let at = self.start + (position - self.oldest) as usize;
+        let at = self.start + position;
         if at < self.memory.len() {
             at
         } else {

@@ -21,18 +21,19 @@ pub const ALL_FAMILIES: Timers = (1 << FAMILY_COUNT) - 1;
 /// Milliseconds between the two reads of a family that needs two.
 pub const PAIR_GAP: u64 = 1_000;
 /// The first regular turn comes no sooner after the first read than this, nor than its period.
-const FIRST_GAP: u64 = 1_000;
+const FIRST_GAP: u32 = 1_000;
 /// Milliseconds between two looks at the host's name.
-const NAME_PERIOD: u64 = 60_000;
+const NAME_PERIOD: u32 = 60_000;
 /// Phases spread over a minute, the longest default period.
-const PHASES: u64 = 60_000;
+const PHASES: u32 = 60_000;
 
 /// Deadlines, in milliseconds of the monotonic clock.
 pub struct Sched {
     wheel: Wheel,
-    /// 0 of what does not run.
-    periods: [u64; PERIODIC],
-    phase: u64,
+    families: Timers,
+    /// Of what runs.
+    periods: [u32; PERIODIC],
+    phase: u32,
     /// Families whose second read is still to come.
     seconds: Timers,
 }
@@ -42,31 +43,33 @@ impl Sched {
     /// number that differs over the fleet.
     pub fn new(now: u64, families: &[Option<u32>; FAMILY_COUNT], flush: u32, spread: u32) -> Self {
         let mut periods = [NAME_PERIOD; PERIODIC];
-        for (period, family) in periods.iter_mut().zip(families) {
-            *period = u64::from(family.unwrap_or(0));
+        periods[FLUSH] = flush;
+        let mut running = 0;
+        for (number, period) in families.iter().enumerate() {
+            if let Some(period) = *period {
+                periods[number] = period;
+                running |= 1 << number;
+            }
         }
-        periods[FLUSH] = u64::from(flush);
         Self {
             wheel: Wheel::new(now),
+            families: running,
             periods,
-            phase: u64::from(spread) % PHASES,
+            phase: spread % PHASES,
             seconds: 0,
         }
     }
 
     /// The families that run.
     pub fn families(&self) -> Timers {
-        let is_running = |number: &usize| self.periods[*number] > 0;
-        (0..FAMILY_COUNT)
-            .filter(is_running)
-            .fold(0, |set, number| set | 1 << number)
+        self.families
     }
 
     /// Arms all periodic timers; the families have had their first read. A family that needs two
     /// has its second a second later.
     pub fn start(&mut self, now: u64) {
         for timer in set_bits(self.families() | 1 << FLUSH | 1 << NAME) {
-            self.wheel.arm(timer, self.first_turn(timer, now));
+            self.wheel.arm(timer, self.turn(timer, now, true));
         }
         self.seconds = paired_families() & self.families();
         for family in set_bits(self.seconds) {
@@ -74,13 +77,9 @@ impl Sched {
         }
     }
 
-    /// Sets or clears the sender's deadline.
-    pub fn set_sender(&mut self, deadline: Option<u64>) {
-        match deadline {
-            Some(deadline) if self.wheel.deadline(SENDER) == Some(deadline) => {}
-            Some(deadline) => self.wheel.arm(SENDER, deadline),
-            None => self.wheel.disarm(SENDER),
-        }
+    /// Sets the sender's deadline, which may be the one that does not come.
+    pub fn set_sender(&mut self, deadline: u64) {
+        self.wheel.arm(SENDER, deadline);
     }
 
     /// The host's name is given: nobody asks for it.
@@ -96,30 +95,23 @@ impl Sched {
     /// What is due, armed for its next turn if it is periodic.
     pub fn due(&mut self, now: u64) -> Timers {
         let due = self.wheel.expire(now);
-        for timer in set_bits(due).take_while(|&timer| timer < PERIODIC) {
+        for timer in set_bits(due & !(1 << SENDER)) {
             let is_second = self.seconds & 1 << timer != 0;
-            let next = if is_second {
-                self.first_turn(timer, now)
-            } else {
-                self.next_turn(timer, now)
-            };
-            self.wheel.arm(timer, next);
+            self.wheel.arm(timer, self.turn(timer, now, is_second));
         }
         self.seconds &= !due;
         due
     }
 
-    /// The first turn that is not too soon after what was read off the phase: two samples of one
-    /// second would be one to the receiver, and two reads that close say little.
-    fn first_turn(&self, timer: usize, now: u64) -> u64 {
-        self.next_turn(timer, now + FIRST_GAP.min(self.periods[timer]) - 1)
-    }
-
-    /// The first multiple of the timer's period, on the phase, after `now`.
-    fn next_turn(&self, timer: usize, now: u64) -> u64 {
+    /// The first multiple of the timer's period, on the phase, after `now`. After a first read off the phase
+    /// it is not too soon: two samples of one second would be one to the receiver, and two reads that close
+    /// say little.
+    fn turn(&self, timer: usize, now: u64, is_first: bool) -> u64 {
         let period = self.periods[timer];
+        let gap = if is_first { FIRST_GAP.min(period) - 1 } else { 0 };
         // The phase's remainder is taken first: the sum must not fall below zero.
-        now + period - (now + period - self.phase % period) % period
+        let end = now + u64::from(gap + period);
+        end - (end - u64::from(self.phase % period)) % u64::from(period)
     }
 }
 
@@ -206,7 +198,7 @@ mod tests {
         let due = sched.due(47_811);
         assert_eq!(due & 1 << LOAD, 1 << LOAD);
         assert_eq!(sched.next(), Some(50_300));
-        sched.set_sender(Some(48_000));
+        sched.set_sender(48_000);
         assert_eq!(sched.next(), Some(48_000));
         assert_eq!(sched.due(48_000), 1 << SENDER);
         assert_eq!(sched.next(), Some(50_300), "the sender is not periodic");

@@ -10,39 +10,24 @@
 //!
 //! To fail is to look up the next transfer; a round in which all have failed ends in waiting.
 
+mod told;
+mod up;
+
 use crate::backoff::Backoff;
 use crate::ring::Ring;
-use crate::throttle::Throttle;
-use crate::world::{Cause, Part, Transfer, World};
+use crate::world::{Cause, NEVER, Part, Transfer, World};
+use told::Told;
 
 /// Milliseconds that a look-up, or a connect to one address, may take.
 const PATIENCE: u64 = 10_000;
-/// A connection that has stood for so many milliseconds is there to stay.
-const STANDING: u64 = 60_000;
-/// A connection that was lost sooner has failed: the next transfer is tried.
-const FAILED: u64 = 5_000;
-/// Bytes that are sent at once.
-const PIECE: usize = 8 << 10;
-/// Pieces that are sent in one turn: a long backlog must not keep the loop from all else.
-const PIECES: usize = 16;
-/// A connection to another than the first transfer stands for so many milliseconds, before the first
-/// is tried again.
-const STANDBY: u64 = 600_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Until the deadline, before the next attempt.
     Waiting,
     Resolving,
-    /// To this address of so many.
-    Connecting {
-        address: usize,
-        count: usize,
-    },
-    /// Connected to this address.
-    Up {
-        address: usize,
-    },
+    Connecting,
+    Up,
     /// Standard output is closed for good.
     Ended,
 }
@@ -77,21 +62,19 @@ pub struct Sender<'a> {
     /// The first one is preferred to the others.
     returns: bool,
     state: State,
-    deadline: Option<u64>,
+    /// The address of this transfer that is connected, or tried, of so many.
+    address: usize,
+    addresses: usize,
+    deadline: u64,
     backoff: Backoff,
     /// The connection has not taken all: it is to be watched for room.
     is_stalled: bool,
     up_since: u64,
     /// How the first address of this transfer failed.
     failure: Option<(usize, Cause)>,
-    dials: Throttle,
-    connections: Throttle,
-    /// The log has been told of this connection, and so is told how it ends, and what follows.
-    is_told: bool,
+    told: Told,
     /// Connections that have come about.
     connected: u64,
-    /// Lost lines that the log has been told of.
-    told_lost: u64,
     /// Nothing is to be sent, nor anybody to be called.
     is_held: bool,
     /// All that was sent before the last flush has arrived.
@@ -110,24 +93,23 @@ impl<'a> Sender<'a> {
             current: first,
             returns: spread.is_none(),
             state: State::Waiting,
-            deadline: Some(now),
+            address: 0,
+            addresses: 0,
+            deadline: now,
             backoff: Backoff::new(seed),
             is_stalled: false,
             up_since: now,
             failure: None,
-            dials: Throttle::new(),
-            connections: Throttle::new(),
-            is_told: false,
+            told: Told::new(),
             connected: 0,
-            told_lost: 0,
             is_held: false,
             has_caught_up: false,
             debug,
         }
     }
 
-    /// When it wants [`Event::Due`], at the latest.
-    pub fn deadline(&self) -> Option<u64> {
+    /// When it wants [`Event::Due`], at the latest; or [`NEVER`].
+    pub fn deadline(&self) -> u64 {
         self.deadline
     }
 
@@ -141,12 +123,12 @@ impl<'a> Sender<'a> {
         !self.is_held && !matches!(self.state, State::Waiting | State::Ended)
     }
 
-    /// Keeps everything from being sent, or lets it go on at `now`.
-    pub fn hold(&mut self, is_held: bool, now: u64) {
+    /// Keeps everything from being sent, or lets it go on at `now`. Says whether it was held before.
+    pub fn hold(&mut self, is_held: bool, now: u64) -> bool {
         if self.is_held && !is_held && self.state == State::Waiting {
-            self.deadline = Some(now);
+            self.deadline = now;
         }
-        self.is_held = is_held;
+        core::mem::replace(&mut self.is_held, is_held)
     }
 
     /// Whether at the last flush all that had been sent before had arrived.
@@ -171,106 +153,125 @@ impl<'a> Sender<'a> {
 
     /// What it does, for the log: in words, and with which address.
     pub fn state(&self) -> [Part<'static>; 2] {
-        let (words, address): (&[u8], _) = match self.state {
-            State::Waiting => (b"waiting", None),
-            State::Resolving => (b"resolving", None),
-            State::Connecting { address, .. } => (b"connecting to ", Some(address)),
-            State::Up { address } => (b"connected to ", Some(address)),
-            State::Ended => (b"closed", None),
+        let (words, has_address): (&[u8], _) = match self.state {
+            State::Waiting => (b"waiting", false),
+            State::Resolving => (b"resolving", false),
+            State::Connecting => (b"connecting to ", true),
+            State::Up => (b"connected to ", true),
+            State::Ended => (b"closed", false),
         };
-        [Part::Text(words), address.map_or(Part::Text(b""), Part::Address)]
+        [Part::Text(words), self.peer(has_address)]
+    }
+
+    /// The address, or nothing.
+    fn peer(&self, is_told: bool) -> Part<'static> {
+        if is_told {
+            Part::Address(self.address)
+        } else {
+            Part::Text(b"")
+        }
     }
 
     /// Does what the state asks for.
     pub fn on<W: World>(&mut self, event: Event, world: &mut W, ring: &mut Ring, now: u64) {
         let with = &mut Context { world, ring, now };
         match (self.state, event) {
-            (State::Waiting, Event::Due) if self.is_held => self.deadline = None,
+            (State::Waiting, Event::Due) if self.is_held => self.deadline = NEVER,
             (State::Waiting, Event::Due) => self.look_up(with),
             (State::Waiting, Event::Retry) if !self.is_held => {
                 self.backoff.reset();
                 self.look_up(with);
             }
-            (State::Resolving, Event::Due) => self.fail_lookup(Cause::TimedOut, with),
-            (State::Resolving, Event::Ready) => self.looked_up(with),
-            (State::Connecting { address, count }, Event::Due) => {
-                self.next_address(address, count, Cause::TimedOut, with);
+            (State::Resolving, Event::Due) => self.looked_up(Err(Cause::TimedOut), with),
+            (State::Resolving, Event::Ready) => {
+                let found = with.world.resolved();
+                self.looked_up(found.map(Some), with);
             }
-            (State::Connecting { address, count }, Event::Ready) => match with.world.outcome() {
-                Ok(()) => self.up(address, with),
-                Err(cause) => self.next_address(address, count, cause, with),
-            },
-            (State::Up { address }, Event::Ready) => self.serve(address, with),
-            (State::Up { address }, Event::Flush) => self.flush(address, with),
+            (State::Connecting, Event::Due) => self.dialed(Err(Cause::TimedOut), with),
+            (State::Connecting, Event::Ready) => {
+                let outcome = with.world.outcome();
+                self.dialed(outcome.map(|()| true), with);
+            }
+            (State::Up, Event::Ready) => self.serve(with),
+            (State::Up, Event::Flush) => self.flush(with),
             _ => {}
         }
     }
 
-    fn transfer(&self) -> Transfer<'a> {
-        self.transfers
-            .get(self.current)
-            .copied()
-            .unwrap_or(Transfer::Stdout)
+    fn transfer(&self) -> &'a Transfer<'a> {
+        self.transfers.get(self.current).unwrap_or(&Transfer::Stdout)
+    }
+
+    fn is_stdout(&self) -> bool {
+        matches!(self.transfer(), Transfer::Stdout)
     }
 
     fn look_up<W: World>(&mut self, with: &mut Context<W>) {
-        match with.world.resolve(&self.transfer()) {
-            Ok(Some(count)) => self.connect(0, count, with),
-            Ok(None) => {
-                self.state = State::Resolving;
-                self.deadline = Some(with.now + PATIENCE);
+        let found = with.world.resolve(self.transfer());
+        self.looked_up(found, with);
+    }
+
+    /// So many addresses have been found, or some are still looked for.
+    fn looked_up<W: World>(&mut self, found: Result<Option<usize>, Cause>, with: &mut Context<W>) {
+        match found {
+            Ok(Some(count)) => {
+                (self.address, self.addresses) = (0, count);
+                self.connect(with);
             }
-            Err(cause) => self.fail_lookup(cause, with),
+            Ok(None) => self.await_answer(State::Resolving, with.now),
+            Err(cause) => {
+                if let Transfer::Tcp { host, .. } = self.transfer() {
+                    let what = (b"dial tcp: lookup ".as_slice(), Part::Text(host));
+                    self.told.failure(what, cause, with.world, with.now);
+                }
+                self.next_transfer(with);
+            }
         }
     }
 
-    fn looked_up<W: World>(&mut self, with: &mut Context<W>) {
-        match with.world.resolved() {
-            Ok(count) => self.connect(0, count, with),
-            Err(cause) => self.fail_lookup(cause, with),
-        }
+    fn await_answer(&mut self, state: State, now: u64) {
+        self.state = state;
+        self.deadline = now + PATIENCE;
     }
 
     /// Tries the addresses from this one on, until one is under way.
-    fn connect<W: World>(&mut self, first: usize, count: usize, with: &mut Context<W>) {
-        for address in first..count {
-            match with.world.connect(address) {
-                Ok(true) => return self.up(address, with),
-                Ok(false) => {
-                    self.state = State::Connecting { address, count };
-                    self.deadline = Some(with.now + PATIENCE);
-                    return;
-                }
-                Err(cause) => _ = self.failure.get_or_insert((address, cause)),
+    fn connect<W: World>(&mut self, with: &mut Context<W>) {
+        while self.address < self.addresses {
+            let answer = with.world.connect(self.address);
+            if self.has_dialed(answer, with) {
+                return;
             }
         }
         self.fail_dial(with);
     }
 
-    fn next_address<W: World>(&mut self, address: usize, count: usize, cause: Cause, with: &mut Context<W>) {
-        self.failure.get_or_insert((address, cause));
-        self.connect(address + 1, count, with);
+    fn dialed<W: World>(&mut self, answer: Result<bool, Cause>, with: &mut Context<W>) {
+        if !self.has_dialed(answer, with) {
+            self.connect(with);
+        }
     }
 
-    fn fail_lookup<W: World>(&mut self, cause: Cause, with: &mut Context<W>) {
-        if let (Some(count), Transfer::Tcp { host, .. }) = (self.dials.pass(with.now), self.transfer()) {
-            let what = [Part::Text(b"dial tcp: lookup "), Part::Text(host)];
-            log_trouble(with.world, what, cause, count);
+    /// The address answers, or is about to; otherwise it is the next one's turn.
+    fn has_dialed<W: World>(&mut self, answer: Result<bool, Cause>, with: &mut Context<W>) -> bool {
+        match answer {
+            Ok(true) => self.up(with),
+            Ok(false) => self.await_answer(State::Connecting, with.now),
+            Err(cause) => {
+                self.failure.get_or_insert((self.address, cause));
+                self.address += 1;
+                return false;
+            }
         }
-        self.next_transfer(with);
+        true
     }
 
     fn fail_dial<W: World>(&mut self, with: &mut Context<W>) {
-        if let (Some(count), Some((address, cause))) = (self.dials.pass(with.now), self.failure) {
-            log_trouble(
-                with.world,
-                [Part::Text(b"dial "), Part::Address(address)],
-                cause,
-                count,
-            );
+        if let Some((address, cause)) = self.failure {
+            let what = (b"dial ".as_slice(), Part::Address(address));
+            self.told.failure(what, cause, with.world, with.now);
         }
-        if self.transfer() == Transfer::Stdout {
-            return self.end(with);
+        if self.is_stdout() {
+            return self.close(State::Ended, with);
         }
         self.next_transfer(with);
     }
@@ -287,187 +288,45 @@ impl<'a> Sender<'a> {
     }
 
     fn start_with<W: World>(&mut self, transfer: usize, with: &mut Context<W>) {
-        with.world.close();
-        self.failure = None;
+        self.close(State::Waiting, with);
         self.current = transfer;
         self.look_up(with);
     }
 
     fn wait<W: World>(&mut self, with: &mut Context<W>) {
-        with.world.close();
+        self.close(State::Waiting, with);
         self.current = self.first;
-        self.state = State::Waiting;
+        self.deadline = with.now + u64::from(self.backoff.next_delay());
+    }
+
+    fn close<W: World>(&mut self, state: State, with: &mut Context<W>) {
+        with.world.close();
+        self.state = state;
         self.is_stalled = false;
         self.failure = None;
-        self.deadline = Some(with.now + u64::from(self.backoff.next_delay()));
+        self.deadline = NEVER;
     }
 
-    fn end<W: World>(&mut self, with: &mut Context<W>) {
-        with.world.close();
-        self.state = State::Ended;
-        self.is_stalled = false;
-        self.deadline = None;
-    }
-
-    fn up<W: World>(&mut self, address: usize, with: &mut Context<W>) {
-        self.state = State::Up { address };
-        self.deadline = None;
+    fn up<W: World>(&mut self, with: &mut Context<W>) {
+        self.state = State::Up;
+        self.deadline = NEVER;
         self.failure = None;
         self.up_since = with.now;
         self.connected += 1;
-        let told = self.connections.pass(with.now);
-        self.is_told = told.is_some();
-        self.tell_connection(told, address, with);
-        self.flush(address, with);
+        self.tell_connection(true, with);
+        self.flush(with);
     }
 
-    /// Says that there is a connection (to which transfer, if there are several), and what was lost
-    /// before it came.
-    fn tell_connection<W: World>(&mut self, told: Option<u64>, address: usize, with: &mut Context<W>) {
+    /// Has the log told of the connection, if it is to be: to which transfer, if there are several.
+    fn tell_connection<W: World>(&mut self, is_new: bool, with: &mut Context<W>) {
+        let count = self.told.connections(is_new, self.up_since, with.now);
         // Standard output has no address, and is nothing to wait for.
-        let Some(count) = told.filter(|_| self.transfer() != Transfer::Stdout) else {
-            return;
-        };
-        let (to, peer): (&[u8], _) = if self.transfers.len() > 1 {
-            (b" to ", Part::Address(address))
-        } else {
-            (b"", Part::Text(b""))
-        };
-        let line = [
-            Part::Text(b"local addr:"),
-            Part::Local,
-            Part::Text(to),
-            peer,
-            Part::Text(b" ("),
-            Part::Number(count),
-            Part::Text(b" connections since the last one told)"),
-        ];
-        with.world.log(if count > 1 { &line } else { &line[..4] });
-        let lost = with.ring.counts().dropped;
-        if lost > self.told_lost {
-            let [what, since] =
-                [b"lines lost for want of room: ".as_slice(), b" since the start"].map(Part::Text);
-            with.world.log(&[what, Part::Number(lost), since]);
-            self.told_lost = lost;
+        if let Some(count) = count.filter(|_| !self.is_stdout()) {
+            let several = self.transfers.len() > 1;
+            let to: &[u8] = if several { b" to " } else { b"" };
+            let peer = [Part::Text(to), self.peer(several)];
+            let lost = with.ring.counts().dropped;
+            self.told.connection(peer, count, lost, with.world);
         }
     }
-
-    fn serve<W: World>(&mut self, address: usize, with: &mut Context<W>) {
-        match with.world.drain() {
-            Ok(()) if self.is_stalled => self.write(address, with),
-            Ok(()) => {}
-            Err(cause) => self.lose(b"read ", address, cause, with),
-        }
-    }
-
-    fn flush<W: World>(&mut self, address: usize, with: &mut Context<W>) {
-        self.acknowledge(with);
-        self.has_caught_up = !(with.ring.in_flight() || self.is_stalled || self.is_held);
-        if !self.is_told && with.now >= self.up_since + STANDING {
-            // Many came and went untold, but this one stays.
-            let told = self.connections.tell_held(with.now);
-            self.is_told = told.is_some();
-            self.tell_connection(told, address, with);
-        }
-        // A stalled connection says when it has room again.
-        if self.is_stalled || self.is_held {
-            return;
-        }
-        let is_standby = self.returns && self.current != self.first;
-        if !is_standby || with.now < self.up_since + STANDBY {
-            self.write(address, with);
-        } else if with.world.unacked() == 0 {
-            // (Until then nothing is added to it: there might always be some.) The ring may not hold all of
-            // it any more, but learns that it has arrived.
-            with.ring.acknowledge(0, with.now);
-            self.return_to_first(address, with);
-        }
-    }
-
-    /// Leaves a connection on which all that was sent has arrived.
-    fn return_to_first<W: World>(&mut self, address: usize, with: &mut Context<W>) {
-        if self.is_told {
-            let back = Part::Text(b"back to the first transfer from ");
-            with.world.log(&[back, Part::Address(address)]);
-        }
-        // What the peer sent and nobody read would make the kernel reset the connection.
-        let _ = with.world.drain();
-        // Nobody will tell whether the receiver died with what it had not read.
-        with.ring.rewind(true);
-        self.start_with(self.first, with);
-    }
-
-    fn acknowledge<W: World>(&mut self, with: &mut Context<W>) {
-        if with.ring.in_flight() && with.ring.acknowledge(with.world.unacked(), with.now) {
-            // The next attempts start early: this connection is of use.
-            self.backoff.reset();
-        }
-    }
-
-    fn write<W: World>(&mut self, address: usize, with: &mut Context<W>) {
-        self.is_stalled = false;
-        let mut stage = [0; PIECE];
-        for _ in 0..PIECES {
-            let piece = with.ring.unsent(&mut stage);
-            if piece.is_empty() || self.is_held {
-                return;
-            }
-            match with.world.send(piece) {
-                Ok(taken) => {
-                    with.ring.mark_sent(taken);
-                    if self.debug {
-                        log_flush(with.world, taken, piece.len());
-                    }
-                    if taken < piece.len() {
-                        self.is_stalled = true;
-                        return;
-                    }
-                }
-                Err(cause) => return self.lose(b"flush error: write ", address, cause, with),
-            }
-        }
-        self.is_stalled = with.ring.unsent_length() > 0;
-    }
-
-    fn lose<W: World>(&mut self, doing: &[u8], address: usize, cause: Cause, with: &mut Context<W>) {
-        self.acknowledge(with);
-        if self.is_told {
-            log_trouble(with.world, [Part::Text(doing), Part::Address(address)], cause, 1);
-        }
-        self.has_caught_up = false;
-        if self.transfer() != Transfer::Stdout {
-            // Who has closed in order, with nothing under way, has read all that came. Otherwise the
-            // receiver may have died with what its kernel had acknowledged.
-            with.ring.rewind(cause != Cause::Closed || with.ring.in_flight());
-        } else if cause == Cause::Closed {
-            return self.end(with);
-        }
-        // Standard output is the same stream after an error (a full disk): it goes on where it
-        // stopped, be it within a line.
-        self.is_stalled = false;
-        if with.now < self.up_since + FAILED {
-            return self.next_transfer(with);
-        }
-        self.wait(with);
-    }
-}
-
-fn log_trouble<W: World>(world: &mut W, [doing, what]: [Part; 2], cause: Cause, count: u64) {
-    let [colon, open, close] = [b": ".as_slice(), b" (", b" attempts)"].map(Part::Text);
-    let line = [
-        doing,
-        what,
-        colon,
-        Part::Cause(cause),
-        open,
-        Part::Number(count),
-        close,
-    ];
-    world.log(if count > 1 { &line } else { &line[..4] });
-}
-
-fn log_flush<W: World>(world: &mut W, taken: usize, waiting: usize) {
-    let [flushed, of, bytes] = [b"flush: ".as_slice(), b" of ", b" bytes"].map(Part::Text);
-    let [taken, waiting] = [taken, waiting].map(|count| Part::Number(count as u64));
-    world.log(&[flushed, taken, of, waiting, bytes]);
 }

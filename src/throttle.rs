@@ -11,7 +11,7 @@ const REGAIN: u64 = 7_200_000;
 pub struct Throttle {
     /// When all ten are there again, in milliseconds.
     full_at: u64,
-    held: u64,
+    held: u32,
 }
 
 impl Throttle {
@@ -22,13 +22,13 @@ impl Throttle {
 
     /// Whether to tell this occasion, and then how many it stands for: itself and those held
     /// back since the last one told.
-    pub fn pass(&mut self, now: u64) -> Option<u64> {
+    pub fn pass(&mut self, now: u64) -> Option<u32> {
         self.held += 1;
         self.tell_held(now)
     }
 
     /// Whether to tell now of the last occasion, which was held back: as [`Throttle::pass`].
-    pub fn tell_held(&mut self, now: u64) -> Option<u64> {
+    pub fn tell_held(&mut self, now: u64) -> Option<u32> {
         let full_at = self.full_at.max(now);
         if full_at > now + (BURST - 1) * REGAIN {
             return None;

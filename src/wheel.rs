@@ -1,27 +1,25 @@
 //! The timer wheel: arm, disarm, the next expiry, what is due.
 //!
-//! 64 slots of 128 ms. A slot is a set of timers, one bit each; the occupied slots are one `u64`,
+//! 32 slots of 256 ms. A slot is a set of timers, one bit each; the occupied slots are one such word,
 //! so that the next expiry is found by walking its set bits. A timer keeps its exact deadline:
 //! the slot only says where to look. So the next expiry is exact, nobody wakes for a slot in which
 //! nothing is due, and a deadline any number of turns ahead needs no second wheel.
 
 /// Timers that one wheel can hold, numbered from 0: the bits of a word.
-pub const TIMERS_MAX: usize = 64;
+pub const TIMERS_MAX: usize = 32;
 
-const SLOTS: u64 = 64;
-/// A slot is 2^7 ms wide: a shift, where a division would be a library call on a 32-bit router.
-const SLOT_SHIFT: u32 = 7;
+const SLOTS: u32 = 32;
+/// A slot is 2^8 ms wide: a shift, where a division would be a library call on a 32-bit router.
+const SLOT_SHIFT: u32 = 8;
 
 /// A set of timers, timer `n` as bit `n`.
-pub type Timers = u64;
+pub type Timers = u32;
 
 /// Timers with absolute deadlines in milliseconds of one clock that never goes back.
 pub struct Wheel {
     slots: [Timers; SLOTS as usize],
-    occupied: u64,
+    occupied: u32,
     deadlines: [u64; TIMERS_MAX],
-    /// The slot that each armed timer lies in.
-    places: [u8; TIMERS_MAX],
     armed: Timers,
     /// The slot number (not yet taken modulo the turn) that time has reached.
     reached: u64,
@@ -34,7 +32,6 @@ impl Wheel {
             slots: [0; SLOTS as usize],
             occupied: 0,
             deadlines: [0; TIMERS_MAX],
-            places: [0; TIMERS_MAX],
             armed: 0,
             reached: now >> SLOT_SHIFT,
         }
@@ -47,19 +44,16 @@ impl Wheel {
         self.disarm(timer);
         self.deadlines[timer] = deadline;
         self.armed |= 1 << timer;
-        let slot = ((deadline >> SLOT_SHIFT).max(self.reached) % SLOTS) as usize;
-        self.places[timer] = slot as u8;
-        self.slots[slot] |= 1 << timer;
+        let slot = (deadline >> SLOT_SHIFT).max(self.reached) as u32 % SLOTS;
+        self.slots[slot as usize] |= 1 << timer;
         self.occupied |= 1 << slot;
     }
 
     /// Takes the timer out, if it is armed.
     pub fn disarm(&mut self, timer: usize) {
-        if self.armed & (1 << timer) == 0 {
-            return;
+        if self.armed & (1 << timer) != 0 {
+            self.take_out(self.occupied, 1 << timer);
         }
-        self.empty(usize::from(self.places[timer]), 1 << timer);
-        self.armed &= !(1 << timer);
     }
 
     /// The deadline of an armed timer.
@@ -69,55 +63,57 @@ impl Wheel {
 
     /// The earliest deadline of all, exactly.
     pub fn next(&self) -> Option<u64> {
-        let mut earliest = None;
+        let mut earliest = u64::MAX;
         for ahead in set_bits(self.occupied.rotate_right(self.reached as u32)) {
             let slot_number = self.reached + ahead as u64;
-            let timers = self.slots[(slot_number % SLOTS) as usize];
-            for timer in set_bits(timers) {
-                let deadline = self.deadlines[timer];
-                earliest = Some(earliest.map_or(deadline, |least: u64| least.min(deadline)));
+            for timer in set_bits(self.slots[(slot_number as u32 % SLOTS) as usize]) {
+                earliest = earliest.min(self.deadlines[timer]);
             }
             // What lies further ahead is later than all of this turn's slot.
-            if earliest.is_some_and(|least| least >> SLOT_SHIFT <= slot_number) {
+            if earliest >> SLOT_SHIFT <= slot_number {
                 break;
             }
         }
-        earliest
+        (self.armed != 0).then_some(earliest)
     }
 
     /// Disarms and returns all timers whose deadline is at or before `now`.
     pub fn expire(&mut self, now: u64) -> Timers {
         let target = (now >> SLOT_SHIFT).max(self.reached);
-        let passed = (target - self.reached + 1).min(SLOTS) as u32;
-        let window = (u64::MAX >> (SLOTS as u32 - passed)).rotate_left(self.reached as u32);
+        let passed = (target - self.reached).min(u64::from(SLOTS - 1)) as u32;
+        let window = (u32::MAX >> (SLOTS - 1 - passed)).rotate_left(self.reached as u32);
+        let slots = self.occupied & window;
         let mut due = 0;
-        for slot in set_bits(self.occupied & window) {
+        for slot in set_bits(slots) {
             for timer in set_bits(self.slots[slot]) {
                 if self.deadlines[timer] <= now {
                     due |= 1 << timer;
                 }
             }
-            self.empty(slot, due);
         }
-        self.armed &= !due;
+        self.take_out(slots, due);
         self.reached = target;
         due
     }
 
-    fn empty(&mut self, slot: usize, timers: Timers) {
-        self.slots[slot] &= !timers;
-        if self.slots[slot] == 0 {
-            self.occupied &= !(1 << slot);
+    /// Takes the timers out of the slots in which they may be.
+    fn take_out(&mut self, slots: u32, timers: Timers) {
+        self.armed &= !timers;
+        for slot in set_bits(slots) {
+            self.slots[slot] &= !timers;
+            if self.slots[slot] == 0 {
+                self.occupied &= !(1 << slot);
+            }
         }
     }
 }
 
 /// The numbers of the bits that are set, lowest first.
-pub fn set_bits(mut word: u64) -> impl Iterator<Item = usize> {
+pub fn set_bits(mut word: u32) -> impl Iterator<Item = usize> {
     core::iter::from_fn(move || {
         let bit = word.trailing_zeros();
         word &= word.wrapping_sub(1);
-        (bit < u64::BITS).then_some(bit as usize)
+        (bit < u32::BITS).then_some(bit as usize)
     })
 }
 
@@ -146,8 +142,8 @@ mod tests {
         assert_eq!(wheel.next(), Some(5));
         wheel.disarm(0);
         assert_eq!(wheel.next(), None);
-        wheel.arm(63, 5);
-        assert_eq!(wheel.expire(1_000_000), 1 << 63);
+        wheel.arm(31, 5);
+        assert_eq!(wheel.expire(1_000_000), 1 << 31);
         assert_eq!(wheel.occupied, 0);
     }
 
@@ -155,7 +151,7 @@ mod tests {
     fn a_timer_of_a_later_turn_does_not_hide_one_of_this_turn() {
         let mut wheel = Wheel::new(0);
         // Slot 1, but a turn later; then slot 2 of this turn.
-        wheel.arm(0, (SLOTS + 1) << SLOT_SHIFT);
+        wheel.arm(0, u64::from(SLOTS + 1) << SLOT_SHIFT);
         wheel.arm(1, 2 << SLOT_SHIFT);
         assert_eq!(wheel.next(), Some(2 << SLOT_SHIFT));
     }

@@ -66,6 +66,9 @@ pub enum Part<'a> {
     Local,
 }
 
+/// A moment that does not come.
+pub const NEVER: u64 = u64::MAX;
+
 /// What the user asks of a running agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
@@ -127,4 +130,24 @@ pub trait World {
 
     /// Writes a line to the log.
     fn log(&mut self, parts: &[Part]);
+}
+
+/// What [`tell`] puts between its words, at the most.
+const GIVEN_MAX: usize = 8;
+
+/// Writes a line to the log: these words, what is given in place of each `%` in them, in order. What is
+/// given beyond that is left out.
+#[inline(never)]
+pub fn tell<W: World>(world: &mut W, words: &'static str, given: &[Part]) {
+    let mut parts = [Part::Text(b""); 2 * GIVEN_MAX + 1];
+    let mut count = 0;
+    for text in words.as_bytes().split(|&byte| byte == b'%') {
+        if count > 0 {
+            parts[count] = given[count / 2];
+            count += 1;
+        }
+        parts[count] = Part::Text(text);
+        count += 1;
+    }
+    world.log(&parts[..count]);
 }

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, Transfer, words_for};
+use common::{Agent, Folder, Line, Lines, Transfer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -96,7 +96,6 @@ fn a_spoilt_file_costs_its_samples_and_one_log_line() {
 }
 
 fn check_spoilt(name: &str, (family, file, metrics): Source, (spoil, words): Spoiler) {
-    let words = words_for(words);
     let folder = Folder::of_machine(name, "vm-6.18");
     spoil(&folder.join(file));
     let transfer = Transfer::new();

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Transfer, command, output, pending_words_for};
+use common::{Transfer, command, output, refused};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
@@ -103,7 +103,7 @@ fn a_closed_standard_output_is_a_failure_and_no_signal() {
 #[test]
 fn nothing_is_on_standard_output_that_was_not_asked_for() {
     let mut agent = common::Agent::start(&[&format!("-trans={}", Transfer::absent()), "-debug"]);
-    agent.log.wait_for(pending_words_for("connection refused"));
+    agent.log.wait_for(refused());
     let out = agent.out();
     agent.stop();
     assert_eq!(std::io::read_to_string(out).unwrap(), "");

@@ -3,8 +3,7 @@
 mod common;
 
 use common::{
-    Agent, Folder, Line, Lines, Transfer, accept, command, narrow_listener, pending_words_for, poll,
-    wait_for_no_child, words_for,
+    Agent, Folder, Line, Lines, Transfer, accept, command, narrow_listener, poll, wait_for_no_child,
 };
 use socket2::SockRef;
 use std::collections::BTreeMap;
@@ -58,7 +57,7 @@ fn lines_arrive_at_the_defaults_and_cpu_usage_with_the_next_flush() {
 fn a_transfer_that_is_not_there_at_the_start_gets_the_lines_from_the_first_on() {
     let address = Transfer::absent();
     let agent = start(&format!("-trans={address}"), &["-interval=1s", "-flush=20ms"]);
-    let refused = format!("dial tcp {address}: {}", pending_words_for("connection refused"));
+    let refused = format!("dial tcp {address}: {}", refused());
     for _ in 0..3 {
         let line = agent.log.wait_for(&refused);
         // In Go's form: 2017/08/20 15:36:24 message.
@@ -177,7 +176,7 @@ fn a_transfer_that_reads_nothing_for_the_timeout_is_given_up_and_no_line_is_lost
     let mut agent = start(&flag, &flags);
     let first = accept(&listener);
     let mut log = Vec::new();
-    agent.log.up_to(words_for("connection timed out"), &mut log);
+    agent.log.up_to(": connection timed out", &mut log);
     // The kernel still holds what had arrived.
     let [second, first] = [accept(&listener), first].map(Lines::of);
     agent.stop();
@@ -225,7 +224,7 @@ fn sigterm_does_not_wait_for_a_transfer_that_does_not_read_or_is_not_there() {
     drop(stream);
 
     let mut agent = start(&format!("-trans={}", Transfer::absent()), &[]);
-    agent.log.wait_for(pending_words_for("connection refused"));
+    agent.log.wait_for(refused());
     agent.signal("INT");
     assert_eq!(agent.wait().code(), Some(0));
 }
@@ -354,7 +353,7 @@ fn the_agent_counts_its_own_connections_and_losses() {
     drop(first);
     let address = transfer.address();
     drop(transfer);
-    agent.log.wait_for(pending_words_for("connection refused"));
+    agent.log.wait_for(refused());
     let transfer = Transfer::at(address);
     let second = Lines::of(transfer.accept());
     while value(&second, "agent.reconnects") < 0.5 {}
@@ -367,7 +366,7 @@ fn the_agent_counts_its_own_connections_and_losses() {
     let to = format!("-trans={absent}");
     let mut agent = Agent::start(&[&[to.as_str(), "-buffer=4K", "-metrics=load=10ms"], &flags[..]].concat());
     for _ in 0..3 {
-        agent.log.wait_for(pending_words_for("connection refused"));
+        agent.log.wait_for(refused());
     }
     let transfer = Transfer::at(absent);
     let lines = Lines::of(transfer.accept());
@@ -389,10 +388,7 @@ fn of_several_transfers_the_first_that_answers_gets_the_lines() {
     let present = Transfer::at(present);
     let mut agent = start(&list, &["-interval=1s", "-flush=20ms"]);
     agent.log.wait_for("dial tcp: lookup nobody.invalid: ");
-    agent.log.wait_for(&format!(
-        "dial tcp {absent}: {}",
-        pending_words_for("connection refused")
-    ));
+    agent.log.wait_for(&format!("dial tcp {absent}: {}", refused()));
     agent.log.wait_for(&format!(
         "dial unix {}: no such file or directory",
         path.display()
@@ -426,7 +422,7 @@ fn of_several_transfers_the_first_that_answers_gets_the_lines() {
 fn hang_up_asks_for_an_attempt_and_does_no_harm() {
     let absent = Transfer::absent();
     let mut agent = start(&format!("-trans={absent}"), &FAST);
-    let refused = format!("dial tcp {absent}: {}", pending_words_for("connection refused"));
+    let refused = format!("dial tcp {absent}: {}", refused());
     // Ten attempts are told, and some come by themselves.
     agent.log.wait_for(&refused);
     for _ in 0..3 {
@@ -526,7 +522,7 @@ fn an_outage_of_many_buffers_is_spanned_by_every_series() {
         let number = line.split("thinned: ").nth(1).unwrap().split(',').next().unwrap();
         number.parse::<u64>().unwrap()
     };
-    agent.log.wait_for(pending_words_for("connection refused"));
+    agent.log.wait_for(refused());
     // Sixteen buffers: the ring alone knows when.
     poll(
         || {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, Transfer, can, command, passed_inside, words_for};
+use common::{Agent, Folder, Line, Lines, Transfer, can, command, passed_inside};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -257,7 +257,7 @@ fn a_peer_that_vanishes_without_a_word_is_given_up_and_no_line_is_lost() {
     run(Command::new("ip").args(["addr", "del", "10.77.1.1/24", "dev", "wan"]));
     let mut logs = [Vec::new(), Vec::new()];
     for (agent, log) in [&busy, &idle].into_iter().zip(&mut logs) {
-        let given_up = format!("tcp {}: {}", first.address(), words_for("connection timed out"));
+        let given_up = format!("tcp {}: connection timed out", first.address());
         agent.log.up_to(&given_up, log);
     }
     let [busy_log, idle_log] = logs;

@@ -20,9 +20,9 @@ const fn parse(text: &str) -> u64 {
     number
 }
 
-/// Whether a clock that shows this second since 1970 can be right.
-pub(super) fn is_plausible(second: u64) -> bool {
-    (BUILT..=LAST).contains(&second)
+/// Whether a clock that shows so many milliseconds since 1970 can be right.
+pub(super) fn is_plausible(millis: u64) -> bool {
+    (BUILT * 1_000..(LAST + 1) * 1_000).contains(&millis)
 }
 
 /// What a look at both clocks has shown.
@@ -52,30 +52,27 @@ impl Clock {
 
     pub(super) fn look<W: World>(&mut self, world: &mut W, now: u64) -> Look {
         let mut wall = world.wall();
+        let mut step = None;
         if self.has_stepped(wall, now) {
             // Or else we have been kept waiting between the two.
             let now = world.now();
             wall = world.wall();
-            if is_plausible(wall / 1_000) && self.has_stepped(wall, now) {
+            if is_plausible(wall) && self.has_stepped(wall, now) {
                 self.offset = wall - now.min(wall);
-                let seconds = (self.offset + 500) / 1_000;
-                return Look {
-                    time: wall / 1_000,
-                    is_right: true,
-                    step: Some(seconds as u32),
-                };
+                step = Some(((self.offset + 500) / 1_000) as u32);
             }
         }
-        let is_right = is_plausible(wall / 1_000);
+        let is_right = is_plausible(wall);
         let time = if is_right { wall } else { now + self.offset };
         Look {
             time: time / 1_000,
             is_right,
-            step: None,
+            step,
         }
     }
 
     fn has_stepped(&self, wall: u64, now: u64) -> bool {
-        wall.abs_diff(now + self.offset) > SLACK
+        let difference = wall.wrapping_sub(now + self.offset);
+        difference.wrapping_add(SLACK) > 2 * SLACK
     }
 }

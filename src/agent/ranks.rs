@@ -3,12 +3,13 @@
 use crate::builtin::FAMILY_COUNT;
 use crate::ring::{RANK_MAX, rank};
 
-const NEVER: u64 = u64::MAX;
+/// Not yet. (A turn that has this number, once in 49 days, is not thinned either.)
+const NEVER: u32 = u32::MAX;
 
 /// When each family had its last samples, in milliseconds since all before had arrived.
 pub(super) struct Ranks {
     origin: u64,
-    last: [u64; FAMILY_COUNT],
+    last: [u32; FAMILY_COUNT],
 }
 
 impl Ranks {
@@ -28,12 +29,12 @@ impl Ranks {
     pub(super) fn of(&self, family: usize, now: u64) -> u8 {
         match self.last[family] {
             NEVER => RANK_MAX,
-            last => rank(last, now - self.origin),
+            last => rank(u64::from(last), now - self.origin),
         }
     }
 
     /// The family has told something.
     pub(super) fn note(&mut self, family: usize, now: u64) {
-        self.last[family] = now - self.origin;
+        self.last[family] = (now - self.origin) as u32;
     }
 }

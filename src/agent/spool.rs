@@ -5,7 +5,7 @@ use crate::config::{Command, Config};
 use crate::format::json;
 use crate::ring::{Found, IsDated, Policy, Restamp, Ring, Words};
 use crate::sys::{self, Errno, Spool};
-use crate::world::{Part, World};
+use crate::world::{self, Part, World};
 
 /// Bytes of the longest file.
 const LENGTH_MAX: usize = size_of::<Words>() + Ring::memory_for(1 << 30);
@@ -55,30 +55,22 @@ fn go_on(path: &[u8], length: usize, policy: Policy) -> Result<(Ring<'static>, F
 }
 
 fn is_dated(line: &[u8]) -> bool {
-    json::stamp(line).is_some_and(is_plausible)
+    json::stamp(line).is_some_and(|second| is_plausible(second * 1_000))
 }
 
 fn tell<W: World>(path: &[u8], found: &Found, world: &mut W) {
-    let [colon, lines, damaged, undated] = [
-        b": ".as_slice(),
-        b" lines of before",
-        b", damaged pieces left out: ",
-        b", lines of an earlier boot without a date left out: ",
-    ]
-    .map(Part::Text);
-    let line = [
+    let words = if found.damaged + found.undated > 0 {
+        "%: % lines of before, damaged pieces left out: %, lines of an earlier boot without a date left out: %"
+    } else if found.lines > 0 {
+        "%: % lines of before"
+    } else {
+        return;
+    };
+    let given = [
         Part::Text(path),
-        colon,
         Part::Number(found.lines),
-        lines,
-        damaged,
         Part::Number(found.damaged),
-        undated,
         Part::Number(found.undated),
     ];
-    if found.damaged + found.undated > 0 {
-        world.log(&line);
-    } else if found.lines > 0 {
-        world.log(&line[..4]);
-    }
+    world::tell(world, words, &given);
 }

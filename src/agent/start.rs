@@ -40,30 +40,32 @@ fn run(config: &Config) -> i32 {
     if Writer::new(worst, OS, config.tags()).is_none() {
         return complain(config::Error::TooLong);
     }
+    // The process ends with them: the kernel closes its files.
+    let mut world = ManuallyDrop::new(Kernel::new(config.buffer, config.timeout));
+    let mut host = ManuallyDrop::new(Host::open(config.proc, config.sys));
+    match (&mut *world, &mut *host) {
+        (Ok(world), Ok(host)) => run_with(config, world, host),
+        (Err(errno), _) => fail(b"signals", *errno),
+        (_, Err(errno)) => fail(config.proc, *errno),
+    }
+}
+
+fn run_with(config: &Config, world: &mut Kernel, host: &mut Host) -> i32 {
     let Some(writer) = writer(config) else {
         return complain(config::Error::TooLong);
     };
-    let mut world = match Kernel::new(config.buffer, config.timeout) {
-        Ok(world) => world,
-        Err(errno) => return fail(b"signals", errno),
-    };
-    let ring = match spool::open(config, &mut world) {
+    let ring = match spool::open(config, world) {
         Ok(ring) => ring,
         Err((what, errno)) => return fail(what, errno),
     };
-    let host = match Host::open(config.proc, config.sys) {
-        Ok(host) => host,
-        Err(errno) => return fail(config.proc, errno),
-    };
     let now = world.now();
-    // The process ends with it: the kernel closes its files.
     let mut agent = ManuallyDrop::new(Agent::new(config, host, writer, ring, sys::random_seed(), now));
     if !agent.has_families() {
         return complain(config::Error::NothingRuns);
     }
     let ending = match config.command {
-        Command::Once => agent.once(&mut world),
-        _ => agent.run(&mut world),
+        Command::Once => agent.once(world),
+        _ => agent.run(world),
     };
     match ending {
         Ending::Done => OK,

@@ -1,200 +1,119 @@
 //! The table of flags, and the command line.
 
-use super::{Command, Config, PROCESS_NAME_MAX, PROCESSES_MAX, Turns, value};
+use super::{Command, Config, NAME_MAX, PROCESS_NAME_MAX, PROCESSES_MAX, Turns, value};
 use crate::pattern::{Choice, items};
 use crate::sys::Directory;
-use crate::text::{Put, Text, line_of};
+use crate::text::{Put, Text, line_of, words};
 
-/// One flag. Its words are lines of one text: a pointer to each would weigh more than many of them.
+/// One flag.
+#[derive(Clone, Copy)]
 pub struct Flag {
-    words: &'static str,
-    /// What it takes, for an error.
-    takes: &'static str,
+    sets: Sets,
+    takes: Takes,
 }
 
 impl Flag {
-    fn word(&self, number: usize) -> &'static str {
-        line_of(self.words, number)
+    fn word(self, number: usize) -> &'static str {
+        line_of(WORDS, WORDS_A_FLAG * self.sets as usize + number)
     }
 
     /// Its name, without a dash.
-    pub fn name(&self) -> &'static str {
+    pub fn name(self) -> &'static str {
         self.word(0)
     }
 
     /// What stands behind it, in a word; nothing for a switch.
-    pub fn argument(&self) -> &'static str {
+    pub fn argument(self) -> &'static str {
         self.word(1)
     }
 
-    /// What holds when it is not given, in words.
-    pub fn default(&self) -> &'static str {
+    /// What it does.
+    pub fn help(self) -> &'static str {
         self.word(2)
     }
 
-    /// What it does.
-    pub fn help(&self) -> &'static str {
+    /// What holds when it is not given, in words.
+    pub fn default(self) -> &'static str {
         self.word(3)
     }
 }
 
-/// A flag: its name, what stands behind it, its default, what it does; what it takes.
-macro_rules! flag {
-    ($name:literal, $argument:literal, $default:literal, $help:literal, $takes:expr $(,)?) => {
-        Flag {
-            words: concat!($name, "\n", $argument, "\n", $default, "\n", $help),
-            takes: $takes,
-        }
+words! {
+    /// What a flag takes, for an error.
+    pub enum Takes {
+        Transfers "host:port, :port, [v6]:port or unix:/path, up to 8 with commas between, or -";
+        Switch "true or false, or nothing";
+        Duration "a duration from 10ms to 24h, such as 500ms, 5s, 2m, or plain seconds";
+        DurationOrNothing "a duration up to 24h, such as 10s, or 0";
+        Name "a name of 1 to 255 bytes";
+        Tag "a text that is not empty, at most 32 times";
+        Size "a size from 4K to 1G, such as 64K, 1M, or plain bytes";
+        Way "thin or drop";
+        Path "a path";
+        Families "families, such as cpu,net=1s,wifi=off (-list has their names)";
+        Patterns "patterns for disk, diskio, net, neighbours, temp or wifi, such as net=eth*,br-lan";
+        Programs "names or patterns of programs, up to 32, such as dnsmasq,kworker/*";
+        Directory "a directory that can be read";
+    }
+}
+
+/// Lines of [`WORDS`] about each flag.
+const WORDS_A_FLAG: usize = 4;
+/// What the help has around each of them.
+const AROUND: [(&str, &str); WORDS_A_FLAG] = [("  -", ""), (" ", ""), ("\n    \t", ""), (" (default ", ")")];
+
+/// Flags: what it sets, its name, what stands behind it, its default, what it does; what it takes. Their words
+/// are lines of one text: a pointer to each would weigh more than many of them.
+macro_rules! flags {
+    ($($sets:ident $name:literal $argument:literal $default:literal $help:literal $takes:ident;)*) => {
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        enum Sets { $($sets),* }
+
+        const WORDS: &str = concat!($($name, "\n", $argument, "\n", $help, "\n", $default, "\n"),*);
+
+        /// All flags, in the order in which the help lists them.
+        pub static FLAGS: [Flag; 24] = [$(Flag { sets: Sets::$sets, takes: Takes::$takes }),*];
     };
 }
 
-/// A flag with nothing behind it.
-macro_rules! switch {
-    ($name:literal, $help:literal $(,)?) => {
-        flag!($name, "", "", $help, SWITCH)
-    };
+flags! {
+    Transfers "trans" "addresses" "127.0.0.1:6000"
+        "where the lines go: host:port, :port (this host), [v6]:port, unix:/path; the first that answers of up to 8, as in a:1,b:1; or - (standard output)"
+        Transfers;
+    Spread "spread" "" "" "start with another one of the addresses on each endpoint" Switch;
+    Timeout "timeout" "duration" "30s"
+        "a connection whose peer acknowledges nothing for this long is given up" Duration;
+    Interval "interval" "duration" "5s"
+        "time between two samples of a metric; the slow ones keep their own, unless this is longer" Duration;
+    Flush "flush" "duration" "5s" "time between two flushes of the collected lines" Duration;
+    Endpoint "endpoint" "name" "the host name" "the name of this machine in each line" Name;
+    Tag "tag" "text" "none" "a tag for each line; may be given again and again, up to 32 times" Tag;
+    Buffer "buffer" "size" "64K" "memory for the lines that have not arrived, 4K to 1G" Size;
+    Overflow "overflow" "way" "thin"
+        "what goes when the buffer is full: thin leaves out lines between others, drop the oldest ones" Way;
+    Replay "replay" "duration" "10s"
+        "lines acknowledged so lately are sent again after a break: who got them may have died before reading"
+        DurationOrNothing;
+    Spool "spool" "file" "none" "keep the buffer in this file, from which the next agent goes on" Path;
+    Metrics "metrics" "families" "all"
+        "which families run, and how often: cpu,mem alone, or all with wifi=off,net=1s changed" Families;
+    Only "only" "family=patterns" "none"
+        "the instances of a family to take, such as net=eth*,br-lan; once a family" Patterns;
+    Ignore "ignore" "family=patterns"
+        "net=lo,veth* diskio=loop*,ram*,zram*,fd*,sr* disk=/var/lib/docker/*,/var/lib/containers/*"
+        "the instances to leave out, too; once a family" Patterns;
+    Process "process" "names" "none"
+        "programs whose processes are counted, such as dnsmasq,kworker/*, up to 32" Programs;
+    Leases "leases" "file" "/tmp/dhcp.leases" "the lease file of dnsmasq" Path;
+    Proc "proc" "directory" "/proc" "read this in place of /proc" Directory;
+    Sys "sys" "directory" "/sys" "read this in place of /sys" Directory;
+    Once "once" "" "" "take every metric once, print the lines, exit" Switch;
+    List "list" "" "" "print every metric: name, unit, kind, family, interval, meaning; exit" Switch;
+    Debug "debug" "" "" "log each tick, each sample, each line and each flush" Switch;
+    Version "version" "" "" "print the version, exit" Switch;
+    H "h" "" "" "print this, exit" Switch;
+    Help "help" "" "" "the same" Switch;
 }
-
-const DURATION: &str = "a duration from 10ms to 24h, such as 500ms, 5s, 2m, or plain seconds";
-const DIRECTORY: &str = "a directory that can be read";
-const PATTERNS: &str = "patterns for disk, diskio, net, neighbours, temp or wifi, such as net=eth*,br-lan";
-const SWITCH: &str = "true or false, or nothing";
-
-/// All flags, in the order in which the help lists them.
-pub static FLAGS: [Flag; 24] = [
-    flag!(
-        "trans",
-        "addresses",
-        "127.0.0.1:6000",
-        "where the lines go: host:port, :port (this host), [v6]:port, unix:/path; the first that answers of up to 8, as in a:1,b:1; or - (standard output)",
-        "host:port, :port, [v6]:port or unix:/path, up to 8 with commas between, or -"
-    ),
-    switch!(
-        "spread",
-        "start with another one of the addresses on each endpoint"
-    ),
-    flag!(
-        "timeout",
-        "duration",
-        "30s",
-        "a connection whose peer acknowledges nothing for this long is given up",
-        DURATION
-    ),
-    flag!(
-        "interval",
-        "duration",
-        "5s",
-        "time between two samples of a metric; the slow ones keep their own, unless this is longer",
-        DURATION
-    ),
-    flag!(
-        "flush",
-        "duration",
-        "5s",
-        "time between two flushes of the collected lines",
-        DURATION
-    ),
-    flag!(
-        "endpoint",
-        "name",
-        "the host name",
-        "the name of this machine in each line",
-        "a name of 1 to 255 bytes"
-    ),
-    flag!(
-        "tag",
-        "text",
-        "none",
-        "a tag for each line; may be given again and again, up to 32 times",
-        "a text that is not empty, at most 32 times"
-    ),
-    flag!(
-        "buffer",
-        "size",
-        "64K",
-        "memory for the lines that have not arrived, 4K to 1G",
-        "a size from 4K to 1G, such as 64K, 1M, or plain bytes"
-    ),
-    flag!(
-        "overflow",
-        "way",
-        "thin",
-        "what goes when the buffer is full: thin leaves out lines between others, drop the oldest ones",
-        "thin or drop"
-    ),
-    flag!(
-        "replay",
-        "duration",
-        "10s",
-        "lines acknowledged so lately are sent again after a break: who got them may have died before reading",
-        "a duration up to 24h, such as 10s, or 0"
-    ),
-    flag!(
-        "spool",
-        "file",
-        "none",
-        "keep the buffer in this file, from which the next agent goes on",
-        "a path"
-    ),
-    flag!(
-        "metrics",
-        "families",
-        "all",
-        "which families run, and how often: cpu,mem alone, or all with wifi=off,net=1s changed",
-        "families, such as cpu,net=1s,wifi=off (-list has their names)"
-    ),
-    flag!(
-        "only",
-        "family=patterns",
-        "none",
-        "the instances of a family to take, such as net=eth*,br-lan; once a family",
-        PATTERNS
-    ),
-    flag!(
-        "ignore",
-        "family=patterns",
-        "net=lo,veth* diskio=loop*,ram*,zram*,fd*,sr* disk=/var/lib/docker/*,/var/lib/containers/*",
-        "the instances to leave out, too; once a family",
-        PATTERNS
-    ),
-    flag!(
-        "process",
-        "names",
-        "none",
-        "programs whose processes are counted, such as dnsmasq,kworker/*, up to 32",
-        "names or patterns of programs, up to 32, such as dnsmasq,kworker/*"
-    ),
-    flag!(
-        "leases",
-        "file",
-        "/tmp/dhcp.leases",
-        "the lease file of dnsmasq",
-        "a path"
-    ),
-    flag!(
-        "proc",
-        "directory",
-        "/proc",
-        "read this in place of /proc",
-        DIRECTORY
-    ),
-    flag!(
-        "sys",
-        "directory",
-        "/sys",
-        "read this in place of /sys",
-        DIRECTORY
-    ),
-    switch!("once", "take every metric once, print the lines, exit"),
-    switch!(
-        "list",
-        "print every metric: name, unit, kind, family, interval, meaning; exit",
-    ),
-    switch!("debug", "log each tick, each sample, each line and each flush"),
-    switch!("version", "print the version, exit"),
-    switch!("h", "print this, exit"),
-    switch!("help", "the same"),
-];
 
 /// What is wrong with the command line. Borrowed from it.
 #[derive(Clone, Copy)]
@@ -204,52 +123,43 @@ pub enum Error<'a> {
     /// Not a flag.
     Stray(&'a [u8]),
     /// Nothing stands behind a flag that takes something.
-    Missing(&'static Flag),
+    Missing(Flag),
     /// The flag does not take that value.
-    Invalid(&'static Flag, &'a [u8]),
+    Invalid(Flag, &'a [u8]),
     /// Endpoint and tags do not fit into a line.
     TooLong,
     /// No family runs.
     NothingRuns,
 }
 
+const HELP: &str = " (-h lists all flags)";
+const NOTHING_RUNS: &str = "-metrics: no family is left (process runs with -process)";
+const TOO_LONG: &str = "-endpoint and -tag: together they take at most 1000 bytes in a line";
+
 impl Error<'_> {
     /// Writes the error as one line, its newline included.
     pub fn describe(&self, text: &mut Text) {
+        let (before, written, behind, flag): (&str, &[u8], &str, _) = match *self {
+            Self::Unknown(name) => ("flag provided but not defined: ", name, HELP, None),
+            Self::Stray(argument) => ("unexpected argument ", argument, HELP, None),
+            Self::Missing(flag) => ("flag needs an argument: -", b"", "", Some(flag)),
+            Self::Invalid(flag, value) => ("invalid value ", value, " for flag -", Some(flag)),
+            Self::NothingRuns => (NOTHING_RUNS, b"", "", None),
+            Self::TooLong => (TOO_LONG, b"", "", None),
+        };
         text.put(b"mini-monitor: ");
-        match self {
-            Self::Unknown(name) => {
-                text.put(b"flag provided but not defined: ");
-                quote(text, name);
-                text.put(b" (-h lists all flags)");
-            }
-            Self::Stray(argument) => {
-                text.put(b"unexpected argument ");
-                quote(text, argument);
-                text.put(b" (-h lists all flags)");
-            }
-            Self::Missing(flag) => {
-                text.put(b"flag needs an argument: -");
-                text.put(flag.name().as_bytes());
-                takes(text, flag);
-            }
-            Self::Invalid(flag, value) => {
-                text.put(b"invalid value ");
-                quote(text, value);
-                text.put(b" for flag -");
-                text.put(flag.name().as_bytes());
-                takes(text, flag);
-            }
-            Self::NothingRuns => text.put(b"-metrics: no family is left (process runs with -process)"),
-            Self::TooLong => text.put(b"-endpoint and -tag: together they take at most 1000 bytes in a line"),
+        text.put(before.as_bytes());
+        if !behind.is_empty() {
+            quote(text, written);
+        }
+        text.put(behind.as_bytes());
+        if let Some(flag) = flag {
+            text.put(flag.name().as_bytes());
+            text.put(b": it takes ");
+            text.put(flag.takes.text().as_bytes());
         }
         text.put(b"\n");
     }
-}
-
-fn takes(text: &mut Text, flag: &Flag) {
-    text.put(b": it takes ");
-    text.put(flag.takes.as_bytes());
 }
 
 /// Writes what the user wrote so that it stays on one line, and not too long a one.
@@ -265,29 +175,25 @@ fn quote(text: &mut Text, bytes: &[u8]) {
 /// Writes what `-h` prints.
 pub fn usage(put: Put) {
     put(b"Usage of mini-monitor:\n");
-    for flag in &FLAGS {
-        let pieces = [
-            "  -",
-            flag.name(),
-            if flag.argument().is_empty() { "" } else { " " },
-            flag.argument(),
-            "\n    \t",
-            flag.help(),
-            if flag.default().is_empty() {
-                ""
-            } else {
-                " (default "
-            },
-            flag.default(),
-            if flag.default().is_empty() { "\n" } else { ")\n" },
-        ];
-        let mut buffer = [0; 512];
-        let mut line = Text::new(&mut buffer);
-        for piece in pieces {
-            line.put(piece.as_bytes());
-        }
-        put(line.bytes());
+    for flag in FLAGS {
+        describe(flag, put);
     }
+}
+
+fn describe(flag: Flag, put: Put) {
+    let mut buffer = [0; 512];
+    let mut line = Text::new(&mut buffer);
+    // Nothing stands around a word that there is not.
+    for (word, (before, behind)) in AROUND.into_iter().enumerate() {
+        let word = flag.word(word);
+        if !word.is_empty() {
+            line.put(before.as_bytes());
+            line.put(word.as_bytes());
+            line.put(behind.as_bytes());
+        }
+    }
+    line.put(b"\n");
+    put(line.bytes());
 }
 
 /// The number of the family of a name; asked with `true`, only if there is something to choose in it.
@@ -299,13 +205,11 @@ pub fn parse<'a>(arguments: impl IntoIterator<Item = &'a [u8]>, find: Find) -> R
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let (name, inline) = split(argument).ok_or(Error::Stray(argument))?;
-        let flag = FLAGS
-            .iter()
-            .find(|flag| flag.name().as_bytes() == name)
-            .ok_or(Error::Unknown(argument))?;
+        let is_meant = |flag: &&Flag| flag.name().as_bytes() == name;
+        let flag = *FLAGS.iter().find(is_meant).ok_or(Error::Unknown(argument))?;
         let value = match inline {
             Some(value) => value,
-            None if flag.argument().is_empty() => b"true",
+            None if flag.takes == Takes::Switch => b"true",
             None => arguments.next().ok_or(Error::Missing(flag))?,
         };
         apply(&mut config, flag, value, find).ok_or(Error::Invalid(flag, value))?;
@@ -326,43 +230,75 @@ fn split(argument: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     })
 }
 
-fn apply<'a>(config: &mut Config<'a>, flag: &Flag, value: &'a [u8], find: Find) -> Option<()> {
-    match flag.name() {
-        "trans" => config.transfer_count = value::transfers(value, &mut config.transfers)?,
-        "spread" => config.spread = value::switch(value)?,
-        "timeout" => config.timeout = value::duration(value)?,
-        "interval" => config.interval = value::duration(value)?,
-        "flush" => config.flush = value::duration(value)?,
-        "endpoint" => config.endpoint = Some(value).filter(|name| (1..=255).contains(&name.len()))?.into(),
-        "tag" => config.add_tag(Some(value).filter(|tag| !tag.is_empty())?)?,
-        "buffer" => config.buffer = value::size(value)?,
-        "overflow" => config.is_thinning = value::overflow(value)?,
-        "replay" => config.replay = if value == b"0" { 0 } else { value::duration(value)? },
-        "spool" => config.spool = Some(value).filter(|path| !path.is_empty())?.into(),
-        "metrics" => metrics(config, value, find)?,
-        "only" => {
+#[inline(never)]
+fn apply<'a>(config: &mut Config<'a>, flag: Flag, value: &'a [u8], find: Find) -> Option<()> {
+    match flag.takes {
+        Takes::Transfers => config.transfer_count = value::transfers(value, &mut config.transfers)?,
+        Takes::Switch => switch(config, flag.sets, value::switch(value)?),
+        Takes::DurationOrNothing if value == b"0" => config.replay = 0,
+        Takes::Duration | Takes::DurationOrNothing => {
+            *duration(config, flag.sets) = value::duration(value)?;
+        }
+        Takes::Name if value.len() > NAME_MAX => return None,
+        Takes::Name | Takes::Tag | Takes::Path if value.is_empty() => return None,
+        Takes::Name => config.endpoint = Some(value),
+        Takes::Tag => config.add_tag(value)?,
+        Takes::Path if flag.sets == Sets::Spool => config.spool = Some(value),
+        Takes::Path => config.leases = value,
+        Takes::Size => config.buffer = value::size(value)?,
+        Takes::Way => config.is_thinning = value::overflow(value)?,
+        Takes::Families => metrics(config, value, find)?,
+        Takes::Patterns => {
             let (choice, patterns) = choice(config, value, find)?;
-            choice.only = Some(patterns);
+            if flag.sets == Sets::Only {
+                choice.only = Some(patterns);
+            } else {
+                choice.ignore = patterns;
+            }
         }
-        "ignore" => {
-            let (choice, patterns) = choice(config, value, find)?;
-            choice.ignore = patterns;
+        Takes::Programs => {
+            let mut count = 0;
+            for name in items(value) {
+                count += 1;
+                if name.len() > PROCESS_NAME_MAX || count > PROCESSES_MAX {
+                    return None;
+                }
+            }
+            config.processes = Some(value).filter(|_| count > 0)?;
         }
-        "process" => {
-            let is_bounded = (1..=PROCESSES_MAX).contains(&items(value).count())
-                && items(value).all(|name| name.len() <= PROCESS_NAME_MAX);
-            config.processes = Some(value).filter(|_| is_bounded)?;
+        Takes::Directory => {
+            Directory::open(value).ok()?;
+            if flag.sets == Sets::Proc {
+                config.proc = value;
+            } else {
+                config.sys = value;
+            }
         }
-        "leases" => config.leases = Some(value).filter(|path| !path.is_empty())?,
-        "proc" => config.proc = directory(value)?,
-        "sys" => config.sys = directory(value)?,
-        "debug" => config.debug = value::switch(value)?,
-        "once" => choose(config, value, Command::Once)?,
-        "list" => choose(config, value, Command::List)?,
-        "version" => choose(config, value, Command::Version)?,
-        _ => choose(config, value, Command::Help)?,
     }
     Some(())
+}
+
+fn switch(config: &mut Config, sets: Sets, is_on: bool) {
+    let command = match sets {
+        Sets::Spread => return config.spread = is_on,
+        Sets::Debug => return config.debug = is_on,
+        Sets::Once => Command::Once,
+        Sets::List => Command::List,
+        Sets::Version => Command::Version,
+        _ => Command::Help,
+    };
+    if is_on {
+        config.command = command;
+    }
+}
+
+fn duration<'c>(config: &'c mut Config, sets: Sets) -> &'c mut u32 {
+    match sets {
+        Sets::Timeout => &mut config.timeout,
+        Sets::Interval => &mut config.interval,
+        Sets::Flush => &mut config.flush,
+        _ => &mut config.replay,
+    }
 }
 
 /// `cpu,net=1s,wifi=off`. A family named alone is one of those that run.
@@ -397,17 +333,6 @@ fn choice<'c, 'a>(
     Some((config.choices.get_mut(find(name, true)?)?, patterns))
 }
 
-fn choose(config: &mut Config, value: &[u8], command: Command) -> Option<()> {
-    if value::switch(value)? {
-        config.command = command;
-    }
-    Some(())
-}
-
-fn directory(path: &[u8]) -> Option<&[u8]> {
-    Directory::open(path).is_ok().then_some(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -435,7 +360,7 @@ mod tests {
                 continue;
             }
             let mut given = Config::default();
-            apply(&mut given, flag, flag.default().as_bytes(), find).unwrap();
+            apply(&mut given, *flag, flag.default().as_bytes(), find).unwrap();
             assert_eq!(given.transfers(), plain.transfers());
             assert_eq!(
                 (given.interval, given.flush, given.timeout),
@@ -473,7 +398,7 @@ mod tests {
         assert_eq!(told, expected);
         let to_choose = FAMILIES.iter().filter(|family| family.ignored.is_some());
         for family in to_choose {
-            assert!(PATTERNS.contains(family.name), "{}", family.name);
+            assert!(Takes::Patterns.text().contains(family.name), "{}", family.name);
         }
         assert_eq!(PROCESSES_MAX, crate::builtin::PROCESSES_MAX);
     }

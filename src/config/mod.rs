@@ -3,7 +3,7 @@
 mod flags;
 mod value;
 
-pub use flags::{Error, FLAGS, Find, Flag, parse, usage};
+pub use flags::{Error, FLAGS, Find, Flag, Takes, parse, usage};
 
 use crate::pattern::Choice;
 use crate::world::Transfer;
@@ -16,6 +16,9 @@ pub const TRANSFERS_MAX: usize = 8;
 
 /// Families that can be spoken of, by their numbers.
 pub const FAMILIES_MAX: usize = 32;
+
+/// Longest name of an endpoint.
+const NAME_MAX: usize = 255;
 
 /// Names of processes that can be asked for.
 const PROCESSES_MAX: usize = 32;

@@ -2,25 +2,31 @@
 
 use crate::num::parse_u64;
 use crate::world::Transfer;
+use core::ops::RangeInclusive;
 
 /// The bounds of a duration, in milliseconds: 10 ms to 24 h.
-const DURATION_LEAST: u64 = 10;
-const DURATION_MOST: u64 = 24 * 3_600_000;
+const DURATION: RangeInclusive<u32> = 10..=24 * 3_600_000;
 
 /// The bounds of the ring, in bytes: 4 KiB to 1 GiB.
-const SIZE_LEAST: u64 = 4 << 10;
-const SIZE_MOST: u64 = 1 << 30;
+const SIZE: RangeInclusive<u32> = 4 << 10..=1 << 30;
 
 /// Longest host name (RFC 1035, section 2.3.4).
 const HOST_MAX: usize = 253;
 /// Longest path of a Unix socket (`unix(7)`).
 const UNIX_PATH_MAX: usize = 107;
 
-/// A number, and the unit behind it.
-fn number_and_unit(text: &[u8]) -> Option<(u64, &[u8])> {
+/// Which of these lines the text is.
+fn place(lines: &'static str, text: &[u8]) -> Option<usize> {
+    lines.lines().position(|line| line.as_bytes() == text)
+}
+
+/// A number with one of these units behind it, each of which stands for so many.
+fn amount(text: &[u8], units: &'static str, factors: &[u32], bounds: &RangeInclusive<u32>) -> Option<u32> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit());
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));
-    Some((parse_u64(number)?, unit))
+    let number = u32::try_from(parse_u64(number)?).ok()?;
+    let amount = number.checked_mul(*factors.get(place(units, unit)?)?)?;
+    bounds.contains(&amount).then_some(amount)
 }
 
 /// `name=value`, apart at the first sign.
@@ -31,52 +37,27 @@ pub(super) fn pair(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// `500ms`, `5s`, `2m`, `1h`, or plain seconds: in milliseconds.
 pub(super) fn duration(text: &[u8]) -> Option<u32> {
-    let (number, unit) = number_and_unit(text)?;
-    let factor = match unit {
-        b"ms" => 1,
-        b"s" | b"" => 1_000,
-        b"m" => 60_000,
-        b"h" => 3_600_000,
-        _ => return None,
-    };
-    let millis = number.checked_mul(factor)?;
-    (DURATION_LEAST..=DURATION_MOST)
-        .contains(&millis)
-        .then_some(millis as u32)
+    let factors = [1, 1_000, 1_000, 60_000, 3_600_000];
+    amount(text, "ms\ns\n\nm\nh", &factors, &DURATION)
 }
 
 /// `64K`, `1M`, `1G`, or plain bytes.
 pub(super) fn size(text: &[u8]) -> Option<usize> {
-    let (number, unit) = number_and_unit(text)?;
-    let factor = match unit {
-        b"" => 1,
-        b"K" | b"k" => 1 << 10,
-        b"M" | b"m" => 1 << 20,
-        b"G" | b"g" => 1 << 30,
-        _ => return None,
-    };
-    let bytes = number.checked_mul(factor)?;
-    (SIZE_LEAST..=SIZE_MOST)
-        .contains(&bytes)
-        .then_some(bytes as usize)
+    const K: u32 = 1 << 10;
+    const M: u32 = 1 << 20;
+    const G: u32 = 1 << 30;
+    let bytes = amount(text, "\nk\nK\nm\nM\ng\nG", &[1, K, K, M, M, G, G], &SIZE)?;
+    Some(bytes as usize)
 }
 
 /// `thin` or `drop`: whether it is the first.
 pub(super) fn overflow(text: &[u8]) -> Option<bool> {
-    match text {
-        b"thin" => Some(true),
-        b"drop" => Some(false),
-        _ => None,
-    }
+    place("thin\ndrop", text).map(|place| place == 0)
 }
 
 /// As Go's flags take it.
 pub(super) fn switch(text: &[u8]) -> Option<bool> {
-    match text {
-        b"true" | b"1" => Some(true),
-        b"false" | b"0" => Some(false),
-        _ => None,
-    }
+    place("1\ntrue\n0\nfalse", text).map(|place| place < 2)
 }
 
 /// Transfers with commas between, into `list`: their number. `-` stands alone.

@@ -13,15 +13,16 @@ const RANKS: usize = RANK_MAX as usize + 1;
 pub type Restamp = fn(line: &mut [u8], seconds: i64);
 
 /// Whether the record at a position stays; it may be changed, but for its length.
-pub(super) type Keep<'k> = &'k mut dyn FnMut(u64, &mut Head, &mut [u8]) -> bool;
+pub(super) type Keep<'k> = &'k mut dyn FnMut(usize, &mut Head, &mut [u8]) -> bool;
 
 /// The rank of a sample: which slot of time it is the first sample of its family in.
 ///
 /// Slots of rank `r` are 2^r milliseconds long. Thinned to a rank, a family has about one sample a slot,
 /// so that those of any interval come to the same density in time, and slow ones are thinned last. Both
-/// times are in milliseconds since a start of their own.
+/// times are in milliseconds since a start of their own, and less than 24 days apart.
 pub fn rank(before: u64, now: u64) -> u8 {
-    let changed = u64::BITS - (before ^ now).leading_zeros();
+    // Slots of the highest rank that is given are shorter than what 32 bits count.
+    let changed = u32::BITS - ((before ^ now) as u32).leading_zeros();
     (changed.saturating_sub(1) as u8).min(RANK_MAX - 1)
 }
 
@@ -34,7 +35,7 @@ impl Ring<'_> {
         } else {
             self.sent
         };
-        let last = self.newest - self.held() as u64 / 4;
+        let last = self.newest - self.newest / 4;
         let goal = self.memory.len() / 4;
         let (level, free) = self.level(first, last, goal);
         if free < goal / 4 {
@@ -44,9 +45,9 @@ impl Ring<'_> {
         self.lap(self.words.clock.get(), &mut |position, head, _| {
             let is_old = (first..last).contains(&position);
             // The highest rank that goes does so from the oldest on, until it is enough.
-            let goes = is_old && (head.rank < level || head.rank == level && freed < goal);
+            let goes = is_old && (head.rank() < level || head.rank() == level && freed < goal);
             if goes {
-                freed += HEAD + head.length;
+                freed += HEAD + head.length();
                 thinned += 1;
             }
             !goes
@@ -56,22 +57,23 @@ impl Ring<'_> {
     }
 
     /// The highest rank that has to go for so many bytes, and how many there are up to it.
-    fn level(&self, first: u64, last: u64, goal: usize) -> (u8, usize) {
+    fn level(&self, first: usize, last: usize, goal: usize) -> (u8, usize) {
         let mut bytes = [0_usize; RANKS];
         let mut position = first;
         while position < last {
             let head = self.head(position);
-            bytes[usize::from(head.rank)] += HEAD + head.length;
-            position += (HEAD + head.length) as u64;
+            bytes[usize::from(head.rank())] += HEAD + head.length();
+            position += HEAD + head.length();
         }
         let mut free = 0;
-        for (rank, of_rank) in (0..RANK_MAX).zip(bytes) {
-            free += of_rank;
-            if free >= goal {
+        let mut rank = 0;
+        loop {
+            free += bytes[usize::from(rank)];
+            if free >= goal || rank == RANK_MAX - 1 {
                 return (rank, free);
             }
+            rank += 1;
         }
-        (RANK_MAX - 1, free)
     }
 
     /// Seconds from the monotonic clock to the stamps of lines that are not settled.
@@ -87,7 +89,7 @@ impl Ring<'_> {
             return;
         }
         self.lap(clock, &mut |_, head, line| {
-            change(head, line, seconds, restamp);
+            change(*head, line, seconds, restamp);
             true
         });
     }
@@ -95,16 +97,19 @@ impl Ring<'_> {
     /// Ends the lap that another agent has begun and not ended: `length` bytes are still to be moved. If it
     /// ended between two stores, the last record that it moved, at the position `last`, is also the first
     /// that it has not.
-    pub(super) fn end_lap(&mut self, length: u64, last: u64, restamp: Restamp) {
+    pub(super) fn end_lap(&mut self, length: usize, last: usize, restamp: Restamp) {
         let seconds = self.words.lap_clock.get() as i64 - self.clock() as i64;
-        let end = self.oldest + length;
         let mut twin = [0; LINE_MAX];
-        let length = if last < end { 0 } else { self.head(last).length };
-        let twin = &mut twin[..length];
-        self.read(last + HEAD as u64, twin);
+        let twin_length = if last < length {
+            0
+        } else {
+            self.head(last).length()
+        };
+        let twin = &mut twin[..twin_length];
+        self.read(last + HEAD, twin);
         let mut is_first = true;
-        self.run_lap(end, &mut |_, head, line| {
-            change(head, line, seconds, restamp);
+        self.run_lap(length, &mut |_, head, line| {
+            change(*head, line, seconds, restamp);
             let is_twin = core::mem::take(&mut is_first) && line == twin;
             !is_twin
         });
@@ -117,35 +122,32 @@ impl Ring<'_> {
         self.run_lap(self.newest, keep);
     }
 
-    fn run_lap(&mut self, end: u64, keep: Keep) {
-        let distance = end - self.oldest;
+    /// Takes the records before `end`, each from the oldest end; positions are those at the start.
+    fn run_lap(&mut self, end: usize, keep: Keep) {
         let touched = self.touched;
-        let has_touched = touched > self.oldest && touched <= end;
-        let (acked, sent) = (self.acked + distance, self.sent + distance);
+        let has_touched = touched > 0 && touched <= end;
         let mut record = [0; RECORD_MAX];
-        while self.oldest < end {
-            let mut head = self.head(self.oldest);
-            let line = &mut record[..head.length];
-            self.read(self.oldest + HEAD as u64, line);
-            head.is_settled |= has_touched && self.oldest < touched;
-            if keep(self.oldest, &mut head, line) {
+        let mut position = 0;
+        while position < end {
+            let mut head = self.head(0);
+            let line = &mut record[..head.length()];
+            self.read(HEAD, line);
+            head.is_settled |= has_touched && position < touched;
+            if keep(position, &mut head, line) {
                 self.append(head, line);
             }
-            self.leave(self.behind(self.oldest));
-            if has_touched && self.oldest == touched {
+            self.cut(HEAD + head.length());
+            position += HEAD + head.length();
+            if has_touched && position == touched {
                 self.touch(self.newest);
             }
         }
-        (self.acked, self.sent) = (acked, sent);
-        // What is thinned before it makes it too high, for a while.
-        self.known += distance;
-        self.marks.shift(distance);
         self.words.clock.set(self.words.lap_clock.get());
         self.words.lap.set(Words::NO_LAP);
     }
 }
 
-pub(super) fn change(head: &Head, line: &mut [u8], seconds: i64, restamp: Restamp) {
+pub(super) fn change(head: Head, line: &mut [u8], seconds: i64, restamp: Restamp) {
     if !head.is_settled && seconds != 0 {
         restamp(line, seconds);
     }

@@ -24,36 +24,46 @@ const SEED: u32 = 0x6d6d_0001;
 const FACTOR: u32 = 0x9e37_79b9;
 
 /// What is known of a line beside its text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) struct Head {
-    /// Bytes of the line, its newline included: 1 to [`LINE_MAX`].
-    pub(super) length: usize,
-    /// 0 to [`RANK_MAX`].
-    pub(super) rank: u8,
+    size: u16,
     /// The stamp is what it will always be: of an earlier boot, or sent.
     pub(super) is_settled: bool,
 }
 
 impl Head {
-    /// As it stands before the line.
-    pub(super) fn encode(self, line: &[u8]) -> [u8; HEAD] {
-        let size = (self.length.wrapping_sub(1) as u16) | u16::from(self.rank) << LENGTH_BITS;
-        let settled = if self.is_settled { SETTLED } else { 0 };
-        let check = check(settled | u32::from(size), line) & !SETTLED | settled;
-        let head = u64::from(size) << 32 | u64::from(check);
-        head.to_le_bytes().first_chunk().copied().unwrap_or_default()
+    /// Of a line of 1 to [`LINE_MAX`] bytes, its newline included, and a rank of 0 to [`RANK_MAX`].
+    pub(super) fn new(length: usize, rank: u8) -> Self {
+        Self {
+            size: (length.wrapping_sub(1) as u16) | u16::from(rank) << LENGTH_BITS,
+            is_settled: false,
+        }
     }
 
-    /// What these bytes say, be it true or not.
-    pub(super) fn decode(bytes: [u8; HEAD]) -> Self {
-        let mut head = [0; 8];
-        head[..HEAD].copy_from_slice(&bytes);
-        let head = u64::from_le_bytes(head);
-        let size = (head >> 32) as u16;
+    pub(super) fn length(self) -> usize {
+        usize::from(self.size & ((1 << LENGTH_BITS) - 1)) + 1
+    }
+
+    pub(super) fn rank(self) -> u8 {
+        (self.size >> LENGTH_BITS) as u8
+    }
+
+    /// As it stands before the line.
+    pub(super) fn encode(self, line: &[u8]) -> [u8; HEAD] {
+        let settled = if self.is_settled { SETTLED } else { 0 };
+        let check = check(settled | u32::from(self.size), line) & !SETTLED | settled;
+        let mut head = [0; HEAD];
+        let (first, rest) = head.split_at_mut(size_of_val(&check));
+        first.copy_from_slice(&check.to_le_bytes());
+        rest.copy_from_slice(&self.size.to_le_bytes());
+        head
+    }
+
+    /// What these bytes say, be it true or not. (The first three are of the check.)
+    pub(super) fn decode([_, _, _, settled, low, high]: [u8; HEAD]) -> Self {
         Self {
-            length: usize::from(size & ((1 << LENGTH_BITS) - 1)) + 1,
-            rank: (size >> LENGTH_BITS) as u8,
-            is_settled: head as u32 & SETTLED != 0,
+            size: u16::from_le_bytes([low, high]),
+            is_settled: settled >= 1 << 7,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::LINE_MAX;
 use super::lap::{Restamp, change};
-use super::record::{HEAD, Head, RECORD_MAX};
+use super::record::{HEAD, Head};
 use super::words::{self, Words};
 use super::{Policy, Ring};
 
@@ -17,14 +17,37 @@ pub struct Found {
     pub undated: u64,
 }
 
-/// Memory that ends where it starts, or a part of it.
+/// Memory that ends where it starts, or a part of it, in which whole records are looked for.
 struct View<'v> {
     memory: &'v [u8],
     start: usize,
     length: usize,
+    /// Places before it have been looked at.
+    at: usize,
+    /// Pieces there that are no record.
+    damaged: u64,
 }
 
-impl View<'_> {
+impl<'v> View<'v> {
+    /// Where the records are, if these can be the words of a ring over this memory; otherwise anywhere.
+    fn new(words: &Words, memory: &'v [u8]) -> Self {
+        let mut view = Self {
+            memory,
+            start: 0,
+            length: memory.len(),
+            at: 0,
+            damaged: 0,
+        };
+        if words.can_be_of(memory.len()) {
+            // A file that has been made longer, and no more, still has the old ring.
+            let capacity = words.capacity.get();
+            view.memory = &memory[..capacity];
+            view.start = words.oldest.get();
+            view.length = view.ahead(words.newest.get());
+        }
+        view
+    }
+
     fn index(&self, at: usize) -> usize {
         let at = self.start + at;
         if at < self.memory.len() {
@@ -34,38 +57,54 @@ impl View<'_> {
         }
     }
 
-    /// The record at a place, its line in the buffer, if there is one and it is whole.
-    fn record<'b>(&self, at: usize, buffer: &'b mut [u8; RECORD_MAX]) -> Option<(Head, &'b [u8])> {
-        let left = (self.length - at).checked_sub(HEAD)?;
-        let mut bytes = [0; HEAD];
-        words::read(self.memory, self.index(at), &mut bytes);
-        let head = Head::decode(bytes);
-        let line = buffer.get_mut(..head.length).filter(|line| line.len() <= left)?;
-        // Looked at first, so that a file of newlines takes no longer than any other.
-        if self.behind_newline(at + HEAD) != at + HEAD + head.length {
-            return None;
-        }
-        words::read(self.memory, self.index(at + HEAD), line);
-        (head.encode(line) == bytes).then_some((head, &*line))
+    /// How far it is to a place in the memory.
+    fn ahead(&self, index: usize) -> usize {
+        let wrapped = if index < self.start { self.memory.len() } else { 0 };
+        index + wrapped - self.start
     }
 
-    /// A part of it.
-    fn part(&self, from: usize, to: usize) -> Self {
-        Self {
-            memory: self.memory,
-            start: self.index(from),
-            length: to - from,
-        }
-    }
-
-    /// How far it is to what lies there in the memory; 0 if it lies elsewhere.
+    /// The same; 0 if it lies elsewhere.
     fn distance(&self, index: usize) -> usize {
         if index >= self.memory.len() {
             return 0;
         }
-        let wrapped = if index < self.start { self.memory.len() } else { 0 };
-        let distance = (index + wrapped).saturating_sub(self.start);
+        let distance = self.ahead(index);
         if distance <= self.length { distance } else { 0 }
+    }
+
+    /// The next whole record, its line in the buffer; a piece that is none is passed by.
+    fn next(&mut self, buffer: &mut [u8; LINE_MAX]) -> Option<Head> {
+        let mut is_sound = true;
+        while self.at < self.length {
+            if let Some(head) = self.record(buffer) {
+                self.at += HEAD + head.length();
+                return Some(head);
+            }
+            self.damaged += u64::from(is_sound);
+            is_sound = false;
+            self.at = self.behind_newline(self.at);
+        }
+        None
+    }
+
+    /// The record at this place, its line in the buffer, if there is one and it is whole.
+    fn record(&self, buffer: &mut [u8; LINE_MAX]) -> Option<Head> {
+        // Behind it there may be no memory for a head.
+        if self.length - self.at < HEAD {
+            return None;
+        }
+        let mut bytes = [0; HEAD];
+        words::read(self.memory, self.index(self.at), &mut bytes);
+        let head = Head::decode(bytes);
+        let start = self.at + HEAD;
+        let end = start + head.length();
+        // Looked at first, so that a file of newlines takes no longer than any other.
+        if end > self.length || self.behind_newline(start) != end {
+            return None;
+        }
+        let line = &mut buffer[..head.length()];
+        words::read(self.memory, self.index(start), line);
+        (head.encode(line) == bytes).then_some(head)
     }
 
     /// The place behind the next newline.
@@ -74,49 +113,6 @@ impl View<'_> {
         // Where none is left, nothing follows.
         end.map_or(self.length + 1, |end| end + 1)
     }
-
-    /// Hands over each whole record with its place; answers how many pieces are none.
-    fn records(&self, take: &mut dyn FnMut(usize, Head, &[u8])) -> u64 {
-        let mut buffer = [0; RECORD_MAX];
-        let (mut at, mut damaged, mut is_sound) = (0, 0, true);
-        while at < self.length {
-            if let Some((head, line)) = self.record(at, &mut buffer) {
-                take(at, head, line);
-                at += HEAD + head.length;
-                is_sound = true;
-            } else {
-                damaged += u64::from(is_sound);
-                is_sound = false;
-                at = self.behind_newline(at);
-            }
-        }
-        damaged
-    }
-}
-
-/// Where the records are, if these can be the words of a ring over this memory; otherwise anywhere.
-fn view<'v>(words: &Words, memory: &'v [u8]) -> (View<'v>, bool) {
-    let is_known = words.can_be_of(memory.len());
-    // A file that has been made longer, and no more, still has the old ring.
-    let capacity = if is_known {
-        words.capacity.get()
-    } else {
-        memory.len()
-    };
-    let memory = &memory[..capacity];
-    let (start, length) = if is_known {
-        let (oldest, newest) = (words.oldest.get(), words.newest.get());
-        let wrapped = if newest < oldest { memory.len() } else { 0 };
-        (oldest, newest + wrapped - oldest)
-    } else {
-        (0, memory.len())
-    };
-    let view = View {
-        memory,
-        start,
-        length,
-    };
-    (view, is_known)
 }
 
 impl<'m> Ring<'m> {
@@ -129,31 +125,35 @@ impl<'m> Ring<'m> {
         boot: u32,
         (restamp, is_dated): (Restamp, IsDated),
     ) -> Option<(Self, Found)> {
-        let (view, is_known) = view(words, memory);
-        let lap = words.lap.get();
-        let (start, length) = (view.start, view.length);
-        let (mut found, mut lap_length, mut last) = (Found::default(), None, 0);
-        found.damaged = view.records(&mut |at, _, _| {
-            found.lines += 1;
-            last = at;
-            if view.index(at) == lap {
-                lap_length = Some(at);
-            }
-        });
-        // A lap that has left nothing behind yet, or nothing to be moved any more.
-        if lap == view.index(length) {
-            lap_length = Some(length);
-        }
-        let has_lap = lap != Words::NO_LAP;
-        let is_of_another_size = words.capacity.get() != memory.len();
-        if !is_known || is_of_another_size || found.damaged > 0 || has_lap && lap_length.is_none() {
+        // One that was of another size is none of this one.
+        if words.capacity.get() != memory.len() || !words.can_be_of(memory.len()) {
             return None;
         }
-        let touched = view.distance(words.touched.get()) as u64;
-        let mut ring = Self::at(words, memory, policy, start, length as u64);
+        let mut view = View::new(words, memory);
+        let lap = words.lap.get();
+        let (start, length) = (view.start, view.length);
+        // A lap that has left nothing behind yet, or has nothing to be moved any more, begins at the end.
+        let (mut found, mut unmoved, mut last) = (Found::default(), None, 0);
+        let mut line = [0; LINE_MAX];
+        loop {
+            if lap == view.index(view.at) {
+                unmoved = Some(view.at);
+            }
+            let Some(head) = view.next(&mut line) else {
+                break;
+            };
+            last = view.at - HEAD - head.length();
+            found.lines += 1;
+        }
+        let has_lap = lap != Words::NO_LAP;
+        if view.damaged > 0 || has_lap && unmoved.is_none() {
+            return None;
+        }
+        let touched = view.distance(words.touched.get());
+        let mut ring = Self::at(words, memory, policy, start, length);
         ring.touched = touched;
-        if let (true, Some(length)) = (has_lap, lap_length) {
-            ring.end_lap(length as u64, last as u64, restamp);
+        if let Some(unmoved) = unmoved {
+            ring.end_lap(unmoved, last, restamp);
         }
         if words.boot.get() != boot as usize || boot == 0 {
             ring.settle(&mut found, is_dated);
@@ -177,37 +177,41 @@ impl<'m> Ring<'m> {
     /// Takes each whole line out of what was a file with words and memory, whatever has become of it.
     pub fn salvage(&mut self, file: &[u8], boot: u32, (restamp, is_dated): (Restamp, IsDated)) -> Found {
         self.words.boot.set(boot as usize);
+        let mut found = Found::default();
         let Some((words, memory)) = file.split_first_chunk() else {
-            return Found::default();
+            return found;
         };
         let words = Words::from_bytes(words);
-        let (view, is_known) = view(&words, memory);
+        let is_known = words.can_be_of(memory.len());
         let is_of_this_boot = is_known && boot != 0 && words.boot.get() == boot as usize;
-        let (mut found, mut seconds) = (Found::default(), 0);
+        let mut seconds = 0;
         if is_of_this_boot {
             let has_lap = words.lap.get() != Words::NO_LAP;
             let clock = if has_lap { &words.lap_clock } else { &words.clock }.get();
             self.words.clock.set(clock);
             seconds = clock as i64 - words.clock.get() as i64;
         }
+        let mut view = View::new(&words, memory);
         let touched = view.distance(words.touched.get());
         // What a lap has moved comes first; what it has not is still to be changed.
         let unmoved = view.distance(words.lap.get());
-        let mut line_copy = [0; LINE_MAX];
+        let mut line = [0; LINE_MAX];
         for (from, to, seconds) in [(unmoved, view.length, 0), (0, unmoved, seconds)] {
-            found.damaged += view.part(from, to).records(&mut |at, mut head, line| {
+            (view.at, view.length) = (from, to);
+            while let Some(mut head) = view.next(&mut line) {
+                let line = &mut line[..head.length()];
+                let place = view.at - HEAD - line.len();
                 if !(head.is_settled || is_of_this_boot || is_dated(line)) {
                     found.undated += 1;
-                    return;
+                    continue;
                 }
-                head.is_settled |= !is_of_this_boot || from + at < touched;
-                let copy = &mut line_copy[..line.len()];
-                copy.copy_from_slice(line);
-                change(&head, copy, seconds, restamp);
-                self.push_record(head, copy);
+                head.is_settled |= !is_of_this_boot || place < touched;
+                change(head, line, seconds, restamp);
+                self.push_record(head, line);
                 found.lines += 1;
-            });
+            }
         }
+        found.damaged = view.damaged;
         found
     }
 }

@@ -2,27 +2,28 @@
 
 /// Marks that are kept; a span of time is told apart in eighths, and one is always begun.
 const MARKS: usize = 10;
-const PARTS: u64 = 8;
+const PARTS: u32 = 8;
 
 #[derive(Clone, Copy, Default)]
 struct Mark {
-    /// When it was begun, and when it was last moved: milliseconds.
-    begun: u64,
-    moved: u64,
+    /// When it was begun, and when it was last moved, in milliseconds: the low bits are enough to tell how
+    /// long ago.
+    begun: u32,
+    moved: u32,
     /// All before this was acknowledged by then.
-    position: u64,
+    position: usize,
 }
 
 /// Up to where all had been acknowledged when.
 pub(super) struct Marks {
     /// Milliseconds for which what was acknowledged is kept.
-    span: u64,
+    span: u32,
     list: [Mark; MARKS],
     count: usize,
 }
 
 impl Marks {
-    pub(super) fn new(span: u64) -> Self {
+    pub(super) fn new(span: u32) -> Self {
         Self {
             span,
             list: [Mark::default(); MARKS],
@@ -31,9 +32,9 @@ impl Marks {
     }
 
     /// All before `position` is acknowledged now.
-    pub(super) fn note(&mut self, now: u64, position: u64) {
+    pub(super) fn note(&mut self, now: u32, position: usize) {
         let last = self.count.saturating_sub(1);
-        let is_new = self.count == 0 || now >= self.list[last].begun + self.span / PARTS;
+        let is_new = self.count == 0 || is_past(self.list[last].begun, self.span / PARTS, now);
         if is_new && self.count < MARKS {
             self.list[self.count] = Mark {
                 begun: now,
@@ -48,14 +49,14 @@ impl Marks {
     }
 
     /// When the receiver was there for sure: not now, of which its silence since then says nothing.
-    pub(super) fn heard(&self, now: u64) -> u64 {
+    pub(super) fn heard(&self, now: u32) -> u32 {
         let last = self.list[..self.count].last();
         last.filter(|_| self.span > 0).map_or(now, |mark| mark.moved)
     }
 
     /// Up to where all was acknowledged longer ago than the span; each is told once.
-    pub(super) fn expired(&mut self, now: u64) -> Option<u64> {
-        let old = |mark: &&Mark| now >= mark.moved + self.span;
+    pub(super) fn expired(&mut self, now: u32) -> Option<usize> {
+        let old = |mark: &&Mark| is_past(mark.moved, self.span, now);
         let expired = self.list[..self.count].iter().take_while(old).count();
         let position = self.list[..expired].last()?.position;
         self.list.copy_within(expired..self.count, 0);
@@ -68,12 +69,17 @@ impl Marks {
         self.count = 0;
     }
 
-    /// All positions have moved up by as much.
-    pub(super) fn shift(&mut self, by: u64) {
+    /// All positions are smaller by as much.
+    pub(super) fn move_down(&mut self, by: usize) {
         for mark in &mut self.list[..self.count] {
-            mark.position += by;
+            mark.position = mark.position.saturating_sub(by);
         }
     }
+}
+
+/// Whether so long has passed since then. (What is less than 24 days ahead has not.)
+fn is_past(then: u32, span: u32, now: u32) -> bool {
+    now.wrapping_sub(then.wrapping_add(span)) as i32 >= 0
 }
 
 #[cfg(test)]
@@ -86,8 +92,8 @@ mod tests {
             let mut marks = Marks::new(10_000);
             let mut free = 0;
             for now in (0..100_000).step_by(step) {
-                marks.note(now, now);
-                free = marks.expired(now).unwrap_or(free);
+                marks.note(now, now as usize);
+                free = marks.expired(now).map_or(free, |position| position as u32);
                 let kept = now - free;
                 // At the start nothing has been expired.
                 assert!(
@@ -95,7 +101,7 @@ mod tests {
                     "{step}: {kept} at {now}"
                 );
                 assert!(
-                    kept <= 10_000 + 1_250 + 2 * step as u64,
+                    kept <= 10_000 + 1_250 + 2 * step as u32,
                     "{step}: {kept} at {now}"
                 );
             }

@@ -1,6 +1,6 @@
 //! What outlives the agent beside the lines: a few words, each stored by one instruction.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
 /// Says that this is a spool, and of which version.
 const MAGIC: u32 = u32::from_be_bytes(*b"mms\x02");
@@ -55,20 +55,22 @@ impl Words {
     /// The words as they stood at the start of a file.
     pub(super) fn from_bytes(bytes: &[u8; size_of::<Self>()]) -> Self {
         let (words, _) = bytes.as_chunks::<4>();
-        let word = |number: usize| {
-            let bytes = words.get(number).copied().unwrap_or_default();
+        let mut words = words.iter();
+        let mut word = || {
+            let bytes = words.next().copied().unwrap_or_default();
             Word(AtomicU32::new(u32::from_ne_bytes(bytes)))
         };
+        // In the order in which they lie there.
         Self {
-            magic: word(0),
-            capacity: word(1),
-            oldest: word(2),
-            newest: word(3),
-            lap: word(4),
-            clock: word(5),
-            lap_clock: word(6),
-            touched: word(7),
-            boot: word(8),
+            magic: word(),
+            capacity: word(),
+            oldest: word(),
+            newest: word(),
+            lap: word(),
+            clock: word(),
+            lap_clock: word(),
+            touched: word(),
+            boot: word(),
         }
     }
 }
@@ -92,13 +94,17 @@ pub struct Word(AtomicU32);
 impl Word {
     /// Its value.
     pub fn get(&self) -> usize {
-        self.0.load(Ordering::Acquire) as usize
+        self.0.load(Ordering::Relaxed) as usize
     }
 
     /// Stores a value, all but the lowest 32 bits of which are 0.
     pub fn set(&self, value: usize) {
         #[cfg(test)]
         super::tests::fuse::burn();
-        self.0.store(value as u32, Ordering::Release);
+        // The next agent runs when this one has ended, by when all that its instructions have stored is
+        // there: only the compiler has to keep their order.
+        compiler_fence(Ordering::SeqCst);
+        self.0.store(value as u32, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
     }
 }

@@ -68,19 +68,9 @@ pub fn target() -> &'static str {
     &TARGET
 }
 
-/// What the agent's C library says in place of these words of glibc's.
-pub fn words_for(words: &'static str) -> &'static str {
-    match words {
-        _ if !target().contains("musl") => words,
-        "illegal seek" => "invalid seek",
-        "connection timed out" => "operation timed out",
-        _ => words,
-    }
-}
-
-/// The same for the error of a connect or a connection (`SO_ERROR`): qemu before 8.0 hands on the host's
-/// number of it, which is nobody's on MIPS.
-pub fn pending_words_for(words: &'static str) -> &'static str {
+/// What the log says of a connect that was refused. qemu before 8.0 hands on the host's number of a pending
+/// error (`SO_ERROR`), which is nobody's on MIPS.
+pub fn refused() -> &'static str {
     static IS_TRANSLATED: LazyLock<bool> = LazyLock::new(|| {
         let runner = env::var("RUNNER").unwrap_or_default();
         let Some(qemu) = runner
@@ -96,9 +86,9 @@ pub fn pending_words_for(words: &'static str) -> &'static str {
         number.split('.').next().unwrap().parse::<u32>().unwrap() >= 8
     });
     if *IS_TRANSLATED {
-        words_for(words)
+        "connection refused"
     } else {
-        "no error information"
+        "errno 111"
     }
 }
 

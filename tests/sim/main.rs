@@ -45,10 +45,10 @@ fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
         is_checked: false,
     };
     let ring = Ring::new(&words, &mut memory, policy);
-    let host = Host::open(config.proc, config.sys).unwrap();
+    let mut host = Host::open(config.proc, config.sys).unwrap();
     let writer = writer(&config).unwrap();
     let now = mini_monitor::world::World::now(&mut sim);
-    let mut agent = Agent::new(&config, host, writer, ring, seed as u32, now);
+    let mut agent = Agent::new(&config, &mut host, writer, ring, seed as u32, now);
     assert_eq!(agent.run(&mut sim), Ending::Done);
     Outcome {
         lines: agent.lines(),

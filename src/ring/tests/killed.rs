@@ -19,10 +19,10 @@ fn stamped(number: u64, made: usize, clock: usize, length: usize) -> Vec<u8> {
 /// All lines from the oldest on, also those that have been acknowledged.
 fn held(ring: &Ring) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut position = ring.oldest;
+    let mut position = 0;
     while position < ring.newest {
-        let mut line = vec![0; ring.head(position).length];
-        ring.read(position + HEAD as u64, &mut line);
+        let mut line = vec![0; ring.head(position).length()];
+        ring.read(position + HEAD, &mut line);
         lines.push(String::from_utf8(line).unwrap());
         position = ring.behind(position);
     }

@@ -92,12 +92,12 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
     let config = config::parse(arguments, mini_monitor::builtin::find);
     let config = config.unwrap_or_else(|_| panic!("bad flags"));
     let (ring, undated) = spool.ring(&config, boot);
-    let host = Host::open(config.proc, config.sys).expect("the fixture");
+    let mut host = Host::open(config.proc, config.sys).expect("the fixture");
     let writer = writer(&config).expect("a short name");
     let now = day.begin(number, plan.ends.get(number).copied());
     let start = day.time;
     let seed = plan.seed as u32 ^ number as u32;
-    let mut agent = Agent::new(&config, host, writer, ring, seed, now);
+    let mut agent = Agent::new(&config, &mut host, writer, ring, seed, now);
     match catch_unwind(AssertUnwindSafe(|| agent.run(day))) {
         Ok(ending) => assert_eq!(ending, Ending::Done),
         Err(cause) if cause.is::<Killed>() => {}

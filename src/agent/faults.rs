@@ -1,0 +1,75 @@
+//! What the log is told of families that fail.
+
+use crate::builtin::FAMILY_COUNT;
+use crate::config::Config;
+use crate::host::{Fault, Host, Place, Trouble};
+use crate::throttle::Throttle;
+use crate::world::{Part, World, tell};
+
+/// What it has been told of one family.
+#[derive(Clone, Copy)]
+struct Told {
+    throttle: Throttle,
+    result: Result<(), Fault>,
+}
+
+/// What it has been told of each family.
+pub(super) struct Faults([Told; FAMILY_COUNT]);
+
+impl Faults {
+    pub(super) const fn new() -> Self {
+        let nothing = Told {
+            throttle: Throttle::new(),
+            result: Ok(()),
+        };
+        Self([nothing; FAMILY_COUNT])
+    }
+
+    /// Whether to tell how it has gone with the family of that number, and then whether it was told before
+    /// that there was too much. What is not told now is told later, if it stays so.
+    pub(super) fn pass(&mut self, family: usize, result: &Result<(), Fault>, now: u64) -> Option<bool> {
+        let told = self.0.get_mut(family)?;
+        if *result == told.result {
+            return None;
+        }
+        told.throttle.pass(now)?;
+        let had_too_much = told.result.is_err_and(|fault| fault.is_too_much());
+        told.result = *result;
+        Some(had_too_much)
+    }
+}
+
+/// Says that the family fails, and how.
+pub(super) fn fails<W: World>(world: &mut W, family: Part, fault: &Fault, config: &Config, host: &Host) {
+    let file = fault.source().text().as_bytes();
+    let root = match fault.source().place() {
+        Place::Proc => config.proc,
+        Place::Sys => config.sys,
+        Place::Mount => host.failed_mount(),
+        Place::Leases => config.leases,
+    };
+    let is_path = root.is_empty() || file.is_empty() || root.ends_with(b"/");
+    let slash: &[u8] = if is_path { b"" } else { b"/" };
+    let trouble = match fault.trouble() {
+        Trouble::System(errno) => Part::Cause(errno.into()),
+        Trouble::Content(flaw) => Part::Text(flaw.text().as_bytes()),
+    };
+    let words = if fault.is_too_much() {
+        "%: %%%: %: the first ones are taken"
+    } else {
+        "%: %%%: %"
+    };
+    let path = [Part::Text(root), Part::Text(slash), Part::Text(file)];
+    let [root, slash, file] = path;
+    tell(world, words, &[family, root, slash, file, trouble]);
+}
+
+/// Says that the family has ceased to fail.
+pub(super) fn recovers<W: World>(world: &mut W, family: Part, had_too_much: bool) {
+    let words = if had_too_much {
+        "%: there is room for all again"
+    } else {
+        "%: can be read again"
+    };
+    tell(world, words, &[family]);
+}

@@ -1,0 +1,90 @@
+//! What becomes of samples: lines in the ring, which the sender carries to the transfer.
+
+use crate::builtin::Sample;
+use crate::format::{Record, json};
+use crate::ring::{LINE_MAX, Ring};
+use crate::sender::{Event, Sender};
+use crate::text::Text;
+use crate::world::{NEVER, Part, Ready, Signal, World, tell};
+
+pub(super) struct Output<'a> {
+    pub(super) writer: json::Writer,
+    /// Where a line is written, before it goes into the ring.
+    pub(super) line: [u8; LINE_MAX],
+    pub(super) ring: Ring<'a>,
+    pub(super) sender: Sender<'a>,
+    /// Lines made so far.
+    pub(super) lines: u64,
+    /// Samples that could not be taken, or were no line.
+    pub(super) errors: u64,
+    /// Lines are waited for until they are written, as nothing else is to be done.
+    pub(super) is_patient: bool,
+    pub(super) debug: bool,
+}
+
+impl Output<'_> {
+    /// Makes a line of the sample. A ring that is crowded is written out.
+    pub(super) fn take<W: World>(&mut self, sample: &Sample, rank: u8, world: &mut W, now: u64) {
+        let record = Record {
+            metric: sample.metric.name,
+            instance: sample.instance,
+            value: sample.value,
+        };
+        let Some(line) = self.writer.line(&mut self.line, &record) else {
+            // A name that is longer than a line.
+            self.errors += 1;
+            return;
+        };
+        self.ring.push(line, rank);
+        self.lines += 1;
+        if self.debug {
+            log_sample(world, sample, line);
+        }
+        if !self.ring.is_crowded() {
+        } else if self.is_patient {
+            self.is_patient = self.write_out(world, NEVER);
+        } else if !self.sender.is_stalled() {
+            self.tell_sender(Event::Flush, world, now);
+        }
+    }
+
+    pub(super) fn tell_sender<W: World>(&mut self, event: Event, world: &mut W, now: u64) {
+        self.sender.on(event, world, &mut self.ring, now);
+    }
+
+    /// Sleeps until then, or until the connection is ready or a signal comes.
+    pub(super) fn sleep<W: World>(&self, world: &mut W, until: u64) -> Ready {
+        world.sleep((until != NEVER).then_some(until), self.sender.is_stalled())
+    }
+
+    /// Flushes, and waits until the connection has taken all lines or is gone, or until `until`. Says
+    /// whether nobody asked to end meanwhile.
+    pub(super) fn write_out<W: World>(&mut self, world: &mut W, until: u64) -> bool {
+        let mut now = world.now();
+        self.tell_sender(Event::Flush, world, now);
+        while self.ring.unsent_length() > 0 && self.sender.is_under_way() && now < until {
+            let deadline = self.sender.deadline();
+            let ready = self.sleep(world, deadline.min(until));
+            now = world.now();
+            if ready.signal == Some(Signal::Stop) {
+                return false;
+            }
+            if ready.transfer {
+                self.tell_sender(Event::Ready, world, now);
+            } else if now >= deadline {
+                self.tell_sender(Event::Due, world, now);
+            }
+        }
+        true
+    }
+}
+
+fn log_sample<W: World>(world: &mut W, sample: &Sample, line: &[u8]) {
+    let mut buffer = [0; 32];
+    let mut value = Text::new(&mut buffer);
+    value.fixed(sample.value);
+    let name = Part::Text(sample.metric.name.as_bytes());
+    tell(world, "sample % %", &[name, Part::Text(value.bytes())]);
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    tell(world, "~~ sender get metric %", &[Part::Text(line)]);
+}

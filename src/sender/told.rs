@@ -1,0 +1,92 @@
+//! What the log is told of the connection: each thing when it is new, and then seldom.
+
+use crate::throttle::Throttle;
+use crate::world::{Cause, Part, World, tell};
+
+/// A connection that has stood for so many milliseconds is there to stay.
+const STANDING: u64 = 60_000;
+
+/// What the log has been told.
+pub(super) struct Told {
+    dials: Throttle,
+    connections: Throttle,
+    /// It knows of this connection, and so is told how it ends, and what follows.
+    has_connection: bool,
+    /// Lost lines that it knows of.
+    lost: u64,
+}
+
+impl Told {
+    pub(super) const fn new() -> Self {
+        Self {
+            dials: Throttle::new(),
+            connections: Throttle::new(),
+            has_connection: false,
+            lost: 0,
+        }
+    }
+
+    pub(super) fn has_connection(&self) -> bool {
+        self.has_connection
+    }
+
+    /// Nobody could be called.
+    pub(super) fn failure<W: World>(
+        &mut self,
+        (doing, what): (&'static [u8], Part),
+        cause: Cause,
+        world: &mut W,
+        now: u64,
+    ) {
+        if let Some(count) = self.dials.pass(now) {
+            trouble(doing, what, cause, count, world);
+        }
+    }
+
+    /// Whether to tell of a connection, a new one or one that has been there since then, and how many it
+    /// stands for.
+    pub(super) fn connections(&mut self, is_new: bool, since: u64, now: u64) -> Option<u32> {
+        let count = if is_new {
+            self.connections.pass(now)
+        } else if !self.has_connection && now >= since + STANDING {
+            // Many came and went untold, but this one stays.
+            self.connections.tell_held(now)
+        } else {
+            return None;
+        };
+        self.has_connection = count.is_some();
+        count
+    }
+
+    /// There is a connection, and so many lines were lost before it came.
+    pub(super) fn connection<W: World>(&mut self, peer: [Part; 2], count: u32, lost: u64, world: &mut W) {
+        let [to, peer] = peer;
+        let words = if count > 1 {
+            "local addr:%%% (% connections since the last one told)"
+        } else {
+            "local addr:%%%"
+        };
+        tell(
+            world,
+            words,
+            &[Part::Local, to, peer, Part::Number(u64::from(count))],
+        );
+        if lost > self.lost {
+            self.lost = lost;
+            let lost = [Part::Number(lost)];
+            tell(world, "lines lost for want of room: % since the start", &lost);
+        }
+    }
+}
+
+/// What was tried has failed, so many times.
+pub(super) fn trouble<W: World>(doing: &'static [u8], what: Part, cause: Cause, count: u32, world: &mut W) {
+    let words = if count > 1 { "%%: % (% attempts)" } else { "%%: %" };
+    let given = [
+        Part::Text(doing),
+        what,
+        Part::Cause(cause),
+        Part::Number(u64::from(count)),
+    ];
+    tell(world, words, &given);
+}
