@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    Agent, Folder, Line, Lines, Transfer, accept, command, narrow_listener, poll, wait_for_no_child,
+    Agent, Folder, Line, Lines, Transfer, accept, command, narrow_listener, poll, refused, wait_for_no_child,
 };
 use socket2::SockRef;
 use std::collections::BTreeMap;

@@ -27,20 +27,20 @@ impl Faults {
 
     /// Whether to tell how it has gone with the family of that number, and then whether it was told before
     /// that there was too much. What is not told now is told later, if it stays so.
-    pub(super) fn pass(&mut self, family: usize, result: &Result<(), Fault>, now: u64) -> Option<bool> {
+    pub(super) fn pass(&mut self, family: usize, result: Result<(), Fault>, now: u64) -> Option<bool> {
         let told = self.0.get_mut(family)?;
-        if *result == told.result {
+        if result == told.result {
             return None;
         }
         told.throttle.pass(now)?;
         let had_too_much = told.result.is_err_and(|fault| fault.is_too_much());
-        told.result = *result;
+        told.result = result;
         Some(had_too_much)
     }
 }
 
 /// Says that the family fails, and how.
-pub(super) fn fails<W: World>(world: &mut W, family: Part, fault: &Fault, config: &Config, host: &Host) {
+pub(super) fn fails<W: World>(world: &mut W, family: Part, fault: Fault, config: &Config, host: &Host) {
     let file = fault.source().text().as_bytes();
     let root = match fault.source().place() {
         Place::Proc => config.proc,

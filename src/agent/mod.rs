@@ -302,7 +302,7 @@ impl<'a> Agent<'a> {
         if self.output.lines > made {
             self.ranks.note(number, now);
         }
-        self.report(world, number, family, &result, now);
+        self.report(world, number, family, result, now);
     }
 
     #[inline(never)]
@@ -326,7 +326,7 @@ impl<'a> Agent<'a> {
         world: &mut W,
         number: usize,
         family: Part,
-        result: &Result<(), Fault>,
+        result: Result<(), Fault>,
         now: u64,
     ) {
         if result.is_err_and(|fault| !fault.is_too_much()) {
