@@ -387,7 +387,7 @@ mod tests {
         assert!(plain.spool.is_none());
         for number in 0..FAMILIES.len() {
             assert_eq!(plain.turns(number), Turns::Usual);
-            assert_eq!(plain.choice(number), Choice::default());
+            assert_eq!(plain.choices()[number], Choice::default());
         }
     }
 
@@ -459,7 +459,7 @@ mod tests {
         ])
         .ok()
         .unwrap();
-        let choice = |name: &str| config.choice(find(name.as_bytes(), true).unwrap());
+        let choice = |name: &str| config.choices()[find(name.as_bytes(), true).unwrap()];
         assert_eq!(choice("net").only, Some(b"eth*,br-lan".as_slice()));
         assert_eq!(choice("net").ignore, b"eth9");
         assert_eq!(

@@ -101,6 +101,7 @@ impl Kernel {
 }
 
 impl World for Kernel {
+    #[inline(never)]
     fn now(&mut self) -> u64 {
         clock::monotonic_nanos() / 1_000_000
     }
