@@ -316,8 +316,9 @@ impl<'m> Ring<'m> {
     }
 
     fn head(&self, position: usize) -> Head {
-        let byte = |place| self.memory[self.index(position + place)];
-        Head::decode([0, 0, 0, byte(3), byte(4), byte(5)])
+        let mut bytes = [0; HEAD];
+        self.read(position, &mut bytes);
+        Head::decode(bytes)
     }
 
     /// The position behind the record at this one.

@@ -324,13 +324,7 @@ impl<'a> Agent<'a> {
     }
 
     /// Says once that a family fails, how, and that it has ceased to.
-    fn report<W: World>(
-        &mut self,
-        world: &mut W,
-        number: usize,
-        family: Part,
-        result: Result<(), Fault>,
-    ) {
+    fn report<W: World>(&mut self, world: &mut W, number: usize, family: Part, result: Result<(), Fault>) {
         if result.is_err_and(|fault| !fault.is_too_much()) {
             self.output.errors += 1;
         }

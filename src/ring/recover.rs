@@ -64,6 +64,7 @@ impl<'v> View<'v> {
     }
 
     /// The same; 0 if it lies elsewhere.
+    #[inline(never)]
     fn distance(&self, index: usize) -> usize {
         if index >= self.memory.len() {
             return 0;
@@ -157,7 +158,7 @@ impl Ring<'_> {
 
     /// All lines are of an earlier boot.
     fn settle(&mut self, found: &mut Found, is_dated: IsDated) {
-        self.lap(self.clock(), &mut |_, head, line| {
+        self.lap(self.clock(), None, &mut |_, head, line| {
             let stays = head.is_settled || is_dated(line);
             head.is_settled = true;
             found.undated += u32::from(!stays);

@@ -75,7 +75,7 @@ impl Sender<'_> {
             };
             with.ring.mark_sent(taken);
             if self.debug {
-                let counts = [taken, piece.len()].map(|count| Part::Number(count as u64));
+                let counts = [Part::Number(taken as u64), Part::Number(piece.len() as u64)];
                 tell(with.world, "flush: % of % bytes", &counts);
             }
             if taken < piece.len() {
