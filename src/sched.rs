@@ -45,9 +45,9 @@ impl Sched {
         let mut periods = [NAME_PERIOD; PERIODIC];
         periods[FLUSH] = flush;
         let mut running = 0;
-        for number in 0..FAMILY_COUNT {
+        for (number, place) in periods.iter_mut().take(FAMILY_COUNT).enumerate() {
             if let Some(period) = period(number) {
-                periods[number] = period;
+                *place = period;
                 running |= 1 << number;
             }
         }
@@ -133,7 +133,7 @@ mod tests {
     const DISK: usize = FAMILY_COUNT - 1;
 
     fn usual(family: usize) -> Option<u32> {
-        Some(FAMILIES[family].interval)
+        FAMILIES.get(family).map(|family| family.interval)
     }
 
     /// Every deadline up to an hour, and what is due at it.

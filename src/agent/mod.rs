@@ -26,7 +26,7 @@ use crate::sys;
 use crate::text::hash;
 use crate::throttle::Throttle;
 use crate::wheel::{Timers, set_bits};
-use crate::world::{NEVER, Part, Signal, World, tell};
+use crate::world::{NEVER, Part, Signal, World};
 
 /// Milliseconds that the last flush may take.
 const LAST_FLUSH: u64 = 2_000;
@@ -229,7 +229,7 @@ impl<'a> Agent<'a> {
             Part::Number(sender.reconnects()),
         ];
         let words = "%%; bytes queued: %; lines sent: %, thinned: %, dropped: %; reconnects: %";
-        tell(world, words, &given);
+        world.log(words, &given);
     }
 
     /// Looks at the wall clock, once a wake-up: whether it is right, and has been.
@@ -294,7 +294,7 @@ impl<'a> Agent<'a> {
     fn take_family<W: World>(&mut self, world: &mut W, number: usize) {
         let family = Part::Text(FAMILIES[number].name.as_bytes());
         if self.config.debug {
-            tell(world, "## ticker hit %", &[family]);
+            world.log("## ticker hit %", &[family]);
         }
         let rank = self.ranks.of(number, self.output.now);
         let made = self.output.lines;
@@ -347,8 +347,7 @@ impl<'a> Agent<'a> {
 
 fn log_clock<W: World>(world: &mut W, step: Option<u32>, before: usize) {
     let Some(clock) = step.map(|clock| clock as usize) else {
-        return tell(
-            world,
+        return world.log(
             "the wall clock cannot be right: lines are kept until it is set",
             &[],
         );
@@ -356,7 +355,7 @@ fn log_clock<W: World>(world: &mut W, step: Option<u32>, before: usize) {
     let way: &[u8] = if clock > before { b"forward" } else { b"back" };
     let seconds = Part::Number(clock.abs_diff(before) as u64);
     let words = "the wall clock has gone % by % s: lines that have not been sent are stamped anew";
-    tell(world, words, &[Part::Text(way), seconds]);
+    world.log(words, &[Part::Text(way), seconds]);
 }
 
 /// Writes lines from the endpoint given, or from the host's name. `None` if that and the tags are

@@ -5,7 +5,7 @@ use crate::format::{Record, json};
 use crate::ring::{LINE_MAX, Ring};
 use crate::sender::{Event, Sender};
 use crate::text::Text;
-use crate::world::{NEVER, Part, Ready, Signal, World, tell};
+use crate::world::{NEVER, Part, Ready, Signal, World};
 
 pub(super) struct Output<'a> {
     pub(super) writer: json::Writer,
@@ -86,7 +86,7 @@ fn log_sample<W: World>(world: &mut W, sample: &Sample, line: &[u8]) {
     let mut value = Text::new(&mut buffer);
     value.fixed(sample.value);
     let name = Part::Text(sample.metric.name.as_bytes());
-    tell(world, "sample % %", &[name, Part::Text(value.bytes())]);
+    world.log("sample % %", &[name, Part::Text(value.bytes())]);
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    tell(world, "~~ sender get metric %", &[Part::Text(line)]);
+    world.log("~~ sender get metric %", &[Part::Text(line)]);
 }

@@ -5,7 +5,7 @@ use crate::config::{Command, Config};
 use crate::format::json;
 use crate::ring::{Found, IsDated, Policy, Restamp, Ring, Words};
 use crate::sys::{self, Errno, Spool};
-use crate::world::{self, Part, World};
+use crate::world::{Part, World};
 
 /// Bytes of the longest file.
 const LENGTH_MAX: usize = size_of::<Words>() + Ring::memory_for(1 << 30);
@@ -75,5 +75,5 @@ fn tell<W: World>(path: &[u8], found: &Found, world: &mut W) {
         Part::Number(found.damaged.into()),
         Part::Number(found.undated.into()),
     ];
-    world::tell(world, words, &given);
+    world.log(words, &given);
 }
