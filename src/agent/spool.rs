@@ -43,16 +43,16 @@ pub(super) fn open<W: World>(config: &Config, world: &mut W) -> Result<Ring<'sta
     }
     let (words, memory) = spool.map(length)?;
     let mut ring = Ring::over(words, memory, policy);
-    let whole = if old.is_none() {
-        ring.resume(boot, STAMPS)
-    } else {
-        None
-    };
-    let found = match (whole, old) {
-        (Some(found), _) => found,
-        (None, Some(old)) => ring.salvage(old.parts(), boot, STAMPS),
-        (None, None) => ring.salvage(copy()?.parts(), boot, STAMPS),
-    };
+    let mut found = Found::default();
+    if size == length {
+        match ring.resume(boot, STAMPS) {
+            Some(whole) => found = whole,
+            None => old = Some(copy()?),
+        }
+    }
+    if let Some(old) = old {
+        found = ring.salvage(old.parts(), boot, STAMPS);
+    }
     tell(path, &found, world);
     Ok(ring)
 }

@@ -134,6 +134,8 @@ impl<'a> Config<'a> {
 }
 
 impl Default for Config<'_> {
+    // What it is put together from goes from the stack again.
+    #[inline(never)]
     fn default() -> Self {
         Self {
             command: Command::Run,

@@ -119,6 +119,8 @@ impl<'v> View<'v> {
 impl Ring<'_> {
     /// Goes on with the ring that the memory holds, if it is whole, to the last line. Lines of another boot
     /// than this are settled, and left out if `is_dated` does not take them.
+    // Its buffers must not lie under all that follows.
+    #[inline(never)]
     pub fn resume(&mut self, boot: u32, (restamp, is_dated): (Restamp, IsDated)) -> Option<Found> {
         let words = self.words;
         // One that was of another size is none of this one.
