@@ -86,21 +86,21 @@ impl<'m> Ring<'m> {
 
     /// An empty ring over [`Ring::memory_for`] at least [`BUFFER_MIN`] bytes.
     pub fn new(words: &'m Words, memory: &'m mut [u8], policy: Policy) -> Self {
-        debug_assert!(memory.len() >= Self::memory_for(BUFFER_MIN));
         words.clear(memory.len());
-        Self::at(words, memory, policy, 0, 0)
+        Self::over(words, memory, policy)
     }
 
-    /// One whose oldest record lies at `start`, with `held` bytes of records from there on.
-    fn at(words: &'m Words, memory: &'m mut [u8], policy: Policy, start: usize, held: usize) -> Self {
+    /// One that knows nothing yet of what the memory holds: to be resumed, or salvaged into.
+    pub fn over(words: &'m Words, memory: &'m mut [u8], policy: Policy) -> Self {
+        debug_assert!(memory.len() >= Self::memory_for(BUFFER_MIN));
         Self {
             words,
             memory,
             policy,
-            start,
+            start: 0,
             acked: 0,
             sent: 0,
-            newest: held,
+            newest: 0,
             part: 0,
             flying: 0,
             known: 0,
@@ -316,8 +316,9 @@ impl<'m> Ring<'m> {
     }
 
     fn head(&self, position: usize) -> Head {
-        let byte = |place| self.memory[self.index(position + place)];
-        Head::decode([0, 0, 0, byte(3), byte(4), byte(5)])
+        let mut bytes = [0; HEAD];
+        self.read(position, &mut bytes);
+        Head::decode(bytes)
     }
 
     /// The position behind the record at this one.

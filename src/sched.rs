@@ -39,15 +39,15 @@ pub struct Sched {
 }
 
 impl Sched {
-    /// Nothing is due yet. Takes the families' periods, none of those that do not run; `spread` is any
-    /// number that differs over the fleet.
-    pub fn new(now: u64, families: &[Option<u32>; FAMILY_COUNT], flush: u32, spread: u32) -> Self {
+    /// Nothing is due yet. `period` tells that of a family, if it runs; `spread` is any number that differs
+    /// over the fleet.
+    pub fn new(now: u64, period: impl Fn(usize) -> Option<u32>, flush: u32, spread: u32) -> Self {
         let mut periods = [NAME_PERIOD; PERIODIC];
         periods[FLUSH] = flush;
         let mut running = 0;
-        for (number, period) in families.iter().enumerate() {
-            if let Some(period) = *period {
-                periods[number] = period;
+        for (number, place) in periods.iter_mut().take(FAMILY_COUNT).enumerate() {
+            if let Some(period) = period(number) {
+                *place = period;
                 running |= 1 << number;
             }
         }
@@ -71,7 +71,7 @@ impl Sched {
         for timer in set_bits(self.families() | 1 << FLUSH | 1 << NAME) {
             self.wheel.arm(timer, self.turn(timer, now, true));
         }
-        self.seconds = paired_families() & self.families();
+        self.seconds = PAIRED & self.families();
         for family in set_bits(self.seconds) {
             self.wheel.arm(family, now + PAIR_GAP);
         }
@@ -116,12 +116,14 @@ impl Sched {
 }
 
 /// Families whose values come from two reads.
-pub fn paired_families() -> Timers {
-    let is_paired = |number: &usize| FAMILIES[*number].is_paired;
-    (0..FAMILY_COUNT)
-        .filter(is_paired)
-        .fold(0, |set, number| set | 1 << number)
-}
+pub const PAIRED: Timers = {
+    let (mut set, mut number) = (0, 0);
+    while number < FAMILY_COUNT {
+        set |= (FAMILIES[number].is_paired as Timers) << number;
+        number += 1;
+    }
+    set
+};
 
 #[cfg(test)]
 mod tests {
@@ -130,8 +132,8 @@ mod tests {
     const LOAD: usize = 1;
     const DISK: usize = FAMILY_COUNT - 1;
 
-    fn usual() -> [Option<u32>; FAMILY_COUNT] {
-        std::array::from_fn(|number| Some(FAMILIES[number].interval))
+    fn usual(family: usize) -> Option<u32> {
+        FAMILIES.get(family).map(|family| family.interval)
     }
 
     /// Every deadline up to an hour, and what is due at it.
@@ -147,7 +149,7 @@ mod tests {
     #[test]
     fn periods_share_their_wake_ups_on_one_phase() {
         for (start, spread) in [(0, 0), (123_456, 59_999), (4_999, 0), (987_654_321, 31_337)] {
-            let mut sched = Sched::new(start, &usual(), 5_000, spread);
+            let mut sched = Sched::new(start, usual, 5_000, spread);
             let turns = run(&mut sched, start);
             assert_eq!(turns[0].0, start + PAIR_GAP.min(turns[0].0 - start));
             let regular = turns
@@ -167,7 +169,7 @@ mod tests {
     #[test]
     fn the_first_cpu_turn_comes_after_one_second_and_no_turn_follows_another_too_soon() {
         for start in (0..5_000).step_by(7) {
-            let mut sched = Sched::new(start, &usual(), 5_000, 0);
+            let mut sched = Sched::new(start, usual, 5_000, 0);
             let mut last = [start; PERIODIC];
             for (now, due) in run(&mut sched, start).into_iter().take(10) {
                 for timer in set_bits(due) {
@@ -181,10 +183,8 @@ mod tests {
 
     #[test]
     fn a_family_that_does_not_run_is_never_due() {
-        let mut periods = usual();
-        periods[LOAD] = None;
-        periods[0] = None;
-        let mut sched = Sched::new(0, &periods, 5_000, 300);
+        let periods = |family| if family > LOAD { usual(family) } else { None };
+        let mut sched = Sched::new(0, periods, 5_000, 300);
         assert_eq!(sched.families(), ALL_FAMILIES & !0b11);
         for (_, due) in run(&mut sched, 0) {
             assert_eq!(due & 0b11, 0);
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn missed_turns_are_skipped_and_the_phase_stays() {
-        let mut sched = Sched::new(0, &usual(), 5_000, 300);
+        let mut sched = Sched::new(0, usual, 5_000, 300);
         sched.start(0);
         let due = sched.due(47_811);
         assert_eq!(due & 1 << LOAD, 1 << LOAD);

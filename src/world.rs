@@ -128,26 +128,21 @@ pub trait World {
     /// Gives up the connection or the look-up, whatever is open.
     fn close(&mut self);
 
-    /// Writes a line to the log.
-    fn log(&mut self, parts: &[Part]);
+    /// Writes a line to the log: its [`pieces`].
+    fn log(&mut self, words: &'static str, given: &[Part]);
 }
 
-/// What [`tell`] puts between its words, at the most.
-const GIVEN_MAX: usize = 8;
-
-/// Writes a line to the log: these words, what is given in place of each `%` in them, in order. What is
-/// given beyond that is left out.
-#[inline(never)]
-pub fn tell<W: World>(world: &mut W, words: &'static str, given: &[Part]) {
-    let mut parts = [Part::Text(b""); 2 * GIVEN_MAX + 1];
-    let mut count = 0;
-    for text in words.as_bytes().split(|&byte| byte == b'%') {
-        if count > 0 {
-            parts[count] = given[count / 2];
-            count += 1;
+/// The pieces of a line of the log: these words, and what is given in place of each `%` in them, in order.
+pub fn pieces<'a>(words: &'static str, given: &'a [Part<'a>]) -> impl Iterator<Item = Part<'a>> {
+    let (mut rest, mut given) = (words.as_bytes(), given.iter());
+    core::iter::from_fn(move || {
+        if let Some(behind) = rest.strip_prefix(b"%") {
+            rest = behind;
+            return given.next().copied();
         }
-        parts[count] = Part::Text(text);
-        count += 1;
-    }
-    world.log(&parts[..count]);
+        let end = rest.iter().position(|&byte| byte == b'%');
+        let (text, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = behind;
+        (!text.is_empty()).then_some(Part::Text(text))
+    })
 }

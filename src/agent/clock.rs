@@ -21,6 +21,7 @@ const fn parse(text: &str) -> u64 {
 }
 
 /// Whether a clock that shows so many milliseconds since 1970 can be right.
+#[inline(never)]
 pub(super) fn is_plausible(millis: u64) -> bool {
     (BUILT * 1_000..(LAST + 1) * 1_000).contains(&millis)
 }
@@ -71,6 +72,7 @@ impl Clock {
         }
     }
 
+    #[inline(never)]
     fn has_stepped(&self, wall: u64, now: u64) -> bool {
         let difference = wall.wrapping_sub(now + self.offset);
         difference.wrapping_add(SLACK) > 2 * SLACK

@@ -4,7 +4,7 @@ use crate::builtin::FAMILY_COUNT;
 use crate::config::Config;
 use crate::host::{Fault, Host, Place, Trouble};
 use crate::throttle::Throttle;
-use crate::world::{Part, World, tell};
+use crate::world::{Part, World};
 
 /// What it has been told of one family.
 #[derive(Clone, Copy)]
@@ -61,7 +61,7 @@ pub(super) fn fails<W: World>(world: &mut W, family: Part, fault: Fault, config:
     };
     let path = [Part::Text(root), Part::Text(slash), Part::Text(file)];
     let [root, slash, file] = path;
-    tell(world, words, &[family, root, slash, file, trouble]);
+    world.log(words, &[family, root, slash, file, trouble]);
 }
 
 /// Says that the family has ceased to fail.
@@ -71,5 +71,5 @@ pub(super) fn recovers<W: World>(world: &mut W, family: Part, had_too_much: bool
     } else {
         "%: can be read again"
     };
-    tell(world, words, &[family]);
+    world.log(words, &[family]);
 }

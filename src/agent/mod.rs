@@ -20,13 +20,13 @@ use crate::config::Config;
 use crate::format::json;
 use crate::host::{Fault, Host, OS};
 use crate::ring::{Counts, LINE_MAX, Ring};
-use crate::sched::{self, Sched, paired_families};
+use crate::sched::{self, Sched};
 use crate::sender::{Event, Sender};
 use crate::sys;
 use crate::text::hash;
 use crate::throttle::Throttle;
 use crate::wheel::{Timers, set_bits};
-use crate::world::{NEVER, Part, Signal, World, tell};
+use crate::world::{NEVER, Part, Signal, World};
 
 /// Milliseconds that the last flush may take.
 const LAST_FLUSH: u64 = 2_000;
@@ -75,7 +75,7 @@ impl<'a> Agent<'a> {
         Self {
             config,
             host,
-            sched: Sched::new(now, &plan::periods(config), config.flush, spread),
+            sched: Sched::new(now, |number| plan::period(config, number), config.flush, spread),
             faults: Faults::new(),
             clock: Clock::new(ring.clock()),
             time: 0,
@@ -86,6 +86,7 @@ impl<'a> Agent<'a> {
                 line: [0; LINE_MAX],
                 ring,
                 sender: Sender::new(config.transfers(), start, seed ^ spread, now, config.debug),
+                now,
                 lines: 0,
                 errors: 0,
                 is_patient: false,
@@ -136,23 +137,23 @@ impl<'a> Agent<'a> {
 
     /// Takes every metric once, a second apart those that need two reads, and sends the lines.
     pub fn once<W: World>(&mut self, world: &mut W) -> Ending {
-        let now = world.now();
-        let second = now + sched::PAIR_GAP;
+        self.output.now = world.now();
+        let second = self.output.now + sched::PAIR_GAP;
         // The connection first: there may be more lines than the ring holds.
         self.output.is_patient = true;
-        self.look(world, now);
-        self.output.tell_sender(Event::Due, world, now);
+        self.look(world);
+        self.output.tell_sender(Event::Due, world);
         // What needs two reads has the first one here, and its samples come with the second.
-        let paired = paired_families() & self.sched.families();
-        self.begin_turn(now);
+        let paired = sched::PAIRED & self.sched.families();
+        self.begin_turn();
         for family in set_bits(paired) {
             let _ = self.builtin.take(family, self.host, &mut |_| {});
         }
-        self.take(world, self.sched.families() & !paired, now);
+        self.take(world, self.sched.families() & !paired);
         while self.builtin.unfinished() != 0 {
-            self.take(world, self.builtin.unfinished(), now);
+            self.take(world, self.builtin.unfinished());
         }
-        self.output.tell_sender(Event::Flush, world, now);
+        self.output.tell_sender(Event::Flush, world);
         let mut is_stopped = false;
         while !is_stopped && world.now() < second && !self.output.sender.has_ended() {
             is_stopped = self.step(world, second);
@@ -179,15 +180,16 @@ impl<'a> Agent<'a> {
         let next = self.sched.next().unwrap_or(NEVER);
         let ready = self.output.sleep(world, next.min(at_most));
         let now = world.now();
+        self.output.now = now;
         if ready.transfer || ready.signal.is_some() || next <= now {
-            self.look(world, now);
+            self.look(world);
         }
         if ready.transfer {
-            self.output.tell_sender(Event::Ready, world, now);
+            self.output.tell_sender(Event::Ready, world);
         }
         match ready.signal {
             Some(Signal::Stop) => return true,
-            Some(Signal::Retry) => self.output.tell_sender(Event::Retry, world, now),
+            Some(Signal::Retry) => self.output.tell_sender(Event::Retry, world),
             Some(Signal::Report) => self.report_state(world),
             None => {}
         }
@@ -198,16 +200,16 @@ impl<'a> Agent<'a> {
             self.ask_name();
         }
         if due != 0 {
-            self.take(world, due | self.builtin.unfinished(), now);
+            self.take(world, due | self.builtin.unfinished());
         }
         if is_due(sched::FLUSH) {
-            self.output.tell_sender(Event::Flush, world, now);
+            self.output.tell_sender(Event::Flush, world);
             if self.output.sender.has_caught_up() {
                 self.ranks.start_over(now);
             }
         }
         if is_due(sched::SENDER) {
-            self.output.tell_sender(Event::Due, world, now);
+            self.output.tell_sender(Event::Due, world);
         }
         false
     }
@@ -227,11 +229,12 @@ impl<'a> Agent<'a> {
             Part::Number(sender.reconnects()),
         ];
         let words = "%%; bytes queued: %; lines sent: %, thinned: %, dropped: %; reconnects: %";
-        tell(world, words, &given);
+        world.log(words, &given);
     }
 
     /// Looks at the wall clock, once a wake-up: whether it is right, and has been.
-    fn look<W: World>(&mut self, world: &mut W, now: u64) {
+    fn look<W: World>(&mut self, world: &mut W) {
+        let now = self.output.now;
         let look = self.clock.look(world, now);
         self.time = look.time;
         // What is printed once is for somebody who looks at it now.
@@ -270,43 +273,43 @@ impl<'a> Agent<'a> {
 
     /// Looks at the clocks, and takes the samples of these families.
     fn take_now<W: World>(&mut self, world: &mut W, families: Timers) {
-        let now = world.now();
-        self.look(world, now);
-        self.take(world, families, now);
+        self.output.now = world.now();
+        self.look(world);
+        self.take(world, families);
     }
 
     /// Takes the samples of the families among these timers and puts their lines into the ring.
-    fn take<W: World>(&mut self, world: &mut W, timers: Timers, now: u64) {
+    fn take<W: World>(&mut self, world: &mut W, timers: Timers) {
         let families = timers & sched::ALL_FAMILIES;
         if families == 0 {
             return;
         }
         self.output.writer.set_time(self.time);
-        self.begin_turn(now);
+        self.begin_turn();
         for number in set_bits(families) {
-            self.take_family(world, number, now);
+            self.take_family(world, number);
         }
     }
 
-    fn take_family<W: World>(&mut self, world: &mut W, number: usize, now: u64) {
+    fn take_family<W: World>(&mut self, world: &mut W, number: usize) {
         let family = Part::Text(FAMILIES[number].name.as_bytes());
         if self.config.debug {
-            tell(world, "## ticker hit %", &[family]);
+            world.log("## ticker hit %", &[family]);
         }
-        let rank = self.ranks.of(number, now);
+        let rank = self.ranks.of(number, self.output.now);
         let made = self.output.lines;
         let output = &mut self.output;
         let result = self.builtin.take(number, self.host, &mut |sample| {
-            output.take(&sample, rank, world, now);
+            output.take(&sample, rank, world);
         });
         if self.output.lines > made {
-            self.ranks.note(number, now);
+            self.ranks.note(number, self.output.now);
         }
-        self.report(world, number, family, result, now);
+        self.report(world, number, family, result);
     }
 
     #[inline(never)]
-    fn begin_turn(&mut self, now: u64) {
+    fn begin_turn(&mut self) {
         let Output { ring, sender, .. } = &self.output;
         let counts = ring.counts();
         let own = Own {
@@ -317,22 +320,15 @@ impl<'a> Agent<'a> {
             errors: self.output.errors,
             queued: ring.queued() as u64,
         };
-        self.builtin.begin_turn(self.host, now, own);
+        self.builtin.begin_turn(self.host, self.output.now, own);
     }
 
     /// Says once that a family fails, how, and that it has ceased to.
-    fn report<W: World>(
-        &mut self,
-        world: &mut W,
-        number: usize,
-        family: Part,
-        result: Result<(), Fault>,
-        now: u64,
-    ) {
+    fn report<W: World>(&mut self, world: &mut W, number: usize, family: Part, result: Result<(), Fault>) {
         if result.is_err_and(|fault| !fault.is_too_much()) {
             self.output.errors += 1;
         }
-        if let Some(had_too_much) = self.faults.pass(number, result, now) {
+        if let Some(had_too_much) = self.faults.pass(number, result, self.output.now) {
             match result {
                 Err(fault) => faults::fails(world, family, fault, self.config, self.host),
                 Ok(()) => faults::recovers(world, family, had_too_much),
@@ -341,6 +337,7 @@ impl<'a> Agent<'a> {
     }
 
     /// The host's name may change, with DHCP for instance.
+    #[inline(never)]
     fn ask_name(&mut self) {
         if let Some(writer) = writer(self.config) {
             self.output.writer = writer;
@@ -350,8 +347,7 @@ impl<'a> Agent<'a> {
 
 fn log_clock<W: World>(world: &mut W, step: Option<u32>, before: usize) {
     let Some(clock) = step.map(|clock| clock as usize) else {
-        return tell(
-            world,
+        return world.log(
             "the wall clock cannot be right: lines are kept until it is set",
             &[],
         );
@@ -359,7 +355,7 @@ fn log_clock<W: World>(world: &mut W, step: Option<u32>, before: usize) {
     let way: &[u8] = if clock > before { b"forward" } else { b"back" };
     let seconds = Part::Number(clock.abs_diff(before) as u64);
     let words = "the wall clock has gone % by % s: lines that have not been sent are stamped anew";
-    tell(world, words, &[Part::Text(way), seconds]);
+    world.log(words, &[Part::Text(way), seconds]);
 }
 
 /// Writes lines from the endpoint given, or from the host's name. `None` if that and the tags are

@@ -5,7 +5,7 @@ use crate::format::{Record, json};
 use crate::ring::{LINE_MAX, Ring};
 use crate::sender::{Event, Sender};
 use crate::text::Text;
-use crate::world::{NEVER, Part, Ready, Signal, World, tell};
+use crate::world::{NEVER, Part, Ready, Signal, World};
 
 pub(super) struct Output<'a> {
     pub(super) writer: json::Writer,
@@ -13,6 +13,8 @@ pub(super) struct Output<'a> {
     pub(super) line: [u8; LINE_MAX],
     pub(super) ring: Ring<'a>,
     pub(super) sender: Sender<'a>,
+    /// When this is, in milliseconds of the monotonic clock: asked once a wake-up.
+    pub(super) now: u64,
     /// Lines made so far.
     pub(super) lines: u64,
     /// Samples that could not be taken, or were no line.
@@ -24,7 +26,7 @@ pub(super) struct Output<'a> {
 
 impl Output<'_> {
     /// Makes a line of the sample. A ring that is crowded is written out.
-    pub(super) fn take<W: World>(&mut self, sample: &Sample, rank: u8, world: &mut W, now: u64) {
+    pub(super) fn take<W: World>(&mut self, sample: &Sample, rank: u8, world: &mut W) {
         let record = Record {
             metric: sample.metric.name,
             instance: sample.instance,
@@ -44,12 +46,12 @@ impl Output<'_> {
         } else if self.is_patient {
             self.is_patient = self.write_out(world, NEVER);
         } else if !self.sender.is_stalled() {
-            self.tell_sender(Event::Flush, world, now);
+            self.tell_sender(Event::Flush, world);
         }
     }
 
-    pub(super) fn tell_sender<W: World>(&mut self, event: Event, world: &mut W, now: u64) {
-        self.sender.on(event, world, &mut self.ring, now);
+    pub(super) fn tell_sender<W: World>(&mut self, event: Event, world: &mut W) {
+        self.sender.on(event, world, &mut self.ring, self.now);
     }
 
     /// Sleeps until then, or until the connection is ready or a signal comes.
@@ -60,19 +62,19 @@ impl Output<'_> {
     /// Flushes, and waits until the connection has taken all lines or is gone, or until `until`. Says
     /// whether nobody asked to end meanwhile.
     pub(super) fn write_out<W: World>(&mut self, world: &mut W, until: u64) -> bool {
-        let mut now = world.now();
-        self.tell_sender(Event::Flush, world, now);
-        while self.ring.unsent_length() > 0 && self.sender.is_under_way() && now < until {
+        self.now = world.now();
+        self.tell_sender(Event::Flush, world);
+        while self.ring.unsent_length() > 0 && self.sender.is_under_way() && self.now < until {
             let deadline = self.sender.deadline();
             let ready = self.sleep(world, deadline.min(until));
-            now = world.now();
+            self.now = world.now();
             if ready.signal == Some(Signal::Stop) {
                 return false;
             }
             if ready.transfer {
-                self.tell_sender(Event::Ready, world, now);
-            } else if now >= deadline {
-                self.tell_sender(Event::Due, world, now);
+                self.tell_sender(Event::Ready, world);
+            } else if self.now >= deadline {
+                self.tell_sender(Event::Due, world);
             }
         }
         true
@@ -84,7 +86,7 @@ fn log_sample<W: World>(world: &mut W, sample: &Sample, line: &[u8]) {
     let mut value = Text::new(&mut buffer);
     value.fixed(sample.value);
     let name = Part::Text(sample.metric.name.as_bytes());
-    tell(world, "sample % %", &[name, Part::Text(value.bytes())]);
+    world.log("sample % %", &[name, Part::Text(value.bytes())]);
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    tell(world, "~~ sender get metric %", &[Part::Text(line)]);
+    world.log("~~ sender get metric %", &[Part::Text(line)]);
 }

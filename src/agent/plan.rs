@@ -5,22 +5,21 @@ use crate::config::{Config, FAMILIES_MAX, Turns};
 
 const _: () = assert!(FAMILY_COUNT <= FAMILIES_MAX);
 
-/// Milliseconds between two turns of each family; none of one that does not run.
-pub(super) fn periods(config: &Config) -> [Option<u32>; FAMILY_COUNT] {
-    let process = find(b"process", false);
-    core::array::from_fn(|number| match config.turns(number) {
+/// Milliseconds between two turns of the family of that number, if it runs.
+pub(super) fn period(config: &Config, number: usize) -> Option<u32> {
+    match config.turns(number) {
         // Nobody has asked for any.
-        _ if Some(number) == process && config.processes.is_empty() => None,
+        _ if config.processes.is_empty() && Some(number) == find(b"process", false) => None,
         Turns::Off => None,
         Turns::Every(period) => Some(period),
-        Turns::Usual => Some(FAMILIES[number].interval_at(config.interval)),
-    })
+        Turns::Usual => Some(FAMILIES.get(number)?.interval_at(config.interval)),
+    }
 }
 
 /// Which instances, of which family.
-pub(super) fn wishes<'a>(config: &Config<'a>) -> Wishes<'a> {
+pub(super) fn wishes<'a>(config: &'a Config<'a>) -> Wishes<'a> {
     Wishes {
-        choices: core::array::from_fn(|number| config.choice(number)),
+        choices: config.choices(),
         processes: config.processes,
         leases: config.leases,
     }

@@ -5,7 +5,7 @@ use crate::config::{Command, Config};
 use crate::format::json;
 use crate::ring::{Found, IsDated, Policy, Restamp, Ring, Words};
 use crate::sys::{self, Errno, Spool};
-use crate::world::{self, Part, World};
+use crate::world::{Part, World};
 
 /// Bytes of the longest file.
 const LENGTH_MAX: usize = size_of::<Words>() + Ring::memory_for(1 << 30);
@@ -13,13 +13,15 @@ const LENGTH_MAX: usize = size_of::<Words>() + Ring::memory_for(1 << 30);
 /// What there is to know of stamps.
 const STAMPS: (Restamp, IsDated) = (json::move_stamp, is_dated);
 
-/// What was tried, and what the system says of it.
-type Failure<'a> = (&'a [u8], Errno);
+/// The file, if the user asks for one.
+pub(super) fn path<'a>(config: &Config<'a>) -> Option<&'a [u8]> {
+    // What is printed once does not go through a file that another agent may have.
+    config.spool.filter(|_| config.command == Command::Run)
+}
 
 /// The ring that the user asks for. Says in the log what it has found in the file.
-pub(super) fn open<'a, W: World>(config: &Config<'a>, world: &mut W) -> Result<Ring<'static>, Failure<'a>> {
-    // What is printed once does not go through a file that another agent may have.
-    let path = config.spool.filter(|_| config.command == Command::Run);
+pub(super) fn open<W: World>(config: &Config, world: &mut W) -> Result<Ring<'static>, Errno> {
+    let path = path(config);
     let policy = Policy {
         is_thinning: config.is_thinning,
         replay: config.replay,
@@ -27,31 +29,32 @@ pub(super) fn open<'a, W: World>(config: &Config<'a>, world: &mut W) -> Result<R
     };
     let length = size_of::<Words>() + Ring::memory_for(config.buffer);
     let Some(path) = path else {
-        let memory = sys::map(length).and_then(sys::split);
-        let (words, memory) = memory.map_err(|errno| (b"-buffer".as_slice(), errno))?;
+        let (words, memory) = sys::map(length).and_then(sys::split)?;
         return Ok(Ring::new(words, memory, policy));
     };
-    let (ring, found) = go_on(path, length, policy).map_err(|errno| (path, errno))?;
-    tell(path, &found, world);
-    Ok(ring)
-}
-
-fn go_on(path: &[u8], length: usize, policy: Policy) -> Result<(Ring<'static>, Found), Errno> {
     let (spool, boot) = (Spool::open(path)?, sys::boot());
     let size = spool.size()?;
+    // Whatever it is, no ring is longer.
+    let copy = || spool.copy(size.min(LENGTH_MAX));
+    let mut old = None;
+    if size != length {
+        old = Some(copy()?);
+        spool.resize(size, length)?;
+    }
+    let (words, memory) = spool.map(length)?;
+    let mut ring = Ring::over(words, memory, policy);
+    let mut found = Found::default();
     if size == length {
-        let (words, memory) = spool.map(length)?;
-        if let Some(whole) = Ring::resume(words, memory, policy, boot, STAMPS) {
-            return Ok(whole);
+        match ring.resume(boot, STAMPS) {
+            Some(whole) => found = whole,
+            None => old = Some(copy()?),
         }
     }
-    // Whatever it is, no ring is longer.
-    let old = spool.copy(size.min(LENGTH_MAX))?;
-    spool.resize(size, length)?;
-    let (words, memory) = spool.map(length)?;
-    let mut ring = Ring::new(words, memory, policy);
-    let found = ring.salvage(old.bytes(), boot, STAMPS);
-    Ok((ring, found))
+    if let Some(old) = old {
+        found = ring.salvage(old.parts(), boot, STAMPS);
+    }
+    tell(path, &found, world);
+    Ok(ring)
 }
 
 fn is_dated(line: &[u8]) -> bool {
@@ -68,9 +71,9 @@ fn tell<W: World>(path: &[u8], found: &Found, world: &mut W) {
     };
     let given = [
         Part::Text(path),
-        Part::Number(found.lines),
-        Part::Number(found.damaged),
-        Part::Number(found.undated),
+        Part::Number(found.lines.into()),
+        Part::Number(found.damaged.into()),
+        Part::Number(found.undated.into()),
     ];
-    world::tell(world, words, &given);
+    world.log(words, &given);
 }

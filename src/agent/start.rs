@@ -18,10 +18,10 @@ const BAD_USAGE: i32 = 2;
 /// Does what the arguments (behind the program's name) ask for; answers the exit status.
 pub fn start(arguments: impl Iterator<Item = &'static [u8]>) -> i32 {
     sys::fill_standard_descriptors();
-    let mut config = match config::parse(arguments, builtin::find) {
-        Ok(config) => config,
-        Err(error) => return complain(error),
-    };
+    let mut config = Config::default();
+    if let Err(error) = config::parse(&mut config, arguments, builtin::find) {
+        return complain(error);
+    }
     match config.command {
         Command::Help => print_all(config::usage),
         Command::List => print_all(builtin::list),
@@ -56,7 +56,7 @@ fn run_with(config: &Config, world: &mut Kernel, host: &mut Host) -> i32 {
     };
     let ring = match spool::open(config, world) {
         Ok(ring) => ring,
-        Err((what, errno)) => return fail(what, errno),
+        Err(errno) => return fail(spool::path(config).unwrap_or(b"-buffer"), errno),
     };
     let now = world.now();
     let mut agent = ManuallyDrop::new(Agent::new(config, host, writer, ring, sys::random_seed(), now));

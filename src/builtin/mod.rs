@@ -134,7 +134,7 @@ impl Take for Out<'_> {
 #[derive(Clone, Copy, Default)]
 pub struct Wishes<'a> {
     /// Which instances, of each family.
-    pub choices: [Choice<'a>; FAMILY_COUNT],
+    pub choices: &'a [Choice<'a>],
     /// A list of patterns: names of processes.
     pub processes: &'a [u8],
     /// The lease file of dnsmasq.

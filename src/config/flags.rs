@@ -200,8 +200,11 @@ fn describe(flag: Flag, put: Put) {
 pub type Find = fn(&[u8], bool) -> Option<usize>;
 
 /// Reads the arguments behind the program's name.
-pub fn parse<'a>(arguments: impl IntoIterator<Item = &'a [u8]>, find: Find) -> Result<Config<'a>, Error<'a>> {
-    let mut config = Config::default();
+pub fn parse<'a>(
+    config: &mut Config<'a>,
+    arguments: impl IntoIterator<Item = &'a [u8]>,
+    find: Find,
+) -> Result<(), Error<'a>> {
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let (name, inline) = split(argument).ok_or(Error::Stray(argument))?;
@@ -212,9 +215,9 @@ pub fn parse<'a>(arguments: impl IntoIterator<Item = &'a [u8]>, find: Find) -> R
             None if flag.takes == Takes::Switch => b"true",
             None => arguments.next().ok_or(Error::Missing(flag))?,
         };
-        apply(&mut config, flag, value, find).ok_or(Error::Invalid(flag, value))?;
+        apply(config, flag, value, find).ok_or(Error::Invalid(flag, value))?;
     }
-    Ok(config)
+    Ok(())
 }
 
 /// `-name`, `--name`, `-name=value`: the name, and the value if it is there.
@@ -340,12 +343,17 @@ mod tests {
     use crate::world::Transfer;
 
     fn parsed(arguments: &[&'static str]) -> Result<Config<'static>, String> {
-        parse(arguments.iter().map(|argument| argument.as_bytes()), find).map_err(|error| {
-            let mut buffer = [0; 512];
-            let mut text = Text::new(&mut buffer);
-            error.describe(&mut text);
-            String::from_utf8(text.into_bytes().to_vec()).unwrap()
-        })
+        let mut config = Config::default();
+        let arguments = arguments.iter().map(|argument| argument.as_bytes());
+        match parse(&mut config, arguments, find) {
+            Ok(()) => Ok(config),
+            Err(error) => {
+                let mut buffer = [0; 512];
+                let mut text = Text::new(&mut buffer);
+                error.describe(&mut text);
+                Err(String::from_utf8(text.into_bytes().to_vec()).unwrap())
+            }
+        }
     }
 
     /// The help states the defaults in words: the words mean what holds.
@@ -379,7 +387,7 @@ mod tests {
         assert!(plain.spool.is_none());
         for number in 0..FAMILIES.len() {
             assert_eq!(plain.turns(number), Turns::Usual);
-            assert_eq!(plain.choice(number), Choice::default());
+            assert_eq!(plain.choices()[number], Choice::default());
         }
     }
 
@@ -451,7 +459,7 @@ mod tests {
         ])
         .ok()
         .unwrap();
-        let choice = |name: &str| config.choice(find(name.as_bytes(), true).unwrap());
+        let choice = |name: &str| config.choices()[find(name.as_bytes(), true).unwrap()];
         assert_eq!(choice("net").only, Some(b"eth*,br-lan".as_slice()));
         assert_eq!(choice("net").ignore, b"eth9");
         assert_eq!(

@@ -121,9 +121,9 @@ impl<'a> Config<'a> {
         self.turns.get(family).copied().flatten().unwrap_or(unsaid)
     }
 
-    /// Which instances of the family of that number are wanted.
-    pub fn choice(&self, family: usize) -> Choice<'a> {
-        self.choices.get(family).copied().unwrap_or_default()
+    /// Which instances of each family are wanted.
+    pub fn choices(&self) -> &[Choice<'a>] {
+        &self.choices
     }
 
     fn add_tag(&mut self, tag: &'a [u8]) -> Option<()> {
@@ -134,6 +134,8 @@ impl<'a> Config<'a> {
 }
 
 impl Default for Config<'_> {
+    // What it is put together from goes from the stack again.
+    #[inline(never)]
     fn default() -> Self {
         Self {
             command: Command::Run,

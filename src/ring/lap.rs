@@ -42,7 +42,7 @@ impl Ring<'_> {
             return false;
         }
         let (mut freed, mut thinned) = (0, 0);
-        self.lap(self.words.clock.get(), &mut |position, head, _| {
+        self.lap(self.words.clock.get(), None, &mut |position, head, _| {
             let is_old = (first..last).contains(&position);
             // The highest rank that goes does so from the oldest on, until it is enough.
             let goes = is_old && (head.rank() < level || head.rank() == level && freed < goal);
@@ -84,21 +84,15 @@ impl Ring<'_> {
     /// The clock of the stamps is another one: those of all lines that have not been sent, nor come from
     /// an earlier boot, are changed by the difference.
     pub fn set_clock(&mut self, clock: usize, restamp: Restamp) {
-        let seconds = clock as i64 - self.clock() as i64;
-        if seconds == 0 {
-            return;
+        if clock != self.clock() {
+            self.lap(clock, Some(restamp), &mut |_, _, _| true);
         }
-        self.lap(clock, &mut |_, head, line| {
-            change(*head, line, seconds, restamp);
-            true
-        });
     }
 
     /// Ends the lap that another agent has begun and not ended: `length` bytes are still to be moved. If it
     /// ended between two stores, the last record that it moved, at the position `last`, is also the first
     /// that it has not.
     pub(super) fn end_lap(&mut self, length: usize, last: usize, restamp: Restamp) {
-        let seconds = self.words.lap_clock.get() as i64 - self.clock() as i64;
         let mut twin = [0; LINE_MAX];
         let twin_length = if last < length {
             0
@@ -108,22 +102,23 @@ impl Ring<'_> {
         let twin = &mut twin[..twin_length];
         self.read(last + HEAD, twin);
         let mut is_first = true;
-        self.run_lap(length, &mut |_, head, line| {
-            change(*head, line, seconds, restamp);
+        self.run_lap(length, Some(restamp), &mut |_, _, line| {
             let is_twin = core::mem::take(&mut is_first) && line == twin;
             !is_twin
         });
     }
 
     /// Goes through all records. What is before `sent`, and a line that is part-sent, has to stay.
-    pub(super) fn lap(&mut self, clock: usize, keep: Keep) {
+    pub(super) fn lap(&mut self, clock: usize, restamp: Option<Restamp>, keep: Keep) {
         self.words.lap_clock.set(clock);
         self.words.lap.set(self.index(self.newest));
-        self.run_lap(self.newest, keep);
+        self.run_lap(self.newest, restamp, keep);
     }
 
-    /// Takes the records before `end`, each from the oldest end; positions are those at the start.
-    fn run_lap(&mut self, end: usize, keep: Keep) {
+    /// Takes the records before `end`, each from the oldest end; positions are those at the start. Stamps that
+    /// are not settled change with the clock.
+    fn run_lap(&mut self, end: usize, restamp: Option<Restamp>, keep: Keep) {
+        let seconds = self.words.lap_clock.get() as i64 - self.clock() as i64;
         let touched = self.touched;
         let has_touched = touched > 0 && touched <= end;
         let mut record = [0; RECORD_MAX];
@@ -133,6 +128,9 @@ impl Ring<'_> {
             let line = &mut record[..head.length()];
             self.read(HEAD, line);
             head.is_settled |= has_touched && position < touched;
+            if let Some(restamp) = restamp {
+                change(head, line, seconds, restamp);
+            }
             if keep(position, &mut head, line) {
                 self.append(head, line);
             }

@@ -1,20 +1,20 @@
 //! What another agent has left: a ring to go on with, or lines to be picked out of what was one.
 
 use super::LINE_MAX;
+use super::Ring;
 use super::lap::{Restamp, change};
 use super::record::{HEAD, Head};
 use super::words::{self, Words};
-use super::{Policy, Ring};
 
 /// What was found of lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// Those that are whole.
-    pub lines: u64,
+    pub lines: u32,
     /// Pieces that are not.
-    pub damaged: u64,
+    pub damaged: u32,
     /// Whole ones that nobody can tell the time of any more.
-    pub undated: u64,
+    pub undated: u32,
 }
 
 /// Memory that ends where it starts, or a part of it, in which whole records are looked for.
@@ -25,7 +25,7 @@ struct View<'v> {
     /// Places before it have been looked at.
     at: usize,
     /// Pieces there that are no record.
-    damaged: u64,
+    damaged: u32,
 }
 
 impl<'v> View<'v> {
@@ -64,6 +64,7 @@ impl<'v> View<'v> {
     }
 
     /// The same; 0 if it lies elsewhere.
+    #[inline(never)]
     fn distance(&self, index: usize) -> usize {
         if index >= self.memory.len() {
             return 0;
@@ -80,7 +81,7 @@ impl<'v> View<'v> {
                 self.at += HEAD + head.length();
                 return Some(head);
             }
-            self.damaged += u64::from(is_sound);
+            self.damaged += u32::from(is_sound);
             is_sound = false;
             self.at = self.behind_newline(self.at);
         }
@@ -115,23 +116,19 @@ impl<'v> View<'v> {
     }
 }
 
-impl<'m> Ring<'m> {
-    /// Goes on with the ring in this memory, if it is whole, to the last line. Lines of another boot than
-    /// this are settled, and left out if `is_dated` does not take them.
-    pub fn resume(
-        words: &'m Words,
-        memory: &'m mut [u8],
-        policy: Policy,
-        boot: u32,
-        (restamp, is_dated): (Restamp, IsDated),
-    ) -> Option<(Self, Found)> {
+impl Ring<'_> {
+    /// Goes on with the ring that the memory holds, if it is whole, to the last line. Lines of another boot
+    /// than this are settled, and left out if `is_dated` does not take them.
+    // Its buffers must not lie under all that follows.
+    #[inline(never)]
+    pub fn resume(&mut self, boot: u32, (restamp, is_dated): (Restamp, IsDated)) -> Option<Found> {
+        let words = self.words;
         // One that was of another size is none of this one.
-        if words.capacity.get() != memory.len() || !words.can_be_of(memory.len()) {
+        if words.capacity.get() != self.memory.len() || !words.can_be_of(self.memory.len()) {
             return None;
         }
-        let mut view = View::new(words, memory);
+        let mut view = View::new(words, self.memory);
         let lap = words.lap.get();
-        let (start, length) = (view.start, view.length);
         // A lap that has left nothing behind yet, or has nothing to be moved any more, begins at the end.
         let (mut found, mut unmoved, mut last) = (Found::default(), None, 0);
         let mut line = [0; LINE_MAX];
@@ -150,38 +147,40 @@ impl<'m> Ring<'m> {
             return None;
         }
         let touched = view.distance(words.touched.get());
-        let mut ring = Self::at(words, memory, policy, start, length);
-        ring.touched = touched;
+        (self.start, self.newest, self.touched) = (view.start, view.length, touched);
         if let Some(unmoved) = unmoved {
-            ring.end_lap(unmoved, last, restamp);
+            self.end_lap(unmoved, last, restamp);
         }
         if words.boot.get() != boot as usize || boot == 0 {
-            ring.settle(&mut found, is_dated);
+            self.settle(&mut found, is_dated);
             words.boot.set(boot as usize);
         }
-        Some((ring, found))
+        Some(found)
     }
 
     /// All lines are of an earlier boot.
     fn settle(&mut self, found: &mut Found, is_dated: IsDated) {
-        self.lap(self.clock(), &mut |_, head, line| {
+        self.lap(self.clock(), None, &mut |_, head, line| {
             let stays = head.is_settled || is_dated(line);
             head.is_settled = true;
-            found.undated += u64::from(!stays);
+            found.undated += u32::from(!stays);
             stays
         });
         found.lines -= found.undated;
         self.words.clock.set(0);
     }
 
-    /// Takes each whole line out of what was a file with words and memory, whatever has become of it.
-    pub fn salvage(&mut self, file: &[u8], boot: u32, (restamp, is_dated): (Restamp, IsDated)) -> Found {
+    /// Starts anew, with each whole line of what was the words and the memory of a ring, whatever has become of
+    /// them.
+    pub fn salvage(
+        &mut self,
+        (words, memory): (&Words, &[u8]),
+        boot: u32,
+        (restamp, is_dated): (Restamp, IsDated),
+    ) -> Found {
+        self.words.clear(self.memory.len());
         self.words.boot.set(boot as usize);
         let mut found = Found::default();
-        let Some((words, memory)) = file.split_first_chunk() else {
-            return found;
-        };
-        let words = Words::from_bytes(words);
         let is_known = words.can_be_of(memory.len());
         let is_of_this_boot = is_known && boot != 0 && words.boot.get() == boot as usize;
         let mut seconds = 0;
@@ -191,7 +190,7 @@ impl<'m> Ring<'m> {
             self.words.clock.set(clock);
             seconds = clock as i64 - words.clock.get() as i64;
         }
-        let mut view = View::new(&words, memory);
+        let mut view = View::new(words, memory);
         let touched = view.distance(words.touched.get());
         // What a lap has moved comes first; what it has not is still to be changed.
         let unmoved = view.distance(words.lap.get());

@@ -33,35 +33,37 @@ impl Marks {
 
     /// All before `position` is acknowledged now.
     pub(super) fn note(&mut self, now: u32, position: usize) {
-        let last = self.count.saturating_sub(1);
-        let is_new = self.count == 0 || is_past(self.list[last].begun, self.span / PARTS, now);
-        if is_new && self.count < MARKS {
-            self.list[self.count] = Mark {
-                begun: now,
-                moved: now,
-                position,
-            };
-            self.count += 1;
-        } else {
-            self.list[last].moved = now;
-            self.list[last].position = position;
+        let has_room = self.count < MARKS;
+        let is_old = |mark: &Mark| is_past(mark.begun, self.span / PARTS, now);
+        let is_new = has_room && self.last().is_none_or(is_old);
+        self.count += usize::from(is_new);
+        if let Some(last) = self.list.get_mut(self.count.wrapping_sub(1)) {
+            if is_new {
+                last.begun = now;
+            }
+            (last.moved, last.position) = (now, position);
         }
     }
 
     /// When the receiver was there for sure: not now, of which its silence since then says nothing.
     pub(super) fn heard(&self, now: u32) -> u32 {
-        let last = self.list[..self.count].last();
-        last.filter(|_| self.span > 0).map_or(now, |mark| mark.moved)
+        let last = self.last().filter(|_| self.span > 0);
+        last.map_or(now, |mark| mark.moved)
+    }
+
+    fn last(&self) -> Option<&Mark> {
+        self.list.get(self.count.wrapping_sub(1))
     }
 
     /// Up to where all was acknowledged longer ago than the span; each is told once.
     pub(super) fn expired(&mut self, now: u32) -> Option<usize> {
-        let old = |mark: &&Mark| is_past(mark.moved, self.span, now);
-        let expired = self.list[..self.count].iter().take_while(old).count();
-        let position = self.list[..expired].last()?.position;
-        self.list.copy_within(expired..self.count, 0);
-        self.count -= expired;
-        Some(position)
+        let mut position = None;
+        while self.count > 0 && is_past(self.list[0].moved, self.span, now) {
+            position = Some(self.list[0].position);
+            self.list.copy_within(1.., 0);
+            self.count -= 1;
+        }
+        position
     }
 
     /// Nothing that was acknowledged is kept any more.
@@ -71,7 +73,7 @@ impl Marks {
 
     /// All positions are smaller by as much.
     pub(super) fn move_down(&mut self, by: usize) {
-        for mark in &mut self.list[..self.count] {
+        for mark in &mut self.list {
             mark.position = mark.position.saturating_sub(by);
         }
     }

@@ -53,6 +53,7 @@ impl Words {
     }
 
     /// The words as they stood at the start of a file.
+    #[cfg(test)]
     pub(super) fn from_bytes(bytes: &[u8; size_of::<Self>()]) -> Self {
         let (words, _) = bytes.as_chunks::<4>();
         let mut words = words.iter();

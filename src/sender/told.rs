@@ -1,7 +1,7 @@
 //! What the log is told of the connection: each thing when it is new, and then seldom.
 
 use crate::throttle::Throttle;
-use crate::world::{Cause, Part, World, tell};
+use crate::world::{Cause, Part, World};
 
 /// A connection that has stood for so many milliseconds is there to stay.
 const STANDING: u64 = 60_000;
@@ -66,15 +66,11 @@ impl Told {
         } else {
             "local addr:%%%"
         };
-        tell(
-            world,
-            words,
-            &[Part::Local, to, peer, Part::Number(u64::from(count))],
-        );
+        world.log(words, &[Part::Local, to, peer, Part::Number(u64::from(count))]);
         if lost > self.lost {
             self.lost = lost;
             let lost = [Part::Number(lost)];
-            tell(world, "lines lost for want of room: % since the start", &lost);
+            world.log("lines lost for want of room: % since the start", &lost);
         }
     }
 }
@@ -88,5 +84,5 @@ pub(super) fn trouble<W: World>(doing: &'static [u8], what: Part, cause: Cause, 
         Part::Cause(cause),
         Part::Number(u64::from(count)),
     ];
-    tell(world, words, &given);
+    world.log(words, &given);
 }

@@ -1,7 +1,7 @@
 //! A connection that is up: it is written to, read, lost, or left for the first transfer.
 
 use super::{Context, Sender, State, told};
-use crate::world::{Cause, Part, World, tell};
+use crate::world::{Cause, Part, World};
 
 /// A connection that was lost within so many milliseconds has failed: the next transfer is tried.
 const FAILED: u64 = 5_000;
@@ -45,7 +45,7 @@ impl Sender<'_> {
     fn return_to_first<W: World>(&mut self, with: &mut Context<W>) {
         if self.told.has_connection() {
             let peer = [Part::Address(self.address)];
-            tell(with.world, "back to the first transfer from %", &peer);
+            with.world.log("back to the first transfer from %", &peer);
         }
         // What the peer sent and nobody read would make the kernel reset the connection.
         let _ = with.world.drain();
@@ -75,8 +75,8 @@ impl Sender<'_> {
             };
             with.ring.mark_sent(taken);
             if self.debug {
-                let counts = [taken, piece.len()].map(|count| Part::Number(count as u64));
-                tell(with.world, "flush: % of % bytes", &counts);
+                let counts = [Part::Number(taken as u64), Part::Number(piece.len() as u64)];
+                with.world.log("flush: % of % bytes", &counts);
             }
             if taken < piece.len() {
                 break;

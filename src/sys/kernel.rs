@@ -9,7 +9,7 @@ use super::signal::Signals;
 use super::{address, clock, file, machine, socket};
 use crate::dns::{self, Ip};
 use crate::text::Text;
-use crate::world::{Cause, Errno, Part, Ready, Transfer, World};
+use crate::world::{Cause, Errno, Part, Ready, Transfer, World, pieces};
 use core::ffi::{c_int, c_short};
 
 /// What is open.
@@ -72,6 +72,17 @@ impl Kernel {
         }
     }
 
+    #[inline(never)]
+    fn put(&self, text: &mut Text, part: Part) {
+        match part {
+            Part::Text(bytes) => text.put(bytes),
+            Part::Number(number) => text.number(number),
+            Part::Cause(cause) => put_cause(text, cause),
+            Part::Address(number) => self.put_address(text, number),
+            Part::Local => self.put_local(text),
+        }
+    }
+
     fn put_address(&self, text: &mut Text, number: usize) {
         match &self.target {
             Target::Stdout => text.put(b"-"),
@@ -101,6 +112,7 @@ impl Kernel {
 }
 
 impl World for Kernel {
+    #[inline(never)]
     fn now(&mut self) -> u64 {
         clock::monotonic_nanos() / 1_000_000
     }
@@ -245,18 +257,13 @@ impl World for Kernel {
         self.link = Link::Nothing;
     }
 
-    fn log(&mut self, parts: &[Part]) {
+    #[inline(never)]
+    fn log(&mut self, words: &'static str, given: &[Part]) {
         // It writes about the rest of the world, so it is taken out while it does.
         let mut log = core::mem::replace(&mut self.log, Log::CLOSED);
         log.write(|text| {
-            for part in parts {
-                match *part {
-                    Part::Text(bytes) => text.put(bytes),
-                    Part::Number(number) => text.number(number),
-                    Part::Cause(cause) => put_cause(text, cause),
-                    Part::Address(number) => self.put_address(text, number),
-                    Part::Local => self.put_local(text),
-                }
+            for part in pieces(words, given) {
+                self.put(text, part);
             }
         });
         self.log = log;

@@ -47,18 +47,18 @@ impl Spool {
         unsafe { call(libc::SYS_lseek, self.0.argument(), 0, int(libc::SEEK_END)) }
     }
 
-    /// A copy of the first `length` bytes.
+    /// A copy of the first `length` bytes, with zeros behind them if those are too few for words.
     pub fn copy(&self, length: usize) -> Result<Copied, Errno> {
-        // A mapping is a byte long at the least.
-        let copied = Copied(map(length.max(1))?);
+        let memory = map(length.max(size_of::<Words>()))?;
         let mut filled = 0;
-        while let Some(rest) = copied.0.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = memory.get_mut(filled..length).filter(|rest| !rest.is_empty()) {
             match self.0.read_at(rest, filled as u64)? {
                 0 => break,
                 count => filled += count,
             }
         }
-        Ok(copied)
+        let (words, rest) = split(memory)?;
+        Ok(Copied(words, rest))
     }
 
     /// Makes the file of `size` bytes one of `length`. What is new is written, so that there is room for all
@@ -101,20 +101,28 @@ impl Spool {
     }
 }
 
-/// What a file held, in memory that goes with it.
-pub struct Copied(&'static mut [u8]);
+/// What a file held, in memory that goes with it: words, and what was behind them.
+pub struct Copied(&'static Words, &'static mut [u8]);
 
 impl Copied {
     /// All of it.
-    pub fn bytes(&self) -> &[u8] {
-        self.0
+    pub fn parts(&self) -> (&Words, &[u8]) {
+        (self.0, self.1)
     }
 }
 
 impl Drop for Copied {
     fn drop(&mut self) {
-        // SAFETY: the mapping is that long, and nobody has any part of it for longer than this.
-        let _ = unsafe { call(libc::SYS_munmap, self.0.as_mut_ptr() as usize, self.0.len(), 0) };
+        let start: *const Words = self.0;
+        // SAFETY: the mapping starts with the words, is that long, and nobody has any part of it for longer than this.
+        let _ = unsafe {
+            call(
+                libc::SYS_munmap,
+                start as usize,
+                size_of::<Words>() + self.1.len(),
+                0,
+            )
+        };
     }
 }
 

@@ -6,10 +6,9 @@
 //! after five seconds of sleep finds them.
 
 use cpu_time::ThreadTime;
-use mini_monitor::builtin::{Builtin, FAMILIES, FAMILY_COUNT, Own, Wishes};
+use mini_monitor::builtin::{Builtin, FAMILIES, Own, Wishes};
 use mini_monitor::format::{Record, json::Writer};
 use mini_monitor::host::Host;
-use mini_monitor::pattern::Choice;
 use mini_monitor::ring::{LINE_MAX, Policy, Ring, Words};
 use mini_monitor::sys;
 use std::fs::File;
@@ -108,7 +107,7 @@ impl<'m> Ours<'m> {
             is_checked: false,
         };
         let wishes = Wishes {
-            choices: [Choice::default(); FAMILY_COUNT],
+            choices: &[],
             processes: b"",
             leases: b"/tmp/dhcp.leases",
         };

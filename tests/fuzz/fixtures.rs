@@ -9,7 +9,6 @@ use mini_monitor::builtin::{Builtin, FAMILIES, FAMILY_COUNT, Kind, Own, Sample, 
 use mini_monitor::format::{Record, json::Writer};
 use mini_monitor::host::Host;
 use mini_monitor::num::Fixed;
-use mini_monitor::pattern::Choice;
 use mini_monitor::ring::LINE_MAX;
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -128,7 +127,7 @@ impl Bench {
         }
         let leaked = |path: PathBuf| -> &'static [u8] { path.to_str().unwrap().to_owned().leak().as_bytes() };
         let wishes = Wishes {
-            choices: [Choice::default(); FAMILY_COUNT],
+            choices: &[],
             processes: b"*,init,kworker/*",
             leases: leaked(root.join("dhcp.leases")),
         };

@@ -35,8 +35,9 @@ fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
     let mut arguments = vec!["-endpoint", "sim", "-proc", PROC, "-trans", &transfers];
     arguments.extend(flags);
     let arguments = arguments.iter().map(|argument| argument.as_bytes());
-    let config: Config =
-        config::parse(arguments, mini_monitor::builtin::find).unwrap_or_else(|_| panic!("bad flags"));
+    let mut config = Config::default();
+    let parsed = config::parse(&mut config, arguments, mini_monitor::builtin::find);
+    parsed.unwrap_or_else(|_| panic!("bad flags"));
     let words = Words::default();
     let mut memory = vec![0; Ring::memory_for(config.buffer)];
     let policy = Policy {

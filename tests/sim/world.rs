@@ -1,6 +1,6 @@
 //! A world with virtual time and a network of moods.
 
-use mini_monitor::world::{Cause, Errno, Part, Ready, Signal, Transfer, World};
+use mini_monitor::world::{Cause, Errno, Part, Ready, Signal, Transfer, World, pieces};
 use std::collections::VecDeque;
 
 const REFUSED: Cause = Cause::System(Errno(libc::ECONNREFUSED));
@@ -551,8 +551,8 @@ impl World for Sim {
         self.link = Link::Nothing;
     }
 
-    fn log(&mut self, parts: &[Part]) {
-        let text = |part: &Part| match part {
+    fn log(&mut self, words: &'static str, given: &[Part]) {
+        let text = |part: Part| match part {
             Part::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
             Part::Number(number) => number.to_string(),
             Part::Cause(REFUSED) => "connection refused".into(),
@@ -563,6 +563,6 @@ impl World for Sim {
             }
             Part::Local => "sim".into(),
         };
-        self.log.push(parts.iter().map(text).collect());
+        self.log.push(pieces(words, given).map(text).collect());
     }
 }

@@ -62,14 +62,9 @@ fn story(seed: u64, ring: &mut Ring, steps: usize, told: &mut dyn FnMut(Vec<Stri
 }
 
 fn resumed(store: &mut Store, boot: u32) -> (Ring<'_>, Found) {
-    Ring::resume(
-        &store.words,
-        &mut store.memory,
-        THINNING,
-        boot,
-        (restamp, |_| true),
-    )
-    .expect("a whole ring")
+    let mut ring = Ring::over(&store.words, &mut store.memory, THINNING);
+    let found = ring.resume(boot, (restamp, |_| true)).expect("a whole ring");
+    (ring, found)
 }
 
 #[test]
@@ -180,7 +175,8 @@ fn lines_of_an_earlier_boot_without_a_date_are_left_out() {
     ring.push(&stamped(2, 5, 50, 40), 0);
     let is_dated = |line: &[u8]| line.ends_with(b"55\n");
     let both = (restamp as Restamp, is_dated as IsDated);
-    let (ring, found) = Ring::resume(&store.words, &mut store.memory, THINNING, 1, both).unwrap();
+    let mut ring = Ring::over(&store.words, &mut store.memory, THINNING);
+    let found = ring.resume(1, both).unwrap();
     assert_eq!((found.lines, found.undated), (1, 1));
     assert_eq!(held(&ring).len(), 1);
 }
@@ -263,7 +259,7 @@ fn a_lap_that_was_killed_is_ended_also_in_a_buffer_of_another_size() {
         }
         let mut other = Store::new(BUFFER_MIN + 3_000);
         let mut ring = other.ring(THINNING);
-        let found = ring.salvage(&file, BOOT, (restamp, |_| true));
+        let found = salvaged::salvage(&mut ring, &file);
         assert_eq!((found.damaged, found.undated), (0, 0), "{after}");
         let lines = held(&ring);
         let numbers: Vec<u64> = lines.iter().map(|line| number(line)).collect();

@@ -49,13 +49,21 @@ fn opened(file: &[u8], buffer: usize) -> (BTreeSet<Vec<u8>>, Found) {
         store.words = Words::from_bytes(words);
         store.memory = memory.to_vec();
         let both = (restamp as Restamp, (|_| true) as IsDated);
-        if let Some((ring, found)) = Ring::resume(&store.words, &mut store.memory, DROPPING, BOOT, both) {
+        let mut ring = Ring::over(&store.words, &mut store.memory, DROPPING);
+        if let Some(found) = ring.resume(BOOT, both) {
             return (lines(&ring), found);
         }
     }
     let mut ring = store.ring(DROPPING);
-    let found = ring.salvage(file, BOOT, (restamp, |_| true));
+    let found = salvage(&mut ring, file);
     (lines(&ring), found)
+}
+
+/// From the words and the memory that the file holds.
+pub(super) fn salvage(ring: &mut Ring, file: &[u8]) -> Found {
+    let none = [0; size_of::<Words>()];
+    let (words, memory) = file.split_first_chunk().unwrap_or((&none, &[]));
+    ring.salvage((&Words::from_bytes(words), memory), BOOT, (restamp, |_| true))
 }
 
 fn lines(ring: &Ring) -> BTreeSet<Vec<u8>> {

@@ -48,14 +48,16 @@ impl Spool {
         };
         let Self { words, memory, .. } = self;
         if std::mem::take(&mut self.is_empty) {
-            let mut ring = Ring::new(words, memory, policy);
-            ring.salvage(&[], boot, (json::move_stamp, is_dated));
+            let mut ring = Ring::over(words, memory, policy);
+            ring.salvage((&Words::default(), &[]), boot, (json::move_stamp, is_dated));
             return (ring, 0);
         }
-        let both = (json::move_stamp as _, is_dated as _);
-        let (ring, found) = Ring::resume(words, memory, policy, boot, both).expect("a whole ring");
+        let mut ring = Ring::over(words, memory, policy);
+        let found = ring
+            .resume(boot, (json::move_stamp, is_dated))
+            .expect("a whole ring");
         assert_eq!(found.damaged, 0);
-        (ring, found.undated)
+        (ring, u64::from(found.undated))
     }
 }
 
@@ -89,8 +91,9 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
         .iter()
         .map(String::as_bytes)
         .chain([b"-proc".as_slice(), PROC.as_bytes()]);
-    let config = config::parse(arguments, mini_monitor::builtin::find);
-    let config = config.unwrap_or_else(|_| panic!("bad flags"));
+    let mut config = Config::default();
+    let parsed = config::parse(&mut config, arguments, mini_monitor::builtin::find);
+    parsed.unwrap_or_else(|_| panic!("bad flags"));
     let (ring, undated) = spool.ring(&config, boot);
     let mut host = Host::open(config.proc, config.sys).expect("the fixture");
     let writer = writer(&config).expect("a short name");

@@ -4,7 +4,7 @@ use super::chance::Chance;
 use super::clock::{Look, truth};
 use super::network::Network;
 use super::plan::{Boot, DAY, End, MINUTE, Plan, TROUBLE};
-use mini_monitor::world::{Cause, Part, Ready, Signal, Transfer, World};
+use mini_monitor::world::{Cause, Part, Ready, Signal, Transfer, World, pieces};
 use std::collections::{HashMap, VecDeque};
 use std::panic::resume_unwind;
 
@@ -298,16 +298,16 @@ impl World for Day<'_> {
         }
     }
 
-    fn log(&mut self, parts: &[Part]) {
+    fn log(&mut self, words: &'static str, given: &[Part]) {
         self.call();
-        let text = |part: &Part| match part {
+        let text = |part: Part| match part {
             Part::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
             Part::Number(number) => number.to_string(),
             Part::Cause(cause) => format!("{cause:?}"),
-            Part::Address(number) => self.network.address(*number),
+            Part::Address(number) => self.network.address(number),
             Part::Local => "here".into(),
         };
-        let line: String = parts.iter().map(text).collect();
+        let line: String = pieces(words, given).map(text).collect();
         if let Some(line) = line.strip_prefix("~~ sender get metric ") {
             self.note_line(line);
         }
