@@ -27,6 +27,13 @@ fn main() {
         exit(1);
     };
     println!("cargo::rustc-cfg={back_end}");
+    // There, nobody else makes read-only what is only written to put addresses in.
+    let is_static = variable("CARGO_CFG_TARGET_FEATURE")
+        .split(',')
+        .any(|feature| feature == "crt-static");
+    if is_static && variable("CARGO_ENCODED_RUSTFLAGS").contains("relocation-model=pie") {
+        println!("cargo::rustc-cfg=static_pie");
+    }
     let script = format!("{}/left-out.ld", variable("OUT_DIR"));
     if let Err(error) = fs::write(&script, LEFT_OUT) {
         println!("cargo::error={script}: {error}");

@@ -13,7 +13,7 @@ unsafe extern "C" {}
 
 #[unsafe(no_mangle)]
 extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
-    #[cfg(target_feature = "crt-static")]
+    #[cfg(static_pie)]
     mini_monitor::sys::protect_relocated();
     // SAFETY: these are the arguments that the C library gives to `main`.
     let arguments = unsafe { Args::new(count, arguments) };

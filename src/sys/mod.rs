@@ -25,7 +25,7 @@ mod log;
 mod lookup;
 mod machine;
 mod memory;
-#[cfg(target_feature = "crt-static")]
+#[cfg(static_pie)]
 mod relro;
 #[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
 mod resolver;
@@ -43,6 +43,6 @@ pub use file::{Directory, File, fill_standard_descriptors, print};
 pub use kernel::Kernel;
 pub use machine::{FileSystem, boot, file_system, host_name, page_size, random_seed, ticks_per_second};
 pub use memory::map;
-#[cfg(target_feature = "crt-static")]
+#[cfg(static_pie)]
 pub use relro::protect_relocated;
 pub use spool::{Copied, Spool, split};
