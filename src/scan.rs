@@ -17,6 +17,14 @@ pub fn fields(line: &[u8]) -> Fields<'_> {
     Fields(line)
 }
 
+/// Takes so many bytes off the front of what is left.
+#[inline(never)]
+pub fn take<'t>(rest: &mut &'t [u8], count: usize) -> Option<&'t [u8]> {
+    let (taken, behind) = rest.split_at_checked(count)?;
+    *rest = behind;
+    Some(taken)
+}
+
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
 

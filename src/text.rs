@@ -27,7 +27,26 @@ pub(crate) use words;
 /// The line of that number, from 0 up; nothing if there are not so many.
 #[inline(never)]
 pub fn line_of(text: &'static str, number: usize) -> &'static str {
-    text.lines().nth(number).unwrap_or_default()
+    let mut left = number;
+    let mut start = 0;
+    for (place, byte) in text.bytes().enumerate() {
+        if byte == b'\n' {
+            if left == 0 {
+                return text.get(start..place).unwrap_or_default();
+            }
+            left -= 1;
+            start = place + 1;
+        }
+    }
+    ""
+}
+
+/// Which of these lines the text is.
+pub fn place_of(lines: &'static str, text: &[u8]) -> Option<usize> {
+    lines
+        .as_bytes()
+        .split(|byte| *byte == b'\n')
+        .position(|line| line == text)
 }
 
 /// Takes a long text piece by piece.

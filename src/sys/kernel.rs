@@ -102,7 +102,7 @@ impl Kernel {
 
 impl World for Kernel {
     fn now(&mut self) -> u64 {
-        clock::monotonic_nanos() / 1_000_000
+        clock::monotonic_millis()
     }
 
     fn wall(&mut self) -> u64 {
@@ -276,9 +276,9 @@ fn put_cause(text: &mut Text, cause: Cause) {
 fn numeric_addresses(addresses: &mut Addresses, host: &[u8], port: u16) {
     if host.is_empty() {
         for ip in [Ip::LOCALHOST_V4, Ip::LOCALHOST_V6] {
-            addresses.push(Address::new(ip.octets(), port, 0));
+            addresses.push(&Address::new(ip.octets(), port, 0));
         }
     } else if let Some(ip) = dns::parse(host) {
-        addresses.push(Address::new(ip.octets(), port, 0));
+        addresses.push(&Address::new(ip.octets(), port, 0));
     }
 }

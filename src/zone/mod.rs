@@ -1,5 +1,7 @@
 //! Local time: how far it is ahead of UTC, by a rule or by a file of the time zone database.
 
+use crate::scan::take;
+
 /// Seconds of a day.
 const DAY: i32 = 86_400;
 /// No clock is further from UTC, and no rule from its day (RFC 9636, section 3.3.2): a week, in seconds.
@@ -8,6 +10,8 @@ const OFFSET_MAX: i32 = 7 * DAY;
 const FIRST_YEAR: u32 = 1969;
 /// Its first day was a Wednesday.
 const FIRST_WEEKDAY: u32 = 3;
+/// More of anything than a file can have.
+const COUNT_MAX: u32 = 1 << 16;
 const MONTHS: [u8; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /// How far local time is ahead of UTC, and for how long. Times are in seconds since 1970, up to 2106.
@@ -230,15 +234,31 @@ impl Rule<'_> {
 
 /// By a file of the time zone database (RFC 9636, section 3); nothing if it is none.
 pub fn by_file(file: &[u8], now: u32) -> Option<Zone> {
-    let mut width = 4;
-    let mut block = Block::read(file, width)?;
-    if *file.get(4)? >= b'2' {
-        width = 8;
-        block = Block::read(block.rest, width)?;
+    let mut rest = file;
+    let (mut times, mut kinds, mut infos): (&[u8], &[u8], &[u8]) = Default::default();
+    // The second block has the same and more, in times of eight bytes; an old file has none.
+    for width in [4, 8] {
+        if width == 8 && rest.is_empty() {
+            break;
+        }
+        let header = take(&mut rest, 44)?.strip_prefix(b"TZif")?;
+        let count = |number: usize| {
+            let place = header.get(16 + 4 * number..)?.first_chunk()?;
+            Some(u32::from_be_bytes(*place).min(COUNT_MAX) as usize)
+        };
+        let changes = count(3)?;
+        times = take(&mut rest, changes * width)?;
+        kinds = take(&mut rest, changes)?;
+        infos = take(&mut rest, count(4)? * 6)?;
+        take(
+            &mut rest,
+            count(5)? + count(2)? * (width + 4) + count(1)? + count(0)?,
+        )?;
     }
+    let width = times.len().checked_div(kinds.len()).unwrap_or(8);
     let mut zone = Zone::UTC;
     let mut kind = 0;
-    for (time, next) in block.times.chunks_exact(width).zip(block.kinds) {
+    for (time, next) in times.chunks_exact(width).zip(kinds) {
         let time = moment(time)?;
         if time > now {
             zone.until = time - 1;
@@ -249,7 +269,7 @@ pub fn by_file(file: &[u8], now: u32) -> Option<Zone> {
     }
     // Behind the last change a rule goes on.
     if zone.until == u32::MAX
-        && let Some(rule) = block.rest.strip_prefix(b"\n")
+        && let Some(rule) = rest.strip_prefix(b"\n")
         && let Some(by_rule) = by_rule(rule.strip_suffix(b"\n")?, now)
     {
         return Some(Zone {
@@ -257,39 +277,9 @@ pub fn by_file(file: &[u8], now: u32) -> Option<Zone> {
             ..by_rule
         });
     }
-    let offset = block.infos.get(6 * usize::from(kind)..)?.first_chunk()?;
+    let offset = infos.get(6 * usize::from(kind)..)?.first_chunk()?;
     zone.offset = i32::from_be_bytes(*offset);
-    (zone.offset.abs_diff(0) <= OFFSET_MAX as u32).then_some(zone)
-}
-
-/// What is of use in one of a file's two blocks, and what is behind it.
-struct Block<'f> {
-    times: &'f [u8],
-    kinds: &'f [u8],
-    infos: &'f [u8],
-    rest: &'f [u8],
-}
-
-impl<'f> Block<'f> {
-    /// `width` is the bytes of a time.
-    fn read(file: &'f [u8], width: usize) -> Option<Self> {
-        let (header, rest) = file.split_first_chunk::<44>()?;
-        let counts = header.strip_prefix(b"TZif")?.get(16..)?;
-        let count = |number: usize| {
-            let [high, low, bytes @ ..] = *counts.get(4 * number..)?.first_chunk::<4>()?;
-            (high == 0 && low == 0).then_some(usize::from(u16::from_be_bytes(bytes)))
-        };
-        let (times, rest) = rest.split_at_checked(count(3)? * width)?;
-        let (kinds, rest) = rest.split_at_checked(count(3)?)?;
-        let (infos, rest) = rest.split_at_checked(count(4)? * 6)?;
-        let others = count(5)? + count(2)? * (width + 4) + count(1)? + count(0)?;
-        Some(Self {
-            times,
-            kinds,
-            infos,
-            rest: rest.get(others..)?,
-        })
-    }
+    (zone.offset.unsigned_abs() <= OFFSET_MAX as u32).then_some(zone)
 }
 
 /// A time of four or eight bytes, moved to the first or last second that there is.
