@@ -241,8 +241,11 @@ fn ask_server(server: &Address, query: &mut Query, millis: u32, found: &mut Foun
         codes[usize::from(answer.kind == dns::AAAA)] = code;
     }
     // What one of them says is what there is to say if the other one has nothing.
-    let [v4, v6] = codes;
-    if v4 == EAI_NODATA { v6 } else { v4 }
+    match codes {
+        [EAI_NODATA, UNANSWERED] | [UNANSWERED, _] => libc::EAI_AGAIN,
+        [EAI_NODATA, v6] => v6,
+        [v4, _] => v4,
+    }
 }
 
 fn code_of(code: u8) -> c_int {
