@@ -28,13 +28,15 @@ pub struct Query {
 }
 
 impl Query {
+    /// Room for one.
+    pub const EMPTY: Self = Self {
+        bytes: [0; QUERY_MAX],
+        length: 0,
+    };
+
     /// Asks for a name; nothing if no name server can know such a one.
-    pub fn new(name: &[u8], id: u16) -> Option<Self> {
-        let mut query = Self {
-            bytes: [0; QUERY_MAX],
-            length: 0,
-        };
-        let mut text = Text::new(&mut query.bytes);
+    pub fn set(&mut self, name: &[u8], id: u16) -> Option<()> {
+        let mut text = Text::new(&mut self.bytes);
         text.put(&id.to_be_bytes());
         // The name server is to ask others; one question. A dot before the name, where its first length is to be.
         text.put(b"\x01\0\0\x01\0\0\0\0\0\0.");
@@ -43,20 +45,20 @@ impl Query {
         if text.is_cut() {
             return None;
         }
-        query.length = text.bytes().len();
+        self.length = text.bytes().len();
         let mut length = 0;
-        for byte in query.bytes.iter_mut().skip(HEADER).take(1 + name.len()).rev() {
+        for byte in self.bytes.get_mut(HEADER..=HEADER + name.len())?.iter_mut().rev() {
             if *byte == b'.' {
                 if !(1..=63).contains(&length) {
                     return None;
                 }
-                *byte = length;
+                *byte = length as u8;
                 length = 0;
             } else {
-                length = length.saturating_add(1);
+                length += 1;
             }
         }
-        Some(query)
+        Some(())
     }
 
     /// As it is sent to ask for addresses of that kind. The kind is part of the id, too.

@@ -81,9 +81,11 @@ impl Found {
     /// Those first that this host has a way to, and IPv6 before IPv4 (RFC 6724, in short).
     fn in_order(&self, take: &mut dyn FnMut(&Address)) {
         for wanted in [true, false] {
-            for address in self.0.iter().flat_map(Addresses::all) {
-                if socket::connected(libc::SOCK_DGRAM, address).is_ok() == wanted {
-                    take(address);
+            for list in &self.0 {
+                for address in list.all() {
+                    if socket::connected(libc::SOCK_DGRAM, address).is_ok() == wanted {
+                        take(address);
+                    }
                 }
             }
         }
@@ -91,8 +93,7 @@ impl Found {
 }
 
 fn find(host: &[u8], found: &mut Found) -> c_int {
-    if let Some(address) = literal(host, SOME_PORT) {
-        found.push(&address);
+    if push_literal(&mut found.0[0], host, SOME_PORT).is_some() {
         return 0;
     }
     let name = host.strip_suffix(b".").unwrap_or(host);
@@ -108,25 +109,31 @@ fn find(host: &[u8], found: &mut Found) -> c_int {
     if !found.is_empty() {
         return 0;
     }
-    let mut servers = Servers::new();
+    let mut servers = Servers::NONE;
     for_each_line(b"/etc/resolv.conf", &mut |line| servers.line(line));
+    // Without any other, this host's own.
+    if servers.list.count() == 0 {
+        let own = Address::new(Ip::LOCALHOST_V4.octets(), DNS_PORT, 0);
+        servers.list.push(&own);
+    }
     servers.search(name, name.len() == host.len(), found)
 }
 
-/// A numeric address, an IPv6 one with its interface behind it if need be: `fe80::1%eth0`.
-fn literal(text: &[u8], port: u16) -> Option<Address> {
-    let end = text.iter().position(|byte| *byte == b'%').unwrap_or(text.len());
-    let (number, scope) = text.split_at_checked(end)?;
-    let ip = dns::parse(number)?;
-    let scope = match scope.strip_prefix(b"%") {
+/// Adds a numeric address, an IPv6 one with its interface behind it if need be: `fe80::1%eth0`; nothing if it is
+/// none.
+fn push_literal(list: &mut Addresses, text: &[u8], port: u16) -> Option<()> {
+    let mut parts = text.split(|byte| *byte == b'%');
+    let ip = dns::parse(parts.next()?)?;
+    let scope = match parts.next() {
         None => 0,
         Some(_) if ip.octets().len() == 4 => return None,
         Some(scope) => match parse_u64(scope) {
-            Some(number) => number.try_into().ok()?,
+            Some(number) => number as u32,
             None => socket::interface(scope)?,
         },
     };
-    Some(Address::new(ip.octets(), port, scope))
+    list.push(&Address::new(ip.octets(), port, scope));
+    Some(())
 }
 
 /// The lines of a file, those that are longer than [`LINE_MAX`] in pieces; none if it cannot be read.
@@ -146,40 +153,37 @@ fn for_each_line(path: &[u8], take: &mut dyn FnMut(&[u8])) {
 
 /// Who is asked, and how.
 struct Servers {
-    list: [Address; SERVERS_MAX],
-    count: usize,
+    list: Addresses,
     resolv: Resolv,
 }
 
 impl Servers {
-    /// Without any other, this host's own.
-    fn new() -> Self {
-        Self {
-            list: [Address::new(Ip::LOCALHOST_V4.octets(), DNS_PORT, 0); SERVERS_MAX],
-            count: 0,
-            resolv: Resolv::new(),
-        }
-    }
+    const NONE: Self = Self {
+        list: Addresses::NONE,
+        resolv: Resolv::new(),
+    };
 
     fn line(&mut self, line: &[u8]) {
-        let server = self.resolv.line(line).and_then(|text| literal(text, DNS_PORT));
-        if let (Some(server), Some(place)) = (server, self.list.get_mut(self.count)) {
-            *place = server;
-            self.count += 1;
+        if let Some(text) = self.resolv.line(line)
+            && self.list.count() < SERVERS_MAX
+        {
+            push_literal(&mut self.list, text, DNS_PORT);
         }
     }
 
     /// Asks for the name in each of the domains, then for the name alone.
     fn search(&self, name: &[u8], in_domains: bool, found: &mut Found) -> c_int {
-        for domain in self.resolv.domains(name).filter(|_| in_domains) {
-            let mut buffer = [0; NAME_MAX + 1];
-            let mut whole = Text::new(&mut buffer);
-            whole.put(name);
-            whole.put(b".");
-            whole.put(domain);
-            match self.ask(whole.bytes(), found) {
-                libc::EAI_NONAME | EAI_NODATA => {}
-                code => return code,
+        if in_domains {
+            for domain in self.resolv.domains(name) {
+                let mut buffer = [0; NAME_MAX + 1];
+                let mut whole = Text::new(&mut buffer);
+                whole.put(name);
+                whole.put(b".");
+                whole.put(domain);
+                match self.ask(whole.bytes(), found) {
+                    libc::EAI_NONAME | EAI_NODATA => {}
+                    code => return code,
+                }
             }
         }
         self.ask(name, found)
@@ -187,11 +191,12 @@ impl Servers {
 
     /// Asks one server after the other, until one knows.
     fn ask(&self, name: &[u8], found: &mut Found) -> c_int {
-        let Some(mut query) = Query::new(name, machine::random() as u16) else {
+        let mut query = Query::EMPTY;
+        if query.set(name, machine::random() as u16).is_none() {
             return libc::EAI_NONAME;
-        };
-        let servers = self.list.get(..self.count.max(1)).unwrap_or_default();
-        let millis = self.resolv.timeout() / servers.len() as u32;
+        }
+        let servers = self.list.all();
+        let millis = self.resolv.timeout() / servers.len().max(1) as u32;
         let mut code = libc::EAI_AGAIN;
         for _ in 0..self.resolv.attempts() {
             for server in servers {
@@ -331,11 +336,11 @@ mod tests {
     }
 
     fn asked(name: &str, resolv: &str, list: &[SocketAddr]) -> (c_int, Vec<String>) {
-        let mut servers = Servers::new();
+        let mut servers = Servers::NONE;
         resolv.lines().for_each(|line| servers.line(line.as_bytes()));
-        servers.count = list.len();
-        for (server, address) in servers.list.iter_mut().zip(list) {
-            *server = Address::new(&[127, 0, 0, 1], address.port(), 0);
+        for address in list {
+            let server = Address::new(&[127, 0, 0, 1], address.port(), 0);
+            servers.list.push(&server);
         }
         let mut found = Found::NONE;
         let code = servers.search(name.as_bytes(), true, &mut found);
@@ -392,7 +397,10 @@ mod tests {
             );
             assert!(found.contains(&"127.0.0.1:65535".into()), "{name}: {found:?}");
         }
-        let scope = |name: &str| literal(name.as_bytes(), 1).map(|address| text(&address));
+        let scope = |name: &str| {
+            let mut list = Addresses::NONE;
+            push_literal(&mut list, name.as_bytes(), 1).map(|()| text(&list.all()[0]))
+        };
         assert_eq!(scope("fe80::1%lo"), Some("[fe80::1%1]:1".into()));
         assert_eq!(scope("fe80::1%17"), Some("[fe80::1%17]:1".into()));
         for text in [
