@@ -17,6 +17,13 @@ pub fn fields(line: &[u8]) -> Fields<'_> {
     Fields(line)
 }
 
+/// What is before the first such byte, all of it without one.
+#[inline(never)]
+pub fn until(text: &[u8], wanted: u8) -> &[u8] {
+    let end = text.iter().position(|byte| *byte == wanted);
+    text.get(..end.unwrap_or(text.len())).unwrap_or_default()
+}
+
 /// Takes so many bytes off the front of what is left.
 #[inline(never)]
 pub fn take<'t>(rest: &mut &'t [u8], count: usize) -> Option<&'t [u8]> {

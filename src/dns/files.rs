@@ -2,7 +2,7 @@
 
 use super::ip::{Ip, parse};
 use crate::num::parse_u64;
-use crate::scan::fields;
+use crate::scan::{fields, until};
 use crate::text::{Text, place_of};
 
 /// Whether the name is this host's in whatever network (RFC 6761, section 6.3).
@@ -13,8 +13,7 @@ pub fn is_localhost(name: &[u8]) -> bool {
 
 /// The address in a line of `/etc/hosts`, if it is one of that name.
 pub fn address_in_hosts(line: &[u8], name: &[u8]) -> Option<Ip> {
-    let text = line.split(|byte| *byte == b'#').next()?;
-    let mut fields = fields(text);
+    let mut fields = fields(until(line, b'#'));
     let address = fields.next()?;
     if fields.any(|field| field.eq_ignore_ascii_case(name)) {
         parse(address)
@@ -44,7 +43,7 @@ pub struct Resolv {
 
 impl Resolv {
     /// As it is without that file.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             search: [b' '; SEARCH_BYTES],
             options: [1, 5, 2],
@@ -70,9 +69,9 @@ impl Resolv {
     }
 
     fn option(&mut self, field: &[u8]) -> Option<()> {
-        let mut parts = field.split(|byte| *byte == b':');
-        let number = place_of(OPTIONS, parts.next()?)?;
-        let value = parse_u64(parts.next()?)? as u32;
+        let name = until(field, b':');
+        let number = place_of(OPTIONS, name)?;
+        let value = parse_u64(field.get(name.len() + 1..)?)? as u32;
         *self.options.get_mut(number)? = value.min(*OPTIONS_MAX.get(number)?);
         Some(())
     }

@@ -29,10 +29,12 @@ pub struct Query {
 
 impl Query {
     /// Room for one.
-    pub const EMPTY: Self = Self {
-        bytes: [0; QUERY_MAX],
-        length: 0,
-    };
+    pub fn empty() -> Self {
+        Self {
+            bytes: [0; QUERY_MAX],
+            length: 0,
+        }
+    }
 
     /// Asks for a name; nothing if no name server can know such a one.
     pub fn set(&mut self, name: &[u8], id: u16) -> Option<()> {

@@ -9,7 +9,7 @@ fn ip(octets: &[u8]) -> IpAddr {
 }
 
 fn new(name: &[u8], id: u16) -> Option<Query> {
-    let mut query = Query::EMPTY;
+    let mut query = Query::empty();
     query.set(name, id).map(|()| query)
 }
 

@@ -1,7 +1,8 @@
 //! The names in a directory, without the memory that `readdir(3)` takes.
 
 use super::call::call;
-use super::file::{Directory, until_nul};
+use super::file::Directory;
+use crate::scan::until;
 use crate::world::Errno;
 
 /// Room for the entries of one call, in words: the kernel wants them aligned.
@@ -47,7 +48,7 @@ fn for_each(entries: &[u8], take: &mut dyn FnMut(&[u8])) {
         let (Some(name), Some(behind)) = (rest.get(NAME..length), rest.get(length..)) else {
             return;
         };
-        take(until_nul(name));
+        take(until(name, 0));
         rest = behind;
     }
 }

@@ -3,6 +3,7 @@
 use super::call::{call, int, long_call};
 use super::fd::Fd;
 use super::machine;
+use crate::scan::until;
 use crate::world::Errno;
 use core::ffi::{CStr, c_int};
 use core::mem::ManuallyDrop;
@@ -40,17 +41,11 @@ pub(super) fn with_c_path<T>(
 fn c_path<'b>(path: &[u8], buffer: &'b mut [u8; PATH_MAX]) -> Result<&'b CStr, Errno> {
     let place = buffer.get_mut(..path.len()).filter(|_| path.len() < PATH_MAX);
     place.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(path);
-    if until_nul(path).len() < path.len() {
+    if until(path, 0).len() < path.len() {
         return Err(Errno(libc::ENOENT));
     }
     // SAFETY: the path has no NUL, and the one behind it is there: it is shorter than the buffer of zeros.
     Ok(unsafe { CStr::from_ptr(buffer.as_ptr().cast()) })
-}
-
-/// The bytes before the first NUL.
-#[inline(never)]
-pub(super) fn until_nul(bytes: &[u8]) -> &[u8] {
-    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 /// An open directory: files are opened below it, wherever it may be moved.

@@ -9,6 +9,7 @@ use super::machine;
 use super::socket;
 use crate::dns::{self, Ip, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, Resolv, SERVER_FAILED};
 use crate::num::parse_u64;
+use crate::scan::until;
 use crate::text::Text;
 use crate::world::Errno;
 use core::ffi::c_int;
@@ -109,7 +110,7 @@ fn find(host: &[u8], found: &mut Found) -> c_int {
     if !found.is_empty() {
         return 0;
     }
-    let mut servers = Servers::NONE;
+    let mut servers = Servers::none();
     for_each_line(b"/etc/resolv.conf", &mut |line| servers.line(line));
     // Without any other, this host's own.
     if servers.list.count() == 0 {
@@ -122,9 +123,9 @@ fn find(host: &[u8], found: &mut Found) -> c_int {
 /// Adds a numeric address, an IPv6 one with its interface behind it if need be: `fe80::1%eth0`; nothing if it is
 /// none.
 fn push_literal(list: &mut Addresses, text: &[u8], port: u16) -> Option<()> {
-    let mut parts = text.split(|byte| *byte == b'%');
-    let ip = dns::parse(parts.next()?)?;
-    let scope = match parts.next() {
+    let number = until(text, b'%');
+    let ip = dns::parse(number)?;
+    let scope = match text.get(number.len() + 1..) {
         None => 0,
         Some(_) if ip.octets().len() == 4 => return None,
         Some(scope) => match parse_u64(scope) {
@@ -145,7 +146,7 @@ fn for_each_line(path: &[u8], take: &mut dyn FnMut(&[u8])) {
     let mut offset = 0;
     while let Ok(count @ 1..) = file.read_at(&mut buffer, offset) {
         let text = buffer.get(..count).unwrap_or_default();
-        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = until(text, b'\n');
         take(line);
         offset += line.len() as u64 + 1;
     }
@@ -158,10 +159,12 @@ struct Servers {
 }
 
 impl Servers {
-    const NONE: Self = Self {
-        list: Addresses::NONE,
-        resolv: Resolv::new(),
-    };
+    fn none() -> Self {
+        Self {
+            list: Addresses::NONE,
+            resolv: Resolv::new(),
+        }
+    }
 
     fn line(&mut self, line: &[u8]) {
         if let Some(text) = self.resolv.line(line)
@@ -191,7 +194,7 @@ impl Servers {
 
     /// Asks one server after the other, until one knows.
     fn ask(&self, name: &[u8], found: &mut Found) -> c_int {
-        let mut query = Query::EMPTY;
+        let mut query = Query::empty();
         if query.set(name, machine::random() as u16).is_none() {
             return libc::EAI_NONAME;
         }
@@ -336,7 +339,7 @@ mod tests {
     }
 
     fn asked(name: &str, resolv: &str, list: &[SocketAddr]) -> (c_int, Vec<String>) {
-        let mut servers = Servers::NONE;
+        let mut servers = Servers::none();
         resolv.lines().for_each(|line| servers.line(line.as_bytes()));
         for address in list {
             let server = Address::new(&[127, 0, 0, 1], address.port(), 0);
