@@ -1,6 +1,7 @@
 //! Values of flags.
 
 use crate::num::parse_u64;
+use crate::scan::until;
 use crate::text::place_of;
 use crate::world::Transfer;
 use core::ops::RangeInclusive;
@@ -83,8 +84,10 @@ fn transfer(text: &[u8]) -> Option<Transfer<'_>> {
     let (host, port) = (text.get(..colon)?, text.get(colon + 1..)?);
     let port = u16::try_from(parse_u64(port)?).ok().filter(|&port| port != 0)?;
     let host = match host.strip_prefix(b"[") {
-        Some(rest) => rest.strip_suffix(b"]").filter(|inside| inside.contains(&b':'))?,
-        None if host.contains(&b':') => return None,
+        Some(rest) => rest
+            .strip_suffix(b"]")
+            .filter(|inside| until(inside, b':').len() < inside.len())?,
+        None if until(host, b':').len() < host.len() => return None,
         None => host,
     };
     let is_name = host.len() <= HOST_MAX && host.iter().all(u8::is_ascii_graphic);

@@ -79,8 +79,8 @@ impl Resolv {
     /// The domains that are tried, in order: at most [`SEARCH_MAX`]. None for a name of so many dots that it is
     /// taken to be whole.
     pub fn domains(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
-        let dots = name.iter().filter(|byte| **byte == b'.').count() as u32;
-        let most = if dots >= self.options[0] { 0 } else { SEARCH_MAX };
+        let labels = name.split(|byte| *byte == b'.').count() as u32;
+        let most = if labels > self.options[0] { 0 } else { SEARCH_MAX };
         fields(&self.search).skip(1).take(most)
     }
 
