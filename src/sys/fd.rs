@@ -8,6 +8,9 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) struct Fd(c_int);
 
+/// What is written in one call is in so many pieces at the most.
+const SPANS_MAX: usize = 3;
+
 impl Fd {
     /// Takes over what a call that opens something has answered.
     pub(super) fn new(number: usize) -> Self {
@@ -50,14 +53,24 @@ impl Fd {
         ) && entry.revents & events != 0
     }
 
-    /// Writes as much of the spans, one after the other, as is taken.
-    pub(super) fn write<const N: usize>(&self, spans: [&[u8]; N]) -> Result<usize, Errno> {
-        let vectors = spans.map(|span| libc::iovec {
-            iov_base: span.as_ptr().cast_mut().cast(),
-            iov_len: span.len(),
-        });
-        // SAFETY: the vectors describe the slices, which the call only reads.
-        unsafe { call(libc::SYS_writev, self.argument(), vectors.as_ptr() as usize, N) }
+    /// Writes as much of the spans, at most [`SPANS_MAX`], one after the other, as is taken.
+    #[inline(never)]
+    pub(super) fn write(&self, spans: &[&[u8]]) -> Result<usize, Errno> {
+        let mut vectors = [[0; 2]; SPANS_MAX];
+        for (vector, span) in vectors.iter_mut().zip(spans) {
+            *vector = [span.as_ptr() as usize, span.len()];
+        }
+        let count = spans.len().min(SPANS_MAX);
+        // SAFETY: a vector is an address and a length (`struct iovec`): those of the slices, which the call only
+        // reads.
+        unsafe {
+            call(
+                libc::SYS_writev,
+                self.argument(),
+                vectors.as_ptr() as usize,
+                count,
+            )
+        }
     }
 }
 

@@ -205,7 +205,7 @@ impl World for Kernel {
     fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause> {
         let taken = match &self.link {
             Link::Connected(fd) | Link::Stdout { fd, is_socket: true } => socket::send(fd, bytes),
-            Link::Stdout { fd, .. } => fd.write([bytes]),
+            Link::Stdout { fd, .. } => fd.write(&[bytes]),
             _ => Err(errno::INVALID),
         };
         match taken {

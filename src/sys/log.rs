@@ -54,7 +54,7 @@ impl Log {
         let end: &[u8] = if self.is_cut { b"\n" } else { b"" };
         // One call, so that a line stays whole beside those of others.
         let whole = end.len() + line.len() + 1;
-        if let Ok(written) = output.write([end, line, b"\n"]) {
+        if let Ok(written) = output.write(&[end, line, b"\n"]) {
             self.is_cut = written < whole;
         }
     }

@@ -131,7 +131,7 @@ fn in_child(host: &[u8], answer: &Fd) -> ! {
     // What does not fit is left out, all of it.
     let mut records = Text::new(&mut buffer);
     let code = resolver::resolve(host, &mut |address| records.put(address.bytes()));
-    let _ = answer.write([&code.to_ne_bytes(), records.bytes()]);
+    let _ = answer.write(&[&code.to_ne_bytes(), records.bytes()]);
     // SAFETY: ends this process at once, and runs nothing of the parent's.
     unsafe { libc::_exit(0) }
 }

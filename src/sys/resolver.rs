@@ -220,7 +220,7 @@ fn ask_server(server: &Address, query: &mut Query, millis: u32, found: &mut Foun
     };
     // A server that is not there is told of by the second write, or by what follows.
     for kind in KINDS {
-        if socket.write([query.of_kind(kind)]).is_err() {
+        if socket.write(&[query.of_kind(kind)]).is_err() {
             return libc::EAI_AGAIN;
         }
     }
