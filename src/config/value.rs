@@ -1,7 +1,6 @@
 //! Values of flags.
 
 use crate::num::parse_u64;
-use crate::scan::until;
 use crate::text::place_of;
 use crate::world::Transfer;
 use core::ops::RangeInclusive;
@@ -24,6 +23,10 @@ fn amount(text: &[u8], units: &'static str, factors: &[u32], bounds: &RangeInclu
     let number = u32::try_from(parse_u64(number)?).ok()?;
     let amount = number.checked_mul(*factors.get(place_of(units, unit)?)?)?;
     bounds.contains(&amount).then_some(amount)
+}
+
+fn has_colon(text: &[u8]) -> bool {
+    text.iter().any(|byte| matches!(byte, b':'))
 }
 
 /// `name=value`, apart at the first sign.
@@ -84,10 +87,8 @@ fn transfer(text: &[u8]) -> Option<Transfer<'_>> {
     let (host, port) = (text.get(..colon)?, text.get(colon + 1..)?);
     let port = u16::try_from(parse_u64(port)?).ok().filter(|&port| port != 0)?;
     let host = match host.strip_prefix(b"[") {
-        Some(rest) => rest
-            .strip_suffix(b"]")
-            .filter(|inside| until(inside, b':').len() < inside.len())?,
-        None if until(host, b':').len() < host.len() => return None,
+        Some(rest) => rest.strip_suffix(b"]").filter(|inside| has_colon(inside))?,
+        None if has_colon(host) => return None,
         None => host,
     };
     let is_name = host.len() <= HOST_MAX && host.iter().all(u8::is_ascii_graphic);
