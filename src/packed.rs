@@ -91,7 +91,7 @@ pub(crate) fn put_line(packed: &[u8], number: usize, put: Put) {
         match byte {
             b'\n' => line += 1,
             _ if line != number => {}
-            FIRST.. => put(line_of(LINES, usize::from(byte - FIRST)).as_bytes()),
+            FIRST.. => put(line_of(LINES, usize::from(byte - FIRST))),
             _ => put(&[*byte]),
         }
     }

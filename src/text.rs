@@ -1,6 +1,7 @@
 //! Text written piece by piece into a fixed buffer.
 
 use crate::num::{DIGITS_MAX, Fixed, format_u64};
+use crate::scan::until;
 
 /// An enum with a text for each of its values, all of them lines of one: a pointer to each would weigh
 /// more than most of them.
@@ -15,7 +16,7 @@ macro_rules! words {
             pub const ALL: &'static [Self] = &[$(Self::$value),*];
 
             /// Its text.
-            pub fn text(self) -> &'static str {
+            pub fn text(self) -> &'static [u8] {
                 $crate::text::line_of(concat!($($text, "\n"),*), self as usize)
             }
         }
@@ -26,8 +27,28 @@ pub(crate) use words;
 
 /// The line of that number, from 0 up; nothing if there are not so many.
 #[inline(never)]
-pub fn line_of(text: &'static str, number: usize) -> &'static str {
-    text.lines().nth(number).unwrap_or_default()
+pub fn line_of(text: &'static str, number: usize) -> &'static [u8] {
+    let mut rest = text.as_bytes();
+    for _ in 0..number {
+        rest = rest.get(until(rest, b'\n').len() + 1..).unwrap_or_default();
+    }
+    until(rest, b'\n')
+}
+
+/// Which of these lines the text is, from 0 up.
+#[inline(never)]
+pub fn place_of(lines: &'static str, text: &[u8]) -> Option<usize> {
+    let mut rest = lines.as_bytes();
+    let mut number = 0;
+    while !rest.is_empty() {
+        let line = until(rest, b'\n');
+        if line == text {
+            return Some(number);
+        }
+        rest = rest.get(line.len() + 1..).unwrap_or_default();
+        number += 1;
+    }
+    None
 }
 
 /// Takes a long text piece by piece.

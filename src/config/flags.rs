@@ -13,27 +13,27 @@ pub struct Flag {
 }
 
 impl Flag {
-    fn word(self, number: usize) -> &'static str {
+    fn word(self, number: usize) -> &'static [u8] {
         line_of(WORDS, WORDS_A_FLAG * self.sets as usize + number)
     }
 
     /// Its name, without a dash.
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> &'static [u8] {
         self.word(0)
     }
 
     /// What stands behind it, in a word; nothing for a switch.
-    pub fn argument(self) -> &'static str {
+    pub fn argument(self) -> &'static [u8] {
         self.word(1)
     }
 
     /// What it does.
-    pub fn help(self) -> &'static str {
+    pub fn help(self) -> &'static [u8] {
         self.word(2)
     }
 
     /// What holds when it is not given, in words.
-    pub fn default(self) -> &'static str {
+    pub fn default(self) -> &'static [u8] {
         self.word(3)
     }
 }
@@ -154,9 +154,9 @@ impl Error<'_> {
         }
         text.put(behind.as_bytes());
         if let Some(flag) = flag {
-            text.put(flag.name().as_bytes());
+            text.put(flag.name());
             text.put(b": it takes ");
-            text.put(flag.takes.text().as_bytes());
+            text.put(flag.takes.text());
         }
         text.put(b"\n");
     }
@@ -188,7 +188,7 @@ fn describe(flag: Flag, put: Put) {
         let word = flag.word(word);
         if !word.is_empty() {
             line.put(before.as_bytes());
-            line.put(word.as_bytes());
+            line.put(word);
             line.put(behind.as_bytes());
         }
     }
@@ -208,7 +208,7 @@ pub fn parse<'a>(
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let (name, inline) = split(argument).ok_or(Error::Stray(argument))?;
-        let is_meant = |flag: &&Flag| flag.name().as_bytes() == name;
+        let is_meant = |flag: &&Flag| flag.name() == name;
         let flag = *FLAGS.iter().find(is_meant).ok_or(Error::Unknown(argument))?;
         let value = match inline {
             Some(value) => value,
@@ -362,13 +362,13 @@ mod tests {
         let plain = parsed(&[]).ok().unwrap();
         for flag in FLAGS.iter().filter(|flag| !flag.argument().is_empty()) {
             if matches!(
-                flag.name(),
+                str::from_utf8(flag.name()).unwrap(),
                 "endpoint" | "tag" | "metrics" | "only" | "ignore" | "process" | "spool"
             ) {
                 continue;
             }
             let mut given = Config::default();
-            apply(&mut given, *flag, flag.default().as_bytes(), find).unwrap();
+            apply(&mut given, *flag, flag.default(), find).unwrap();
             assert_eq!(given.transfers(), plain.transfers());
             assert_eq!(
                 (given.interval, given.flush, given.timeout),
@@ -394,8 +394,12 @@ mod tests {
     /// The families' own table says what is left out.
     #[test]
     fn what_is_left_out_is_what_the_help_says() {
-        let flag = FLAGS.iter().find(|flag| flag.name() == "ignore").unwrap();
-        let mut told: Vec<_> = flag.default().split(' ').map(str::to_owned).collect();
+        let flag = FLAGS.iter().find(|flag| flag.name() == b"ignore").unwrap();
+        let mut told: Vec<_> = str::from_utf8(flag.default())
+            .unwrap()
+            .split(' ')
+            .map(str::to_owned)
+            .collect();
         let ignored = |family: &Family| family.ignored.filter(|list| !list.is_empty());
         let mut expected: Vec<_> = FAMILIES
             .iter()
@@ -406,7 +410,13 @@ mod tests {
         assert_eq!(told, expected);
         let to_choose = FAMILIES.iter().filter(|family| family.ignored.is_some());
         for family in to_choose {
-            assert!(Takes::Patterns.text().contains(family.name), "{}", family.name);
+            assert!(
+                str::from_utf8(Takes::Patterns.text())
+                    .unwrap()
+                    .contains(family.name),
+                "{}",
+                family.name
+            );
         }
         assert_eq!(PROCESSES_MAX, crate::builtin::PROCESSES_MAX);
     }

@@ -1,6 +1,7 @@
 //! Values of flags.
 
 use crate::num::parse_u64;
+use crate::text::place_of;
 use crate::world::Transfer;
 use core::ops::RangeInclusive;
 
@@ -15,18 +16,17 @@ const HOST_MAX: usize = 253;
 /// Longest path of a Unix socket (`unix(7)`).
 const UNIX_PATH_MAX: usize = 107;
 
-/// Which of these lines the text is.
-fn place(lines: &'static str, text: &[u8]) -> Option<usize> {
-    lines.lines().position(|line| line.as_bytes() == text)
-}
-
 /// A number with one of these units behind it, each of which stands for so many.
 fn amount(text: &[u8], units: &'static str, factors: &[u32], bounds: &RangeInclusive<u32>) -> Option<u32> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit());
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));
     let number = u32::try_from(parse_u64(number)?).ok()?;
-    let amount = number.checked_mul(*factors.get(place(units, unit)?)?)?;
+    let amount = number.checked_mul(*factors.get(place_of(units, unit)?)?)?;
     bounds.contains(&amount).then_some(amount)
+}
+
+fn has_colon(text: &[u8]) -> bool {
+    text.iter().any(|byte| matches!(byte, b':'))
 }
 
 /// `name=value`, apart at the first sign.
@@ -52,12 +52,12 @@ pub(super) fn size(text: &[u8]) -> Option<usize> {
 
 /// `thin` or `drop`: whether it is the first.
 pub(super) fn overflow(text: &[u8]) -> Option<bool> {
-    place("thin\ndrop", text).map(|place| place == 0)
+    place_of("thin\ndrop", text).map(|place| place == 0)
 }
 
 /// As Go's flags take it.
 pub(super) fn switch(text: &[u8]) -> Option<bool> {
-    place("1\ntrue\n0\nfalse", text).map(|place| place < 2)
+    place_of("1\ntrue\n0\nfalse", text).map(|place| place < 2)
 }
 
 /// Transfers with commas between, into `list`: their number. `-` stands alone.
@@ -87,8 +87,8 @@ fn transfer(text: &[u8]) -> Option<Transfer<'_>> {
     let (host, port) = (text.get(..colon)?, text.get(colon + 1..)?);
     let port = u16::try_from(parse_u64(port)?).ok().filter(|&port| port != 0)?;
     let host = match host.strip_prefix(b"[") {
-        Some(rest) => rest.strip_suffix(b"]").filter(|inside| inside.contains(&b':'))?,
-        None if host.contains(&b':') => return None,
+        Some(rest) => rest.strip_suffix(b"]").filter(|inside| has_colon(inside))?,
+        None if has_colon(host) => return None,
         None => host,
     };
     let is_name = host.len() <= HOST_MAX && host.iter().all(u8::is_ascii_graphic);

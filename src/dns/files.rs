@@ -2,8 +2,8 @@
 
 use super::ip::{Ip, parse};
 use crate::num::parse_u64;
-use crate::scan::fields;
-use crate::text::Text;
+use crate::scan::{fields, until};
+use crate::text::{Text, place_of};
 
 /// Whether the name is this host's in whatever network (RFC 6761, section 6.3).
 pub fn is_localhost(name: &[u8]) -> bool {
@@ -13,8 +13,7 @@ pub fn is_localhost(name: &[u8]) -> bool {
 
 /// The address in a line of `/etc/hosts`, if it is one of that name.
 pub fn address_in_hosts(line: &[u8], name: &[u8]) -> Option<Ip> {
-    let text = line.split(|byte| *byte == b'#').next()?;
-    let mut fields = fields(text);
+    let mut fields = fields(until(line, b'#'));
     let address = fields.next()?;
     if fields.any(|field| field.eq_ignore_ascii_case(name)) {
         parse(address)
@@ -23,26 +22,28 @@ pub fn address_in_hosts(line: &[u8], name: &[u8]) -> Option<Ip> {
     }
 }
 
-/// Domains that are tried, and bytes for them.
+/// Domains that are tried.
 pub const SEARCH_MAX: usize = 6;
-const SEARCH_BYTES: usize = 256;
+/// Bytes for them, and for the keyword before them.
+const SEARCH_BYTES: usize = "search ".len() + 256;
 
 /// What a line of options sets, up to what value.
-const OPTIONS: [(&[u8], u32); 3] = [(b"ndots:", 15), (b"timeout:", 60), (b"attempts:", 10)];
+const OPTIONS: &str = "ndots\ntimeout\nattempts\n";
+const OPTIONS_MAX: [u32; 3] = [15, 60, 10];
 
 /// What a line may start with.
-const KEYWORDS: [&[u8]; 4] = [b"nameserver", b"options", b"search", b"domain"];
+const KEYWORDS: &str = "nameserver\noptions\nsearch\ndomain\n";
 
 /// What `/etc/resolv.conf` says, but for the name servers.
 pub struct Resolv {
-    /// Apart by blanks, and blanks behind.
+    /// The line that says it, and blanks behind.
     search: [u8; SEARCH_BYTES],
     options: [u32; 3],
 }
 
 impl Resolv {
     /// As it is without that file.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             search: [b' '; SEARCH_BYTES],
             options: [1, 5, 2],
@@ -52,28 +53,27 @@ impl Resolv {
     /// Takes a line; answers the name server's address, as it is written there, if the line has one.
     pub fn line<'l>(&mut self, line: &'l [u8]) -> Option<&'l [u8]> {
         let mut fields = fields(line);
-        let keyword = fields.next()?;
-        match KEYWORDS.iter().position(|other| *other == keyword)? {
+        match place_of(KEYWORDS, fields.next()?)? {
             0 => return fields.next(),
-            1 => fields.for_each(|field| self.option(field)),
-            _ => {
-                self.search = [b' '; SEARCH_BYTES];
-                let mut text = Text::new(&mut self.search);
+            1 => {
                 for field in fields {
-                    text.put(field);
-                    text.put(b" ");
+                    self.option(field);
                 }
+            }
+            _ => {
+                self.search.fill(b' ');
+                Text::new(&mut self.search).put(line);
             }
         }
         None
     }
 
-    fn option(&mut self, field: &[u8]) {
-        for ((name, most), option) in OPTIONS.iter().zip(&mut self.options) {
-            if let Some(value) = field.strip_prefix(*name).and_then(parse_u64) {
-                *option = value.min(u64::from(*most)) as u32;
-            }
-        }
+    fn option(&mut self, field: &[u8]) -> Option<()> {
+        let name = until(field, b':');
+        let number = place_of(OPTIONS, name)?;
+        let value = parse_u64(field.get(name.len() + 1..)?)? as u32;
+        *self.options.get_mut(number)? = value.min(*OPTIONS_MAX.get(number)?);
+        Some(())
     }
 
     /// The domains that are tried, in order: at most [`SEARCH_MAX`]. None for a name of so many dots that it is
@@ -81,7 +81,7 @@ impl Resolv {
     pub fn domains(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
         let labels = name.split(|byte| *byte == b'.').count() as u32;
         let most = if labels > self.options[0] { 0 } else { SEARCH_MAX };
-        fields(&self.search).take(most)
+        fields(&self.search).skip(1).take(most)
     }
 
     /// Milliseconds in which all name servers are asked once, 1,000 at the least.

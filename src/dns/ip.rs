@@ -2,7 +2,6 @@
 //!
 //! The standard library's own parsing brings `core::fmt` with it, ten kilobytes of it.
 
-use crate::num::parse_u64;
 /// An address of four octets, or of sixteen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ip {
@@ -32,91 +31,81 @@ impl Ip {
 #[inline(never)]
 pub fn parse(text: &[u8]) -> Option<Ip> {
     let mut octets = [0; 16];
-    let length = if text.contains(&b':') {
-        octets = v6(text)?;
-        16
-    } else {
-        octets[..4].copy_from_slice(&v4(text)?);
-        4
-    };
+    let mut length = 0;
+    // Where `::` stands.
+    let mut gap = None;
+    let mut rest = text.strip_prefix(b":").unwrap_or(text);
+    if rest.len() < text.len() && !rest.starts_with(b":") {
+        return None;
+    }
+    loop {
+        // The colon behind the group before is gone: this is the second one of `::`.
+        if let Some(behind) = rest.strip_prefix(b":") {
+            if gap.replace(length).is_some() {
+                return None;
+            }
+            rest = behind;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        let quad = rest;
+        let group = number(&mut rest, 16)?;
+        if rest.starts_with(b".") {
+            put_v4(octets.get_mut(length..length + 4)?, quad)?;
+            length += 4;
+            break;
+        }
+        let place = octets.get_mut(length..length + 2)?;
+        place.copy_from_slice(&(group as u16).to_be_bytes());
+        length += 2;
+        match rest {
+            [] => break,
+            [b':', behind @ ..] if !behind.is_empty() => rest = behind,
+            _ => return None,
+        }
+    }
+    let is_v4 = length == 4 && gap.is_none() && !rest.is_empty();
+    if !is_v4 {
+        if gap.is_some() == (length == 16) {
+            return None;
+        }
+        // What is behind the gap are the last groups.
+        for place in (gap.unwrap_or(length)..length).rev() {
+            octets.swap(place, place + 16 - length);
+        }
+        length = 16;
+    }
     Some(Ip { octets, length })
 }
 
 /// Four numbers; one with a zero before it may have been meant to be octal.
-fn v4(text: &[u8]) -> Option<[u8; 4]> {
-    let mut octets = [0; 4];
-    let mut count = 0;
-    for part in text.split(|byte| *byte == b'.') {
-        if part.len() > 1 && part.first() == Some(&b'0') {
+fn put_v4(octets: &mut [u8], text: &[u8]) -> Option<()> {
+    let mut rest = text;
+    for (place, octet) in octets.iter_mut().enumerate() {
+        if place > 0 {
+            rest = rest.strip_prefix(b".")?;
+        }
+        let before = rest;
+        *octet = u8::try_from(number(&mut rest, 10)?).ok()?;
+        if before.starts_with(b"0") && before.len() - rest.len() > 1 {
             return None;
         }
-        *octets.get_mut(count)? = u8::try_from(parse_u64(part)?).ok()?;
-        count += 1;
     }
-    (count == 4).then_some(octets)
+    rest.is_empty().then_some(())
 }
 
-fn v6(text: &[u8]) -> Option<[u8; 16]> {
-    let mut written = [0; 16];
-    let mut count = 0;
-    // Where `::` stands.
-    let mut gap = None;
-    let mut rest = text;
-    if let Some(behind) = rest.strip_prefix(b"::") {
-        gap = Some(0);
-        rest = behind;
+/// The number of up to four digits that a text starts with.
+#[inline(never)]
+fn number(rest: &mut &[u8], base: u32) -> Option<u32> {
+    let mut number = 0;
+    let mut digits = 0;
+    while let [digit, behind @ ..] = *rest
+        && let Some(value) = char::from(*digit).to_digit(base)
+    {
+        number = (number * base + value) & 0xf_ffff;
+        digits += 1;
+        *rest = behind;
     }
-    while !(rest.is_empty() && gap == Some(count)) {
-        let end = rest.iter().position(|byte| *byte == b':').unwrap_or(rest.len());
-        let (group, behind) = rest.split_at_checked(end)?;
-        if group.contains(&b'.') {
-            written.get_mut(count..count + 4)?.copy_from_slice(&v4(rest)?);
-            count += 4;
-            break;
-        }
-        written.get_mut(count..count + 2)?.copy_from_slice(&hex(group)?);
-        count += 2;
-        rest = match behind {
-            [] => break,
-            [b':', b':', behind @ ..] if gap.is_none() => {
-                gap = Some(count);
-                behind
-            }
-            [_, behind @ ..] => behind,
-        };
-    }
-    spread(&written, count, gap)
-}
-
-/// All groups in their places: those behind the gap are the last ones.
-fn spread(written: &[u8; 16], count: usize, gap: Option<usize>) -> Option<[u8; 16]> {
-    if gap.is_some() == (count == 16) {
-        return None;
-    }
-    let mut octets = [0; 16];
-    for (place, octet) in written.iter().enumerate().take(count) {
-        let moved = if gap.is_some_and(|gap| place >= gap) {
-            16 - count
-        } else {
-            0
-        };
-        *octets.get_mut(place + moved)? = *octet;
-    }
-    Some(octets)
-}
-
-fn hex(group: &[u8]) -> Option<[u8; 2]> {
-    if group.is_empty() || group.len() > 4 {
-        return None;
-    }
-    let mut number = 0_u16;
-    for digit in group {
-        let value = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' | b'A'..=b'F' => (digit | 0x20) - b'a' + 10,
-            _ => return None,
-        };
-        number = (number << 4) | u16::from(value);
-    }
-    Some(number.to_be_bytes())
+    (1..=4).contains(&digits).then_some(number)
 }

@@ -1,5 +1,6 @@
 //! Questions and answers (RFC 1035, section 4.1).
 
+use crate::scan::take as take_bytes;
 use crate::text::Text;
 
 /// The longest name, without a dot at its end.
@@ -27,23 +28,39 @@ pub struct Query {
 }
 
 impl Query {
-    /// Asks for a name; nothing if no name server can know such a one.
-    pub fn new(name: &[u8], id: u16) -> Option<Self> {
-        let mut bytes = [0; QUERY_MAX];
-        let mut text = Text::new(&mut bytes);
-        text.put(&id.to_be_bytes());
-        // The name server is to ask others; one question.
-        text.put(&[1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-        for label in name.split(|byte| *byte == b'.') {
-            if label.is_empty() || label.len() > 63 {
-                return None;
-            }
-            text.put(&[label.len() as u8]);
-            text.put(label);
+    /// Room for one.
+    pub fn empty() -> Self {
+        Self {
+            bytes: [0; QUERY_MAX],
+            length: 0,
         }
+    }
+
+    /// Asks for a name; nothing if no name server can know such a one.
+    pub fn set(&mut self, name: &[u8], id: u16) -> Option<()> {
+        let mut text = Text::new(&mut self.bytes);
+        text.put(&id.to_be_bytes());
+        // The name server is to ask others; one question. A dot before the name, where its first length is to be.
+        text.put(b"\x01\0\0\x01\0\0\0\0\0\0.");
+        text.put(name);
         text.put(&[0, 0, 0, 0, 1]);
-        let length = text.bytes().len();
-        (!text.is_cut()).then_some(Self { bytes, length })
+        if text.is_cut() {
+            return None;
+        }
+        self.length = text.bytes().len();
+        let mut length = 0;
+        for byte in self.bytes.get_mut(HEADER..=HEADER + name.len())?.iter_mut().rev() {
+            if *byte == b'.' {
+                if !(1..=63).contains(&length) {
+                    return None;
+                }
+                *byte = length as u8;
+                length = 0;
+            } else {
+                length += 1;
+            }
+        }
+        Some(())
     }
 
     /// As it is sent to ask for addresses of that kind. The kind is part of the id, too.
@@ -76,11 +93,12 @@ pub struct Answer {
 pub fn read(message: &[u8], query: &mut Query, take: &mut dyn FnMut(&[u8])) -> Option<Answer> {
     let kind = *message.get(query.length - 3)?;
     let asked = query.of_kind(kind);
-    let (header, rest) = message.split_first_chunk::<HEADER>()?;
-    let (asked, question) = asked.split_first_chunk::<HEADER>()?;
-    let [_, _, flags, code, _, _, high, low, ..] = *header;
-    let (asks, mut rest) = rest.split_at_checked(question.len())?;
-    let is_answer = header[..2] == asked[..2] && flags & 0xf8 == 0x80 && header[4..6] == asked[4..6];
+    let mut rest = message;
+    let head = take_bytes(&mut rest, HEADER)?;
+    let asks = take_bytes(&mut rest, asked.len() - HEADER)?;
+    let (asked, question) = asked.split_at_checked(HEADER)?;
+    let &[id_high, id_low, flags, code, high, low, records @ ..] = head.first_chunk::<8>()?;
+    let is_answer = asked.starts_with(&[id_high, id_low]) && flags & 0xf8 == 0x80 && [high, low] == [0, 1];
     if !is_answer || !matches!(kind, A | AAAA) || !asks.eq_ignore_ascii_case(question) {
         return None;
     }
@@ -89,41 +107,36 @@ pub fn read(message: &[u8], query: &mut Query, take: &mut dyn FnMut(&[u8])) -> O
         code: code & 15,
         is_cut: flags & 2 != 0,
     };
-    for _ in 0..u16::from_be_bytes([high, low]) {
-        let Some((record, behind)) = record(rest) else {
-            break;
-        };
-        if let (NO_ERROR, Some(octets)) = (answer.code, record) {
-            take(octets);
+    if answer.code == NO_ERROR {
+        for _ in 0..u16::from_be_bytes(records) {
+            if record(&mut rest, take).is_none() {
+                break;
+            }
         }
-        rest = behind;
     }
     Some(answer)
 }
 
-/// The address in a record, if it has one, and what is behind the record.
-fn record(record: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
-    let (fields, rest) = behind_name(record)?.split_first_chunk::<10>()?;
-    let (type_and_class, [.., high, low]) = fields.split_first_chunk::<4>()? else {
+/// Goes behind a record, and hands over the address in it, if it has one.
+fn record(rest: &mut &[u8], take: &mut dyn FnMut(&[u8])) -> Option<()> {
+    skip_name(rest)?;
+    let &[b0, b1, b2, b3, .., high, low] = take_bytes(rest, 10)? else {
         return None;
     };
-    let (data, rest) = rest.split_at_checked(u16::from_be_bytes([*high, *low]).into())?;
-    let address = match (*type_and_class, data.len()) {
-        ([0, A, 0, 1], 4) | ([0, AAAA, 0, 1], 16) => Some(data),
-        _ => None,
-    };
-    Some((address, rest))
+    let data = take_bytes(rest, u16::from_be_bytes([high, low]).into())?;
+    if let ([0, A, 0, 1], 4) | ([0, AAAA, 0, 1], 16) = ([b0, b1, b2, b3], data.len()) {
+        take(data);
+    }
+    Some(())
 }
 
 /// A name is labels, and at its end either nothing or a pointer to where it goes on, which nobody follows.
-fn behind_name(record: &[u8]) -> Option<&[u8]> {
-    let mut rest = record;
+fn skip_name(rest: &mut &[u8]) -> Option<()> {
     loop {
-        let (length, behind) = rest.split_first()?;
-        rest = match length {
-            0 => return Some(behind),
-            1..=63 => behind.get(usize::from(*length)..)?,
-            0xc0.. => return behind.get(1..),
+        match *take_bytes(rest, 1)?.first()? {
+            0 => return Some(()),
+            length @ 1..=63 => take_bytes(rest, length.into())?,
+            0xc0.. => return take_bytes(rest, 1).map(|_| ()),
             _ => return None,
         };
     }

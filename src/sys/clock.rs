@@ -7,14 +7,28 @@ use core::mem::MaybeUninit;
 /// Nanoseconds of a monotonic clock that goes on in suspend. (A sleep does not: after a suspend the
 /// next wake-up may be late by what was left of it, and then finds what is due.)
 pub(super) fn monotonic_nanos() -> u64 {
-    // Linux has had CLOCK_BOOTTIME since 2.6.39.
-    let time = read(libc::CLOCK_BOOTTIME).or_else(|| read(libc::CLOCK_MONOTONIC));
-    time.map_or(0, |time| seconds(&time) * 1_000_000_000 + time.tv_nsec as u64)
+    monotonic().map_or(0, |time| seconds(&time) * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+/// The same in whole milliseconds.
+pub(super) fn monotonic_millis() -> u64 {
+    millis(monotonic())
 }
 
 /// Milliseconds since 1970, 0 before.
 pub(super) fn wall_millis() -> u64 {
-    read(libc::CLOCK_REALTIME).map_or(0, |time| seconds(&time) * 1_000 + time.tv_nsec as u64 / 1_000_000)
+    millis(read(libc::CLOCK_REALTIME))
+}
+
+fn millis(time: Option<libc::timespec>) -> u64 {
+    time.map_or(0, |time| {
+        seconds(&time) * 1_000 + u64::from(time.tv_nsec as u32 / 1_000_000)
+    })
+}
+
+/// Linux has had `CLOCK_BOOTTIME` since 2.6.39.
+fn monotonic() -> Option<libc::timespec> {
+    read(libc::CLOCK_BOOTTIME).or_else(|| read(libc::CLOCK_MONOTONIC))
 }
 
 /// Seconds since 1970, up to 2106.
@@ -25,7 +39,7 @@ pub(super) fn wall_seconds() -> u32 {
 /// Microseconds of processor time that this process has used.
 pub fn own_cpu_micros() -> Option<u64> {
     let time = read(libc::CLOCK_PROCESS_CPUTIME_ID)?;
-    Some(seconds(&time) * 1_000_000 + time.tv_nsec as u64 / 1_000)
+    Some(seconds(&time) * 1_000_000 + u64::from(time.tv_nsec as u32 / 1_000))
 }
 
 fn read(clock: libc::clockid_t) -> Option<libc::timespec> {

@@ -2,8 +2,8 @@
 
 use super::call::call;
 use super::file::Directory;
+use crate::scan::until;
 use crate::world::Errno;
-use core::ffi::CStr;
 
 /// Room for the entries of one call, in words: the kernel wants them aligned.
 const ROOM: usize = 128;
@@ -45,13 +45,10 @@ fn for_each(entries: &[u8], take: &mut dyn FnMut(&[u8])) {
     let mut rest = entries;
     while let Some(&[low, high]) = rest.get(LENGTH..LENGTH + 2) {
         let length = usize::from(u16::from_ne_bytes([low, high]));
-        let name = rest
-            .get(NAME..length)
-            .and_then(|name| CStr::from_bytes_until_nul(name).ok());
-        let (Some(name), Some(behind)) = (name, rest.get(length..)) else {
+        let (Some(name), Some(behind)) = (rest.get(NAME..length), rest.get(length..)) else {
             return;
         };
-        take(name.to_bytes());
+        take(until(name, 0));
         rest = behind;
     }
 }

@@ -110,7 +110,7 @@ disk quota exceeded
 /// What the error means, if it is one of these.
 pub(super) fn words(number: i32, _: &mut [u8; 128]) -> Option<&'static [u8]> {
     let place = NUMBERS.iter().position(|other| *other == number)?;
-    Some(line_of(WORDS, place).as_bytes())
+    Some(line_of(WORDS, place))
 }
 
 // musl has other words.

@@ -3,9 +3,13 @@
 use super::call::{call, int, long_call};
 use super::errno::check_length;
 use crate::world::Errno;
-use core::ffi::{c_int, c_short};
+use core::ffi::{c_int, c_long, c_short};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) struct Fd(c_int);
+
+/// What is written in one call is in so many pieces at the most.
+const SPANS_MAX: usize = 3;
 
 impl Fd {
     /// Takes over what a call that opens something has answered.
@@ -49,14 +53,24 @@ impl Fd {
         ) && entry.revents & events != 0
     }
 
-    /// Writes as much of the spans, one after the other, as is taken.
-    pub(super) fn write<const N: usize>(&self, spans: [&[u8]; N]) -> Result<usize, Errno> {
-        let vectors = spans.map(|span| libc::iovec {
-            iov_base: span.as_ptr().cast_mut().cast(),
-            iov_len: span.len(),
-        });
-        // SAFETY: the vectors describe the slices, which the call only reads.
-        unsafe { call(libc::SYS_writev, self.argument(), vectors.as_ptr() as usize, N) }
+    /// Writes as much of the spans, at most [`SPANS_MAX`], one after the other, as is taken.
+    #[inline(never)]
+    pub(super) fn write(&self, spans: &[&[u8]]) -> Result<usize, Errno> {
+        let mut vectors = [[0; 2]; SPANS_MAX];
+        for (vector, span) in vectors.iter_mut().zip(spans) {
+            *vector = [span.as_ptr() as usize, span.len()];
+        }
+        let count = spans.len().min(SPANS_MAX);
+        // SAFETY: a vector is an address and a length (`struct iovec`): those of the slices, which the call only
+        // reads.
+        unsafe {
+            call(
+                libc::SYS_writev,
+                self.argument(),
+                vectors.as_ptr() as usize,
+                count,
+            )
+        }
     }
 }
 
@@ -70,11 +84,36 @@ impl Drop for Fd {
 /// Waits until one of the entries has something to say, or so many nanoseconds are over (without them: for
 /// good); whether one has (`ppoll(2)`).
 pub(super) fn poll(entries: &mut [libc::pollfd], nanos: Option<u64>) -> bool {
-    // Seconds and nanoseconds, in words: the kernel writes what is left of them.
-    let mut time = nanos.map(|nanos| [(nanos / 1_000_000_000) as usize, (nanos % 1_000_000_000) as usize]);
-    let time = time.as_mut().map_or(0, |time| time.as_mut_ptr() as usize);
-    let start = entries.as_mut_ptr() as usize;
-    // SAFETY: as many entries as said; null or a time; no mask.
-    let ready = unsafe { long_call(libc::SYS_ppoll, &[start, entries.len(), time, 0, 0, 0]) };
-    ready.is_ok_and(|count| count > 0)
+    let wait = nanos.unwrap_or(0);
+    let seconds = (wait / NANOS) as usize;
+    let nanos_left = (wait as usize).wrapping_sub(seconds.wrapping_mul(NANOS as usize));
+    loop {
+        let is_wide = cfg!(target_pointer_width = "32") && !LACKS_TIME64.load(Ordering::Relaxed);
+        // The kernel writes what is left of it.
+        let mut time = match is_wide {
+            false => [seconds, nanos_left, 0, 0],
+            true if cfg!(target_endian = "big") => [0, seconds, 0, nanos_left],
+            true => [seconds, 0, nanos_left, 0],
+        };
+        let number = if is_wide { PPOLL_TIME64 } else { libc::SYS_ppoll };
+        let time = if nanos.is_some() {
+            time.as_mut_ptr() as usize
+        } else {
+            0
+        };
+        let start = entries.as_mut_ptr() as usize;
+        // SAFETY: as many entries as said; null or a time of the call's width; no mask.
+        match unsafe { long_call(number, &[start, entries.len(), time, 0, 0, 0]) } {
+            Err(Errno(libc::ENOSYS)) if is_wide => LACKS_TIME64.store(true, Ordering::Relaxed),
+            answer => return answer.is_ok_and(|count| count > 0),
+        }
+    }
 }
+
+/// Nanoseconds of a second.
+const NANOS: u64 = 1_000_000_000;
+
+/// Where a word has 32 bits, the call that takes times of 64: a kernel from 5.1 on has it, and may lack the other
+/// one; an older one has only the other one.
+const PPOLL_TIME64: c_long = if cfg!(target_arch = "mips") { 4_414 } else { 414 };
+static LACKS_TIME64: AtomicBool = AtomicBool::new(false);

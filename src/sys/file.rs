@@ -3,6 +3,7 @@
 use super::call::{call, int, long_call};
 use super::fd::Fd;
 use super::machine;
+use crate::scan::until;
 use crate::world::Errno;
 use core::ffi::{CStr, c_int};
 use core::mem::ManuallyDrop;
@@ -38,13 +39,13 @@ pub(super) fn with_c_path<T>(
 
 #[inline(never)]
 fn c_path<'b>(path: &[u8], buffer: &'b mut [u8; PATH_MAX]) -> Result<&'b CStr, Errno> {
-    let place = buffer.get_mut(..path.len()).ok_or(Errno(libc::ENAMETOOLONG))?;
-    place.copy_from_slice(path);
-    match CStr::from_bytes_until_nul(buffer) {
-        Ok(path_with_nul) if path_with_nul.count_bytes() == path.len() => Ok(path_with_nul),
-        Ok(_) => Err(Errno(libc::ENOENT)),
-        Err(_) => Err(Errno(libc::ENAMETOOLONG)),
+    let place = buffer.get_mut(..path.len()).filter(|_| path.len() < PATH_MAX);
+    place.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(path);
+    if until(path, 0).len() < path.len() {
+        return Err(Errno(libc::ENOENT));
     }
+    // SAFETY: the path has no NUL, and the one behind it is there: it is shorter than the buffer of zeros.
+    Ok(unsafe { CStr::from_ptr(buffer.as_ptr().cast()) })
 }
 
 /// An open directory: files are opened below it, wherever it may be moved.

@@ -17,7 +17,7 @@ pub(super) fn fork() -> Result<usize, Errno> {
 
 /// Hands over the addresses of the name, the best ones first; a code of `getaddrinfo(3)`, 0 if there are some.
 /// May take a minute, and use memory that nobody frees.
-pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(Address)) -> c_int {
+pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(&Address)) -> c_int {
     let mut name = [0; 256];
     if let Some(place) = name.get_mut(..host.len()) {
         place.copy_from_slice(host);
@@ -38,7 +38,7 @@ pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(Address)) -> c_int {
     // SAFETY: null, or an entry of the list, which is not freed before this process ends.
     while let Some(entry) = unsafe { list.as_ref() } {
         if let Some(address) = address_of(entry) {
-            take(address);
+            take(&address);
         }
         list = entry.ai_next;
     }

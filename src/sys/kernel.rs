@@ -114,7 +114,7 @@ impl Kernel {
 impl World for Kernel {
     #[inline(never)]
     fn now(&mut self) -> u64 {
-        clock::monotonic_nanos() / 1_000_000
+        clock::monotonic_millis()
     }
 
     fn wall(&mut self) -> u64 {
@@ -217,7 +217,7 @@ impl World for Kernel {
     fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause> {
         let taken = match &self.link {
             Link::Connected(fd) | Link::Stdout { fd, is_socket: true } => socket::send(fd, bytes),
-            Link::Stdout { fd, .. } => fd.write([bytes]),
+            Link::Stdout { fd, .. } => fd.write(&[bytes]),
             _ => Err(errno::INVALID),
         };
         match taken {
@@ -283,9 +283,9 @@ fn put_cause(text: &mut Text, cause: Cause) {
 fn numeric_addresses(addresses: &mut Addresses, host: &[u8], port: u16) {
     if host.is_empty() {
         for ip in [Ip::LOCALHOST_V4, Ip::LOCALHOST_V6] {
-            addresses.push(Address::new(ip.octets(), port, 0));
+            addresses.push(&Address::new(ip.octets(), port, 0));
         }
     } else if let Some(ip) = dns::parse(host) {
-        addresses.push(Address::new(ip.octets(), port, 0));
+        addresses.push(&Address::new(ip.octets(), port, 0));
     }
 }

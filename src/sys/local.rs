@@ -33,7 +33,7 @@ impl LocalTime {
 
 fn find(now: u32) -> Option<Zone> {
     match variable(b"TZ=") {
-        None => in_file(b"/etc/localtime", now).or_else(|| in_rule_file(now)),
+        None => in_file(b"/etc/localtime", now).or_else(|| in_file(b"/etc/TZ", now)),
         Some([b':', path @ ..]) => in_database(path, now),
         Some(text) => by_rule(text, now).or_else(|| in_database(text, now)),
     }
@@ -49,19 +49,13 @@ fn in_database(name: &[u8], now: u32) -> Option<Zone> {
     in_file(path.bytes(), now)
 }
 
+/// A file of the time zone database, or a rule in a line.
+#[inline(never)]
 fn in_file(path: &[u8], now: u32) -> Option<Zone> {
     let mut buffer = [0; FILE_MAX];
-    by_file(content(path, &mut buffer)?, now)
-}
-
-fn in_rule_file(now: u32) -> Option<Zone> {
-    let mut buffer = [0; 256];
-    by_rule(content(b"/etc/TZ", &mut buffer)?.strip_suffix(b"\n")?, now)
-}
-
-fn content<'b>(path: &[u8], buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-    let length = File::open(path).ok()?.read_at(buffer, 0).ok()?;
-    buffer.get(..length)
+    let length = File::open(path).ok()?.read_at(&mut buffer, 0).ok()?;
+    let content = buffer.get(..length)?;
+    by_file(content, now).or_else(|| by_rule(content.strip_suffix(b"\n")?, now))
 }
 
 /// The value of a variable of the environment; `start` is its name with `=` behind it.

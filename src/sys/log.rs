@@ -54,7 +54,7 @@ impl Log {
         let end: &[u8] = if self.is_cut { b"\n" } else { b"" };
         // One call, so that a line stays whole beside those of others.
         let whole = end.len() + line.len() + 1;
-        if let Ok(written) = output.write([end, line, b"\n"]) {
+        if let Ok(written) = output.write(&[end, line, b"\n"]) {
             self.is_cut = written < whole;
         }
     }
@@ -63,8 +63,8 @@ impl Log {
 /// `2017/08/20 15:36:24 `
 fn stamp(text: &mut Text, time: [u32; 6]) {
     let separators = [b"/", b"/", b" ", b":", b":", b" "];
-    for (part, separator) in time.into_iter().zip(separators) {
-        text.padded(u64::from(part), 2);
+    for (part, separator) in time.iter().zip(separators) {
+        text.padded(u64::from(*part), 2);
         text.put(separator);
     }
 }

@@ -33,9 +33,10 @@ impl Addresses {
     };
 
     /// Adds one; those that do not fit are left out.
-    pub(super) fn push(&mut self, address: Address) {
+    #[inline(never)]
+    pub(super) fn push(&mut self, address: &Address) {
         if let Some(place) = self.list.get_mut(self.count) {
-            *place = address;
+            *place = *address;
             self.count += 1;
         }
     }
@@ -44,8 +45,12 @@ impl Addresses {
         self.count
     }
 
+    pub(super) fn all(&self) -> &[Address] {
+        self.list.get(..self.count).unwrap_or_default()
+    }
+
     pub(super) fn get(&self, number: usize) -> Option<&Address> {
-        self.list.get(..self.count)?.get(number)
+        self.all().get(number)
     }
 }
 
@@ -90,7 +95,7 @@ impl Lookup {
                 for record in records.as_chunks::<RECORD>().0 {
                     if let Some(mut address) = Address::from_kernel(*record) {
                         address.set_port(self.port);
-                        addresses.push(address);
+                        addresses.push(&address);
                     }
                 }
                 Ok(())
@@ -126,7 +131,7 @@ fn in_child(host: &[u8], answer: &Fd) -> ! {
     // What does not fit is left out, all of it.
     let mut records = Text::new(&mut buffer);
     let code = resolver::resolve(host, &mut |address| records.put(address.bytes()));
-    let _ = answer.write([&code.to_ne_bytes(), records.bytes()]);
+    let _ = answer.write(&[&code.to_ne_bytes(), records.bytes()]);
     // SAFETY: ends this process at once, and runs nothing of the parent's.
     unsafe { libc::_exit(0) }
 }

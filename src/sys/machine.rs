@@ -3,9 +3,10 @@
 use super::call::{call, int};
 use super::clock;
 use super::file::{File, with_c_path};
+use crate::scan::until;
 use crate::text::{Text, hash};
 use crate::world::Errno;
-use core::ffi::{CStr, c_int, c_ulong};
+use core::ffi::{c_int, c_ulong};
 use core::mem::MaybeUninit;
 
 /// Sizes of a file system, in blocks (`statfs(2)`).
@@ -86,11 +87,7 @@ pub fn host_name(buffer: &mut [u8]) -> Result<&[u8], Errno> {
     // SAFETY: there is room for what the call writes.
     unsafe { call(libc::SYS_uname, names.as_mut_ptr() as usize, 0, 0) }?;
     let mut text = Text::new(buffer);
-    text.put(
-        CStr::from_bytes_until_nul(&names[1])
-            .unwrap_or_default()
-            .to_bytes(),
-    );
+    text.put(until(&names[1], 0));
     Ok(text.into_bytes())
 }
 

@@ -2,14 +2,14 @@
 
 use super::address::Address;
 use super::call::{int, long_call};
-use super::clock::monotonic_nanos;
-use super::fd::Fd;
+use super::clock::monotonic_millis;
 use super::file::File;
-use super::lookup::ADDRESSES_MAX;
+use super::lookup::Addresses;
 use super::machine;
 use super::socket;
 use crate::dns::{self, Ip, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, Resolv, SERVER_FAILED};
 use crate::num::parse_u64;
+use crate::scan::until;
 use crate::text::Text;
 use crate::world::Errno;
 use core::ffi::c_int;
@@ -25,9 +25,11 @@ const SERVERS_MAX: usize = 3;
 const DNS_PORT: u16 = 53;
 /// Nothing is sent there.
 const SOME_PORT: u16 = 65_535;
-/// Bytes of an answer that are looked at: four times of what a datagram has (RFC 1035, section 4.2.1), for TCP.
-const ANSWER_MAX: usize = 2_048;
-/// The longest line of a file; what is behind it is not seen.
+/// Bytes of an answer: what a datagram may have (RFC 1035, section 4.2.1).
+const ANSWER_MAX: usize = 512;
+/// Stands for the code of an answer that has not come.
+const UNANSWERED: c_int = 0;
+/// The longest line of a file.
 const LINE_MAX: usize = 512;
 
 /// Splits off a child: its process number here, 0 there.
@@ -37,10 +39,10 @@ pub(super) fn fork() -> Result<usize, Errno> {
 }
 
 /// Hands over the addresses of the name, the best ones first; a code of `getaddrinfo(3)`, 0 if there are some.
-pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(Address)) -> c_int {
+pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(&Address)) -> c_int {
     let mut found = Found::NONE;
     let code = find(host, &mut found);
-    if found.count == 0 {
+    if found.is_empty() {
         return code;
     }
     found.in_order(take);
@@ -57,48 +59,34 @@ pub(super) fn words(code: c_int) -> &'static [u8] {
     }
 }
 
-/// Addresses of a name, as many of each family as are of use.
-struct Found {
-    list: [Address; 2 * ADDRESSES_MAX],
-    count: usize,
-}
+/// Addresses of a name, IPv6 and IPv4 apart: as many of each as are of use.
+struct Found([Addresses; 2]);
 
 impl Found {
-    const NONE: Self = Self {
-        list: [Address::NONE; 2 * ADDRESSES_MAX],
-        count: 0,
-    };
+    const NONE: Self = Self([Addresses::NONE; 2]);
 
-    fn all(&self) -> &[Address] {
-        self.list.get(..self.count).unwrap_or_default()
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(|list| list.count() == 0)
     }
 
-    fn push(&mut self, address: Address) {
-        let same = |other: &&Address| other.is_v4() == address.is_v4();
-        if self.all().iter().filter(same).count() < ADDRESSES_MAX
-            && let Some(place) = self.list.get_mut(self.count)
-        {
-            *place = address;
-            self.count += 1;
-        }
+    fn push(&mut self, address: &Address) {
+        let [v6, v4] = &mut self.0;
+        if address.is_v4() { v4 } else { v6 }.push(address);
     }
 
     #[inline(never)]
     fn push_ip(&mut self, octets: &[u8]) {
-        self.push(Address::new(octets, SOME_PORT, 0));
+        self.push(&Address::new(octets, SOME_PORT, 0));
     }
 
     /// Those first that this host has a way to, and IPv6 before IPv4 (RFC 6724, in short).
-    fn in_order(&self, take: &mut dyn FnMut(Address)) {
-        let mut ranks = [0; 2 * ADDRESSES_MAX];
-        for (rank, address) in ranks.iter_mut().zip(self.all()) {
-            let has_way = socket::connected(libc::SOCK_DGRAM, address).is_ok();
-            *rank = 2 * u8::from(!has_way) + u8::from(address.is_v4());
-        }
-        for wanted in 0..4 {
-            for (rank, address) in ranks.iter().zip(self.all()) {
-                if *rank == wanted {
-                    take(*address);
+    fn in_order(&self, take: &mut dyn FnMut(&Address)) {
+        for wanted in [true, false] {
+            for list in &self.0 {
+                for address in list.all() {
+                    if socket::connected(libc::SOCK_DGRAM, address).is_ok() == wanted {
+                        take(address);
+                    }
                 }
             }
         }
@@ -106,8 +94,7 @@ impl Found {
 }
 
 fn find(host: &[u8], found: &mut Found) -> c_int {
-    if let Some(address) = literal(host, SOME_PORT) {
-        found.push(address);
+    if push_literal(&mut found.0[0], host, SOME_PORT).is_some() {
         return 0;
     }
     let name = host.strip_suffix(b".").unwrap_or(host);
@@ -116,93 +103,90 @@ fn find(host: &[u8], found: &mut Found) -> c_int {
             found.push_ip(ip.octets());
         }
     });
-    if found.count > 0 {
-        return 0;
-    }
-    if dns::is_localhost(name) {
+    if found.is_empty() && dns::is_localhost(name) {
         found.push_ip(Ip::LOCALHOST_V6.octets());
         found.push_ip(Ip::LOCALHOST_V4.octets());
+    }
+    if !found.is_empty() {
         return 0;
     }
-    let mut servers = Servers::new();
+    let mut servers = Servers::none();
     for_each_line(b"/etc/resolv.conf", &mut |line| servers.line(line));
+    // Without any other, this host's own.
+    if servers.list.count() == 0 {
+        let own = Address::new(Ip::LOCALHOST_V4.octets(), DNS_PORT, 0);
+        servers.list.push(&own);
+    }
     servers.search(name, name.len() == host.len(), found)
 }
 
-/// A numeric address, an IPv6 one with its interface behind it if need be: `fe80::1%eth0`.
-fn literal(text: &[u8], port: u16) -> Option<Address> {
-    let end = text.iter().position(|byte| *byte == b'%').unwrap_or(text.len());
-    let (number, scope) = text.split_at_checked(end)?;
+/// Adds a numeric address, an IPv6 one with its interface behind it if need be: `fe80::1%eth0`; nothing if it is
+/// none.
+fn push_literal(list: &mut Addresses, text: &[u8], port: u16) -> Option<()> {
+    let number = until(text, b'%');
     let ip = dns::parse(number)?;
-    let scope = match scope.strip_prefix(b"%") {
+    let scope = match text.get(number.len() + 1..) {
         None => 0,
         Some(_) if ip.octets().len() == 4 => return None,
         Some(scope) => match parse_u64(scope) {
-            Some(number) => number.try_into().ok()?,
+            Some(number) => number as u32,
             None => socket::interface(scope)?,
         },
     };
-    Some(Address::new(ip.octets(), port, scope))
+    list.push(&Address::new(ip.octets(), port, scope));
+    Some(())
 }
 
-/// The lines of a file, as much of each as [`LINE_MAX`]; none if it cannot be read.
+/// The lines of a file, those that are longer than [`LINE_MAX`] in pieces; none if it cannot be read.
 fn for_each_line(path: &[u8], take: &mut dyn FnMut(&[u8])) {
     let Ok(file) = File::open(path) else {
         return;
     };
-    let (mut line, mut length) = ([0; LINE_MAX], 0);
-    let (mut piece, mut offset) = ([0; LINE_MAX], 0);
-    while let Ok(count @ 1..) = file.read_at(&mut piece, offset) {
-        offset += count as u64;
-        for byte in piece.iter().take(count) {
-            if *byte == b'\n' {
-                take(line.get(..length).unwrap_or_default());
-                length = 0;
-            } else if let Some(place) = line.get_mut(length) {
-                *place = *byte;
-                length += 1;
-            }
-        }
+    let mut buffer = [0; LINE_MAX];
+    let mut offset = 0;
+    while let Ok(count @ 1..) = file.read_at(&mut buffer, offset) {
+        let text = buffer.get(..count).unwrap_or_default();
+        let line = until(text, b'\n');
+        take(line);
+        offset += line.len() as u64 + 1;
     }
-    take(line.get(..length).unwrap_or_default());
 }
 
 /// Who is asked, and how.
 struct Servers {
-    list: [Address; SERVERS_MAX],
-    count: usize,
+    list: Addresses,
     resolv: Resolv,
 }
 
 impl Servers {
-    /// Without any other, this host's own.
-    fn new() -> Self {
+    fn none() -> Self {
         Self {
-            list: [Address::new(Ip::LOCALHOST_V4.octets(), DNS_PORT, 0); SERVERS_MAX],
-            count: 0,
+            list: Addresses::NONE,
             resolv: Resolv::new(),
         }
     }
 
     fn line(&mut self, line: &[u8]) {
-        let server = self.resolv.line(line).and_then(|text| literal(text, DNS_PORT));
-        if let (Some(server), Some(place)) = (server, self.list.get_mut(self.count)) {
-            *place = server;
-            self.count += 1;
+        if let Some(text) = self.resolv.line(line)
+            && self.list.count() < SERVERS_MAX
+        {
+            push_literal(&mut self.list, text, DNS_PORT);
         }
     }
 
     /// Asks for the name in each of the domains, then for the name alone.
     fn search(&self, name: &[u8], in_domains: bool, found: &mut Found) -> c_int {
-        for domain in self.resolv.domains(name).filter(|_| in_domains) {
-            let mut buffer = [0; NAME_MAX + 1];
-            let mut whole = Text::new(&mut buffer);
-            whole.put(name);
-            whole.put(b".");
-            whole.put(domain);
-            match self.ask(whole.bytes(), found) {
-                libc::EAI_NONAME | EAI_NODATA => {}
-                code => return code,
+        if in_domains {
+            for domain in self.resolv.domains(name) {
+                let mut buffer = [0; NAME_MAX + 1];
+                let mut whole = Text::new(&mut buffer);
+                whole.put(name);
+                whole.put(b".");
+                whole.put(domain);
+                match self.ask(whole.bytes(), found) {
+                    libc::EAI_NONAME | EAI_NODATA => {}
+                    code => return code,
+                }
             }
         }
         self.ask(name, found)
@@ -210,16 +194,17 @@ impl Servers {
 
     /// Asks one server after the other, until one knows.
     fn ask(&self, name: &[u8], found: &mut Found) -> c_int {
-        let Some(mut query) = Query::new(name, machine::random() as u16) else {
+        let mut query = Query::empty();
+        if query.set(name, machine::random() as u16).is_none() {
             return libc::EAI_NONAME;
-        };
-        let servers = self.list.get(..self.count.max(1)).unwrap_or_default();
-        let millis = self.resolv.timeout() / servers.len() as u32;
+        }
+        let servers = self.list.all();
+        let millis = self.resolv.timeout() / servers.len().max(1) as u32;
         let mut code = libc::EAI_AGAIN;
         for _ in 0..self.resolv.attempts() {
             for server in servers {
                 code = ask_server(server, &mut query, millis, found);
-                if found.count > 0 || code == libc::EAI_NONAME || code == EAI_NODATA {
+                if !found.is_empty() || code == libc::EAI_NONAME || code == EAI_NODATA {
                     return code;
                 }
             }
@@ -235,15 +220,15 @@ fn ask_server(server: &Address, query: &mut Query, millis: u32, found: &mut Foun
     };
     // A server that is not there is told of by the second write, or by what follows.
     for kind in KINDS {
-        if socket.write([query.of_kind(kind)]).is_err() {
+        if socket.write(&[query.of_kind(kind)]).is_err() {
             return libc::EAI_AGAIN;
         }
     }
-    let mut codes = [None; 2];
-    let now = || (monotonic_nanos() / 1_000_000) as u32;
-    let start = now();
-    while codes.contains(&None) {
-        let left = millis.saturating_sub(now().wrapping_sub(start));
+    let mut codes = [UNANSWERED; 2];
+    let start = monotonic_millis();
+    while codes.contains(&UNANSWERED) {
+        let past = monotonic_millis() - start;
+        let left = millis.saturating_sub(past as u32);
         if left == 0 || !socket.is_ready(libc::POLLIN, left) {
             break;
         }
@@ -252,19 +237,23 @@ fn ask_server(server: &Address, query: &mut Query, millis: u32, found: &mut Foun
             break;
         };
         let message = message.get(..length).unwrap_or_default();
-        let before = found.count;
         let Some(answer) = dns::read(message, query, &mut |octets| found.push_ip(octets)) else {
             continue;
         };
-        let mut code = code_of(answer.code);
-        if answer.is_cut && found.count == before {
-            code = ask_for_more(server, query, answer.kind, found).unwrap_or(libc::EAI_AGAIN);
-        }
-        codes[usize::from(answer.kind == dns::AAAA)] = Some(code);
+        // What of a cut answer has come is enough.
+        let code = if answer.is_cut {
+            libc::EAI_AGAIN
+        } else {
+            code_of(answer.code)
+        };
+        codes[usize::from(answer.kind == dns::AAAA)] = code;
     }
     // What one of them says is what there is to say if the other one has nothing.
-    let [v4, v6] = codes.map(|code| code.unwrap_or(libc::EAI_AGAIN));
-    if v4 == EAI_NODATA { v6 } else { v4 }
+    match codes {
+        [EAI_NODATA, UNANSWERED] | [UNANSWERED, _] => libc::EAI_AGAIN,
+        [EAI_NODATA, v6] => v6,
+        [v4, _] => v4,
+    }
 }
 
 fn code_of(code: u8) -> c_int {
@@ -276,34 +265,11 @@ fn code_of(code: u8) -> c_int {
     }
 }
 
-/// Asks the same over TCP, where an answer is as long as it likes; its length comes before it (RFC 1035,
-/// section 4.2.2).
-fn ask_for_more(server: &Address, query: &mut Query, kind: u8, found: &mut Found) -> Option<c_int> {
-    let socket: Fd = socket::connected(libc::SOCK_STREAM, server).ok()?;
-    let bytes = query.of_kind(kind);
-    socket.write([&(bytes.len() as u16).to_be_bytes(), bytes]).ok()?;
-    let mut answer = [0; 2 + ANSWER_MAX];
-    let mut filled = 0;
-    while let Ok(count @ 1..) = socket.read(answer.get_mut(filled..)?) {
-        filled += count;
-        let [high, low, message @ ..] = answer.get(..filled)? else {
-            continue;
-        };
-        let length = usize::from(u16::from_be_bytes([*high, *low])).min(ANSWER_MAX);
-        if let Some(message) = message.get(..length) {
-            return dns::read(message, query, &mut |octets| found.push_ip(octets))
-                .map(|answer| code_of(answer.code));
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sys::address;
-    use std::io::{Read, Write};
-    use std::net::{SocketAddr, TcpListener, UdpSocket};
+    use std::net::{SocketAddr, UdpSocket};
     use std::thread;
 
     fn text(address: &Address) -> String {
@@ -316,7 +282,7 @@ mod tests {
     /// What a server of the test's own does with each question.
     #[derive(Clone, Copy, PartialEq, Eq)]
     enum Mood {
-        /// 1.2.3.4 for version 4, nothing else; all of it over TCP.
+        /// Some for version 4, nothing else, and all of it cut.
         Cut,
         /// Addresses of both kinds for `a.lan`; nobody has another name.
         Knows,
@@ -348,7 +314,6 @@ mod tests {
     fn serve(mood: Mood) -> SocketAddr {
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = udp.local_addr().unwrap();
-        let tcp = TcpListener::bind(address).unwrap();
         thread::spawn(move || {
             let mut buffer = [0; 512];
             loop {
@@ -360,22 +325,9 @@ mod tests {
                 udp.send_to(b"", from).unwrap();
                 udp.send_to(&buffer[..length], from).unwrap();
                 if mood == Mood::Cut {
-                    bytes.truncate(length);
                     bytes[2] |= 2;
-                    bytes[7] = 0;
                 }
                 udp.send_to(&bytes, from).unwrap();
-            }
-        });
-        thread::spawn(move || {
-            loop {
-                let (mut stream, _) = tcp.accept().unwrap();
-                let mut buffer = [0; 512];
-                let length = stream.read(&mut buffer).unwrap();
-                let bytes = answer(mood, &buffer[2..length]).unwrap();
-                for byte in [&[0, bytes.len() as u8], bytes.as_slice()].concat() {
-                    stream.write_all(&[byte]).unwrap();
-                }
             }
         });
         address
@@ -387,15 +339,15 @@ mod tests {
     }
 
     fn asked(name: &str, resolv: &str, list: &[SocketAddr]) -> (c_int, Vec<String>) {
-        let mut servers = Servers::new();
+        let mut servers = Servers::none();
         resolv.lines().for_each(|line| servers.line(line.as_bytes()));
-        servers.count = list.len();
-        for (server, address) in servers.list.iter_mut().zip(list) {
-            *server = Address::new(&[127, 0, 0, 1], address.port(), 0);
+        for address in list {
+            let server = Address::new(&[127, 0, 0, 1], address.port(), 0);
+            servers.list.push(&server);
         }
         let mut found = Found::NONE;
         let code = servers.search(name.as_bytes(), true, &mut found);
-        let list = found.all().iter().map(text);
+        let list = found.0.iter().flat_map(Addresses::all).map(text);
         (code, list.map(|address| address.replace(":65535", "")).collect())
     }
 
@@ -426,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_is_asked_for_over_tcp() {
+    fn what_is_cut_counts_as_far_as_it_has_come() {
         let cut = serve(Mood::Cut);
         assert_eq!(asked("a.lan", "", &[cut]).1, ["1.2.3.4"]);
     }
@@ -443,12 +395,15 @@ mod tests {
         for name in ["localhost", "LOCALHOST.", "x.localhost"] {
             let mut found = Vec::new();
             assert_eq!(
-                resolve(name.as_bytes(), &mut |address| found.push(text(&address))),
+                resolve(name.as_bytes(), &mut |address| found.push(text(address))),
                 0
             );
             assert!(found.contains(&"127.0.0.1:65535".into()), "{name}: {found:?}");
         }
-        let scope = |name: &str| literal(name.as_bytes(), 1).map(|address| text(&address));
+        let scope = |name: &str| {
+            let mut list = Addresses::NONE;
+            push_literal(&mut list, name.as_bytes(), 1).map(|()| text(&list.all()[0]))
+        };
         assert_eq!(scope("fe80::1%lo"), Some("[fe80::1%1]:1".into()));
         assert_eq!(scope("fe80::1%17"), Some("[fe80::1%17]:1".into()));
         for text in [

@@ -77,7 +77,7 @@ impl Spool {
         while written < length {
             let piece = [0_u8; PIECE];
             let count = PIECE.min(length - written);
-            written += self.0.write([piece.get(..count).unwrap_or_default()])?;
+            written += self.0.write(&[piece.get(..count).unwrap_or_default()])?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Local time: how far it is ahead of UTC, by a rule or by a file of the time zone database.
 
+use crate::scan::take;
+
 /// Seconds of a day.
 const DAY: i32 = 86_400;
 /// No clock is further from UTC, and no rule from its day (RFC 9636, section 3.3.2): a week, in seconds.
@@ -98,24 +100,28 @@ fn month_days(year: u32, month: u32) -> u32 {
 
 /// By a rule such as `CET-1CEST,M3.5.0,M10.5.0/3` (POSIX, `TZ`; RFC 9636, section 3.3.2); nothing if it is none.
 pub fn by_rule(text: &[u8], now: u32) -> Option<Zone> {
-    let mut rule = Rule(text);
-    rule.name()?;
-    let standard = -rule.time()?;
-    if rule.0.is_empty() {
-        return Some(Zone::fixed(standard));
+    let mut rule = Rule {
+        rest: text,
+        is_wrong: false,
+    };
+    rule.name();
+    let standard = -rule.time();
+    if rule.rest.is_empty() {
+        return (!rule.is_wrong).then_some(Zone::fixed(standard));
     }
-    rule.name()?;
-    let summer = match rule.0.first()? {
-        b',' => standard + 3_600,
-        _ => -rule.time()?,
+    rule.name();
+    let summer = if rule.rest.first() == Some(&b',') {
+        standard + 3_600
+    } else {
+        -rule.time()
     };
     let (days, second) = split(now, standard);
     let (year, day) = year_of(days);
     // Seconds since the year began, in standard time.
     let moment = day as i32 * DAY + second as i32;
-    let start = rule.day(year, days - day)?;
-    let end = rule.day(year, days - day)? - (summer - standard);
-    if !rule.0.is_empty() {
+    let start = rule.day(year, days - day);
+    let end = rule.day(year, days - day) - (summer - standard);
+    if rule.is_wrong || !rule.rest.is_empty() {
         return None;
     }
     let is_summer = if start < end {
@@ -138,108 +144,141 @@ pub fn by_rule(text: &[u8], now: u32) -> Option<Zone> {
     })
 }
 
-/// What is left of a rule.
-struct Rule<'t>(&'t [u8]);
+/// What is left of a rule, and whether something in it is not as it should be: that is looked at once, at its
+/// end.
+struct Rule<'t> {
+    rest: &'t [u8],
+    is_wrong: bool,
+}
 
 impl Rule<'_> {
+    #[inline(never)]
     fn eat(&mut self, byte: u8) -> bool {
-        let rest = self.0.strip_prefix(&[byte]);
-        self.0 = rest.unwrap_or(self.0);
-        rest.is_some()
+        if self.rest.first() != Some(&byte) {
+            return false;
+        }
+        take(&mut self.rest, 1).is_some()
+    }
+
+    /// It is wrong without that byte.
+    #[inline(never)]
+    fn expect(&mut self, byte: u8) {
+        self.is_wrong |= !self.eat(byte);
     }
 
     /// Letters, or anything in angle brackets.
-    fn name(&mut self) -> Option<()> {
+    fn name(&mut self) {
         let is_quoted = self.eat(b'<');
-        let is_of_it = |byte: &u8| {
-            if is_quoted {
+        let mut length = 0;
+        while let Some(byte) = self.rest.first()
+            && (if is_quoted {
                 *byte != b'>'
             } else {
                 byte.is_ascii_alphabetic()
-            }
-        };
-        let length = self.0.iter().take_while(|byte| is_of_it(byte)).count();
-        self.0 = self.0.get(length..)?;
-        (length > 0 && self.eat(b'>') == is_quoted).then_some(())
+            })
+        {
+            length += take(&mut self.rest, 1).map_or(0, <[u8]>::len);
+        }
+        self.is_wrong |= length == 0;
+        if is_quoted {
+            self.expect(b'>');
+        }
     }
 
-    /// At most three digits.
-    fn number(&mut self) -> Option<i32> {
-        let mut number = None;
-        while let [digit @ b'0'..=b'9', rest @ ..] = self.0 {
-            number = Some(number.unwrap_or(0) * 10 + i32::from(digit - b'0'));
-            if number > Some(999) {
-                return None;
-            }
-            self.0 = rest;
+    /// A number within bounds, at most 999.
+    #[inline(never)]
+    fn number(&mut self, least: i32, most: i32) -> i32 {
+        let (mut number, mut digits) = (0, 0);
+        while let [digit @ b'0'..=b'9', rest @ ..] = self.rest {
+            number = (number * 10 + i32::from(digit - b'0')).min(1_000);
+            digits += 1;
+            self.rest = rest;
         }
+        self.is_wrong |= digits == 0 || number < least || number > most;
         number
     }
 
     /// Seconds: hours, and with colons before them minutes and seconds.
-    fn time(&mut self) -> Option<i32> {
+    #[inline(never)]
+    fn time(&mut self) -> i32 {
         let is_negative = self.eat(b'-');
         if !is_negative {
             self.eat(b'+');
         }
-        let mut seconds = self.number()? * 3_600;
+        let mut seconds = self.number(0, 999) * 3_600;
         for unit in [60, 1] {
             if !self.eat(b':') {
                 break;
             }
-            seconds += self.number()? * unit;
+            seconds += self.number(0, 999) * unit;
         }
-        (seconds <= OFFSET_MAX).then_some(if is_negative { -seconds } else { seconds })
+        self.is_wrong |= seconds > OFFSET_MAX;
+        if is_negative { -seconds } else { seconds }
     }
 
     /// When a change is: seconds since the year began, whose first day has that number.
-    fn day(&mut self, year: u32, first: u32) -> Option<i32> {
-        if !self.eat(b',') {
-            return None;
-        }
+    #[inline(never)]
+    fn day(&mut self, year: u32, first: u32) -> i32 {
+        self.expect(b',');
         let day = if self.eat(b'M') {
-            self.weekday(year, first)?
-        } else {
-            let skips_leap_day = self.eat(b'J');
-            let day = self.number()?;
+            self.weekday(year, first)
+        } else if self.eat(b'J') {
+            let day = self.number(1, 365);
             // The first of March is the 60th day in each year.
-            day - i32::from(skips_leap_day && !(is_leap(year) && day >= 60))
+            day - i32::from(!(is_leap(year) && day >= 60))
+        } else {
+            self.number(0, 365)
         };
-        let time = if self.eat(b'/') { self.time()? } else { 2 * 3_600 };
-        (0..=365).contains(&day).then_some(day * DAY + time)
+        day * DAY + if self.eat(b'/') { self.time() } else { 2 * 3_600 }
     }
 
     /// Month, week and weekday: the last one of the month in week 5.
-    fn weekday(&mut self, year: u32, first: u32) -> Option<i32> {
-        let month = self.number()?;
-        let week = self.eat(b'.').then(|| self.number())??;
-        let weekday = self.eat(b'.').then(|| self.number())??;
-        if !(1..=12).contains(&month) || !(1..=5).contains(&week) || !(0..=6).contains(&weekday) {
-            return None;
+    fn weekday(&mut self, year: u32, first: u32) -> i32 {
+        let month = self.number(1, 12) as u32;
+        self.expect(b'.');
+        let week = self.number(1, 5) as u32;
+        self.expect(b'.');
+        let weekday = self.number(0, 6) as u32;
+        if self.is_wrong {
+            return 0;
         }
-        let month = month as u32 - 1;
+        let month = month - 1;
         let before: u32 = (0..month).map(|month| month_days(year, month)).sum();
         let first_weekday = (first + before + FIRST_WEEKDAY) % 7;
-        let mut day = (weekday as u32 + 7 - first_weekday) % 7 + 7 * (week as u32 - 1);
+        let mut day = (weekday + 7 - first_weekday) % 7 + 7 * (week - 1);
         if day >= month_days(year, month) {
             day -= 7;
         }
-        Some((before + day) as i32)
+        (before + day) as i32
     }
 }
 
 /// By a file of the time zone database (RFC 9636, section 3); nothing if it is none.
 pub fn by_file(file: &[u8], now: u32) -> Option<Zone> {
-    let mut width = 4;
-    let mut block = Block::read(file, width)?;
-    if *file.get(4)? >= b'2' {
-        width = 8;
-        block = Block::read(block.rest, width)?;
+    let mut rest = file;
+    let (mut times, mut kinds, mut infos): (&[u8], &[u8], &[u8]) = Default::default();
+    let mut width = 0;
+    // The second block has the same and more, in times of eight bytes; an old file has none.
+    while width == 0 || width == 4 && !rest.is_empty() {
+        width += 4;
+        let header: &[u8; 44] = take(&mut rest, 44)?.first_chunk()?;
+        if !header.starts_with(b"TZif") {
+            return None;
+        }
+        // Of 32 bits each, but a file has not so many.
+        let count = |at: usize| usize::from(u16::from_be_bytes([header[at + 2], header[at + 3]]));
+        times = take(&mut rest, count(32) * width)?;
+        kinds = take(&mut rest, count(32))?;
+        infos = take(&mut rest, count(36) * 6)?;
+        take(
+            &mut rest,
+            count(40) + count(28) * (width + 4) + count(24) + count(20),
+        )?;
     }
     let mut zone = Zone::UTC;
     let mut kind = 0;
-    for (time, next) in block.times.chunks_exact(width).zip(block.kinds) {
-        let time = moment(time)?;
+    for next in kinds {
+        let time = moment(take(&mut times, width)?)?;
         if time > now {
             zone.until = time - 1;
             break;
@@ -249,7 +288,7 @@ pub fn by_file(file: &[u8], now: u32) -> Option<Zone> {
     }
     // Behind the last change a rule goes on.
     if zone.until == u32::MAX
-        && let Some(rule) = block.rest.strip_prefix(b"\n")
+        && let Some(rule) = rest.strip_prefix(b"\n")
         && let Some(by_rule) = by_rule(rule.strip_suffix(b"\n")?, now)
     {
         return Some(Zone {
@@ -257,49 +296,22 @@ pub fn by_file(file: &[u8], now: u32) -> Option<Zone> {
             ..by_rule
         });
     }
-    let offset = block.infos.get(6 * usize::from(kind)..)?.first_chunk()?;
+    let offset = infos.get(6 * usize::from(kind)..)?.first_chunk()?;
     zone.offset = i32::from_be_bytes(*offset);
-    (zone.offset.abs_diff(0) <= OFFSET_MAX as u32).then_some(zone)
-}
-
-/// What is of use in one of a file's two blocks, and what is behind it.
-struct Block<'f> {
-    times: &'f [u8],
-    kinds: &'f [u8],
-    infos: &'f [u8],
-    rest: &'f [u8],
-}
-
-impl<'f> Block<'f> {
-    /// `width` is the bytes of a time.
-    fn read(file: &'f [u8], width: usize) -> Option<Self> {
-        let (header, rest) = file.split_first_chunk::<44>()?;
-        let counts = header.strip_prefix(b"TZif")?.get(16..)?;
-        let count = |number: usize| {
-            let [high, low, bytes @ ..] = *counts.get(4 * number..)?.first_chunk::<4>()?;
-            (high == 0 && low == 0).then_some(usize::from(u16::from_be_bytes(bytes)))
-        };
-        let (times, rest) = rest.split_at_checked(count(3)? * width)?;
-        let (kinds, rest) = rest.split_at_checked(count(3)?)?;
-        let (infos, rest) = rest.split_at_checked(count(4)? * 6)?;
-        let others = count(5)? + count(2)? * (width + 4) + count(1)? + count(0)?;
-        Some(Self {
-            times,
-            kinds,
-            infos,
-            rest: rest.get(others..)?,
-        })
-    }
+    (zone.offset.unsigned_abs() <= OFFSET_MAX as u32).then_some(zone)
 }
 
 /// A time of four or eight bytes, moved to the first or last second that there is.
 fn moment(time: &[u8]) -> Option<u32> {
-    let (high, low) = time.split_last_chunk::<4>()?;
-    let low = u32::from_be_bytes(*low);
-    Some(match high.first_chunk::<4>() {
-        Some([0, 0, 0, 0]) => low,
-        Some([0..0x80, ..]) => u32::MAX,
-        None if low < 0x8000_0000 => low,
+    let low = i32::from_be_bytes(*time.last_chunk()?);
+    let high = if time.len() == 8 {
+        i32::from_be_bytes(*time.first_chunk()?)
+    } else {
+        low >> 31
+    };
+    Some(match high {
+        0 => low as u32,
+        1.. => u32::MAX,
         _ => 0,
     })
 }
