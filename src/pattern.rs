@@ -58,7 +58,7 @@ pub fn is_in_list(list: &[u8], name: &[u8]) -> bool {
 
 /// Whether it may fit more than one text.
 pub fn is_pattern(item: &[u8]) -> bool {
-    item.contains(&b'*') || item.contains(&b'?')
+    item.iter().any(|byte| matches!(byte, b'*' | b'?'))
 }
 
 /// Whether the pattern fits the whole text: `*` stands for any bytes or none, `?` for any one byte.

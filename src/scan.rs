@@ -17,21 +17,28 @@ pub fn fields(line: &[u8]) -> Fields<'_> {
     Fields(line)
 }
 
-const ONES: u64 = u64::from_ne_bytes([1; 8]);
-const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+/// Bytes of a word.
+const WORD: usize = size_of::<usize>();
+const ONES: usize = every(1);
+const HIGH: usize = every(0x80);
+
+/// A word of this byte.
+const fn every(byte: u8) -> usize {
+    usize::from_ne_bytes([byte; WORD])
+}
 
 /// Whether there is a byte of 0 in the word.
-fn has_zero(word: u64) -> bool {
+fn has_zero(word: usize) -> bool {
     word.wrapping_sub(ONES) & !word & HIGH != 0
 }
 
-fn may_have_newline(word: u64) -> bool {
-    has_zero(word ^ u64::from_ne_bytes([b'\n'; 8]))
+fn may_have_newline(word: usize) -> bool {
+    has_zero(word ^ every(b'\n'))
 }
 
 /// Spaces, tabs and all that is below: the bits of a lower byte are gone then.
-fn may_have_blank(word: u64) -> bool {
-    word.wrapping_sub(u64::from_ne_bytes([b' ' + 1; 8])) & !word & HIGH != 0
+fn may_have_blank(word: usize) -> bool {
+    word.wrapping_sub(every(b' ' + 1)) & !word & HIGH != 0
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -39,15 +46,15 @@ fn is_blank(byte: u8) -> bool {
 }
 
 /// Where the first byte of a kind is. Most of what a turn does beside the kernel's own work is to look for
-/// the ends of lines and fields: eight bytes at a time, and each byte only of those that may have one.
+/// the ends of lines and fields: a word at a time, and each byte only of those that may have one.
 #[inline]
-fn find(text: &[u8], may_have: fn(u64) -> bool, is_it: impl Fn(u8) -> bool) -> Option<usize> {
-    let (words, rest) = text.as_chunks::<8>();
+fn find(text: &[u8], may_have: fn(usize) -> bool, is_it: impl Fn(u8) -> bool) -> Option<usize> {
+    let (words, rest) = text.as_chunks::<WORD>();
     for (number, word) in words.iter().enumerate() {
-        if may_have(u64::from_ne_bytes(*word))
+        if may_have(usize::from_ne_bytes(*word))
             && let Some(at) = word.iter().position(|&byte| is_it(byte))
         {
-            return Some(8 * number + at);
+            return Some(WORD * number + at);
         }
     }
     let at = rest.iter().position(|&byte| is_it(byte))?;

@@ -1,6 +1,7 @@
 //! Text written piece by piece into a fixed buffer.
 
 use crate::num::{DIGITS_MAX, Fixed, format_u64};
+use crate::scan::lines;
 
 /// An enum with a text for each of its values, all of them lines of one: a pointer to each would weigh
 /// more than most of them.
@@ -15,7 +16,7 @@ macro_rules! words {
             pub const ALL: &'static [Self] = &[$(Self::$value),*];
 
             /// Its text.
-            pub fn text(self) -> &'static str {
+            pub fn text(self) -> &'static [u8] {
                 $crate::text::line_of(concat!($($text, "\n"),*), self as usize)
             }
         }
@@ -24,10 +25,10 @@ macro_rules! words {
 
 pub(crate) use words;
 
-/// The line of that number, from 0 up; nothing if there are not so many.
+/// The line of that number, from 0 up, of a text of lines, each with its end; nothing if there are not so many.
 #[inline(never)]
-pub fn line_of(text: &'static str, number: usize) -> &'static str {
-    text.lines().nth(number).unwrap_or_default()
+pub fn line_of(text: &'static str, number: usize) -> &'static [u8] {
+    lines(text.as_bytes()).nth(number).unwrap_or_default()
 }
 
 /// Takes a long text piece by piece.

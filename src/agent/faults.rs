@@ -41,7 +41,7 @@ impl Faults {
 
 /// Says that the family fails, and how.
 pub(super) fn fails<W: World>(world: &mut W, family: Part, fault: Fault, config: &Config, host: &Host) {
-    let file = fault.source().text().as_bytes();
+    let file = fault.source().text();
     let root = match fault.source().place() {
         Place::Proc => config.proc,
         Place::Sys => config.sys,
@@ -52,7 +52,7 @@ pub(super) fn fails<W: World>(world: &mut W, family: Part, fault: Fault, config:
     let slash: &[u8] = if is_path { b"" } else { b"/" };
     let trouble = match fault.trouble() {
         Trouble::System(errno) => Part::Cause(errno.into()),
-        Trouble::Content(flaw) => Part::Text(flaw.text().as_bytes()),
+        Trouble::Content(flaw) => Part::Text(flaw.text()),
     };
     let words = if fault.is_too_much() {
         "%: %%%: %: the first ones are taken"

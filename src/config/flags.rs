@@ -15,7 +15,7 @@ pub struct Flag {
 
 impl Flag {
     /// Its name, without a dash.
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> &'static [u8] {
         line_of(NAMES, self.sets as usize)
     }
 
@@ -156,7 +156,7 @@ impl Error<'_> {
             put_line(text, ERRORS, line + 1);
         }
         if let Some(flag) = flag {
-            text.put(flag.name().as_bytes());
+            text.put(flag.name());
             text.put(b": it takes ");
             put_line(text, TAKES, flag.takes as usize);
         }
@@ -186,7 +186,7 @@ fn describe(flag: Flag, put: Put) {
     let mut buffer = [0; 512];
     let mut line = Text::new(&mut buffer);
     line.put(b"  -");
-    line.put(flag.name().as_bytes());
+    line.put(flag.name());
     for (number, (before, behind)) in AROUND.into_iter().enumerate() {
         let mut buffer = [0; 256];
         let mut word = Text::new(&mut buffer);
@@ -211,7 +211,7 @@ pub fn parse<'a>(arguments: impl IntoIterator<Item = &'a [u8]>, find: Find) -> R
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let (name, inline) = split(argument).ok_or(Error::Stray(argument))?;
-        let is_meant = |flag: &&Flag| flag.name().as_bytes() == name;
+        let is_meant = |flag: &&Flag| flag.name() == name;
         let flag = *FLAGS.iter().find(is_meant).ok_or(Error::Unknown(argument))?;
         let value = match inline {
             Some(value) => value,
@@ -380,7 +380,7 @@ mod tests {
         for flag in FLAGS.iter().filter(|flag| !flag.argument().is_empty()) {
             if matches!(
                 flag.name(),
-                "endpoint" | "tag" | "metrics" | "only" | "ignore" | "process" | "spool"
+                b"endpoint" | b"tag" | b"metrics" | b"only" | b"ignore" | b"process" | b"spool"
             ) {
                 continue;
             }
@@ -412,7 +412,7 @@ mod tests {
     /// The families' own table says what is left out.
     #[test]
     fn what_is_left_out_is_what_the_help_says() {
-        let flag = FLAGS.iter().find(|flag| flag.name() == "ignore").unwrap();
+        let flag = FLAGS.iter().find(|flag| flag.name() == b"ignore").unwrap();
         let default = flag.default();
         let mut told: Vec<_> = default.split(' ').map(str::to_owned).collect();
         let ignored = |family: &Family| family.ignored.filter(|list| !list.is_empty());

@@ -1,6 +1,7 @@
 //! Values of flags.
 
 use crate::num::parse_u64;
+use crate::scan::lines;
 use crate::world::Transfer;
 use core::ops::RangeInclusive;
 
@@ -15,9 +16,9 @@ const HOST_MAX: usize = 253;
 /// Longest path of a Unix socket (`unix(7)`).
 const UNIX_PATH_MAX: usize = 107;
 
-/// Which of these lines the text is.
-fn place(lines: &'static str, text: &[u8]) -> Option<usize> {
-    lines.lines().position(|line| line.as_bytes() == text)
+/// Which of these lines, each with its end, the text is.
+fn place(all: &'static str, text: &[u8]) -> Option<usize> {
+    lines(all.as_bytes()).position(|line| line == text)
 }
 
 /// A number with one of these units behind it, each of which stands for so many.
@@ -38,7 +39,7 @@ pub(super) fn pair(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// `500ms`, `5s`, `2m`, `1h`, or plain seconds: in milliseconds.
 pub(super) fn duration(text: &[u8]) -> Option<u32> {
     let factors = [1, 1_000, 1_000, 60_000, 3_600_000];
-    amount(text, "ms\ns\n\nm\nh", &factors, &DURATION)
+    amount(text, "ms\ns\n\nm\nh\n", &factors, &DURATION)
 }
 
 /// `64K`, `1M`, `1G`, or plain bytes.
@@ -46,18 +47,18 @@ pub(super) fn size(text: &[u8]) -> Option<usize> {
     const K: u32 = 1 << 10;
     const M: u32 = 1 << 20;
     const G: u32 = 1 << 30;
-    let bytes = amount(text, "\nk\nK\nm\nM\ng\nG", &[1, K, K, M, M, G, G], &SIZE)?;
+    let bytes = amount(text, "\nk\nK\nm\nM\ng\nG\n", &[1, K, K, M, M, G, G], &SIZE)?;
     Some(bytes as usize)
 }
 
 /// `thin` or `drop`: whether it is the first.
 pub(super) fn overflow(text: &[u8]) -> Option<bool> {
-    place("thin\ndrop", text).map(|place| place == 0)
+    place("thin\ndrop\n", text).map(|place| place == 0)
 }
 
 /// As Go's flags take it.
 pub(super) fn switch(text: &[u8]) -> Option<bool> {
-    place("1\ntrue\n0\nfalse", text).map(|place| place < 2)
+    place("1\ntrue\n0\nfalse\n", text).map(|place| place < 2)
 }
 
 /// Transfers with commas between, into `list`: their number. `-` stands alone.

@@ -106,7 +106,7 @@ impl Files {
         };
         let file = match place {
             Some(file) => file,
-            none => none.insert(self.proc.open_path(source.text().as_bytes())?),
+            none => none.insert(self.proc.open_path(source.text())?),
         };
         let shape = Shape::of(source);
         let mut pieces = Pieces::default();
