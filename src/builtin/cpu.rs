@@ -111,7 +111,6 @@ fn shares(before: &CpuTimes, now: &CpuTimes, values: &mut Values) {
 }
 
 /// Busy time and all time from one read to the other; none if a counter went back.
-#[inline(never)]
 fn elapsed(before: &[u64; 2], now: &[u64; 2]) -> Option<(u64, u64)> {
     let busy = now[0].checked_sub(before[0])?;
     let rest = now[1].checked_sub(before[1])?;

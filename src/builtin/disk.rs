@@ -78,7 +78,6 @@ pub(crate) fn ask(choice: Choice, point: &[u8], kind: &[u8]) -> Ask {
 }
 
 /// As `df` has the share: blocks reserved for root count neither as used nor as free.
-#[inline(never)]
 fn set(values: &mut Values, sizes: &FileSystem) {
     values.set_whole(TOTAL, sizes.blocks);
     values.set_whole(FREE, sizes.free);
