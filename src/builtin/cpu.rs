@@ -49,7 +49,6 @@ impl Cpu {
     };
 
     /// Tells the share of one processor, and remembers its times.
-    #[inline(never)]
     fn tell(&mut self, number: u64, times: &CpuTimes, out: &mut Out) {
         let Some(place) = self.cores.get_mut(number as usize) else {
             return;
