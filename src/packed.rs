@@ -1,27 +1,33 @@
 //! Long texts for people, in which a byte stands for each piece that comes often: made when this is compiled.
 
-use crate::text::{Put, line_of};
+use crate::text::Text;
 
-/// The first byte that stands for a piece; those below are ASCII, and stand for themselves.
+/// Ends a line. The bytes behind it, up to 0x7f, are ASCII and stand for themselves; those from [`FIRST`] on, and
+/// then those from 0 to this one, stand for pieces.
+const END: u8 = 0x1f;
+/// Stands for the first piece.
 const FIRST: u8 = 0x80;
+/// How many pieces there are: as many as there are bytes for.
+const COUNT: usize = END.wrapping_sub(FIRST) as usize;
 
+/// Pieces, each of two that stand before it, or of letters: those that save most in the texts that there are.
 macro_rules! pieces {
     ($($piece:literal)*) => {
-        const PIECES: &[&str] = &[$($piece),*];
-        const LINES: &str = concat!($($piece, "\n"),*);
+        const PIECES: [&str; COUNT] = [$($piece),*];
     };
 }
 
-// Those that save most in the texts that there are, each found when the ones before it had been taken out.
 pieces! {
-    " th" "e " "s " "t " "connection" "packet" "in" "received" "er" "of " "or" "process" "d " ", " "ch "
-    "to " "en" "tim" "es" " socket" "an" "swap spac" "th" "shar" "ll " "datagram" "a " " w" "on" "task"
-    "ea" "famil" "it" "use" "ha" "y " "ag" "st" "om" "(iface=)" "ou" "lo" "no" "disk" "buff" "mem"
-    "dnsmasq" "ar" "et" "ed" "am" "fil" "of" "queu" "ac" "at" "hi" "be" "full" "wa" "si" "ru" "al" "ho"
-    "fr" "ro" "up " " m" "ri" "el" "segm" "eir " " i" "us" "wi" "devic" "TCP" "te" " (" "wh" "to" "ck" "di"
-    "ce" "unix:/pa" "ma" "su" "e=)" "bod" "li" "ee" "tur" " p" "g " "do" " 6" "le" "faults" ":p" "*," " b"
-    "de" "pt" "as" "n " "cpu" "fi" "se" "wr" "ba" "op" "we" " two " "em" "nt" "ld" "so" "iv" "fu" "ta" "pp"
-    "mo" "numb" ": " "addr" "ca" "ve"
+    " a" " m" " s" ", " ": " "=)" "a " "ac" "ad" "ag" "al" "am" "an" "ar" "as" "at" "bu" "ch" "d " "di"
+    "e " "ec" "ed" "ei" "el" "em" "en" "er" "es" "et" "ev" "ex" "ha" "il" "in" "it" "le" "ll" "no" "o "
+    "oc" "of" "ol" "on" "op" "or" "os" "ou" "ow" "qu" "re" "ri" "ro" "s " "sh" "si" "sk" "st" "su" "sy"
+    "t " "ta" "th" "ti" "to" "un" "up" "ur" "us" "wa" "wh" "wi" "y " "ach" "at " "ce " "con" "e, " "e=)"
+    "ed " "en " "ent" "er " "es " "ess" "fil" "in " "ing" "is " "it " "ket" "lin" "ll " "me " "mem" "nam"
+    "net" "no " "of " "on " "or " "oun" "pac" "por" "pro" "ram" "rec" "rom" "s, " "ter" "to " "ve " "ver"
+    "whi" " soc" " to " "amil" "and " "are " "ch a" "conn" "each" "ed b" "ere " "for " "from" "not " "ost "
+    "proc" "read" "sent" "task" "the " "tion" "with" "ation" "each " "famil" "file " "inter" "kets "
+    "memor" "recei" "s of " "that " "time " "connec" "receiv" "share " "such a" "of the " "process"
+    "s that " "packets " "received" "such as " "time in " "connection" "time in whi"
 }
 
 /// Packs a text of lines, each with its end.
@@ -35,65 +41,101 @@ macro_rules! packed {
 
 pub(crate) use packed;
 
-/// The first byte of each piece.
-const HEADS: [u8; PIECES.len()] = {
-    let mut heads = [0; PIECES.len()];
+/// The halves of each piece, as bytes that stand for them.
+const HALVES: [[u8; 2]; COUNT] = {
+    let mut halves = [[0; 2]; COUNT];
     let mut number = 0;
-    while number < heads.len() {
-        heads[number] = PIECES[number].as_bytes()[0];
+    while number < COUNT {
+        halves[number] = halve(PIECES[number].as_bytes());
         number += 1;
     }
-    heads
+    halves
 };
 
-/// The number and the length of the longest piece that the text goes on with; a length of 0 if there is none.
-const fn longest(text: &[u8], at: usize) -> (usize, usize) {
-    let (mut best, mut most, mut number) = (0, 0, 0);
-    while number < HEADS.len() {
-        if HEADS[number] == text[at] {
-            let piece = PIECES[number].as_bytes();
-            let mut same = 1;
-            while same < piece.len() && at + same < text.len() && piece[same] == text[at + same] {
-                same += 1;
-            }
-            if same == piece.len() && same > most {
-                (best, most) = (number, same);
-            }
+const fn halve(piece: &[u8]) -> [u8; 2] {
+    let mut length = 1;
+    loop {
+        assert!(length < piece.len(), "not of two pieces");
+        let (head, rest) = piece.split_at(length);
+        if let (Some(head), Some(rest)) = (byte_for(head), byte_for(rest)) {
+            return [head, rest];
         }
-        number += 1;
+        length += 1;
     }
-    (best, most)
+}
+
+/// The byte that stands for the whole of this text, if there is one.
+const fn byte_for(text: &[u8]) -> Option<u8> {
+    let (byte, length) = longest(text, 0);
+    if length == text.len() { Some(byte) } else { None }
+}
+
+/// The longest piece first with each byte, the next shorter one behind each of them: its number from 1 up.
+const CHAINS: ([u8; 128], [u8; COUNT]) = {
+    let (mut heads, mut next) = ([0; 128], [0; COUNT]);
+    let mut number = 0;
+    while number < COUNT {
+        let head = PIECES[number].as_bytes()[0] as usize;
+        next[number] = heads[head];
+        number += 1;
+        heads[head] = number as u8;
+    }
+    (heads, next)
+};
+
+/// The byte for the longest piece that the text goes on with, and the piece's length.
+const fn longest(text: &[u8], at: usize) -> (u8, usize) {
+    let mut number = CHAINS.0[text[at] as usize];
+    while number > 0 {
+        let piece = PIECES[number as usize - 1].as_bytes();
+        let mut same = 1;
+        while same < piece.len() && at + same < text.len() && piece[same] == text[at + same] {
+            same += 1;
+        }
+        if same == piece.len() {
+            return ((number - 1).wrapping_add(FIRST), same);
+        }
+        number = CHAINS.1[number as usize - 1];
+    }
+    (text[at], 1)
 }
 
 /// The text, packed, and its length then.
 pub(crate) const fn pack<const N: usize>(text: &str) -> ([u8; N], usize) {
-    assert!(text.is_ascii() && PIECES.len() <= FIRST as usize);
+    assert!(text.is_ascii());
     let text = text.as_bytes();
     let mut packed = [0; N];
     let (mut at, mut length) = (0, 0);
     while at < text.len() {
-        let (number, piece) = longest(text, at);
-        packed[length] = if piece == 0 {
-            text[at]
-        } else {
-            FIRST + number as u8
-        };
-        at += if piece == 0 { 1 } else { piece };
+        let (byte, piece) = longest(text, at);
+        packed[length] = if text[at] == b'\n' { END } else { byte };
+        at += piece;
         length += 1;
     }
     (packed, length)
 }
 
-/// Hands over the line of that number of a packed text, piece by piece.
-pub(crate) fn put_line(packed: &[u8], number: usize, put: Put) {
+/// Writes the line of that number, from 0 up, of a packed text; nothing if there are not so many.
+#[inline(never)]
+pub(crate) fn put_line(text: &mut Text, packed: &[u8], number: usize) {
     let mut line = 0;
     for byte in packed {
-        match byte {
-            b'\n' => line += 1,
-            _ if line != number => {}
-            FIRST.. => put(line_of(LINES, usize::from(byte - FIRST))),
-            _ => put(&[*byte]),
+        if *byte == END {
+            line += 1;
+        } else if line == number {
+            put(text, *byte);
         }
+    }
+}
+
+/// Writes what a byte stands for.
+fn put(text: &mut Text, byte: u8) {
+    match HALVES.get(usize::from(byte.wrapping_sub(FIRST))) {
+        Some([head, rest]) => {
+            put(text, *head);
+            put(text, *rest);
+        }
+        None => text.put(&[byte]),
     }
 }
 
@@ -108,9 +150,19 @@ mod tests {
         let packed: &[u8] = packed!(LONG);
         assert!(packed.len() < LONG.len() * 2 / 3);
         for (number, expected) in LONG.lines().chain([""]).enumerate() {
-            let mut line = Vec::new();
-            put_line(packed, number, &mut |piece| line.extend_from_slice(piece));
-            assert_eq!(line, expected.as_bytes());
+            let mut buffer = [0; 80];
+            let mut text = Text::new(&mut buffer);
+            put_line(&mut text, packed, number);
+            assert_eq!(text.bytes(), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn no_piece_is_there_twice_and_a_longer_one_is_found_first() {
+        for (number, piece) in PIECES.iter().enumerate() {
+            assert_eq!(longest(piece.as_bytes(), 0).1, piece.len(), "{piece}");
+            let byte = (number as u8).wrapping_add(FIRST);
+            assert_eq!(longest(piece.as_bytes(), 0).0, byte, "{piece}");
         }
     }
 }

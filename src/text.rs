@@ -25,7 +25,7 @@ macro_rules! words {
 
 pub(crate) use words;
 
-/// The line of that number, from 0 up; nothing if there are not so many.
+/// The line of that number, from 0 up, of a text of lines, each with its end; nothing if there are not so many.
 #[inline(never)]
 pub fn line_of(text: &'static str, number: usize) -> &'static [u8] {
     let mut rest = text.as_bytes();

@@ -49,7 +49,6 @@ impl Cpu {
     };
 
     /// Tells the share of one processor, and remembers its times.
-    #[inline(never)]
     fn tell(&mut self, number: u64, times: &CpuTimes, out: &mut Out) {
         let Some(place) = self.cores.get_mut(number as usize) else {
             return;
@@ -111,7 +110,6 @@ fn shares(before: &CpuTimes, now: &CpuTimes, values: &mut Values) {
 }
 
 /// Busy time and all time from one read to the other; none if a counter went back.
-#[inline(never)]
 fn elapsed(before: &[u64; 2], now: &[u64; 2]) -> Option<(u64, u64)> {
     let busy = now[0].checked_sub(before[0])?;
     let rest = now[1].checked_sub(before[1])?;

@@ -57,34 +57,41 @@ pub(super) fn take(_: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Valu
 /// One that may wait for others, as those of a network do, is asked only if the user has named it. So
 /// is what holds no files of its own, such as `/proc`.
 pub(crate) fn ask(choice: Choice, point: &[u8], kind: &[u8]) -> Ask {
-    let is_wanted = choice.wants(point, IGNORED.as_bytes());
+    let is_wanted = || choice.wants(point, IGNORED.as_bytes());
+    if choice.names(point) && is_wanted() {
+        return Ask::Named;
+    }
+    let has_only = choice.only.is_some();
     let is_in = |types: &&str| is_in_list(types.as_bytes(), kind);
-    let class = CLASSES.iter().position(is_in);
-    match class {
-        _ if is_wanted && choice.names(point) => Ask::Named,
-        Some(0) => Ask::NeverAsItMayWait,
-        Some(1) if is_wanted => Ask::Usual,
-        Some(2) if is_wanted && choice.only.is_some() => Ask::Usual,
-        Some(3) if is_wanted && (choice.only.is_some() || point == b"/tmp") => Ask::Usual,
-        _ => Ask::Never,
+    let may_be_asked = match CLASSES.iter().position(is_in) {
+        Some(0) => return Ask::NeverAsItMayWait,
+        Some(1) => true,
+        Some(2) => has_only,
+        Some(3) => has_only || point == b"/tmp",
+        _ => false,
+    };
+    if may_be_asked && is_wanted() {
+        Ask::Usual
+    } else {
+        Ask::Never
     }
 }
 
 /// As `df` has the share: blocks reserved for root count neither as used nor as free.
-#[inline(never)]
 fn set(values: &mut Values, sizes: &FileSystem) {
-    let used = sizes.blocks.saturating_sub(sizes.free);
     values.set_whole(TOTAL, sizes.blocks);
-    values.set_whole(USED, used);
+    values.set_whole(FREE, sizes.free);
+    values.subtract(USED, TOTAL, FREE);
     values.set_whole(FREE, sizes.available);
-    values.set_whole(SHARE, used.saturating_add(sizes.available));
+    values.set_whole(SHARE, values.number(USED).saturating_add(sizes.available));
     values.share(SHARE, USED, SHARE);
     for number in TOTAL..SHARE {
         values.multiply(number, sizes.unit as u32);
     }
     if sizes.inodes > 0 {
         values.set_whole(INODES, sizes.inodes);
-        values.set_whole(INODES_USED, sizes.inodes.saturating_sub(sizes.inodes_free));
+        values.set_whole(INODES_USED, sizes.inodes_free);
+        values.subtract(INODES_USED, INODES, INODES_USED);
         values.share(INODES_SHARE, INODES_USED, INODES);
     }
     values.set_whole(READ_ONLY, sizes.is_read_only.into());

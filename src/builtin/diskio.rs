@@ -46,7 +46,6 @@ impl Disks {
 
     /// Milliseconds in which the device was busy since the last read; none if it was not there, or if
     /// its count went back.
-    #[inline(never)]
     fn busy(&self, device: u64, busy: u64) -> Option<u64> {
         let mut before = self.before.iter().take(self.count);
         let (_, millis) = before.find(|(other, _)| *other == device)?;

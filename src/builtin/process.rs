@@ -17,7 +17,6 @@ pub(super) static METRICS: Metrics = metrics! {
 };
 
 /// Where the metrics stand in the table.
-const COUNT: usize = 0;
 const RESIDENT: usize = 1;
 const MILLIS: usize = 2;
 
@@ -29,18 +28,14 @@ pub(super) struct Processes<'a> {
     is_under_way: bool,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Sum {
-    count: u64,
-    pages: u64,
-    ticks: u64,
-}
+/// Of the processes of a name: how many, their pages, and their ticks; in the order of the metrics.
+type Sum = [u64; 3];
 
 impl<'a> Processes<'a> {
     pub(super) fn new(names: &'a [u8]) -> Self {
         Self {
             names,
-            sums: [Sum::default(); PROCESSES_MAX],
+            sums: [[0; 3]; PROCESSES_MAX],
             is_under_way: false,
         }
     }
@@ -61,9 +56,10 @@ impl<'a> Processes<'a> {
                 _ => name,
             };
             if fits(name, process.name) {
-                sum.count += 1;
-                sum.pages += process.pages;
-                sum.ticks += process.ticks;
+                let more = [1, process.pages, process.ticks];
+                for (sum, more) in sum.iter_mut().zip(more) {
+                    *sum += more;
+                }
             }
         }
     }
@@ -76,10 +72,12 @@ impl<'a> Processes<'a> {
             if items(self.names).find(|other| *other == name).map(<[u8]>::as_ptr) != Some(name.as_ptr()) {
                 continue;
             }
-            values.set_whole(COUNT, sum.count);
-            values.set_whole(RESIDENT, sum.pages);
+            for (number, sum) in sum.iter().enumerate() {
+                values.set_whole(number, *sum);
+            }
             values.multiply(RESIDENT, page_size() as u32);
-            values.set_whole(MILLIS, sum.ticks * 1_000 / ticks_per_second().max(1));
+            values.multiply(MILLIS, 1_000);
+            values.set_whole(MILLIS, values.number(MILLIS) / ticks_per_second().max(1));
             out.take(name, &values);
         }
     }
@@ -92,7 +90,7 @@ pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Va
         return Ok(());
     }
     if !all.is_under_way {
-        all.sums = [Sum::default(); PROCESSES_MAX];
+        all.sums = [[0; 3]; PROCESSES_MAX];
     }
     let result = host.processes(&mut |process| all.add(process));
     all.is_under_way = host.is_in_pass();

@@ -104,9 +104,9 @@ impl Metrics {
         (0..self.rows.len()).filter_map(|number| self.get(number))
     }
 
-    /// Hands over what the metric of that number says, in a sentence, piece by piece.
-    pub fn help(&self, number: usize, put: Put) {
-        packed::put_line(self.help, number, put);
+    /// Writes what the metric of that number says, in a sentence.
+    pub fn help(&self, number: usize, text: &mut Text) {
+        packed::put_line(text, self.help, number);
     }
 }
 
@@ -253,7 +253,7 @@ pub fn list(put: Put) {
             column(&mut line, family.name, 12);
             line.number(u64::from(family.interval / 1000));
             line.put(b"s  ");
-            family.metrics.help(number, &mut |piece| line.put(piece));
+            family.metrics.help(number, &mut line);
             line.put(b"\n");
             put(line.bytes());
         }
@@ -280,9 +280,10 @@ mod tests {
                 assert!(names.insert(metric.name), "{} twice", metric.name);
                 let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.';
                 assert!(metric.name.bytes().all(is_plain), "{}", metric.name);
-                let mut length = 0;
-                metrics.help(number, &mut |piece| length += piece.len());
-                assert!((1..120).contains(&length), "{}", metric.name);
+                let mut buffer = [0; 120];
+                let mut text = Text::new(&mut buffer);
+                metrics.help(number, &mut text);
+                assert!((1..120).contains(&text.bytes().len()), "{}", metric.name);
             }
         }
     }

@@ -1,9 +1,10 @@
 //! The table of flags, and the command line.
 
 use super::{Command, Config, NAME_MAX, PROCESS_NAME_MAX, PROCESSES_MAX, Turns, value};
+use crate::packed::{packed, put_line};
 use crate::pattern::{Choice, items};
 use crate::sys::Directory;
-use crate::text::{Put, Text, line_of, words};
+use crate::text::{Put, Text, line_of};
 
 /// One flag.
 #[derive(Clone, Copy)]
@@ -13,63 +14,58 @@ pub struct Flag {
 }
 
 impl Flag {
-    fn word(self, number: usize) -> &'static [u8] {
-        line_of(WORDS, WORDS_A_FLAG * self.sets as usize + number)
-    }
-
     /// Its name, without a dash.
     pub fn name(self) -> &'static [u8] {
-        self.word(0)
+        line_of(NAMES, self.sets as usize)
     }
 
-    /// What stands behind it, in a word; nothing for a switch.
-    pub fn argument(self) -> &'static [u8] {
-        self.word(1)
-    }
-
-    /// What it does.
-    pub fn help(self) -> &'static [u8] {
-        self.word(2)
-    }
-
-    /// What holds when it is not given, in words.
-    pub fn default(self) -> &'static [u8] {
-        self.word(3)
+    fn put_word(self, text: &mut Text, word: usize) {
+        put_line(text, WORDS, WORDS_A_FLAG * self.sets as usize + word);
     }
 }
 
-words! {
-    /// What a flag takes, for an error.
-    pub enum Takes {
-        Transfers "host:port, :port, [v6]:port or unix:/path, up to 8 with commas between, or -";
-        Switch "true or false, or nothing";
-        Duration "a duration from 10ms to 24h, such as 500ms, 5s, 2m, or plain seconds";
-        DurationOrNothing "a duration up to 24h, such as 10s, or 0";
-        Name "a name of 1 to 255 bytes";
-        Tag "a text that is not empty, at most 32 times";
-        Size "a size from 4K to 1G, such as 64K, 1M, or plain bytes";
-        Way "thin or drop";
-        Path "a path";
-        Families "families, such as cpu,net=1s,wifi=off (-list has their names)";
-        Patterns "patterns for disk, diskio, net, neighbours, temp or wifi, such as net=eth*,br-lan";
-        Programs "names or patterns of programs, up to 32, such as dnsmasq,kworker/*";
-        Directory "a directory that can be read";
-    }
+/// What flags take, and its words for an error.
+macro_rules! takes {
+    ($($value:ident $words:literal;)*) => {
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        enum Takes { $($value),* }
+
+        /// Packed lines, in that order.
+        const TAKES: &[u8] = packed!(concat!($($words, "\n"),*));
+    };
 }
 
-/// Lines of [`WORDS`] about each flag.
-const WORDS_A_FLAG: usize = 4;
+takes! {
+    Transfers "host:port, :port, [v6]:port or unix:/path, up to 8 with commas between, or -";
+    Switch "true or false, or nothing";
+    Duration "a duration from 10ms to 24h, such as 500ms, 5s, 2m, or plain seconds";
+    DurationOrNothing "a duration up to 24h, such as 10s, or 0";
+    Name "a name of 1 to 255 bytes";
+    Tag "a text that is not empty, at most 32 times";
+    Size "a size from 4K to 1G, such as 64K, 1M, or plain bytes";
+    Way "thin or drop";
+    Path "a path";
+    Families "families, such as cpu,net=1s,wifi=off (-list has their names)";
+    Patterns "patterns for disk, diskio, net, neighbours, temp or wifi, such as net=eth*,br-lan";
+    Programs "names or patterns of programs, up to 32, such as dnsmasq,kworker/*";
+    Directory "a directory that can be read";
+}
+
+/// Lines of [`WORDS`] about each flag: what stands behind it, in a word, which a switch has not; what it does;
+/// what holds when it is not given.
+const WORDS_A_FLAG: usize = 3;
 /// What the help has around each of them.
-const AROUND: [(&str, &str); WORDS_A_FLAG] = [("  -", ""), (" ", ""), ("\n    \t", ""), (" (default ", ")")];
+const AROUND: [(&str, &str); WORDS_A_FLAG] = [(" ", ""), ("\n    \t", ""), (" (default ", ")")];
 
 /// Flags: what it sets, its name, what stands behind it, its default, what it does; what it takes. Their words
-/// are lines of one text: a pointer to each would weigh more than many of them.
+/// are lines of one text.
 macro_rules! flags {
     ($($sets:ident $name:literal $argument:literal $default:literal $help:literal $takes:ident;)*) => {
         #[derive(Clone, Copy, PartialEq, Eq)]
         enum Sets { $($sets),* }
 
-        const WORDS: &str = concat!($($name, "\n", $argument, "\n", $help, "\n", $default, "\n"),*);
+        const NAMES: &str = concat!($($name, "\n"),*);
+        const WORDS: &[u8] = packed!(concat!($($argument, "\n", $help, "\n", $default, "\n"),*));
 
         /// All flags, in the order in which the help lists them.
         pub static FLAGS: [Flag; 24] = [$(Flag { sets: Sets::$sets, takes: Takes::$takes }),*];
@@ -132,31 +128,37 @@ pub enum Error<'a> {
     NothingRuns,
 }
 
-const HELP: &str = " (-h lists all flags)";
-const NOTHING_RUNS: &str = "-metrics: no family is left (process runs with -process)";
-const TOO_LONG: &str = "-endpoint and -tag: together they take at most 1000 bytes in a line";
+/// What is said before what the user wrote, and behind it.
+const ERRORS: &[u8] = packed!(
+    "flag provided but not defined: \n (-h lists all flags)\n\
+     unexpected argument \n (-h lists all flags)\n\
+     invalid value \n for flag -\n\
+     flag needs an argument: -\n\
+     -metrics: no family is left (process runs with -process)\n\
+     -endpoint and -tag: together they take at most 1000 bytes in a line\n"
+);
 
 impl Error<'_> {
     /// Writes the error as one line, its newline included.
     pub fn describe(&self, text: &mut Text) {
-        let (before, written, behind, flag): (&str, &[u8], &str, _) = match *self {
-            Self::Unknown(name) => ("flag provided but not defined: ", name, HELP, None),
-            Self::Stray(argument) => ("unexpected argument ", argument, HELP, None),
-            Self::Missing(flag) => ("flag needs an argument: -", b"", "", Some(flag)),
-            Self::Invalid(flag, value) => ("invalid value ", value, " for flag -", Some(flag)),
-            Self::NothingRuns => (NOTHING_RUNS, b"", "", None),
-            Self::TooLong => (TOO_LONG, b"", "", None),
+        let (line, written, flag) = match *self {
+            Self::Unknown(name) => (0, Some(name), None),
+            Self::Stray(argument) => (2, Some(argument), None),
+            Self::Invalid(flag, value) => (4, Some(value), Some(flag)),
+            Self::Missing(flag) => (6, None, Some(flag)),
+            Self::NothingRuns => (7, None, None),
+            Self::TooLong => (8, None, None),
         };
         text.put(b"mini-monitor: ");
-        text.put(before.as_bytes());
-        if !behind.is_empty() {
+        put_line(text, ERRORS, line);
+        if let Some(written) = written {
             quote(text, written);
+            put_line(text, ERRORS, line + 1);
         }
-        text.put(behind.as_bytes());
         if let Some(flag) = flag {
             text.put(flag.name());
             text.put(b": it takes ");
-            text.put(flag.takes.text());
+            put_line(text, TAKES, flag.takes as usize);
         }
         text.put(b"\n");
     }
@@ -183,12 +185,16 @@ pub fn usage(put: Put) {
 fn describe(flag: Flag, put: Put) {
     let mut buffer = [0; 512];
     let mut line = Text::new(&mut buffer);
-    // Nothing stands around a word that there is not.
-    for (word, (before, behind)) in AROUND.into_iter().enumerate() {
-        let word = flag.word(word);
-        if !word.is_empty() {
+    line.put(b"  -");
+    line.put(flag.name());
+    for (number, (before, behind)) in AROUND.into_iter().enumerate() {
+        let mut buffer = [0; 256];
+        let mut word = Text::new(&mut buffer);
+        flag.put_word(&mut word, number);
+        // Nothing stands around a word that there is not.
+        if !word.bytes().is_empty() {
             line.put(before.as_bytes());
-            line.put(word);
+            line.put(word.bytes());
             line.put(behind.as_bytes());
         }
     }
@@ -356,19 +362,39 @@ mod tests {
         }
     }
 
+    /// A line of a packed text.
+    fn unpacked(packed: &[u8], number: usize) -> String {
+        let mut buffer = [0; 256];
+        let mut text = Text::new(&mut buffer);
+        put_line(&mut text, packed, number);
+        assert!(!text.is_cut());
+        String::from_utf8(text.bytes().to_vec()).unwrap()
+    }
+
+    impl Flag {
+        fn argument(self) -> String {
+            unpacked(WORDS, WORDS_A_FLAG * self.sets as usize)
+        }
+
+        fn default(self) -> String {
+            unpacked(WORDS, WORDS_A_FLAG * self.sets as usize + 2)
+        }
+    }
+
     /// The help states the defaults in words: the words mean what holds.
     #[test]
     fn defaults_are_what_the_help_says() {
         let plain = parsed(&[]).ok().unwrap();
         for flag in FLAGS.iter().filter(|flag| !flag.argument().is_empty()) {
             if matches!(
-                str::from_utf8(flag.name()).unwrap(),
-                "endpoint" | "tag" | "metrics" | "only" | "ignore" | "process" | "spool"
+                flag.name(),
+                b"endpoint" | b"tag" | b"metrics" | b"only" | b"ignore" | b"process" | b"spool"
             ) {
                 continue;
             }
+            let default = flag.default();
             let mut given = Config::default();
-            apply(&mut given, *flag, flag.default(), find).unwrap();
+            apply(&mut given, *flag, default.as_bytes(), find).unwrap();
             assert_eq!(given.transfers(), plain.transfers());
             assert_eq!(
                 (given.interval, given.flush, given.timeout),
@@ -395,11 +421,8 @@ mod tests {
     #[test]
     fn what_is_left_out_is_what_the_help_says() {
         let flag = FLAGS.iter().find(|flag| flag.name() == b"ignore").unwrap();
-        let mut told: Vec<_> = str::from_utf8(flag.default())
-            .unwrap()
-            .split(' ')
-            .map(str::to_owned)
-            .collect();
+        let default = flag.default();
+        let mut told: Vec<_> = default.split(' ').map(str::to_owned).collect();
         let ignored = |family: &Family| family.ignored.filter(|list| !list.is_empty());
         let mut expected: Vec<_> = FAMILIES
             .iter()
@@ -411,9 +434,7 @@ mod tests {
         let to_choose = FAMILIES.iter().filter(|family| family.ignored.is_some());
         for family in to_choose {
             assert!(
-                str::from_utf8(Takes::Patterns.text())
-                    .unwrap()
-                    .contains(family.name),
+                unpacked(TAKES, Takes::Patterns as usize).contains(family.name),
                 "{}",
                 family.name
             );

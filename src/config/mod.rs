@@ -3,7 +3,7 @@
 mod flags;
 mod value;
 
-pub use flags::{Error, FLAGS, Find, Flag, Takes, parse, usage};
+pub use flags::{Error, FLAGS, Find, Flag, parse, usage};
 
 use crate::pattern::Choice;
 use crate::world::Transfer;

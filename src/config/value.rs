@@ -38,7 +38,7 @@ pub(super) fn pair(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// `500ms`, `5s`, `2m`, `1h`, or plain seconds: in milliseconds.
 pub(super) fn duration(text: &[u8]) -> Option<u32> {
     let factors = [1, 1_000, 1_000, 60_000, 3_600_000];
-    amount(text, "ms\ns\n\nm\nh", &factors, &DURATION)
+    amount(text, "ms\ns\n\nm\nh\n", &factors, &DURATION)
 }
 
 /// `64K`, `1M`, `1G`, or plain bytes.
@@ -46,7 +46,7 @@ pub(super) fn size(text: &[u8]) -> Option<usize> {
     const K: u32 = 1 << 10;
     const M: u32 = 1 << 20;
     const G: u32 = 1 << 30;
-    let bytes = amount(text, "\nk\nK\nm\nM\ng\nG", &[1, K, K, M, M, G, G], &SIZE)?;
+    let bytes = amount(text, "\nk\nK\nm\nM\ng\nG\n", &[1, K, K, M, M, G, G], &SIZE)?;
     Some(bytes as usize)
 }
 

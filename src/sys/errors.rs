@@ -1,8 +1,9 @@
 //! Errors in words of our own, the system's usual ones: those that an agent may meet.
 
-use crate::text::line_of;
+use crate::packed::{packed, put_line};
+use crate::text::Text;
 
-/// In the order of [`WORDS`]; the numbers differ from one processor to the other.
+/// In the order of [`LINES`]; the numbers differ from one processor to the other.
 const NUMBERS: [i32; 49] = [
     libc::EPERM,
     libc::ENOENT,
@@ -55,7 +56,7 @@ const NUMBERS: [i32; 49] = [
     libc::EDQUOT,
 ];
 
-const WORDS: &str = "\
+const LINES: &str = "\
 operation not permitted
 no such file or directory
 interrupted system call
@@ -107,10 +108,14 @@ stale file handle
 disk quota exceeded
 ";
 
-/// What the error means, if it is one of these.
-pub(super) fn words(number: i32, _: &mut [u8; 128]) -> Option<&'static [u8]> {
+const WORDS: &[u8] = packed!(LINES);
+
+/// What the error means, if it is one of these, written to the buffer.
+pub(super) fn words(number: i32, buffer: &mut [u8; 128]) -> Option<&[u8]> {
     let place = NUMBERS.iter().position(|other| *other == number)?;
-    Some(line_of(WORDS, place))
+    let mut text = Text::new(buffer);
+    put_line(&mut text, WORDS, place);
+    Some(text.into_bytes())
 }
 
 // musl has other words.
@@ -122,7 +127,7 @@ mod tests {
 
     #[test]
     fn errors_have_the_words_of_the_c_library() {
-        assert_eq!(WORDS.lines().count(), NUMBERS.len());
+        assert_eq!(LINES.lines().count(), NUMBERS.len());
         for number in NUMBERS {
             let mut buffer = [0; 128];
             let mut text = Text::new(&mut buffer);

@@ -278,7 +278,6 @@ impl Mounts {
 }
 
 /// Writes the name with the bytes that its octal escapes (`\040`) stand for.
-#[inline(never)]
 fn decode<'b>(name: &[u8], room: &'b mut [u8]) -> Option<&'b [u8]> {
     let (mut rest, mut end) = (name, 0);
     while let [first, behind @ ..] = rest {

@@ -1,7 +1,7 @@
 //! `/sys/class/thermal` and `/sys/class/hwmon` (`Documentation/ABI/testing/sysfs-class-thermal`,
 //! `sysfs-class-hwmon`). Their files vanish with their devices, so they are looked for in each turn.
 
-use super::sysfs::{ROOM, attribute, put_all, take_number};
+use super::sysfs::{ROOM, Room, attribute, take_number};
 use super::{Host, Source};
 use crate::host::{Fault, Flaw, Numbers, Take, Values};
 use crate::num::Fixed;
@@ -47,15 +47,11 @@ struct Round<'r, 't> {
     is_over: bool,
 }
 
-/// Where a sensor is, and what it is called: the parts of its name, of the kernel's name for it, and of its
-/// file's.
-struct Sensor<'s> {
-    folder: &'s Directory,
-    /// The number of its metric.
-    metric: usize,
-    name: [&'s [u8]; 3],
-    kernel_name: [&'s [u8]; 3],
-    file: [&'s [u8]; 2],
+/// A thermal zone or a chip: where its files are, what it is called, and the kernel's name for it.
+struct Device<'d> {
+    folder: &'d Directory,
+    name: &'d [u8],
+    kernel_name: &'d [u8],
 }
 
 impl Round<'_, '_> {
@@ -86,15 +82,13 @@ impl Round<'_, '_> {
 
     fn zone(&mut self, _: &Directory, device: &Directory, kernel_name: &[u8]) {
         let mut room = ROOM;
-        let kind = attribute(device, &[b"type"], &mut room).filter(|kind| !kind.is_empty());
-        let name = kind.unwrap_or(kernel_name);
-        self.tell(&Sensor {
+        let name = named(device, &[b"type"], &mut room).unwrap_or(kernel_name);
+        let device = Device {
             folder: device,
-            metric: TEMPERATURE,
-            name: [name, b"", b""],
-            kernel_name: [kernel_name, b"", b""],
-            file: [b"temp", b""],
-        });
+            name,
+            kernel_name,
+        };
+        self.tell(&device, TEMPERATURE, b"", b"");
     }
 
     fn chip(&mut self, class: &Directory, device: &Directory, kernel_name: &[u8]) {
@@ -114,8 +108,13 @@ impl Round<'_, '_> {
     #[inline(never)]
     fn is_chip_in(&mut self, folder: &Directory, kernel_name: &[u8]) -> bool {
         let mut room = ROOM;
-        let Some(chip) = attribute(folder, &[b"name"], &mut room) else {
+        let Some(name) = attribute(folder, &[b"name"], &mut room) else {
             return false;
+        };
+        let chip = Device {
+            folder,
+            name,
+            kernel_name,
         };
         let mut numbers = [Numbers::NONE; KINDS.len()];
         let _ = folder.names(&mut |name| {
@@ -129,30 +128,24 @@ impl Round<'_, '_> {
                 next = number + 1;
                 let (mut buffer, mut room) = ([0; 32], ROOM);
                 let sensor = numbered(&mut buffer, prefix, number);
-                let label =
-                    attribute(folder, &[sensor, b"_label"], &mut room).filter(|label| !label.is_empty());
-                self.tell(&Sensor {
-                    folder,
-                    metric,
-                    name: [chip, b"/", label.unwrap_or(sensor)],
-                    kernel_name: [kernel_name, b"/", sensor],
-                    file: [sensor, b"_input"],
-                });
+                let label = named(folder, &[sensor, b"_label"], &mut room).unwrap_or(sensor);
+                self.tell(&chip, metric, sensor, label);
             }
         }
         true
     }
 
-    /// Reads a sensor if it is wanted. The kernel's name follows where another one has its name.
+    /// Reads a sensor of the device if it is wanted: its file's name and its label, both empty where there is
+    /// one only. The kernel's name follows where another one has its name.
     #[inline(never)]
-    fn tell(&mut self, sensor: &Sensor) {
+    fn tell(&mut self, device: &Device, metric: usize, sensor: &[u8], label: &[u8]) {
         let mut buffer = [0; SENSOR_NAME_MAX];
         let mut text = Text::new(&mut buffer);
-        put_all(&mut text, &sensor.name);
+        put_name(&mut text, device.name, label);
         let told = self.told.get(..self.count).unwrap_or_default();
         if told.contains(&hash(text.bytes())) {
             text.put(b" ");
-            put_all(&mut text, &sensor.kernel_name);
+            put_name(&mut text, device.kernel_name, sensor);
         }
         let name = text.into_bytes();
         if !self.take.wants(name) {
@@ -165,11 +158,32 @@ impl Round<'_, '_> {
         *place = hash(name);
         self.count += 1;
         let mut room = ROOM;
-        let text = attribute(sensor.folder, &sensor.file, &mut room);
+        let file: [&[u8]; 2] = if sensor.is_empty() {
+            [b"temp", b""]
+        } else {
+            [sensor, b"_input"]
+        };
+        let text = attribute(device.folder, &file, &mut room);
         let mut values = Values::default();
-        values.set(sensor.metric, text.and_then(|text| reading(sensor.metric, text)));
+        values.set(metric, text.and_then(|text| reading(metric, text)));
         self.take.take(name, &values);
     }
+}
+
+/// `device/sensor`, or `device` where there is one only.
+#[inline(never)]
+fn put_name(text: &mut Text, device: &[u8], sensor: &[u8]) {
+    text.put(device);
+    if !sensor.is_empty() {
+        text.put(b"/");
+        text.put(sensor);
+    }
+}
+
+/// What the attribute holds, if that is anything.
+#[inline(never)]
+fn named<'b>(folder: &Directory, path: &[&[u8]], room: &'b mut Room) -> Option<&'b [u8]> {
+    attribute(folder, path, room).filter(|name| !name.is_empty())
 }
 
 /// Whether a device is one that a thermal zone has made of itself: it has been looked at.

@@ -25,7 +25,6 @@ impl Host {
 }
 
 /// One to eight hexadecimal digits.
-#[inline(never)]
 fn parse_hex(text: &[u8]) -> Option<u32> {
     if !(1..=8).contains(&text.len()) {
         return None;

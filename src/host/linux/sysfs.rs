@@ -20,19 +20,13 @@ pub(super) fn attribute<'b>(sys: &Directory, path: &[&[u8]], room: &'b mut Room)
 pub(super) fn open(sys: &Directory, path: &[&[u8]]) -> Option<File> {
     let mut buffer = [0; 128];
     let mut text = Text::new(&mut buffer);
-    put_all(&mut text, path);
+    for part in path {
+        text.put(part);
+    }
     if text.is_cut() {
         return None;
     }
     sys.open_path(text.bytes()).ok()
-}
-
-/// Appends the parts.
-#[inline(never)]
-pub(super) fn put_all(text: &mut Text, parts: &[&[u8]]) {
-    for part in parts {
-        text.put(part);
-    }
 }
 
 /// What an open attribute holds, without blanks around it.
