@@ -17,8 +17,8 @@ shift
 # Bytes of a file; kilobytes of memory without the ring: written by this process alone, and all that is resident.
 # (The pages of the file count as private (USS) as long as nobody else runs it, but the kernel can drop them.)
 file_max=98304 dirty_max=96 rss_max=192
-# With the system's C library, and relocations that are not packed.
-host_file_max=114688
+# Where an instruction has always four bytes and 64 bits take two registers, it is not there yet.
+mips_file_max=104448 powerpc_file_max=113664
 # The ring of the default buffer, with its head, in whole pages.
 ring_kb=68
 # Where the emulator puts address 0 of the program, and how far the program's addresses reach.
@@ -143,11 +143,13 @@ for target; do
     # shellcheck disable=SC2059
     printf "$format" "$target" "$bytes" "$text" "$data" "$bss" "$interpreter" "$pie" "$relro" "$@"
     [ "$stack" = no ] || complain "$target: the stack can be executed"
-    if [ "$target" = host ]; then
-        [ "$bytes" -le $host_file_max ] || complain "$target: the file has more than $host_file_max bytes"
-        continue
-    fi
-    [ "$bytes" -le $file_max ] || complain "$target: the file has more than $file_max bytes"
+    case $target in
+    mips*) most=$mips_file_max ;;
+    powerpc) most=$powerpc_file_max ;;
+    *) most=$file_max ;;
+    esac
+    [ "$bytes" -le "$most" ] || complain "$target: the file has more than $most bytes"
+    [ "$target" != host ] || continue
     [ "$interpreter" = none ] || complain "$target: it has an interpreter"
     wanted=$("$root/contrib/static/row" "$target" | awk '{ print $5 == "pie" ? "yes" : "no" }')
     [ "$pie" = "$wanted" ] || complain "$target: PIE: $pie, not $wanted"
