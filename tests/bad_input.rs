@@ -226,6 +226,8 @@ fn beyond_a_bound_the_first_ones_are_told_and_the_log_says_so_once() {
         "-interval=20ms",
         "-flush=20ms",
         "-metrics=agent=20ms",
+        // A turn has more lines than the usual one holds, should the reader be late.
+        "-buffer=1M",
     ]);
     let lines = Lines::of(agent.out());
     let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
