@@ -85,11 +85,12 @@ memory() {
         }
         $1 ~ /^[0-9a-f]+-[0-9a-f]+$/ {
             split($1, ends, "-")
+            is_anonymous = NF < 6
             counts = base == "" || (number(ends[1]) >= base && number(ends[1]) < base + reach)
             next
         }
         !counts { next }
-        $1 == "Size:" { is_ring = $2 == ring }
+        $1 == "Size:" { is_ring = is_anonymous && $2 == ring }
         $1 == "Rss:" && is_ring { in_ring += $2 }
         { kb[$1] += $2 }
         END { print kb["Rss:"] + 0, kb["Pss:"] + 0, kb["Private_Clean:"] + kb["Private_Dirty:"],
