@@ -1,7 +1,7 @@
 //! Text written piece by piece into a fixed buffer.
 
 use crate::num::{DIGITS_MAX, Fixed, format_u64};
-use crate::scan::until;
+use crate::scan::lines;
 
 /// An enum with a text for each of its values, all of them lines of one: a pointer to each would weigh
 /// more than most of them.
@@ -28,27 +28,13 @@ pub(crate) use words;
 /// The line of that number, from 0 up, of a text of lines, each with its end; nothing if there are not so many.
 #[inline(never)]
 pub fn line_of(text: &'static str, number: usize) -> &'static [u8] {
-    let mut rest = text.as_bytes();
-    for _ in 0..number {
-        rest = rest.get(until(rest, b'\n').len() + 1..).unwrap_or_default();
-    }
-    until(rest, b'\n')
+    lines(text.as_bytes()).nth(number).unwrap_or_default()
 }
 
-/// Which of these lines the text is, from 0 up.
+/// Which of these lines, each with its end, the text is, from 0 up.
 #[inline(never)]
-pub fn place_of(lines: &'static str, text: &[u8]) -> Option<usize> {
-    let mut rest = lines.as_bytes();
-    let mut number = 0;
-    while !rest.is_empty() {
-        let line = until(rest, b'\n');
-        if line == text {
-            return Some(number);
-        }
-        rest = rest.get(line.len() + 1..).unwrap_or_default();
-        number += 1;
-    }
-    None
+pub fn place_of(all: &'static str, text: &[u8]) -> Option<usize> {
+    lines(all.as_bytes()).position(|line| line == text)
 }
 
 /// Takes a long text piece by piece.

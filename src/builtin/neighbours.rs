@@ -5,8 +5,8 @@ use super::{Builtin, Out};
 use crate::host::{Fault, Flaw, Host, InterfaceName, Source, Take, Values};
 use crate::num::Fixed;
 
-/// Interfaces that have samples; of more, the first ones.
-const INTERFACES_MAX: usize = 64;
+/// Interfaces that have a place.
+const INTERFACES_MAX: usize = super::INTERFACES_MAX as usize;
 
 pub(super) static METRICS: Metrics = metrics! {
     Gauge "arp.entries" "" "IPv4 neighbours that the kernel knows, or asks for, behind an interface (iface=)";

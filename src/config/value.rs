@@ -52,12 +52,12 @@ pub(super) fn size(text: &[u8]) -> Option<usize> {
 
 /// `thin` or `drop`: whether it is the first.
 pub(super) fn overflow(text: &[u8]) -> Option<bool> {
-    place_of("thin\ndrop", text).map(|place| place == 0)
+    place_of("thin\ndrop\n", text).map(|place| place == 0)
 }
 
 /// As Go's flags take it.
 pub(super) fn switch(text: &[u8]) -> Option<bool> {
-    place_of("1\ntrue\n0\nfalse", text).map(|place| place < 2)
+    place_of("1\ntrue\n0\nfalse\n", text).map(|place| place < 2)
 }
 
 /// Transfers with commas between, into `list`: their number. `-` stands alone.

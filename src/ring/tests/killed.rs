@@ -67,6 +67,17 @@ fn resumed(store: &mut Store, boot: u32) -> (Ring<'_>, Found) {
     (ring, found)
 }
 
+/// A ring of this boot with so many lines, and the clock at 20.
+fn filled(store: &mut Store, count: u64) -> Ring<'_> {
+    let mut ring = store.ring(THINNING);
+    ring.words.boot.set(BOOT as usize);
+    ring.set_clock(20, restamp);
+    for number in 0..count {
+        ring.push(&stamped(number, 5, 20, 40), 0);
+    }
+    ring
+}
+
 #[test]
 fn the_next_agent_finds_each_line_that_was_there_whole_and_in_order() {
     let mut kills = 0;
@@ -116,12 +127,7 @@ fn a_change_of_the_clock_that_was_killed_is_brought_to_its_end() {
     let mut halves = 0;
     for after in 0..200 {
         let mut store = Store::new(BUFFER_MIN);
-        let mut ring = store.ring(THINNING);
-        ring.words.boot.set(BOOT as usize);
-        ring.set_clock(20, restamp);
-        for number in 0..30 {
-            ring.push(&stamped(number, 5, 20, 40), 0);
-        }
+        let mut ring = filled(&mut store, 30);
         fuse::kills(after, || ring.set_clock(50, restamp));
         let (mut ring, _) = resumed(&mut store, BOOT);
         let clock = ring.clock();
@@ -145,12 +151,7 @@ fn a_change_of_the_clock_that_was_killed_is_brought_to_its_end() {
 fn lines_of_an_earlier_boot_keep_their_stamps_whenever_the_agent_is_killed() {
     for after in 0..120 {
         let mut store = Store::new(BUFFER_MIN);
-        let mut ring = store.ring(THINNING);
-        ring.words.boot.set(BOOT as usize);
-        ring.set_clock(20, restamp);
-        for number in 0..30 {
-            ring.push(&stamped(number, 5, 20, 40), 0);
-        }
+        filled(&mut store, 30);
         fuse::kills(after, || _ = resumed(&mut store, BOOT + 1));
         let (mut ring, found) = resumed(&mut store, BOOT + 1);
         assert!(found.lines >= 30);
@@ -185,13 +186,8 @@ fn lines_of_an_earlier_boot_without_a_date_are_left_out() {
 fn what_one_agent_has_sent_the_next_one_repeats_with_the_same_stamp() {
     for after in 0..200 {
         let mut store = Store::new(BUFFER_MIN);
-        let mut ring = store.ring(THINNING);
-        ring.words.boot.set(BOOT as usize);
-        ring.set_clock(20, restamp);
         // Around the end of the memory.
-        for number in 0..150 {
-            ring.push(&stamped(number, 5, 20, 40), 0);
-        }
+        let mut ring = filled(&mut store, 150);
         let first = number(&held(&ring)[0]);
         let length = stamped(0, 5, 20, 40).len();
         ring.mark_sent(10 * length + 1);
@@ -245,12 +241,7 @@ fn a_full_ring_killed_in_a_lap_has_each_line_once_and_takes_more() {
 fn a_lap_that_was_killed_is_ended_also_in_a_buffer_of_another_size() {
     for after in 0..150 {
         let mut store = Store::new(BUFFER_MIN);
-        let mut ring = store.ring(THINNING);
-        ring.words.boot.set(BOOT as usize);
-        ring.set_clock(20, restamp);
-        for number in 0..30 {
-            ring.push(&stamped(number, 5, 20, 40), 0);
-        }
+        let mut ring = filled(&mut store, 30);
         fuse::kills(after, || ring.set_clock(50, restamp));
         let mut file = salvaged::bytes(&store);
         if after % 2 == 0 {
