@@ -3,12 +3,11 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, Transfer, can, command, passed_inside};
+use common::{Agent, Folder, Line, Lines, Space, Transfer, can, command, passed_inside};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 /// The agent in new name spaces, after the script has run there.
 fn inside(flags: &[&str], script: &str, arguments: &[&str]) -> Command {
@@ -148,27 +147,16 @@ fn links_are_those_of_the_interfaces_that_have_the_names_now() {
 }
 
 /// A network name space that goes with it.
-struct Network(Child);
+struct Network(Space);
 
 impl Network {
     fn new() -> Self {
-        let mut child = Command::new("unshare")
-            .args(["-n", "cat"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // It is there once the program in it answers.
-        child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
-        let mut answer = String::new();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        out.read_line(&mut answer).unwrap();
-        Self(child)
+        Self(Space::new("-n", ":").unwrap())
     }
 
     fn command(&self, program: &str) -> Command {
         let mut inside = Command::new("nsenter");
-        let path = format!("--net=/proc/{}/ns/net", self.0.id());
+        let path = format!("--net=/proc/{}/ns/net", self.0.pid());
         inside.args([&path, program]).stdin(Stdio::null());
         inside
     }
@@ -177,13 +165,6 @@ impl Network {
         let agent = command();
         let mut inside = self.command(agent.get_program().to_str().unwrap());
         Agent::spawn(inside.args(agent.get_args()).args(arguments))
-    }
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -233,7 +214,7 @@ fn a_peer_that_vanishes_without_a_word_is_given_up_and_no_line_is_lost() {
         return;
     }
     let network = Network::new();
-    run(Command::new("ip").args(["link", "set", "lan", "netns", &network.0.id().to_string()]));
+    run(Command::new("ip").args(["link", "set", "lan", "netns", &network.0.pid().to_string()]));
     run(network.command("sh").args([
         "-ec",
         "ip addr add 10.77.1.2/24 dev lan

@@ -5,13 +5,12 @@
 
 mod common;
 
-use common::{Agent, Folder, Lines, Transfer, accept, command, narrow_listener, output};
+use common::{Agent, Folder, Lines, Space, Transfer, accept, command, narrow_listener, output};
 use socket2::SockRef;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
 /// Many lines in a short time, and a log that tells of each.
 const QUICK: [&str; 4] = [
@@ -236,43 +235,22 @@ fn what_cannot_be_a_spool_is_an_error_at_the_start() {
     }
 }
 
-/// A small file system, seen by way of a process that ends with its standard input: nothing of it is
-/// left, whatever becomes of the test.
-struct Mount(Child);
+/// A small file system in a name space of its own.
+struct Mount(Space);
 
 impl Mount {
     fn new(folder: &Folder, options: &str) -> Option<Self> {
-        let script = format!(
-            "mount -t tmpfs -o {options} none {}; echo; exec cat",
-            folder.path()
-        );
-        let mut child = Command::new("unshare")
-            .args(["-m", "sh", "-ec", &script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let mut line = String::new();
-        let _ = BufReader::new(child.stdout.take()?).read_line(&mut line);
-        let mount = Self(child);
-        if line.is_empty() {
+        let script = format!("mount -t tmpfs -o {options} none {}", folder.path());
+        let space = Space::new("-m", &script);
+        if space.is_none() {
             println!("skipped: a tmpfs cannot be mounted");
-            return None;
         }
-        Some(mount)
+        space.map(Self)
     }
 
     /// The path of a file on it.
     fn join(&self, folder: &Folder, file: &str) -> String {
-        format!("/proc/{}/root{}/{file}", self.0.id(), folder.path())
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        format!("/proc/{}/root{}/{file}", self.0.pid(), folder.path())
     }
 }
 

@@ -2,15 +2,15 @@
 //! `unshare`, `nsenter` and `ip`, and `tc` with netem for a bad link; where one is missing, a test says so
 //! and does nothing.
 
-use crate::common::{Folder, PATIENCE, command, output};
+use crate::common::{Folder, PATIENCE, Space, command, output};
 use crate::pair::Lives;
 use crate::random::{Random, seed};
 use crate::receiver::Server;
 use crate::seen::{Seen, Stream};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::os::unix::net::UnixListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::spawn;
 use std::time::Instant;
@@ -22,27 +22,16 @@ const TIMEOUT: &str = "-timeout=2s";
 const ADDRESS: &str = "10.77.0.2/24";
 const LISTENER: &str = "10.77.0.2:6000";
 
-/// A network name space. It lasts as long as a process that ends with its standard input: no name is
-/// left, whatever becomes of the test.
-struct Space(Child);
+/// A network name space.
+struct Network(Space);
 
-impl Space {
+impl Network {
     fn new() -> Option<Self> {
-        let mut child = Command::new("unshare")
-            .args(["-n", "sh", "-ec", "ip link set lo up; echo; exec cat"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let mut line = String::new();
-        let _ = BufReader::new(child.stdout.take()?).read_line(&mut line);
-        let space = Self(child);
-        (!line.is_empty()).then_some(space)
+        Space::new("-n", "ip link set lo up").map(Self)
     }
 
     fn pid(&self) -> String {
-        self.0.id().to_string()
+        self.0.pid().to_string()
     }
 
     /// What runs a command inside.
@@ -64,20 +53,13 @@ impl Space {
     }
 }
 
-impl Drop for Space {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// The number of a connection, and what has come over it.
 type Carried = (usize, Vec<u8>);
 
 /// An agent, a receiver, and the link between them.
 struct Link {
-    here: Space,
-    there: Space,
+    here: Network,
+    there: Network,
     lives: Lives,
     server: Option<Server>,
     socket: String,
@@ -90,7 +72,7 @@ struct Link {
 impl Link {
     /// With these flags for the agent; nothing, and the reason is printed, where that cannot be had.
     fn new(name: &str, flags: &'static [&'static str]) -> Option<Self> {
-        let spaces = Space::new().zip(Space::new());
+        let spaces = Network::new().zip(Network::new());
         let spaces = spaces.filter(|(here, there)| {
             let there_pid = there.pid();
             here.can(&format!(

@@ -413,3 +413,37 @@ pub fn values(lines: &[Line]) -> BTreeMap<&str, f64> {
         .map(|line| (line.metric.as_str(), line.value))
         .collect()
 }
+
+/// A name space of its own, held by a process that ends with its standard input: nothing of it is left,
+/// whatever becomes of the test.
+pub struct Space(Child);
+
+impl Space {
+    /// One of the kind that this flag of `unshare` makes, in which the script has been carried out; `None` if
+    /// that cannot be.
+    pub fn new(flag: &str, script: &str) -> Option<Self> {
+        let mut child = Command::new("unshare")
+            .args([flag, "sh", "-ec", &format!("{script}; echo; exec cat")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mut line = String::new();
+        let _ = BufReader::new(child.stdout.take()?).read_line(&mut line);
+        let space = Self(child);
+        (!line.is_empty()).then_some(space)
+    }
+
+    /// The process that holds it.
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
