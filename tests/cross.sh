@@ -9,12 +9,11 @@ tests=$1
 shift
 
 for target; do
-    emulator=qemu-$("$root/contrib/static/row" "$target" | awk '{ print $6 }')-static
+    emulator=$("$root/contrib/static/emulator" "$target")
     # The oldest that are meant, as far as the emulator has them.
-    case $(uname -m),$target in
-    x86_64,x86_64 | x86_64,i686 | aarch64,aarch64) emulator= ;;
-    *,mips | *,mipsel) emulator="$emulator -cpu 24Kc" ;;
-    *,arm) emulator="$emulator -cpu arm926" ;;
+    case $target in
+    mips | mipsel) emulator="$emulator -cpu 24Kc" ;;
+    arm) emulator="$emulator -cpu arm926" ;;
     esac
     if [ -n "$emulator" ] && ! command -v "${emulator%% *}" >/dev/null; then
         echo "cross: ${emulator%% *} is not there; on Debian: apt-get install qemu-user-static" >&2

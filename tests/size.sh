@@ -5,9 +5,9 @@
 # usage: tests/size.sh seconds target...    target: a name of contrib/static/targets, whose binary is in
 #                                           target/static, or host, the one in target/release
 #
-# Binaries of other processors run under qemu's user mode emulation (QEMU=no: they are not run). Their
-# memory is what the emulator's process has at the addresses that are theirs; it also sees all of the code
-# that they run, as the processor would.
+# Binaries of other processors run under qemu's user mode emulation. Their memory is what the emulator's
+# process has at the addresses that are theirs; it also sees all of the code that they run, as the processor
+# would.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -42,23 +42,26 @@ binary_of() {
 
 # The emulator with its arguments; nothing for what this machine runs itself.
 runner_of() {
-    case $(uname -m),$1 in
-    *,host | x86_64,x86_64 | x86_64,i686 | aarch64,aarch64) return ;;
+    [ "$1" != host ] || return 0
+    emulator=$("$root/contrib/static/emulator" "$1")
+    case $1 in
     # The kernel's page for helpers is at the top of 32 bits there; MIPS has half of them.
-    *,arm*) reach=$guest_size ;;
+    arm*) reach=$guest_size ;;
     *) reach=0x7f000000 ;;
     esac
-    emulator=$("$root/contrib/static/row" "$1" | awk '{ print $6 }')
-    echo "qemu-$emulator-static -B $guest_base -R $reach"
+    [ -z "$emulator" ] || echo "$emulator -B $guest_base -R $reach"
 }
+
+# Not every awk reads numbers of base 16.
+number='
+    function number(hex,    i, value) {
+        for (i = 1; i <= length(hex); i++) value = value * 16 + index("0123456789abcdef", substr(hex, i, 1)) - 1
+        return value
+    }'
 
 # text, data and bss as size(1) counts them, which may not know the processor.
 sections() {
-    readelf -SW "$1" | sed -n 's/^ *\[ *[0-9]*\] *[^ ]* *//p' | awk '
-        function number(hex,    i, value) {
-            for (i = 1; i <= length(hex); i++) value = value * 16 + index("0123456789abcdef", substr(hex, i, 1)) - 1
-            return value
-        }
+    readelf -SW "$1" | sed -n 's/^ *\[ *[0-9]*\] *[^ ]* *//p' | awk "$number"'
         $6 !~ /A/ { next }
         $1 == "NOBITS" { bss += number($4); next }
         $6 ~ /W/ { data += number($4); next }
@@ -78,11 +81,7 @@ linking() {
 
 # Rss, Pss, private memory, the part of it that was written, and the resident part of the ring, in kB.
 memory() {
-    awk -v ring="$ring_kb" -v base="$([ -z "$2" ] || printf %d $guest_base)" -v reach="$(printf %d $guest_size)" '
-        function number(hex,    i, value) {
-            for (i = 1; i <= length(hex); i++) value = value * 16 + index("0123456789abcdef", substr(hex, i, 1)) - 1
-            return value
-        }
+    awk -v ring="$ring_kb" -v base="$([ -z "$2" ] || printf %d $guest_base)" -v reach="$(printf %d $guest_size)" "$number"'
         $1 ~ /^[0-9a-f]+-[0-9a-f]+$/ {
             split($1, ends, "-")
             is_anonymous = NF < 6
@@ -111,7 +110,6 @@ for target; do
     # What is still to be written to the disk would count as written by the agent.
     sync "$binary"
     runner=$(runner_of "$target")
-    [ -z "$runner" ] || [ "${QEMU:-}" != no ] || continue
     # Nobody listens there: the ring fills, as it does in an outage.
     # shellcheck disable=SC2086 # The words of the runner.
     $runner "$binary" -trans 127.0.0.1:1 2>"$log/$target" &
@@ -134,7 +132,6 @@ for target; do
     # shellcheck disable=SC2046
     set -- $(sections "$binary") $(linking "$binary")
     text=$1 data=$2 bss=$3 interpreter=$4 pie=$5 relro=$6 stack=$7
-    set -- - - - - -
     for agent in $agents; do
         [ "${agent%%=*}" = "$target" ] || continue
         # shellcheck disable=SC2046
@@ -155,11 +152,9 @@ for target; do
     wanted=$("$root/contrib/static/row" "$target" | awk '{ print $5 == "pie" ? "yes" : "no" }')
     [ "$pie" = "$wanted" ] || complain "$target: PIE: $pie, not $wanted"
     [ "$pie$relro" != yesno ] || complain "$target: no RELRO"
-    if [ "$1" != - ]; then
-        [ "$5" -gt 0 ] || complain "$target: no mapping of $ring_kb kB, which would be the ring"
-        [ $(($1 - $5)) -lt $rss_max ] || complain "$target: Rss without the ring is not below $rss_max kB"
-        [ $(($4 - $5)) -lt $dirty_max ] || complain "$target: $dirty_max kB and more are written, without the ring"
-    fi
+    [ "$5" -gt 0 ] || complain "$target: no mapping of $ring_kb kB, which would be the ring"
+    [ $(($1 - $5)) -lt $rss_max ] || complain "$target: Rss without the ring is not below $rss_max kB"
+    [ $(($4 - $5)) -lt $dirty_max ] || complain "$target: $dirty_max kB and more are written, without the ring"
 done
 echo "Bytes; and in kB, after $seconds s: Rss, Pss, private memory (USS), what of it was written, the ring's part."
 
