@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Line, PATIENCE, output};
+use common::{Line, PATIENCE, output, runner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -439,6 +439,8 @@ fn every_value_lies_between_a_read_before_and_one_after() {
         .map(|line| line.split(' ').next().unwrap())
         .collect();
     let is_apart = |series: &&String| APART.iter().any(|start| series.starts_with(start));
+    // The agent is a task itself; qemu has one of its own beside it.
+    let own_tasks = if runner().is_empty() { 1.0 } else { 2.0 };
     let start = Instant::now();
     let mut agreed = BTreeSet::new();
     loop {
@@ -464,9 +466,9 @@ fn every_value_lies_between_a_read_before_and_one_after() {
                 open.push(format!("{series} is not told"));
                 continue;
             };
-            // The agent is a process with open files itself; and a percentage has four decimals.
+            // The agent has open files itself; and a percentage has four decimals.
             let slack = match series.as_str() {
-                "proc.total" => 1.0,
+                "proc.total" => own_tasks,
                 "kernel.files.allocated" => 100.0,
                 "kernel.files.percent" => 100.0 / before["kernel.files.max"] * 100.0,
                 _ => 0.000_051,

@@ -48,10 +48,15 @@ impl Line {
     }
 }
 
+/// The emulator that the agent runs under, with its arguments; empty if there is none.
+pub fn runner() -> String {
+    env::var("RUNNER").unwrap_or_default()
+}
+
 /// The command that runs the agent.
 pub fn command() -> Command {
     let agent = env::var("AGENT").unwrap_or_else(|_| env!("CARGO_BIN_EXE_mini-monitor").into());
-    let runner = env::var("RUNNER").unwrap_or_default();
+    let runner = runner();
     let mut words = runner.split_whitespace().chain([agent.as_str()]);
     let mut command = Command::new(words.next().unwrap());
     command.args(words).stdin(Stdio::null());
@@ -72,7 +77,7 @@ pub fn target() -> &'static str {
 /// error (`SO_ERROR`), which is nobody's on MIPS.
 pub fn refused() -> &'static str {
     static IS_TRANSLATED: LazyLock<bool> = LazyLock::new(|| {
-        let runner = env::var("RUNNER").unwrap_or_default();
+        let runner = runner();
         let Some(qemu) = runner
             .split_whitespace()
             .next()
