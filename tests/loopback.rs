@@ -9,7 +9,7 @@ use socket2::SockRef;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv6Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -253,7 +253,7 @@ fn what_the_transfer_sends_is_thrown_away() {
 #[test]
 fn the_other_kinds_of_address() {
     // This host, by its port alone; a name, which a child looks up.
-    let transfer = Transfer::new();
+    let transfer = Transfer::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let port = transfer.address().port();
     for host in ["", "localhost"] {
         let mut agent = start(&format!("-trans={host}:{port}"), &[]);
@@ -378,14 +378,15 @@ fn the_agent_counts_its_own_connections_and_losses() {
 
 #[test]
 fn of_several_transfers_the_first_that_answers_gets_the_lines() {
-    let [absent, present] = [Transfer::absent(), Transfer::new().address()];
+    let absent = Transfer::absent();
+    let present = Transfer::new();
     let folder = Folder::new("several");
     let path = folder.join("s");
     let list = format!(
-        "-trans=nobody.invalid:1,{absent},unix:{},{present}",
-        path.display()
+        "-trans=nobody.invalid:1,{absent},unix:{},{}",
+        path.display(),
+        present.address()
     );
-    let present = Transfer::at(present);
     let mut agent = start(&list, &["-interval=1s", "-flush=20ms"]);
     agent.log.wait_for("dial tcp: lookup nobody.invalid: ");
     agent.log.wait_for(&format!("dial tcp {absent}: {}", refused()));

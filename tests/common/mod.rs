@@ -15,6 +15,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -242,14 +243,17 @@ impl Drop for Agent {
     }
 }
 
-/// A transfer on loopback.
+/// A transfer on loopback, at an address that no other test has: on a common one, somebody else's connection may
+/// have taken the port by the time that a transfer comes back to it.
 pub struct Transfer {
     listener: TcpListener,
 }
 
 impl Transfer {
     pub fn new() -> Self {
-        Self::at("127.0.0.1:0".parse().unwrap())
+        static LAST: AtomicU8 = AtomicU8::new(0);
+        let last = LAST.fetch_add(1, Ordering::Relaxed);
+        Self::at(SocketAddr::from(([127, 0, 1, last], 0)))
     }
 
     pub fn at(address: SocketAddr) -> Self {
