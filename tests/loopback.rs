@@ -9,7 +9,7 @@ use socket2::SockRef;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv6Addr, Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -253,7 +253,7 @@ fn what_the_transfer_sends_is_thrown_away() {
 #[test]
 fn the_other_kinds_of_address() {
     // This host, by its port alone; a name, which a child looks up.
-    let transfer = Transfer::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let transfer = Transfer::localhost();
     let port = transfer.address().port();
     for host in ["", "localhost"] {
         let mut agent = start(&format!("-trans={host}:{port}"), &[]);

@@ -169,7 +169,7 @@ fn story(test: &str, mood: Mood, failures: usize, words: &str) {
     }
     println!("{mood:x?}");
     let server = serve();
-    let transfer = Transfer::new();
+    let transfer = Transfer::localhost();
     let to = format!("-trans=receiver.test:{}", transfer.address().port());
     let flags = [
         "-metrics=agent,agent=100ms",

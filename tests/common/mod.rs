@@ -11,7 +11,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use std::collections::BTreeMap;
 use std::env;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::LazyLock;
@@ -254,6 +254,11 @@ impl Transfer {
         static LAST: AtomicU8 = AtomicU8::new(0);
         let last = LAST.fetch_add(1, Ordering::Relaxed);
         Self::at(SocketAddr::from(([127, 0, 1, last], 0)))
+    }
+
+    /// A transfer at what is called localhost.
+    pub fn localhost() -> Self {
+        Self::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
     }
 
     pub fn at(address: SocketAddr) -> Self {
