@@ -23,7 +23,10 @@ const ROOMS: [(&str, &[&str]); 21] = [
         &["packed", "world", "num", "scan", "text", "ring", "dns", "zone"],
     ),
     ("format", &["num", "text"]),
-    ("config", &["packed", "sys", "world", "text", "num", "pattern"]),
+    (
+        "config",
+        &["packed", "sys", "world", "text", "num", "pattern", "scan"],
+    ),
     ("host", &["sys", "scan", "num", "text"]),
     ("builtin", &["host", "num", "text", "packed", "pattern", "wheel"]),
     ("sender", &["world", "ring", "backoff", "throttle"]),

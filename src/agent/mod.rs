@@ -1,5 +1,6 @@
 //! The loop: sleep until something is due or the connection is ready, then do it.
 
+mod check;
 mod clock;
 mod faults;
 mod output;
@@ -94,11 +95,6 @@ impl<'a> Agent<'a> {
             },
             builtin: Builtin::new(plan::wishes(config)),
         }
-    }
-
-    /// Whether there is anything to collect.
-    pub fn has_families(&self) -> bool {
-        self.sched.families() != 0
     }
 
     /// Lines made so far.

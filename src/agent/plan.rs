@@ -1,9 +1,25 @@
 //! What the user wants of the families, by their numbers.
 
+use super::HOST_NAME_MAX;
 use crate::builtin::{FAMILIES, FAMILY_COUNT, Wishes, find};
-use crate::config::{Config, FAMILIES_MAX, Turns};
+use crate::config::{self, Config, FAMILIES_MAX, Turns};
+use crate::format::json::Writer;
+use crate::host::OS;
 
 const _: () = assert!(FAMILY_COUNT <= FAMILIES_MAX);
+
+/// Whether the agent can do what is asked for.
+pub(super) fn check<'a>(config: &Config) -> Result<(), config::Error<'a>> {
+    // A host name of the worst kind has to fit too: it may come later.
+    let worst = config.endpoint.unwrap_or(&[1; HOST_NAME_MAX]);
+    if Writer::new(worst, OS, config.tags()).is_none() {
+        return Err(config::Error::TooLong);
+    }
+    if (0..FAMILY_COUNT).all(|number| period(config, number).is_none()) {
+        return Err(config::Error::NothingRuns);
+    }
+    Ok(())
+}
 
 /// Milliseconds between two turns of the family of that number, if it runs.
 pub(super) fn period(config: &Config, number: usize) -> Option<u32> {

@@ -1,6 +1,6 @@
 //! The table of flags, and the command line.
 
-use super::{Command, Config, NAME_MAX, PROCESS_NAME_MAX, PROCESSES_MAX, Turns, value};
+use super::{Command, Config, FAMILIES_MAX, NAME_MAX, PROCESS_NAME_MAX, PROCESSES_MAX, Turns, value};
 use crate::packed::{packed, put_line};
 use crate::pattern::{Choice, items};
 use crate::sys::Directory;
@@ -10,13 +10,41 @@ use crate::text::{Put, Text, line_of};
 #[derive(Clone, Copy)]
 pub struct Flag {
     sets: Sets,
-    takes: Takes,
+    pub(super) takes: Takes,
 }
 
 impl Flag {
+    /// The one of that name.
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
+        FLAGS.into_iter().find(|flag| flag.name() == name)
+    }
+
     /// Its name, without a dash.
     pub fn name(self) -> &'static [u8] {
         line_of(NAMES, self.sets as usize)
+    }
+
+    /// Whether it may stand in a configuration file.
+    pub(super) fn is_setting(self) -> bool {
+        (self.sets as usize) < Sets::Config as usize
+    }
+
+    /// Whether it may be given again, beside what was given before.
+    pub(super) fn is_repeated(self) -> bool {
+        matches!(self.takes, Takes::Tag | Takes::Patterns | Takes::Families)
+    }
+
+    /// Whether it may be given as a list in a configuration file.
+    pub(super) fn takes_list(self) -> bool {
+        self.is_repeated() || matches!(self.takes, Takes::Transfers | Takes::Programs)
+    }
+
+    /// Whether it may be given as a number there.
+    pub(super) fn takes_number(self) -> bool {
+        matches!(
+            self.takes,
+            Takes::Duration | Takes::DurationOrNothing | Takes::Size
+        )
     }
 
     fn put_word(self, text: &mut Text, word: usize) {
@@ -24,31 +52,39 @@ impl Flag {
     }
 }
 
-/// What flags take, and its words for an error.
+/// What flags take: in words, and an example of it.
 macro_rules! takes {
-    ($($value:ident $words:literal;)*) => {
-        #[derive(Clone, Copy, PartialEq, Eq)]
-        enum Takes { $($value),* }
+    ($($value:ident $words:literal $example:literal;)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Takes { $($value),* }
 
-        /// Packed lines, in that order.
-        const TAKES: &[u8] = packed!(concat!($($words, "\n"),*));
+        /// Two packed lines each, in that order.
+        const TAKES: &[u8] = packed!(concat!($($words, "\n", $example, "\n"),*));
     };
 }
 
 takes! {
-    Transfers "host:port, :port, [v6]:port or unix:/path, up to 8 with commas between, or -";
-    Switch "true or false, or nothing";
-    Duration "a duration from 10ms to 24h, such as 500ms, 5s, 2m, or plain seconds";
-    DurationOrNothing "a duration up to 24h, such as 10s, or 0";
-    Name "a name of 1 to 255 bytes";
-    Tag "a text that is not empty, at most 32 times";
-    Size "a size from 4K to 1G, such as 64K, 1M, or plain bytes";
-    Way "thin or drop";
-    Path "a path";
-    Families "families, such as cpu,net=1s,wifi=off (-list has their names)";
-    Patterns "patterns for disk, diskio, net, neighbours, temp or wifi, such as net=eth*,br-lan";
-    Programs "names or patterns of programs, up to 32, such as dnsmasq,kworker/*";
-    Directory "a directory that can be read";
+    Transfers "an address (host:port, :port, [v6]:port, unix:/path), up to 8 of them with commas between, or -"
+        "router.lan:6000";
+    Switch "true or false" "true";
+    Duration "a duration from 10ms to 24h" "5s";
+    DurationOrNothing "a duration up to 24h, or 0" "10s";
+    Name "a name of 1 to 255 bytes" "router-7";
+    Tag "a text that is not empty, at most 32 times" "site=attic";
+    Size "a size from 4K to 1G" "64K";
+    Way "thin or drop" "thin";
+    Path "a path" "/tmp/file";
+    Families "a list of families (-list has their names), each alone, off, or with an interval" "cpu,net=1s,wifi=off";
+    Patterns "a list of patterns for disk, diskio, net, neighbours, temp or wifi" "net=eth*,br-lan";
+    Programs "a list of up to 32 names or patterns of programs" "dnsmasq,kworker/*";
+    Directory "a directory that can be read" "/proc";
+}
+
+impl Takes {
+    /// Writes it in words, or an example of it.
+    pub(super) fn put(self, text: &mut Text, is_example: bool) {
+        put_line(text, TAKES, 2 * self as usize + usize::from(is_example));
+    }
 }
 
 /// Lines of [`WORDS`] about each flag: what stands behind it, in a word, which a switch has not; what it does;
@@ -61,14 +97,14 @@ const AROUND: [(&str, &str); WORDS_A_FLAG] = [(" ", ""), ("\n    \t", ""), (" (d
 /// are lines of one text.
 macro_rules! flags {
     ($($sets:ident $name:literal $argument:literal $default:literal $help:literal $takes:ident;)*) => {
-        #[derive(Clone, Copy, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         enum Sets { $($sets),* }
 
         const NAMES: &str = concat!($($name, "\n"),*);
         const WORDS: &[u8] = packed!(concat!($($argument, "\n", $help, "\n", $default, "\n"),*));
 
         /// All flags, in the order in which the help lists them.
-        pub static FLAGS: [Flag; 24] = [$(Flag { sets: Sets::$sets, takes: Takes::$takes }),*];
+        pub static FLAGS: [Flag; 26] = [$(Flag { sets: Sets::$sets, takes: Takes::$takes }),*];
     };
 }
 
@@ -103,9 +139,13 @@ flags! {
     Leases "leases" "file" "/tmp/dhcp.leases" "the lease file of dnsmasq" Path;
     Proc "proc" "directory" "/proc" "read this in place of /proc" Directory;
     Sys "sys" "directory" "/sys" "read this in place of /sys" Directory;
+    Debug "debug" "" "" "log each tick, each sample, each line and each flush" Switch;
+    // The command line alone has those from here on.
+    Config "config" "file" "/etc/mini-monitor.json, if it is there"
+        "take what is not given here from this JSON file; SIGHUP reads it again" Path;
+    Check "check" "" "" "read all that, say what would run or what is wrong, exit" Switch;
     Once "once" "" "" "take every metric once, print the lines, exit" Switch;
     List "list" "" "" "print every metric: name, unit, kind, family, interval, meaning; exit" Switch;
-    Debug "debug" "" "" "log each tick, each sample, each line and each flush" Switch;
     Version "version" "" "" "print the version, exit" Switch;
     H "h" "" "" "print this, exit" Switch;
     Help "help" "" "" "the same" Switch;
@@ -139,7 +179,7 @@ const ERRORS: &[u8] = packed!(
 );
 
 impl Error<'_> {
-    /// Writes the error as one line, its newline included.
+    /// Writes the error as one line, without its newline.
     pub fn describe(&self, text: &mut Text) {
         let (line, written, flag) = match *self {
             Self::Unknown(name) => (0, Some(name), None),
@@ -158,20 +198,30 @@ impl Error<'_> {
         if let Some(flag) = flag {
             text.put(flag.name());
             text.put(b": it takes ");
-            put_line(text, TAKES, flag.takes as usize);
+            flag.takes.put(text, false);
+            text.put(b" (try ");
+            flag.takes.put(text, true);
+            text.put(b")");
         }
-        text.put(b"\n");
     }
 }
 
 /// Writes what the user wrote so that it stays on one line, and not too long a one.
 fn quote(text: &mut Text, bytes: &[u8]) {
-    const SHOWN: usize = 80;
     text.put(b"\"");
+    put_bounded(text, bytes);
+    text.put(b"\"");
+}
+
+/// Writes what the user wrote, without quotes.
+pub(super) fn put_bounded(text: &mut Text, bytes: &[u8]) {
+    const SHOWN: usize = 80;
     for byte in bytes.iter().take(SHOWN) {
         text.put(&[if byte.is_ascii_control() { b'?' } else { *byte }]);
     }
-    text.put(if bytes.len() > SHOWN { b"...\"" } else { b"\"" });
+    if bytes.len() > SHOWN {
+        text.put(b"...");
+    }
 }
 
 /// Writes what `-h` prints.
@@ -212,18 +262,31 @@ pub fn parse<'a>(
     find: Find,
 ) -> Result<(), Error<'a>> {
     let mut arguments = arguments.into_iter();
+    let mut given: u32 = 0;
     while let Some(argument) = arguments.next() {
         let (name, inline) = split(argument).ok_or(Error::Stray(argument))?;
-        let is_meant = |flag: &&Flag| flag.name() == name;
-        let flag = *FLAGS.iter().find(is_meant).ok_or(Error::Unknown(argument))?;
+        let flag = Flag::of(name).ok_or(Error::Unknown(argument))?;
         let value = match inline {
             Some(value) => value,
             None if flag.takes == Takes::Switch => b"true",
             None => arguments.next().ok_or(Error::Missing(flag))?,
         };
+        if given & 1 << flag.sets as u32 == 0 {
+            given |= 1 << flag.sets as u32;
+            forget(config, flag);
+        }
         apply(config, flag, value, find).ok_or(Error::Invalid(flag, value))?;
     }
     Ok(())
+}
+
+/// What a file has said of tags and of families does not count beside what the command line says of them.
+fn forget(config: &mut Config, flag: Flag) {
+    match flag.takes {
+        Takes::Tag => config.tag_count = 0,
+        Takes::Families => (config.turns, config.is_selective) = ([None; FAMILIES_MAX], false),
+        _ => {}
+    }
 }
 
 /// `-name`, `--name`, `-name=value`: the name, and the value if it is there.
@@ -239,8 +302,9 @@ fn split(argument: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     })
 }
 
+/// Sets what the flag sets to that value. `None` if it does not take it.
 #[inline(never)]
-fn apply<'a>(config: &mut Config<'a>, flag: Flag, value: &'a [u8], find: Find) -> Option<()> {
+pub(super) fn apply<'a>(config: &mut Config<'a>, flag: Flag, value: &'a [u8], find: Find) -> Option<()> {
     match flag.takes {
         Takes::Transfers => config.transfer_count = value::transfers(value, &mut config.transfers)?,
         Takes::Switch => switch(config, flag.sets, value::switch(value)?),
@@ -252,8 +316,11 @@ fn apply<'a>(config: &mut Config<'a>, flag: Flag, value: &'a [u8], find: Find) -
         Takes::Name | Takes::Tag | Takes::Path if value.is_empty() => return None,
         Takes::Name => config.endpoint = Some(value),
         Takes::Tag => config.add_tag(value)?,
-        Takes::Path if flag.sets == Sets::Spool => config.spool = Some(value),
-        Takes::Path => config.leases = value,
+        Takes::Path => match flag.sets {
+            Sets::Spool => config.spool = Some(value),
+            Sets::Leases => config.leases = value,
+            _ => config.file = Some(value),
+        },
         Takes::Size => config.buffer = value::size(value)?,
         Takes::Way => config.is_thinning = value::overflow(value)?,
         Takes::Families => metrics(config, value, find)?,
@@ -291,6 +358,7 @@ fn switch(config: &mut Config, sets: Sets, is_on: bool) {
     let command = match sets {
         Sets::Spread => return config.spread = is_on,
         Sets::Debug => return config.debug = is_on,
+        Sets::Check => Command::Check,
         Sets::Once => Command::Once,
         Sets::List => Command::List,
         Sets::Version => Command::Version,
@@ -388,7 +456,7 @@ mod tests {
         for flag in FLAGS.iter().filter(|flag| !flag.argument().is_empty()) {
             if matches!(
                 flag.name(),
-                b"endpoint" | b"tag" | b"metrics" | b"only" | b"ignore" | b"process" | b"spool"
+                b"endpoint" | b"tag" | b"metrics" | b"only" | b"ignore" | b"process" | b"spool" | b"config"
             ) {
                 continue;
             }
@@ -434,7 +502,7 @@ mod tests {
         let to_choose = FAMILIES.iter().filter(|family| family.ignored.is_some());
         for family in to_choose {
             assert!(
-                unpacked(TAKES, Takes::Patterns as usize).contains(family.name),
+                unpacked(TAKES, 2 * Takes::Patterns as usize).contains(family.name),
                 "{}",
                 family.name
             );
@@ -523,17 +591,17 @@ mod tests {
         let error = |arguments: &[&'static str]| parsed(arguments).err().unwrap();
         assert_eq!(
             error(&["-flush", "soon"]),
-            "mini-monitor: invalid value \"soon\" for flag -flush: it takes a duration from 10ms to 24h, \
-             such as 500ms, 5s, 2m, or plain seconds\n"
+            "mini-monitor: invalid value \"soon\" for flag -flush: it takes a duration from 10ms to 24h \
+             (try 5s)"
         );
         assert_eq!(
             error(&["-trans"]),
-            "mini-monitor: flag needs an argument: -trans: it takes host:port, :port, [v6]:port or unix:/path, up to 8 \
-             with commas between, or -\n"
+            "mini-monitor: flag needs an argument: -trans: it takes an address (host:port, :port, [v6]:port, \
+             unix:/path), up to 8 of them with commas between, or - (try router.lan:6000)"
         );
         assert_eq!(
             error(&["-nope=1"]),
-            "mini-monitor: flag provided but not defined: \"-nope=1\" (-h lists all flags)\n"
+            "mini-monitor: flag provided but not defined: \"-nope=1\" (-h lists all flags)"
         );
         for (arguments, named) in [
             (&["a\nb"][..], "\"a?b\""),
@@ -560,7 +628,7 @@ mod tests {
         ] {
             let line = error(arguments);
             assert!(line.contains(named), "{line}");
-            assert_eq!(line.find('\n'), Some(line.len() - 1));
+            assert!(!line.contains('\n'), "{line}");
         }
         let many: Vec<_> = std::iter::repeat_n("-tag=x", TAGS_MAX_PLUS_ONE).collect();
         assert!(error(&many).contains("at most 32 times"));

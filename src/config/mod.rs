@@ -1,9 +1,17 @@
 //! What the user asks for: the flags, checked, with errors that a person can act on.
 
+mod file;
 mod flags;
+mod nearest;
+mod place;
+mod tape;
 mod value;
+mod wrong;
 
+pub use file::{DOCUMENT_MAX, Document};
 pub use flags::{Error, FLAGS, Find, Flag, parse, usage};
+
+pub use wrong::Wrong;
 
 use crate::pattern::Choice;
 use crate::world::Transfer;
@@ -41,6 +49,8 @@ pub enum Turns {
 pub enum Command {
     /// Collect and send.
     Run,
+    /// Say what would run.
+    Check,
     /// Print every metric once.
     Once,
     /// Print the table of metrics.
@@ -55,6 +65,8 @@ pub enum Command {
 pub struct Config<'a> {
     /// What to do.
     pub command: Command,
+    /// The file that the command line names to take the rest from.
+    pub file: Option<&'a [u8]>,
     transfers: [Transfer<'a>; TRANSFERS_MAX],
     transfer_count: usize,
     /// The first transfer of a round is another one on each endpoint.
@@ -139,6 +151,7 @@ impl Default for Config<'_> {
     fn default() -> Self {
         Self {
             command: Command::Run,
+            file: None,
             transfers: [Transfer::Tcp {
                 host: b"127.0.0.1",
                 port: 6000,

@@ -1,0 +1,247 @@
+//! The configuration file, from outside.
+
+mod common;
+
+use common::{Folder, Line, output};
+use std::fs;
+use std::path::Path;
+
+/// What `-check` says of the file: its exit status, standard output, and standard error without the path
+/// before it.
+fn check(path: &Path) -> (i32, String, String) {
+    let path = path.to_str().unwrap();
+    let output = output(&["-check", "-config", path]);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let error = text(output.stderr).replace(path, "");
+    (output.status.code().unwrap(), text(output.stdout), error)
+}
+
+const DURATION: &str = " is not a duration from 10ms to 24h (try \"5s\")";
+const SWITCH: &str = " is not true or false (try true)";
+const PATTERNS: &str = " is not a list of patterns (try \"eth*,br-lan\")";
+const ADDRESS: &str = " is not an address (host:port, :port, [v6]:port, unix:/path), up to 8 of them with commas \
+                       between, or - (try \"router.lan:6000\")";
+
+/// Files, and what is said of each behind its path.
+fn bad_files() -> Vec<(&'static str, String)> {
+    let plain = |text, words: &str| (text, words.to_owned());
+    let said = |text, words: &str, takes: &str| (text, format!("{words}{takes}"));
+    vec![
+        // What is not JSON.
+        plain("", ":1: the end of the file in place of a value"),
+        plain("{\n", ":2: the end of the file in place of a key in quotes or }"),
+        plain("flush = 5\n", ":1: flush is not a value (a text needs quotes)"),
+        plain("{\"flush\": 5s}", ":1: 5s is not a value (a text needs quotes)"),
+        plain("{\"flush\": 05}", ":1: 05 is not a value (a text needs quotes)"),
+        plain("{flush: 5}", ":1: flush in place of a key in quotes or }"),
+        plain("{\"flush\" 5}", ":1: 5 in place of a colon"),
+        plain("{\"flush\": }", ":1: } in place of a value"),
+        plain(
+            "{\"flush\": 5,\n\"interval\": 5,\n}\n",
+            ":3: } in place of a key in quotes",
+        ),
+        plain(
+            "{\n\"flush\": 5\n\"interval\": 5\n}",
+            ":3: \"interval\" in place of a comma or }",
+        ),
+        plain("{\"tag\": [\"a\", ]}", ":1: ] in place of a value"),
+        plain("{\"tag\": [\"a\" \"b\"]}", ":1: \"b\" in place of a comma or ]"),
+        plain("{\"tag\": [\"a\"}", ":1: } in place of a comma or ]"),
+        plain("{}\n{}", ":2: { in place of the end"),
+        plain("{} // that's all", ":1: // in place of the end"),
+        plain("{\n\"flush\": \"5s\n}", ":2: \"5s has no second quote"),
+        plain(
+            "{\"flush\": \"5\\s\"}",
+            ":1: \"5\\s\" has an escape or a byte that JSON does not have",
+        ),
+        plain(
+            "{\"tag\": \"a\tb\"}",
+            ":1: \"a?b\" has an escape or a byte that JSON does not have",
+        ),
+        plain("[[[[[[]]]]]]", ":1: [ is nested too deep"),
+        plain("{\"flush\": 1e999}", ": a number is too large"),
+        // What is JSON, and something else than an object.
+        plain("[]", ":1: this list is not an object"),
+        plain("\n\"flush\"", ":2: \"flush\" is not an object"),
+        // Keys.
+        plain("{\n\n\"fluhs\": 5}", ":3: fluhs: unknown key (flush?)"),
+        plain("{\"-flush\": 5}", ":1: -flush: unknown key (flush?)"),
+        plain("{\"a b\\n\": 5}", ":1: a b?: unknown key"),
+        plain("{\"family\": {}}", ":1: family: unknown key (families?)"),
+        plain("{\"flush\": 5,\n\"flush\": 6}", ":2: flush: given twice"),
+        plain("{\"once\": true}", ":1: once: for the command line alone"),
+        plain("{\"config\": \"x\"}", ":1: config: for the command line alone"),
+        plain("{\"//\": 5}", ":1: //: 5 is not a text"),
+        // Values.
+        said("{\n\"flush\": \"soon\"\n}", ":2: flush: \"soon\"", DURATION),
+        said("{\"flush\": 0}", ":1: flush: 0", DURATION),
+        said("{\"flush\": -5}", ":1: flush: -5", DURATION),
+        said("{\"flush\": 0.5}", ":1: flush: 0.5", DURATION),
+        said(
+            "{\"flush\": 18446744073709551616}",
+            ":1: flush: 18446744073709551616",
+            DURATION,
+        ),
+        said("{\"flush\": null}", ":1: flush: null", DURATION),
+        said("{\"flush\": {\"every\": 5}}", ":1: flush: an object", DURATION),
+        said("{\"flush\": [5]}", ":1: flush: this list", DURATION),
+        said("{\"debug\": \"true\"}", ":1: debug: \"true\"", SWITCH),
+        said("{\"debug\": 1}", ":1: debug: 1", SWITCH),
+        said("{\"debug\": null}", ":1: debug: null", SWITCH),
+        said("{\"trans\": \"router\"}", ":1: trans: \"router\"", ADDRESS),
+        said("{\"trans\":\n[\"a:1\",\n\"b\"]}", ":2: trans: this list", ADDRESS),
+        said("{\"trans\": [\"a:1\",\n5]}", ":2: trans: 5", ADDRESS),
+        said("{\"trans\": []}", ":1: trans: this list", ADDRESS),
+        plain(
+            "{\"tag\": [\"a\",\n\"\"]}",
+            ":2: tag: \"\" is not a text that is not empty, at most 32 times (try \"site=attic\")",
+        ),
+        plain(
+            "{\"buffer\": \"1K\"}",
+            ":1: buffer: \"1K\" is not a size from 4K to 1G (try \"64K\")",
+        ),
+        plain(
+            "{\"overflow\": \"burst\"}",
+            ":1: overflow: \"burst\" is not thin or drop (try \"thin\")",
+        ),
+        plain(
+            "{\"only\": [\"net=eth*\",\n\"cpu=1\"]}",
+            ":2: only: \"cpu=1\" is not a list of patterns for disk, diskio, net, neighbours, temp or wifi \
+             (try \"net=eth*,br-lan\")",
+        ),
+        plain(
+            "{\"proc\": \"/nowhere\"}",
+            ":1: proc: \"/nowhere\" is not a directory that can be read (try \"/proc\")",
+        ),
+        // Families.
+        plain("{\"families\": []}", ":1: families: this list is not an object"),
+        plain(
+            "{\"families\": {\"net\": false}}",
+            ":1: families.net: false is not an object",
+        ),
+        plain(
+            "{\"families\": {\n\"network\": {}}}",
+            ":2: families.network: no such family (-list has their names)",
+        ),
+        plain(
+            "{\"families\": {\"net\": {},\n\"net\": {}}}",
+            ":2: families.net: given twice",
+        ),
+        plain(
+            "{\"families\": {\"net\": {\n\"intervall\": 5}}}",
+            ":2: families.net.intervall: unknown key (interval?)",
+        ),
+        plain(
+            "{\"families\": {\"net\": {\"on\": true,\n\"on\": true}}}",
+            ":2: families.net.on: given twice",
+        ),
+        said(
+            "{\"families\": {\"net\": {\"interval\": \"5 s\"}}}",
+            ":1: families.net.interval: \"5 s\"",
+            DURATION,
+        ),
+        said(
+            "{\"families\": {\"net\": {\"on\": \"yes\"}}}",
+            ":1: families.net.on: \"yes\"",
+            SWITCH,
+        ),
+        said(
+            "{\"families\": {\"net\": {\"only\": \",\"}}}",
+            ":1: families.net.only: \",\"",
+            PATTERNS,
+        ),
+        said(
+            "{\"families\": {\"net\": {\"ignore\":\n[]}}}",
+            ":2: families.net.ignore: this list",
+            PATTERNS,
+        ),
+        said(
+            "{\"families\": {\"net\": {\"only\": [\"a\",\n{}]}}}",
+            ":2: families.net.only: an object",
+            PATTERNS,
+        ),
+        plain(
+            "{\"families\": {\"cpu\": {\"only\": \"cpu0\"}}}",
+            ":1: families.cpu.only: this family has no instances to choose from",
+        ),
+    ]
+}
+
+#[test]
+fn a_bad_file_is_one_line_with_its_place_its_key_and_what_it_takes() {
+    let folder = Folder::new("bad-config");
+    let path = folder.join("mini-monitor.json");
+    for (text, words) in bad_files() {
+        fs::write(&path, text).unwrap();
+        assert_eq!(check(&path), (1, String::new(), format!("{words}\n")), "{text}");
+    }
+}
+
+/// What takes most memory to read, of the greatest length that is read.
+#[test]
+fn a_file_full_of_anything_is_a_clear_error() {
+    let folder = Folder::new("full-config");
+    let path = folder.join("mini-monitor.json");
+    let full = |open: &str, piece: &str, close: &str| {
+        let room = 32 * 1024 - open.len() - close.len();
+        let text = format!("{open}{}{close}", piece.repeat(room / piece.len()));
+        fs::write(&path, text).unwrap();
+        let (status, _, error) = check(&path);
+        assert_eq!(status, 1, "{error}");
+        error
+    };
+    assert!(full("", "[", "").contains("[ is nested too deep"));
+    assert!(full("[[[[[0", ",[]", "]]]]]").contains("[ is nested too deep"));
+    assert!(full("[[[[0", ",[]", "]]]]").contains("not an object"));
+    assert!(full("[[[[0", ",{}", "]]]]").contains("not an object"));
+    assert!(full("[[[[[\"", "a", "\"]]]]]").contains("not an object"));
+    assert!(full("{\"trans\": [\"\"", ",\"\"", "]}").contains("trans: this list is not an address"));
+    assert!(full("{\"tag\": \"x\"", ",\"tag\":\"x\"", "}").contains("tag: given twice"));
+    assert!(full("{\"", "\\u00e9", "\": 5}").contains("unknown key"));
+    assert!(full("{\"flush\": ", "1", "}").contains(": a number is too large"));
+    fs::write(&path, " ".repeat(32 * 1024 + 1)).unwrap();
+    assert_eq!(check(&path).2, ": longer than 32 KB\n");
+    fs::write(&path, b"{\n\"tag\": \"\xff\"}").unwrap();
+    assert_eq!(check(&path).2, ":2: not UTF-8\n");
+}
+
+#[test]
+fn a_file_that_is_named_has_to_be_there() {
+    let folder = Folder::new("no-config");
+    let (status, _, error) = check(&folder.join("mini-monitor.json"));
+    assert_eq!((status, error.as_str()), (1, ": no such file or directory\n"));
+    let (status, _, error) = check(Path::new(folder.path()));
+    assert_eq!((status, error.as_str()), (1, ": is a directory\n"));
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let folder = Folder::new("flags-win");
+    let path = folder.join("mini-monitor.json");
+    fs::write(
+        &path,
+        r#"{"endpoint": "file", "tag": ["a", "b"], "interval": "7s", "families": {"cpu": {"interval": "1s"},
+        "net": {"on": false, "only": "eth*"}, "wifi": {"on": false}}}"#,
+    )
+    .unwrap();
+    let lines = |flags: &[&str]| {
+        let file = ["-once", "-config", path.to_str().unwrap()];
+        let output = output(&[&file, flags].concat());
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let of_file = lines(&[]);
+    let first = Line::parse(of_file.lines().next().unwrap());
+    assert_eq!(
+        (first.endpoint.as_str(), first.tag.len()),
+        ("file", 3),
+        "{first:?}"
+    );
+    assert!(of_file.contains("mem.percent") && !of_file.contains("net.in"));
+
+    let of_flags = lines(&["-endpoint=flag", "-tag=c", "-metrics=load,net=2s", "-only=net=lo"]);
+    let first = Line::parse(of_flags.lines().next().unwrap());
+    assert_eq!(first.endpoint, "flag");
+    assert!(of_flags.contains("c") && first.tag.len() == 2, "{first:?}");
+    assert!(of_flags.contains("load1") && of_flags.contains("iface=lo") && !of_flags.contains("cpu.usage"));
+}
