@@ -24,6 +24,11 @@ impl Flag {
         line_of(NAMES, self.sets as usize)
     }
 
+    /// Its place in [`FLAGS`].
+    pub(super) fn number(self) -> usize {
+        self.sets as usize
+    }
+
     /// Whether it may stand in a configuration file.
     pub(super) fn is_setting(self) -> bool {
         (self.sets as usize) < Sets::Config as usize

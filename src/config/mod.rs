@@ -1,9 +1,11 @@
 //! What the user asks for: the flags, checked, with errors that a person can act on.
 
+mod cursor;
 mod file;
 mod flags;
 mod nearest;
 mod place;
+mod settings;
 mod tape;
 mod value;
 mod wrong;

@@ -50,7 +50,8 @@ pub(super) struct Token<'a> {
 
 /// The tokens of a document: a byte of kind, two of length, the text.
 pub(super) struct Tokens<'a> {
-    rest: &'a [u8],
+    /// What has not been taken.
+    pub(super) rest: &'a [u8],
     /// Tokens that have been taken.
     pub(super) taken: usize,
 }

@@ -1,5 +1,6 @@
 //! What is wrong with a configuration file, in a line that a person can act on.
 
+use super::cursor::KEYS_MAX;
 use super::flags::{Takes, put_bounded};
 use super::place::{Flaw, Place};
 use crate::packed::{packed, put_line};
@@ -36,7 +37,7 @@ pub struct Wrong<'a> {
     /// Nothing stands there if it is about the whole file.
     place: Option<Place<'a>>,
     /// The keys that lead there.
-    keys: [&'a [u8]; 3],
+    keys: [&'a [u8]; KEYS_MAX],
     why: Why,
 }
 
@@ -88,7 +89,7 @@ impl<'a> Wrong<'a> {
         Self {
             path,
             place: None,
-            keys: [b""; 3],
+            keys: [b""; KEYS_MAX],
             why,
         }
     }
@@ -101,7 +102,7 @@ impl<'a> Wrong<'a> {
     }
 
     /// The keys that lead to the place.
-    pub(super) fn below(self, keys: [&'a [u8]; 3]) -> Self {
+    pub(super) fn below(self, keys: [&'a [u8]; KEYS_MAX]) -> Self {
         Self { keys, ..self }
     }
 

@@ -1,0 +1,123 @@
+//! Goes through a document from token to token, and knows where it is.
+
+use super::nearest::nearest;
+use super::tape::{Kind, Token, Tokens};
+use super::wrong::Why;
+use crate::scan::lines;
+use crate::text::place_of;
+
+/// The key of what is for people; it may be there again and again.
+const COMMENT: &[u8] = b"//";
+
+/// Objects in one another, each with a key.
+pub(super) const KEYS_MAX: usize = 3;
+
+/// Where a reader is in a document.
+pub(super) struct Cursor<'a> {
+    tokens: Tokens<'a>,
+    /// The keys that lead there; nothing for those that are not there.
+    pub(super) keys: [&'a [u8]; KEYS_MAX],
+    /// The token that an error is about.
+    pub(super) at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// At the start of that tape.
+    pub(super) fn new(tape: &'a [u8]) -> Self {
+        Self {
+            tokens: Tokens::new(tape),
+            keys: [b""; KEYS_MAX],
+            at: 0,
+        }
+    }
+
+    /// The tape that has not been taken.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.tokens.rest
+    }
+
+    pub(super) fn take(&mut self) -> Token<'a> {
+        self.at = self.tokens.taken;
+        // A document ends with the end of its object, behind which nobody looks.
+        let end = Token {
+            kind: Kind::ObjectEnd,
+            text: b"",
+        };
+        self.tokens.next().unwrap_or(end)
+    }
+
+    /// Takes an object, whose keys are at that depth: `take` answers a number for each, and none comes twice.
+    pub(super) fn object(
+        &mut self,
+        depth: usize,
+        take: impl FnMut(&mut Self, &'a [u8]) -> Result<usize, Why>,
+    ) -> Result<(), Why> {
+        match self.take().kind {
+            Kind::Object => self.inside(depth, take),
+            _ => Err(Why::NoObject),
+        }
+    }
+
+    /// The same behind the object's start.
+    pub(super) fn inside(
+        &mut self,
+        depth: usize,
+        mut take: impl FnMut(&mut Self, &'a [u8]) -> Result<usize, Why>,
+    ) -> Result<(), Why> {
+        let mut taken: u64 = 0;
+        loop {
+            let key = self.take();
+            if key.kind == Kind::ObjectEnd {
+                return Ok(());
+            }
+            let at = self.at;
+            self.set_key(depth, key.text);
+            if key.text == COMMENT {
+                self.comment()?;
+                continue;
+            }
+            let number = 1 << take(self, key.text)?;
+            if taken & number != 0 {
+                self.at = at;
+                return Err(Why::Twice);
+            }
+            taken |= number;
+            self.set_key(depth, b"");
+        }
+    }
+
+    fn comment(&mut self) -> Result<(), Why> {
+        if self.take().kind != Kind::Text {
+            return Err(Why::NoText);
+        }
+        Ok(())
+    }
+
+    fn set_key(&mut self, depth: usize, key: &'a [u8]) {
+        if let Some(place) = self.keys.get_mut(depth) {
+            *place = key;
+        }
+    }
+
+    /// The end of a list of texts, whose start has been taken; `None` if there is something else in it.
+    pub(super) fn list_end(&mut self) -> Option<Token<'a>> {
+        loop {
+            let token = self.take();
+            match token.kind {
+                Kind::Text => {}
+                Kind::ListEnd => return Some(token),
+                _ => return None,
+            }
+        }
+    }
+}
+
+/// The place of a key among the lines of `known`.
+pub(super) fn place_of_key(key: &[u8], known: &'static str) -> Result<usize, Why> {
+    place_of(known, key).ok_or_else(|| unknown(key, lines(known.as_bytes())))
+}
+
+/// Nobody knows this key.
+pub(super) fn unknown(key: &[u8], known: impl Iterator<Item = &'static [u8]>) -> Why {
+    Why::Unknown(nearest(key, known))
+}

@@ -1,0 +1,144 @@
+//! What the keys of the configuration file mean.
+
+use super::cursor::{Cursor, place_of_key, unknown};
+use super::flags::{FLAGS, Find, Flag, Takes, apply};
+use super::tape::Kind;
+use super::wrong::Why;
+use super::{Config, Turns, value};
+use crate::pattern::items;
+
+/// Keys of what is said of a family, in lines.
+const FAMILY_KEYS: &str = "interval\non\nonly\nignore\n";
+const FAMILIES: &[u8] = b"families";
+
+/// Sets what the document says.
+pub(super) fn read<'a>(cursor: &mut Cursor<'a>, config: &mut Config<'a>, find: Find) -> Result<(), Why> {
+    cursor.object(0, |cursor, key| {
+        if key == FAMILIES {
+            cursor.object(1, |cursor, name| family(cursor, config, find, name))?;
+            return Ok(FLAGS.len());
+        }
+        let flag = Flag::of(key).ok_or_else(|| unknown(key, keys()))?;
+        if !flag.is_setting() {
+            return Err(Why::CommandLine);
+        }
+        setting(cursor, flag, &mut |value| apply(config, flag, value, find))?;
+        Ok(flag.number())
+    })
+}
+
+fn keys() -> impl Iterator<Item = &'static [u8]> {
+    let flags = FLAGS.iter().filter(|flag| flag.is_setting());
+    flags.map(|flag| flag.name()).chain([FAMILIES])
+}
+
+/// Takes the value of a flag, and hands it over as the command line would have it.
+fn setting<'a>(
+    cursor: &mut Cursor<'a>,
+    flag: Flag,
+    apply: &mut dyn FnMut(&'a [u8]) -> Option<()>,
+) -> Result<(), Why> {
+    let token = cursor.take();
+    let applied = match token.kind {
+        Kind::List if flag.takes_list() => list(cursor, flag, apply),
+        Kind::Word if flag.takes == Takes::Switch => apply(token.text),
+        Kind::Text if flag.takes != Takes::Switch => apply(token.text),
+        Kind::Number if flag.takes_number() => apply(token.text),
+        _ => None,
+    };
+    applied.ok_or(Why::Value(flag.takes))
+}
+
+/// Hands over each item as if the flag were given with it, or all of them with commas between.
+fn list<'a>(
+    cursor: &mut Cursor<'a>,
+    flag: Flag,
+    apply: &mut dyn FnMut(&'a [u8]) -> Option<()>,
+) -> Option<()> {
+    if !flag.is_repeated() {
+        let start = cursor.at;
+        let end = cursor.list_end()?;
+        cursor.at = start;
+        return apply(end.text);
+    }
+    loop {
+        let token = cursor.take();
+        match token.kind {
+            Kind::ListEnd => return Some(()),
+            Kind::Text => apply(token.text)?,
+            _ => return None,
+        }
+    }
+}
+
+fn family<'a>(
+    cursor: &mut Cursor<'a>,
+    config: &mut Config<'a>,
+    find: Find,
+    name: &'a [u8],
+) -> Result<usize, Why> {
+    let number = find(name, false).ok_or(Why::NoFamily)?;
+    let to_choose = find(name, true).is_some();
+    cursor.object(2, |cursor, key| {
+        let place = place_of_key(key, FAMILY_KEYS)?;
+        let turns = config.turns.get_mut(number).ok_or(Why::NoFamily)?;
+        match place {
+            0 => *turns = every(cursor, *turns)?,
+            1 => *turns = on_or_off(cursor, *turns)?,
+            _ if !to_choose => return Err(Why::NoInstances),
+            _ => {
+                let patterns = patterns(cursor)?;
+                let choice = config.choices.get_mut(number).ok_or(Why::NoFamily)?;
+                if place == 2 {
+                    choice.only = Some(patterns);
+                } else {
+                    choice.ignore = patterns;
+                }
+            }
+        }
+        Ok(place)
+    })?;
+    Ok(number)
+}
+
+/// A family that is off stays off whatever its interval.
+fn every(cursor: &mut Cursor, turns: Option<Turns>) -> Result<Option<Turns>, Why> {
+    let period = duration(cursor)?;
+    Ok(turns
+        .filter(|turns| *turns == Turns::Off)
+        .or(Some(Turns::Every(period))))
+}
+
+fn on_or_off(cursor: &mut Cursor, turns: Option<Turns>) -> Result<Option<Turns>, Why> {
+    let token = cursor.take();
+    let is_on = Some(token.text)
+        .filter(|_| token.kind == Kind::Word)
+        .and_then(value::switch);
+    match is_on {
+        Some(true) => Ok(turns.or(Some(Turns::Usual))),
+        Some(false) => Ok(Some(Turns::Off)),
+        None => Err(Why::Value(Takes::Switch)),
+    }
+}
+
+/// A duration, in milliseconds.
+pub(super) fn duration(cursor: &mut Cursor) -> Result<u32, Why> {
+    let token = cursor.take();
+    let is_one = matches!(token.kind, Kind::Text | Kind::Number);
+    let millis = Some(token.text).filter(|_| is_one).and_then(value::duration);
+    millis.ok_or(Why::Value(Takes::Duration))
+}
+
+/// A text of patterns with commas between, or a list of them.
+fn patterns<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Why> {
+    let token = cursor.take();
+    let start = cursor.at;
+    let last = match token.kind {
+        Kind::List => cursor.list_end().ok_or(Why::NoPatterns)?,
+        Kind::Text => token,
+        _ => return Err(Why::NoPatterns),
+    };
+    cursor.at = start;
+    items(last.text).next().ok_or(Why::NoPatterns)?;
+    Ok(last.text)
+}
