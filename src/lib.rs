@@ -43,6 +43,7 @@ pub mod host;
 
 // Floor 3: samples, and the connection that carries them.
 pub mod builtin;
+pub mod custom;
 pub mod sender;
 
 // Floors 4 and 5: when, and the loop.

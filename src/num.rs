@@ -113,6 +113,35 @@ impl Fixed {
         (scale <= SCALE_MAX).then(|| Self::of(self.shape.is_negative(), self.mantissa, scale))
     }
 
+    /// The number with its point so many places further to the right, or to the left; `None` where a counter
+    /// has no room for its digits. At most nine decimals are kept.
+    pub fn moved(self, places: i8) -> Option<Self> {
+        let (mut mantissa, mut scale) = (self.mantissa, i16::from(self.shape.scale()) - i16::from(places));
+        while scale < 0 {
+            mantissa = mantissa.checked_mul(10)?;
+            scale += 1;
+        }
+        while scale > SCALE_MAX.into() {
+            mantissa /= 10;
+            scale -= 1;
+        }
+        Some(Self::of(self.shape.is_negative(), mantissa, scale as u8))
+    }
+
+    /// The number times this by that, with four decimals more if there is room for them; `None` where there
+    /// is none for the product.
+    pub fn times(self, factor: u32, divisor: u32) -> Option<Self> {
+        let (mut product, mut scale) = (self.mantissa.checked_mul(factor.into())?, self.shape.scale());
+        for _ in 0..PERCENT_SCALE {
+            match product.checked_mul(10).filter(|_| scale < SCALE_MAX) {
+                Some(longer) => (product, scale) = (longer, scale + 1),
+                None => break,
+            }
+        }
+        let quotient = product.checked_div(divisor.into())?;
+        Some(Self::of(self.shape.is_negative(), quotient, scale))
+    }
+
     /// Whether the number is below zero.
     pub fn is_negative(self) -> bool {
         self.shape.is_negative() && self.mantissa != 0
@@ -280,6 +309,38 @@ mod tests {
                 "{part}/{total}: {ours:?}, exactly {exact}"
             );
         }
+    }
+
+    #[test]
+    fn points_are_moved_as_far_as_there_is_room() {
+        let moved = |text: &str, places| {
+            Fixed::parse(text.as_bytes())
+                .unwrap()
+                .moved(places)
+                .map(Fixed::parts)
+        };
+        assert_eq!(moved("12345", -3), Some((12, 345, 3)));
+        assert_eq!(moved("12345", 3), Some((12_345_000, 0, 0)));
+        assert_eq!(moved("1.2345", 2), Some((123, 45, 2)));
+        assert_eq!(moved("1.5", -9), Some((0, 1, 9)));
+        assert_eq!(moved("-7", 1), Some((70, 0, 0)));
+        assert_eq!(moved("18446744073709551615", 1), None);
+        assert_eq!(moved("0", 9), Some((0, 0, 0)));
+    }
+
+    #[test]
+    fn ratios_keep_the_decimals_that_have_room() {
+        let times =
+            |text: &str, factor, divisor| Fixed::parse(text.as_bytes()).unwrap().times(factor, divisor);
+        let parts = |text, factor, divisor| times(text, factor, divisor).map(Fixed::parts);
+        assert_eq!(parts("1536", 1, 1024), Some((1, 5, 1)));
+        assert_eq!(parts("1", 2, 3), Some((0, 6666, 4)));
+        assert_eq!(parts("-20", 9, 5), Some((36, 0, 0)));
+        assert!(times("-20", 9, 5).unwrap().is_negative());
+        assert_eq!(parts("18446744073709551615", 1, 1), Some((u64::MAX, 0, 0)));
+        assert_eq!(parts("18446744073709551615", 2, 1), None);
+        assert_eq!(parts("0.123456789", 1, 1), Some((0, 123_456_789, 9)));
+        assert_eq!(parts("5", 1, 0), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, from the ground up, and what it may use.
-const ROOMS: [(&str, &[&str]); 21] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("num", &[]),
     ("scan", &["num"]),
     ("text", &["num", "scan"]),
@@ -29,6 +29,7 @@ const ROOMS: [(&str, &[&str]); 21] = [
     ),
     ("host", &["sys", "scan", "num", "text"]),
     ("builtin", &["host", "num", "text", "packed", "pattern", "wheel"]),
+    ("custom", &["config", "sys", "num"]),
     ("sender", &["world", "ring", "backoff", "throttle"]),
     ("sched", &["wheel", "builtin"]),
     (

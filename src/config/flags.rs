@@ -83,9 +83,19 @@ takes! {
     Patterns "a list of patterns for disk, diskio, net, neighbours, temp or wifi" "net=eth*,br-lan";
     Programs "a list of up to 32 names or patterns of programs" "dnsmasq,kworker/*";
     Directory "a directory that can be read" "/proc";
+    Metric "a name of up to 64 letters, digits, dots, dashes and underscores" "psu.volts";
+    Key "a text that is not empty" "MemFree";
+    Place "a number from 1 to 1000000" "2";
+    Scale "a power of ten from -9 to 9" "-3";
+    Ratio "two numbers from 1 to 4294967295 with a slash between" "1/1024";
 }
 
 impl Takes {
+    /// Whether JSON has quotes around it.
+    pub(super) fn is_text(self) -> bool {
+        !matches!(self, Self::Switch | Self::Place | Self::Scale)
+    }
+
     /// Writes it in words, or an example of it.
     pub(super) fn put(self, text: &mut Text, is_example: bool) {
         put_line(text, TAKES, 2 * self as usize + usize::from(is_example));
@@ -355,6 +365,8 @@ pub(super) fn apply<'a>(config: &mut Config<'a>, flag: Flag, value: &'a [u8], fi
                 config.sys = value;
             }
         }
+        // No flag takes these.
+        Takes::Metric | Takes::Key | Takes::Place | Takes::Scale | Takes::Ratio => return None,
     }
     Some(())
 }

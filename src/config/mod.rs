@@ -1,6 +1,7 @@
 //! What the user asks for: the flags, checked, with errors that a person can act on.
 
 mod cursor;
+mod custom;
 mod file;
 mod flags;
 mod nearest;
@@ -10,6 +11,7 @@ mod tape;
 mod value;
 mod wrong;
 
+pub use custom::{CUSTOM_MAX, Custom, Line};
 pub use file::{DOCUMENT_MAX, Document};
 pub use flags::{Error, FLAGS, Find, Flag, parse, usage};
 
@@ -102,6 +104,8 @@ pub struct Config<'a> {
     pub processes: &'a [u8],
     /// The lease file of dnsmasq.
     pub leases: &'a [u8],
+    /// The list of metrics of the user's own, as tokens: it is read through anew each time.
+    custom: &'a [u8],
     /// Where the kernel's `/proc` is.
     pub proc: &'a [u8],
     /// Where the kernel's `/sys` is.
@@ -140,6 +144,11 @@ impl<'a> Config<'a> {
         &self.choices
     }
 
+    /// Metrics of the user's own, at most [`CUSTOM_MAX`].
+    pub fn custom(&self) -> impl Iterator<Item = Custom<'a>> {
+        custom::all(self.custom)
+    }
+
     fn add_tag(&mut self, tag: &'a [u8]) -> Option<()> {
         *self.tags.get_mut(self.tag_count)? = tag;
         self.tag_count += 1;
@@ -176,6 +185,7 @@ impl Default for Config<'_> {
             choices: [Choice::default(); FAMILIES_MAX],
             processes: b"",
             leases: b"/tmp/dhcp.leases",
+            custom: b"",
             proc: b"/proc",
             sys: b"/sys",
         }

@@ -4,12 +4,13 @@ use super::cursor::{Cursor, place_of_key, unknown};
 use super::flags::{FLAGS, Find, Flag, Takes, apply};
 use super::tape::Kind;
 use super::wrong::Why;
-use super::{Config, Turns, value};
+use super::{Config, Turns, custom, value};
 use crate::pattern::items;
 
 /// Keys of what is said of a family, in lines.
 const FAMILY_KEYS: &str = "interval\non\nonly\nignore\n";
 const FAMILIES: &[u8] = b"families";
+const CUSTOM: &[u8] = b"custom";
 
 /// Sets what the document says.
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>, config: &mut Config<'a>, find: Find) -> Result<(), Why> {
@@ -17,6 +18,14 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, config: &mut Config<'a>, find: F
         if key == FAMILIES {
             cursor.object(1, |cursor, name| family(cursor, config, find, name))?;
             return Ok(FLAGS.len());
+        }
+        if key == CUSTOM {
+            if cursor.take().kind != Kind::List {
+                return Err(Why::NoList);
+            }
+            config.custom = cursor.rest();
+            custom::check(cursor)?;
+            return Ok(FLAGS.len() + 1);
         }
         let flag = Flag::of(key).ok_or_else(|| unknown(key, keys()))?;
         if !flag.is_setting() {
@@ -29,7 +38,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, config: &mut Config<'a>, find: F
 
 fn keys() -> impl Iterator<Item = &'static [u8]> {
     let flags = FLAGS.iter().filter(|flag| flag.is_setting());
-    flags.map(|flag| flag.name()).chain([FAMILIES])
+    flags.map(|flag| flag.name()).chain([FAMILIES, CUSTOM])
 }
 
 /// Takes the value of a flag, and hands it over as the command line would have it.

@@ -19,12 +19,15 @@ pub(super) enum Why {
     /// It is something else than this.
     Value(Takes),
     NoObject,
+    NoList,
     NoText,
     NoPatterns,
     /// Nothing is to be chosen in this family.
     NoInstances,
     NoFamily,
     Twice,
+    TooMany,
+    Incomplete,
     CommandLine,
     /// Nobody knows this key; this is a similar one.
     Unknown(Option<&'static [u8]>),
@@ -51,11 +54,14 @@ const WORDS: &[u8] = packed!(
      is not a value (a text needs quotes)\n\
      is nested too deep\n\
      is not an object\n\
+     is not a list\n\
      is not a text\n\
      is not a list of patterns (try \"eth*,br-lan\")\n\
      this family has no instances to choose from\n\
      no such family (-list has their names)\n\
      given twice\n\
+     more than 32\n\
+     it needs a metric and a file\n\
      for the command line alone\n\
      unknown key\n"
 );
@@ -72,13 +78,16 @@ impl Why {
             Self::Flaw(Flaw::NoValue) => (5, true),
             Self::Flaw(Flaw::TooDeep) => (6, true),
             Self::NoObject => (7, true),
-            Self::NoText => (8, true),
-            Self::NoPatterns => (9, true),
-            Self::NoInstances => (10, false),
-            Self::NoFamily => (11, false),
-            Self::Twice => (12, false),
-            Self::CommandLine => (13, false),
-            Self::Unknown(_) => (14, false),
+            Self::NoList => (8, true),
+            Self::NoText => (9, true),
+            Self::NoPatterns => (10, true),
+            Self::NoInstances => (11, false),
+            Self::NoFamily => (12, false),
+            Self::Twice => (13, false),
+            Self::TooMany => (14, false),
+            Self::Incomplete => (15, false),
+            Self::CommandLine => (16, false),
+            Self::Unknown(_) => (17, false),
             Self::System(_) | Self::Value(_) | Self::Flaw(Flaw::Instead(_)) => return None,
         })
     }
@@ -126,7 +135,7 @@ impl<'a> Wrong<'a> {
                 self.put_found(text);
                 text.put(b" is not ");
                 takes.put(text, false);
-                let quote: &[u8] = if takes == Takes::Switch { b"" } else { b"\"" };
+                let quote: &[u8] = if takes.is_text() { b"\"" } else { b"" };
                 text.put(b" (try ");
                 text.put(quote);
                 takes.put(text, true);

@@ -1,0 +1,227 @@
+//! A number out of any file.
+
+use crate::config::Line;
+use crate::num::Fixed;
+use crate::sys::{Errno, File};
+
+/// Bytes of a file that are looked at.
+const LENGTH_MAX: u64 = 1 << 20;
+/// Bytes of a field that are kept: no number is longer.
+const FIELD_MAX: usize = 32;
+
+/// Why there is no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The file cannot be read.
+    System(Errno),
+    /// No such line or field is among the first bytes of the file.
+    Missing,
+    /// What is there is none, or too large a one.
+    NoNumber,
+}
+
+/// Reads the number in that field, from 1 up, of the line; behind a key the fields are counted from there.
+/// Fields are apart by blanks, `:`, `=` and `,`. The file is opened anew: it may be replaced.
+pub(super) fn read(path: &[u8], line: Line, field: u32) -> Result<Fixed, Trouble> {
+    let file = File::open(path).map_err(Trouble::System)?;
+    let mut search = Search::new(line, field);
+    let mut buffer = [0; 1024];
+    let mut offset = 0;
+    while offset < LENGTH_MAX {
+        let length = file.read_at(&mut buffer, offset).map_err(Trouble::System)?;
+        let piece = buffer.get(..length).unwrap_or_default();
+        // What ends a file ends its last line.
+        let piece = if length == 0 { b"\n" } else { piece };
+        for byte in piece {
+            if search.take(*byte) {
+                return Fixed::parse(search.found()).ok_or(Trouble::NoNumber);
+            }
+        }
+        if length == 0 {
+            break;
+        }
+        offset += length as u64;
+    }
+    Err(Trouble::Missing)
+}
+
+/// Looks for a field in a text that comes byte by byte.
+struct Search<'a> {
+    wanted: Line<'a>,
+    field: u32,
+    /// The line, from 1 up.
+    line: u32,
+    /// What is known of the line.
+    state: State,
+    /// Fields that have begun.
+    fields: u32,
+    text: [u8; FIELD_MAX],
+    length: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// So many bytes of the key have been seen.
+    Key(usize),
+    /// It is the wanted one: between fields, or within one.
+    Between,
+    Within,
+    /// It is another one.
+    Other,
+}
+
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b':' | b'=' | b',')
+}
+
+impl<'a> Search<'a> {
+    fn new(wanted: Line<'a>, field: u32) -> Self {
+        let mut search = Self {
+            wanted,
+            field,
+            line: 0,
+            state: State::Other,
+            fields: 0,
+            text: [0; FIELD_MAX],
+            length: 0,
+        };
+        search.begin_line();
+        search
+    }
+
+    fn begin_line(&mut self) {
+        self.line = self.line.saturating_add(1);
+        self.fields = 0;
+        self.state = match self.wanted {
+            Line::Key(_) => State::Key(0),
+            Line::Number(number) if number == self.line => State::Between,
+            Line::Number(_) => State::Other,
+        };
+    }
+
+    /// Takes a byte; says whether the field is whole.
+    fn take(&mut self, byte: u8) -> bool {
+        self.state = match (self.state, self.wanted) {
+            (State::Within, _) if is_separator(byte) => {
+                if self.fields == self.field {
+                    return true;
+                }
+                State::Between
+            }
+            (State::Between, _) if !is_separator(byte) => {
+                self.fields += 1;
+                self.length = 0;
+                self.keep(byte);
+                State::Within
+            }
+            (State::Within, _) => {
+                self.keep(byte);
+                State::Within
+            }
+            (State::Key(seen), Line::Key(key)) => Self::key(seen, key, byte),
+            (state, _) => state,
+        };
+        if byte == b'\n' {
+            self.begin_line();
+        }
+        false
+    }
+
+    fn key(seen: usize, key: &[u8], byte: u8) -> State {
+        match key.get(seen) {
+            None if is_separator(byte) => State::Between,
+            Some(wanted) if *wanted == byte => State::Key(seen + 1),
+            Some(_) if seen == 0 && is_separator(byte) => State::Key(0),
+            _ => State::Other,
+        }
+    }
+
+    /// Of a field that is too long to be a number, what is kept is none.
+    fn keep(&mut self, byte: u8) {
+        match self.text.get_mut(self.length) {
+            Some(place) => {
+                *place = byte;
+                self.length += 1;
+            }
+            None => self.text[0] = b'?',
+        }
+    }
+
+    fn found(&self) -> &[u8] {
+        self.text.get(..self.length).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(text: &str, line: Line, field: u32) -> Option<String> {
+        let mut search = Search::new(line, field);
+        let found = text.bytes().chain([b'\n']).any(|byte| search.take(byte));
+        found.then(|| String::from_utf8(search.found().to_vec()).unwrap())
+    }
+
+    fn by_key(text: &str, key: &'static str, field: u32) -> Option<String> {
+        find(text, Line::Key(key.as_bytes()), field)
+    }
+
+    #[test]
+    fn fields_are_counted_from_the_start_of_a_line() {
+        let text = "12\n  a, b:c=3\t4 \n\nlast";
+        let field = |line, field| find(text, Line::Number(line), field);
+        assert_eq!(field(1, 1).unwrap(), "12");
+        assert_eq!(field(2, 1).unwrap(), "a");
+        assert_eq!(field(2, 4).unwrap(), "3");
+        assert_eq!(field(2, 5).unwrap(), "4");
+        assert_eq!(field(4, 1).unwrap(), "last");
+        for (line, number) in [(1, 2), (2, 6), (3, 1), (5, 1), (0, 1)] {
+            assert_eq!(field(line, number), None, "{line} {number}");
+        }
+    }
+
+    #[test]
+    fn fields_are_counted_behind_a_key() {
+        let text = "Dirty2: 1\nnot Dirty: 2\n\tDirty:   34 kB\ncpu MHz\t\t: 1200.5\nDirty: 5\nA=6\nB 7 8";
+        assert_eq!(by_key(text, "Dirty", 1).unwrap(), "34");
+        assert_eq!(by_key(text, "Dirty", 2).unwrap(), "kB");
+        assert_eq!(by_key(text, "Dirty2", 1).unwrap(), "1");
+        assert_eq!(by_key(text, "cpu MHz", 1).unwrap(), "1200.5");
+        assert_eq!(by_key(text, "A", 1).unwrap(), "6");
+        assert_eq!(by_key(text, "B", 2).unwrap(), "8");
+        assert_eq!(by_key(text, "Dirt", 1), None);
+        assert_eq!(by_key(text, "C", 1), None);
+        assert_eq!(by_key(text, "A", 2), None);
+        // The first line of that key that has the field.
+        assert_eq!(by_key("x\nx 1\n", "x", 1).unwrap(), "1");
+    }
+
+    #[test]
+    fn a_field_that_is_too_long_is_no_number() {
+        let long = "1".repeat(40);
+        assert_eq!(
+            Fixed::parse(find(&long, Line::Number(1), 1).unwrap().as_bytes()),
+            None
+        );
+        let fits = format!("0.{}", "1".repeat(30));
+        assert!(Fixed::parse(find(&fits, Line::Number(1), 1).unwrap().as_bytes()).is_some());
+    }
+
+    #[test]
+    fn files_are_read_to_their_end_and_no_further_than_a_bound() {
+        let path = std::env::temp_dir().join(format!("mini-monitor-custom-{}", std::process::id()));
+        let path_bytes = path.to_str().unwrap().as_bytes();
+        let number = |line| read(path_bytes, Line::Number(line), 1);
+        assert!(matches!(number(1), Err(Trouble::System(Errno::NOT_FOUND))));
+        let numbers: Vec<_> = (1..2_000).map(|number| number.to_string()).collect();
+        std::fs::write(&path, numbers.join("\n") + "\n2000").unwrap();
+        assert_eq!(number(1_999), Ok(Fixed::whole(1_999)));
+        assert_eq!(number(2_000), Ok(Fixed::whole(2_000)));
+        assert_eq!(number(2_001), Err(Trouble::Missing));
+        std::fs::write(&path, "12 apples\nx1\n").unwrap();
+        assert_eq!(number(1), Ok(Fixed::whole(12)));
+        assert_eq!(number(2), Err(Trouble::NoNumber));
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(read(b"/dev/zero", Line::Number(2), 1), Err(Trouble::Missing));
+    }
+}

@@ -1,0 +1,19 @@
+//! Metrics of the user's own.
+
+mod file;
+
+pub use file::Trouble;
+
+use crate::config::Custom;
+use crate::num::Fixed;
+
+/// Reads the number that is asked for.
+pub fn read(custom: &Custom) -> Result<Fixed, Trouble> {
+    let number = file::read(custom.file, custom.line, custom.field)?;
+    let (factor, divisor) = custom.ratio;
+    let scaled = number.moved(custom.scale).and_then(|number| match custom.ratio {
+        (1, 1) => Some(number),
+        _ => number.times(factor, divisor),
+    });
+    scaled.ok_or(Trouble::NoNumber)
+}
