@@ -70,6 +70,10 @@ pub struct Sender<'a> {
     /// The connection has not taken all: it is to be watched for room.
     is_stalled: bool,
     up_since: u64,
+    /// When the connection has last taken something, or all that it had taken had arrived.
+    moved: u64,
+    /// Milliseconds that it may take nothing, where the kernel does not look after that.
+    timeout: u64,
     /// How the first address of this transfer failed.
     failure: Option<(usize, Cause)>,
     told: Told,
@@ -85,7 +89,14 @@ pub struct Sender<'a> {
 impl<'a> Sender<'a> {
     /// A sender that is due at once. With a number in `spread` its rounds start with the transfer of
     /// that number (which may be any: it wraps around). Equal seeds give equal delays.
-    pub fn new(transfers: &'a [Transfer<'a>], spread: Option<u32>, seed: u32, now: u64, debug: bool) -> Self {
+    pub fn new(
+        transfers: &'a [Transfer<'a>],
+        spread: Option<u32>,
+        timeout: u32,
+        seed: u32,
+        now: u64,
+        debug: bool,
+    ) -> Self {
         let first = spread.unwrap_or(0) as usize % transfers.len().max(1);
         Self {
             transfers,
@@ -99,6 +110,8 @@ impl<'a> Sender<'a> {
             backoff: Backoff::new(seed),
             is_stalled: false,
             up_since: now,
+            moved: now,
+            timeout: timeout.into(),
             failure: None,
             told: Told::new(),
             connected: 0,
@@ -220,10 +233,11 @@ impl<'a> Sender<'a> {
             }
             Ok(None) => self.await_answer(State::Resolving, with.now),
             Err(cause) => {
-                if let Transfer::Tcp { host, .. } = self.transfer() {
-                    let what = (b"dial tcp: lookup ".as_slice(), Part::Text(host));
-                    self.told.failure(what, cause, with.world, with.now);
-                }
+                let what = match self.transfer() {
+                    Transfer::Tcp { host, .. } => (b"dial tcp: lookup ".as_slice(), Part::Text(host)),
+                    _ => (b"dial ".as_slice(), Part::Address(0)),
+                };
+                self.told.failure(what, cause, with.world, with.now);
                 self.next_transfer(with);
             }
         }
@@ -311,7 +325,7 @@ impl<'a> Sender<'a> {
         self.state = State::Up;
         self.deadline = NEVER;
         self.failure = None;
-        self.up_since = with.now;
+        (self.up_since, self.moved) = (with.now, with.now);
         self.connected += 1;
         self.tell_connection(true, with);
         self.flush(with);

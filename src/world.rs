@@ -42,6 +42,8 @@ pub enum Transfer<'a> {
     Stdout,
     /// A stream socket in the file system.
     Unix(&'a [u8]),
+    /// The standard input of a command.
+    Command(&'a [u8]),
     /// A TCP port; an empty host is this one.
     Tcp {
         /// A numeric address or a name.
@@ -119,7 +121,8 @@ pub trait World {
     /// Sends as much of it as is taken without waiting.
     fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause>;
 
-    /// Sent bytes that the peer has not acknowledged; answers after a reset, too. 0 where nobody tells.
+    /// Sent bytes that the peer has not acknowledged (a command: not read); answers after a reset, too. 0 where
+    /// nobody tells.
     fn unacked(&mut self) -> u64;
 
     /// Reads what the peer has sent, a bounded piece, and throws it away.
@@ -127,6 +130,14 @@ pub trait World {
 
     /// Gives up the connection or the look-up, whatever is open.
     fn close(&mut self);
+
+    /// Closes the connection so that what was sent still arrives, as far as that is in this side's hands.
+    fn end(&mut self) {
+        // What the peer sent and nobody read would make the kernel reset the connection, and what
+        // is still in flight would be lost with it.
+        let _ = self.drain();
+        self.close();
+    }
 
     /// Writes a line to the log: its [`pieces`].
     fn log(&mut self, words: &'static str, given: &[Part]);

@@ -19,7 +19,7 @@ fn check(path: &Path) -> (i32, String, String) {
 const DURATION: &str = " is not a duration from 10ms to 24h (try \"5s\")";
 const SWITCH: &str = " is not true or false (try true)";
 const PATTERNS: &str = " is not a list of patterns (try \"eth*,br-lan\")";
-const ADDRESS: &str = " is not an address (host:port, :port, [v6]:port, unix:/path), up to 8 of them with commas \
+const ADDRESS: &str = " is not an address (host:port, :port, [v6]:port, unix:/path, exec:command), up to 8 of them with commas \
                        between, or - (try \"router.lan:6000\")";
 
 /// Files, and what is said of each behind its path.
@@ -114,7 +114,7 @@ const BAD: [(&str, &str, &str); 62] = [
     ("{\"debug\": 1}", ":1: debug: 1", SWITCH),
     ("{\"debug\": null}", ":1: debug: null", SWITCH),
     ("{\"trans\": \"router\"}", ":1: trans: \"router\"", ADDRESS),
-    ("{\"trans\":\n[\"a:1\",\n\"b\"]}", ":2: trans: this list", ADDRESS),
+    ("{\"trans\":\n[\"a:1\",\n\"b\"]}", ":3: trans: \"b\"", ADDRESS),
     ("{\"trans\": [\"a:1\",\n5]}", ":2: trans: 5", ADDRESS),
     ("{\"trans\": []}", ":1: trans: this list", ADDRESS),
     (
@@ -238,7 +238,7 @@ fn a_file_full_of_anything_is_a_clear_error() {
     assert!(full("[[[[0", ",[]", "]]]]").contains("not an object"));
     assert!(full("[[[[0", ",{}", "]]]]").contains("not an object"));
     assert!(full("[[[[[\"", "a", "\"]]]]]").contains("not an object"));
-    assert!(full("{\"trans\": [\"\"", ",\"\"", "]}").contains("trans: this list is not an address"));
+    assert!(full("{\"trans\": [\"\"", ",\"\"", "]}").contains("trans: \"\" is not an address"));
     assert!(full("{\"tag\": \"x\"", ",\"tag\":\"x\"", "}").contains("tag: given twice"));
     assert!(full("{\"", "\\u00e9", "\": 5}").contains("unknown key"));
     assert!(full("{\"flush\": ", "1", "}").contains(": a number is too large"));

@@ -54,6 +54,10 @@ fn put_transfer(line: &mut Text, transfer: &Transfer) {
             line.put(b"unix:");
             line.put(path);
         }
+        Transfer::Command(command) => {
+            line.put(b"exec:");
+            line.put(command);
+        }
         Transfer::Tcp { host, port } => {
             let (open, close): (&[u8], &[u8]) = if host.contains(&b':') {
                 (b"[", b"]")

@@ -86,7 +86,14 @@ impl<'a> Agent<'a> {
                 writer,
                 line: [0; LINE_MAX],
                 ring,
-                sender: Sender::new(config.transfers(), start, seed ^ spread, now, config.debug),
+                sender: Sender::new(
+                    config.transfers(),
+                    start,
+                    config.timeout,
+                    seed ^ spread,
+                    now,
+                    config.debug,
+                ),
                 now,
                 lines: 0,
                 errors: 0,
@@ -256,10 +263,7 @@ impl<'a> Agent<'a> {
         let until = world.now() + LAST_FLUSH;
         self.output.sender.stay();
         self.output.write_out(world, until);
-        // What the peer sent and nobody read would make the kernel reset the connection, and what
-        // is still in flight would be lost with it.
-        let _ = world.drain();
-        world.close();
+        world.end();
         if self.output.sender.has_ended() {
             Ending::Failed
         } else {

@@ -41,7 +41,12 @@ impl Flag {
 
     /// Whether it may be given as a list in a configuration file.
     pub(super) fn takes_list(self) -> bool {
-        self.is_repeated() || matches!(self.takes, Takes::Transfers | Takes::Programs)
+        self.is_added() || self.takes == Takes::Programs
+    }
+
+    /// Whether an item of a list is one thing more.
+    pub(super) fn is_added(self) -> bool {
+        self.is_repeated() || self.takes == Takes::Transfers
     }
 
     /// Whether it may be given as a number there.
@@ -50,6 +55,16 @@ impl Flag {
             self.takes,
             Takes::Duration | Takes::DurationOrNothing | Takes::Size
         )
+    }
+
+    /// Forgets what was said of it before: in the file, or in its place.
+    pub(super) fn forget(self, config: &mut Config) {
+        match self.takes {
+            Takes::Transfers => config.transfer_count = 0,
+            Takes::Tag => config.tag_count = 0,
+            Takes::Families => (config.turns, config.is_selective) = ([None; FAMILIES_MAX], false),
+            _ => {}
+        }
     }
 
     fn put_word(self, text: &mut Text, word: usize) {
@@ -69,7 +84,7 @@ macro_rules! takes {
 }
 
 takes! {
-    Transfers "an address (host:port, :port, [v6]:port, unix:/path), up to 8 of them with commas between, or -"
+    Transfers "an address (host:port, :port, [v6]:port, unix:/path, exec:command), up to 8 of them with commas between, or -"
         "router.lan:6000";
     Switch "true or false" "true";
     Duration "a duration from 10ms to 24h" "5s";
@@ -125,7 +140,7 @@ macro_rules! flags {
 
 flags! {
     Transfers "trans" "addresses" "127.0.0.1:6000"
-        "where the lines go: host:port, :port (this host), [v6]:port, unix:/path; the first that answers of up to 8, as in a:1,b:1; or - (standard output)"
+        "where the lines go: host:port, :port (this host), [v6]:port, unix:/path, exec:command (its standard input); the first that answers of up to 8, as in a:1,b:1; or - (standard output)"
         Transfers;
     Spread "spread" "" "" "start with another one of the addresses on each endpoint" Switch;
     Timeout "timeout" "duration" "30s"
@@ -286,22 +301,13 @@ pub fn parse<'a>(
             None if flag.takes == Takes::Switch => b"true",
             None => arguments.next().ok_or(Error::Missing(flag))?,
         };
-        if given & 1 << flag.sets as u32 == 0 {
+        if given & 1 << flag.sets as u32 == 0 || !flag.is_repeated() {
             given |= 1 << flag.sets as u32;
-            forget(config, flag);
+            flag.forget(config);
         }
         apply(config, flag, value, find).ok_or(Error::Invalid(flag, value))?;
     }
     Ok(())
-}
-
-/// What a file has said of tags and of families does not count beside what the command line says of them.
-fn forget(config: &mut Config, flag: Flag) {
-    match flag.takes {
-        Takes::Tag => config.tag_count = 0,
-        Takes::Families => (config.turns, config.is_selective) = ([None; FAMILIES_MAX], false),
-        _ => {}
-    }
 }
 
 /// `-name`, `--name`, `-name=value`: the name, and the value if it is there.
@@ -321,7 +327,7 @@ fn split(argument: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
 #[inline(never)]
 pub(super) fn apply<'a>(config: &mut Config<'a>, flag: Flag, value: &'a [u8], find: Find) -> Option<()> {
     match flag.takes {
-        Takes::Transfers => config.transfer_count = value::transfers(value, &mut config.transfers)?,
+        Takes::Transfers => config.add_transfers(value)?,
         Takes::Switch => switch(config, flag.sets, value::switch(value)?),
         Takes::DurationOrNothing if value == b"0" => config.replay = 0,
         Takes::Duration | Takes::DurationOrNothing => {
@@ -479,6 +485,7 @@ mod tests {
             }
             let default = flag.default();
             let mut given = Config::default();
+            flag.forget(&mut given);
             apply(&mut given, *flag, default.as_bytes(), find).unwrap();
             assert_eq!(given.transfers(), plain.transfers());
             assert_eq!(
@@ -614,7 +621,7 @@ mod tests {
         assert_eq!(
             error(&["-trans"]),
             "mini-monitor: flag needs an argument: -trans: it takes an address (host:port, :port, [v6]:port, \
-             unix:/path), up to 8 of them with commas between, or - (try router.lan:6000)"
+             unix:/path, exec:command), up to 8 of them with commas between, or - (try router.lan:6000)"
         );
         assert_eq!(
             error(&["-nope=1"]),

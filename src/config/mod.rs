@@ -149,6 +149,17 @@ impl<'a> Config<'a> {
         custom::all(self.custom)
     }
 
+    /// Adds transfers to those that there are; standard output stands alone.
+    fn add_transfers(&mut self, text: &'a [u8]) -> Option<()> {
+        value::transfers(text, |transfer| {
+            *self.transfers.get_mut(self.transfer_count)? = transfer;
+            self.transfer_count += 1;
+            Some(())
+        })?;
+        let is_alone = self.transfer_count == 1 || !self.transfers().contains(&Transfer::Stdout);
+        is_alone.then_some(())
+    }
+
     fn add_tag(&mut self, tag: &'a [u8]) -> Option<()> {
         *self.tags.get_mut(self.tag_count)? = tag;
         self.tag_count += 1;

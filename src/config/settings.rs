@@ -31,6 +31,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, config: &mut Config<'a>, find: F
         if !flag.is_setting() {
             return Err(Why::CommandLine);
         }
+        flag.forget(config);
         setting(cursor, flag, &mut |value| apply(config, flag, value, find))?;
         Ok(flag.number())
     })
@@ -64,19 +65,25 @@ fn list<'a>(
     flag: Flag,
     apply: &mut dyn FnMut(&'a [u8]) -> Option<()>,
 ) -> Option<()> {
-    if !flag.is_repeated() {
-        let start = cursor.at;
+    let start = cursor.at;
+    if !flag.is_added() {
         let end = cursor.list_end()?;
         cursor.at = start;
         return apply(end.text);
     }
+    let mut count = 0;
     loop {
         let token = cursor.take();
         match token.kind {
+            Kind::ListEnd if count == 0 => {
+                cursor.at = start;
+                return None;
+            }
             Kind::ListEnd => return Some(()),
             Kind::Text => apply(token.text)?,
             _ => return None,
         }
+        count += 1;
     }
 }
 

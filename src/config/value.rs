@@ -13,6 +13,10 @@ const SIZE: RangeInclusive<u32> = 4 << 10..=1 << 30;
 
 /// Longest host name (RFC 1035, section 2.3.4).
 const HOST_MAX: usize = 253;
+/// What stands before a command.
+const COMMAND: &[u8] = b"exec:";
+/// Longest command.
+const COMMAND_MAX: usize = 1000;
 /// Longest path of a Unix socket (`unix(7)`).
 const UNIX_PATH_MAX: usize = 107;
 
@@ -60,18 +64,21 @@ pub(super) fn switch(text: &[u8]) -> Option<bool> {
     place_of("1\ntrue\n0\nfalse\n", text).map(|place| place < 2)
 }
 
-/// Transfers with commas between, into `list`: their number. `-` stands alone.
-pub(super) fn transfers<'a>(text: &'a [u8], list: &mut [Transfer<'a>]) -> Option<usize> {
-    let mut count = 0;
-    for item in text.split(|&byte| byte == b',') {
-        let transfer = transfer(item)?;
-        if transfer == Transfer::Stdout && item.len() < text.len() {
-            return None;
+/// Hands over transfers, which have commas between; a command takes all the rest.
+pub(super) fn transfers<'a>(text: &'a [u8], mut take: impl FnMut(Transfer<'a>) -> Option<()>) -> Option<()> {
+    let mut rest = text;
+    loop {
+        if let Some(command) = rest.strip_prefix(COMMAND) {
+            let fits = (1..=COMMAND_MAX).contains(&command.len());
+            return take(Transfer::Command(command)).filter(|()| fits && !command.contains(&0));
         }
-        *list.get_mut(count)? = transfer;
-        count += 1;
+        let end = rest.iter().position(|byte| *byte == b',');
+        take(transfer(rest.get(..end.unwrap_or(rest.len()))?)?)?;
+        match end {
+            Some(end) => rest = rest.get(end + 1..)?,
+            None => return Some(()),
+        }
     }
-    Some(count)
 }
 
 /// `host:port`, `:port`, `[v6]:port`, `unix:/path` or `-`.
@@ -183,9 +190,12 @@ mod tests {
     #[test]
     fn lists_of_transfers() {
         let of = |text: &'static str| {
-            let mut list = [Transfer::Stdout; 8];
-            let count = transfers(text.as_bytes(), &mut list)?;
-            Some(list[..count].to_vec())
+            let mut list = Vec::new();
+            transfers(text.as_bytes(), |transfer| {
+                list.push(transfer);
+                Some(())
+            })?;
+            Some(list)
         };
         let tcp = |host: &'static str, port| Transfer::Tcp {
             host: host.as_bytes(),
@@ -203,19 +213,21 @@ mod tests {
             ])
         );
         assert_eq!(of(":1,:2,:3,:4,:5,:6,:7,:8").unwrap().len(), 8);
+        assert_eq!(
+            of("a:1,exec:nc -q 0 b 2, 3"),
+            Some(vec![tcp("a", 1), Transfer::Command(b"nc -q 0 b 2, 3")])
+        );
         for bad in [
             "",
             ",",
             ":1,",
             ",:1",
             ":1,,:2",
-            ":1,-",
-            "-,:1",
-            "-,-",
             ":1, :2",
             ":1;:2",
             ":1,unix:x",
-            ":1,:2,:3,:4,:5,:6,:7,:8,:9",
+            "exec:",
+            "exec:a\0b",
         ] {
             assert_eq!(of(bad), None, "{bad}");
         }

@@ -1,7 +1,7 @@
 //! A connection that is up: it is written to, read, lost, or left for the first transfer.
 
 use super::{Context, Sender, State, told};
-use crate::world::{Cause, Part, World};
+use crate::world::{Cause, Part, Transfer, World};
 
 /// A connection that was lost within so many milliseconds has failed: the next transfer is tried.
 const FAILED: u64 = 5_000;
@@ -24,6 +24,9 @@ impl Sender<'_> {
 
     pub(super) fn flush<W: World>(&mut self, with: &mut Context<W>) {
         self.acknowledge(with);
+        if self.is_stuck(with) {
+            return self.lose(b"write ", Cause::TimedOut, with);
+        }
         self.has_caught_up = !(with.ring.in_flight() || self.is_stalled || self.is_held);
         self.tell_connection(false, with);
         // A stalled connection says when it has room again.
@@ -58,7 +61,17 @@ impl Sender<'_> {
         if with.ring.in_flight() && with.ring.acknowledge(with.world.unacked(), with.now) {
             // The next attempts start early: this connection is of use.
             self.backoff.reset();
+            self.moved = with.now;
         }
+        if !with.ring.in_flight() && !self.is_stalled {
+            self.moved = with.now;
+        }
+    }
+
+    /// Whether who has the other end has read nothing for too long. The kernel looks after that for TCP.
+    fn is_stuck<W: World>(&self, with: &Context<W>) -> bool {
+        let is_ours = matches!(self.transfer(), Transfer::Command(_) | Transfer::Unix(_));
+        is_ours && with.now >= self.moved + self.timeout
     }
 
     fn write<W: World>(&mut self, with: &mut Context<W>) {
@@ -74,6 +87,9 @@ impl Sender<'_> {
                 Err(cause) => return self.lose(b"flush error: write ", cause, with),
             };
             with.ring.mark_sent(taken);
+            if taken > 0 {
+                self.moved = with.now;
+            }
             if self.debug {
                 let counts = [Part::Number(taken as u64), Part::Number(piece.len() as u64)];
                 with.world.log("flush: % of % bytes", &counts);

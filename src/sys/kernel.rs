@@ -1,6 +1,7 @@
 //! The real world.
 
 use super::address::Address;
+use super::child::Child;
 use super::errno::{self, WOULD_BLOCK};
 use super::fd::{Fd, poll};
 use super::log::Log;
@@ -19,14 +20,22 @@ enum Link {
     Connecting(Fd),
     Connected(Fd),
     Stdout { fd: Fd, is_socket: bool },
+    Command { input: Fd, child: Child },
 }
 
 /// What was asked for last.
 enum Target {
     Stdout,
     Unix([u8; socket::UNIX_PATH_MAX], usize),
+    /// As much of it as the log has.
+    Command([u8; COMMAND_TOLD], usize),
     Tcp(Addresses),
 }
+
+/// Bytes of a command that the log has.
+const COMMAND_TOLD: usize = 60;
+/// Milliseconds that a command has to end by itself, when the program ends.
+const COMMAND_END: u32 = 1_000;
 
 /// The operating system that this program runs on.
 pub struct Kernel {
@@ -68,7 +77,7 @@ impl Kernel {
             Link::LookingUp(lookup) => (lookup.descriptor(), libc::POLLIN),
             Link::Connecting(fd) => (fd.number(), libc::POLLOUT),
             Link::Connected(fd) => (fd.number(), libc::POLLIN | libc::POLLRDHUP | out),
-            Link::Stdout { fd, .. } => (fd.number(), out),
+            Link::Stdout { fd, .. } | Link::Command { input: fd, .. } => (fd.number(), out),
         }
     }
 
@@ -89,6 +98,10 @@ impl Kernel {
             Target::Unix(path, length) => {
                 text.put(b"unix ");
                 text.put(path.get(..*length).unwrap_or_default());
+            }
+            Target::Command(command, length) => {
+                text.put(b"command ");
+                text.put(command.get(..*length).unwrap_or_default());
             }
             Target::Tcp(addresses) => {
                 text.put(b"tcp ");
@@ -150,6 +163,16 @@ impl World for Kernel {
                 place.copy_from_slice(path);
                 self.target = Target::Unix(copy, path.len());
             }
+            Transfer::Command(command) => {
+                let mut told = [0; COMMAND_TOLD];
+                let mut text = Text::new(&mut told);
+                text.put(command);
+                let length = text.bytes().len();
+                self.target = Target::Command(told, length);
+                let (output, input) = socket::pipe()?;
+                let child = Child::start(command, &output)?;
+                self.link = Link::Command { input, child };
+            }
             Transfer::Tcp { host, port } => {
                 let mut addresses = Addresses::NONE;
                 numeric_addresses(&mut addresses, host, port);
@@ -179,6 +202,10 @@ impl World for Kernel {
     }
 
     fn connect(&mut self, address: usize) -> Result<bool, Cause> {
+        // A command runs since it was looked up.
+        if matches!(self.link, Link::Command { .. }) {
+            return Ok(true);
+        }
         self.close();
         let (fd, connected) = match &self.target {
             Target::Stdout => {
@@ -187,6 +214,7 @@ impl World for Kernel {
                 self.link = Link::Stdout { fd, is_socket };
                 return Ok(true);
             }
+            Target::Command(..) => return Err(errno::INVALID.into()),
             Target::Unix(path, length) => {
                 socket::connect_unix(path.get(..*length).unwrap_or_default(), &self.options)?
             }
@@ -217,7 +245,7 @@ impl World for Kernel {
     fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause> {
         let taken = match &self.link {
             Link::Connected(fd) | Link::Stdout { fd, is_socket: true } => socket::send(fd, bytes),
-            Link::Stdout { fd, .. } => fd.write(&[bytes]),
+            Link::Stdout { fd, .. } | Link::Command { input: fd, .. } => fd.write(&[bytes]),
             _ => Err(errno::INVALID),
         };
         match taken {
@@ -231,6 +259,7 @@ impl World for Kernel {
         match (&self.link, &self.target) {
             // A Unix socket counts in another unit than bytes.
             (Link::Connected(fd), Target::Tcp(..)) => socket::unacked(fd).unwrap_or(u64::MAX),
+            (Link::Command { input, .. }, _) => socket::unread(input).unwrap_or(u64::MAX),
             _ => 0,
         }
     }
@@ -239,6 +268,8 @@ impl World for Kernel {
         let fd = match &self.link {
             Link::Connected(fd) => fd,
             Link::Stdout { .. } if self.broken => return Err(Cause::Closed),
+            // Nobody knows what has become of what it had read.
+            Link::Command { .. } if self.broken => return Err(Errno(libc::EPIPE).into()),
             _ => return Ok(()),
         };
         let mut piece = [0; PIECE];
@@ -255,6 +286,14 @@ impl World for Kernel {
 
     fn close(&mut self) {
         self.link = Link::Nothing;
+    }
+
+    fn end(&mut self) {
+        let _ = self.drain();
+        if let Link::Command { input, mut child } = core::mem::replace(&mut self.link, Link::Nothing) {
+            drop(input);
+            child.wait(COMMAND_END);
+        }
     }
 
     #[inline(never)]

@@ -13,9 +13,9 @@ use core::mem::size_of;
 // The C library's own resolver, where it comes from the system; it would be a quarter of a binary that is
 // linked with all it needs.
 #[cfg(not(target_feature = "crt-static"))]
-use super::getaddrinfo as resolver;
+use super::getaddrinfo::{self as resolver, fork};
 #[cfg(target_feature = "crt-static")]
-use super::resolver;
+use super::{child::fork, resolver};
 
 /// Addresses of one name that are tried.
 pub(super) const ADDRESSES_MAX: usize = 8;
@@ -71,7 +71,7 @@ impl Lookup {
     /// Starts a child that looks up the name.
     pub(super) fn start(host: &[u8], port: u16) -> Result<Self, Errno> {
         let (answer, child_end) = pipe()?;
-        let child = resolver::fork()?;
+        let child = fork()?;
         if child == 0 {
             in_child(host, &child_end);
         }

@@ -7,6 +7,7 @@
 mod address;
 mod args;
 mod call;
+mod child;
 mod clock;
 mod entries;
 mod errno;

@@ -1,7 +1,6 @@
 //! Names, by a stub resolver of our own: `/etc/hosts`, then the name servers of `/etc/resolv.conf`.
 
 use super::address::Address;
-use super::call::{int, long_call};
 use super::clock::monotonic_millis;
 use super::file::File;
 use super::lookup::Addresses;
@@ -11,7 +10,6 @@ use crate::dns::{self, Ip, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, Resolv, SERV
 use crate::num::parse_u64;
 use crate::scan::until;
 use crate::text::Text;
-use crate::world::Errno;
 use core::ffi::c_int;
 
 /// A name has addresses, but not of the kinds that are of use. (Not in POSIX.)
@@ -31,12 +29,6 @@ const ANSWER_MAX: usize = 512;
 const UNANSWERED: c_int = 0;
 /// The longest line of a file.
 const LINE_MAX: usize = 512;
-
-/// Splits off a child: its process number here, 0 there.
-pub(super) fn fork() -> Result<usize, Errno> {
-    // SAFETY: this program has one thread, and the child does nothing that the C library would have to know of.
-    unsafe { long_call(libc::SYS_clone, &[int(libc::SIGCHLD), 0, 0, 0, 0, 0]) }
-}
 
 /// Hands over the addresses of the name, the best ones first; a code of `getaddrinfo(3)`, 0 if there are some.
 pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(&Address)) -> c_int {

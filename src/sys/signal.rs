@@ -60,6 +60,24 @@ impl Signals {
     }
 }
 
+/// In a child that becomes another program: signals are as that expects them.
+pub(super) fn give_back() {
+    for signal in IGNORED {
+        handle(signal, libc::SIG_DFL);
+    }
+    let none: Set = [0; 4];
+    let arguments = [
+        int(libc::SIG_SETMASK),
+        none.as_ptr() as usize,
+        0,
+        SET_LENGTH,
+        0,
+        0,
+    ];
+    // SAFETY: the set is whole; nobody asks for what was blocked before.
+    let _ = unsafe { long_call(libc::SYS_rt_sigprocmask, &arguments) };
+}
+
 /// A set of signals: a bit each, from the lowest of the first word on. All of ours are there.
 type Set = [usize; 4];
 /// Bytes of it that the kernel wants to see.

@@ -184,9 +184,18 @@ pub(super) fn receive(socket: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
 
 /// Sent bytes that the peer has not acknowledged (`SIOCOUTQ`, `tcp(7)`).
 pub(super) fn unacked(socket: &Fd) -> Result<u64, Errno> {
-    let mut count: c_int = 0;
     // TIOCOUTQ is SIOCOUTQ by another name.
-    ask(socket, libc::TIOCOUTQ as usize, &raw mut count as usize)?;
+    count(socket, libc::TIOCOUTQ as usize)
+}
+
+/// Bytes in a pipe that nobody has read (`pipe(7)`); both ends tell.
+pub(super) fn unread(pipe: &Fd) -> Result<u64, Errno> {
+    count(pipe, libc::FIONREAD as usize)
+}
+
+fn count(fd: &Fd, request: usize) -> Result<u64, Errno> {
+    let mut count: c_int = 0;
+    ask(fd, request, &raw mut count as usize)?;
     u64::try_from(count).map_err(|_| INVALID)
 }
 
