@@ -4,8 +4,8 @@ use super::{Agent, Ending, HOST_NAME_MAX, spool, writer};
 use crate::builtin;
 use crate::config::{self, Command, Config};
 use crate::format::json::Writer;
-use crate::host::{Host, OS};
-use crate::sys::{self, Errno, Kernel};
+use crate::host::{self, Host, OS};
+use crate::sys::{self, Errno, Kernel, Once};
 use crate::text::{Put, Text};
 use crate::world::World;
 use core::mem::ManuallyDrop;
@@ -14,6 +14,10 @@ const OK: i32 = 0;
 const FAILED: i32 = 1;
 /// As Go's flags have it.
 const BAD_USAGE: i32 = 2;
+
+/// What is large. On the stack it would be written to as a whole, and more than once.
+static MEMORY: Once<(builtin::Memory, host::Memory)> =
+    Once::new((builtin::Memory::EMPTY, host::Memory::EMPTY));
 
 /// Does what the arguments (behind the program's name) ask for; answers the exit status.
 pub fn start(arguments: impl Iterator<Item = &'static [u8]>) -> i32 {
@@ -40,17 +44,25 @@ fn run(config: &Config) -> i32 {
     if Writer::new(worst, OS, config.tags()).is_none() {
         return complain(config::Error::TooLong);
     }
+    let Some((for_builtin, for_host)) = MEMORY.take() else {
+        return FAILED;
+    };
     // The process ends with them: the kernel closes its files.
     let mut world = ManuallyDrop::new(Kernel::new(config.buffer, config.timeout));
-    let mut host = ManuallyDrop::new(Host::open(config.proc, config.sys));
+    let mut host = ManuallyDrop::new(Host::open(config.proc, config.sys, for_host));
     match (&mut *world, &mut *host) {
-        (Ok(world), Ok(host)) => run_with(config, world, host),
+        (Ok(world), Ok(host)) => run_with(config, world, host, for_builtin),
         (Err(errno), _) => fail(b"signals", *errno),
         (_, Err(errno)) => fail(config.proc, *errno),
     }
 }
 
-fn run_with(config: &Config, world: &mut Kernel, host: &mut Host) -> i32 {
+fn run_with(
+    config: &Config,
+    world: &mut Kernel,
+    host: &mut Host,
+    memory: &'static mut builtin::Memory,
+) -> i32 {
     let Some(writer) = writer(config) else {
         return complain(config::Error::TooLong);
     };
@@ -59,7 +71,8 @@ fn run_with(config: &Config, world: &mut Kernel, host: &mut Host) -> i32 {
         Err(errno) => return fail(spool::path(config).unwrap_or(b"-buffer"), errno),
     };
     let now = world.now();
-    let mut agent = ManuallyDrop::new(Agent::new(config, host, writer, ring, sys::random_seed(), now));
+    let seed = sys::random_seed();
+    let mut agent = ManuallyDrop::new(Agent::new(config, host, memory, writer, ring, seed, now));
     if !agent.has_families() {
         return complain(config::Error::NothingRuns);
     }

@@ -5,9 +5,9 @@
 //! `MUTATIONS` says how many of each file; `SEED` repeats a run. What failed stays in the folder that is
 //! printed.
 
-use mini_monitor::builtin::{Builtin, FAMILIES, FAMILY_COUNT, Kind, Own, Sample, Wishes, find};
+use mini_monitor::builtin::{self, Builtin, FAMILIES, FAMILY_COUNT, Kind, Own, Sample, Wishes, find};
 use mini_monitor::format::{Record, json::Writer};
-use mini_monitor::host::Host;
+use mini_monitor::host::{self, Host};
 use mini_monitor::num::Fixed;
 use mini_monitor::ring::LINE_MAX;
 use std::env;
@@ -140,8 +140,13 @@ impl Bench {
                 .iter()
                 .map(|name| find(name.as_bytes(), false).unwrap())
                 .collect(),
-            host: Host::open(leaked(root.join("proc")), leaked(root.join("sys"))).unwrap(),
-            builtin: Builtin::new(wishes),
+            host: Host::open(
+                leaked(root.join("proc")),
+                leaked(root.join("sys")),
+                Box::leak(Box::new(host::Memory::EMPTY)),
+            )
+            .unwrap(),
+            builtin: Builtin::new(wishes, Box::leak(Box::new(builtin::Memory::EMPTY))),
             writer: Writer::new(b"fuzz", "linux", &[]).unwrap(),
             root,
             now: 0,
