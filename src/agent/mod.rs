@@ -16,7 +16,7 @@ use faults::Faults;
 use output::Output;
 use ranks::Ranks;
 
-use crate::builtin::{Builtin, FAMILIES, Own};
+use crate::builtin::{self, Builtin, FAMILIES, Own};
 use crate::config::Config;
 use crate::format::json;
 use crate::host::{Fault, Host, OS};
@@ -44,7 +44,7 @@ pub enum Ending {
     Failed,
 }
 
-/// The agent, with all its memory.
+/// The agent.
 pub struct Agent<'a> {
     config: &'a Config<'a>,
     host: &'a mut Host,
@@ -66,6 +66,7 @@ impl<'a> Agent<'a> {
     pub fn new(
         config: &'a Config<'a>,
         host: &'a mut Host,
+        memory: &'static mut builtin::Memory,
         writer: json::Writer,
         ring: Ring<'a>,
         seed: u32,
@@ -84,7 +85,6 @@ impl<'a> Agent<'a> {
             steps: Throttle::new(),
             output: Output {
                 writer,
-                line: [0; LINE_MAX],
                 ring,
                 sender: Sender::new(
                     config.transfers(),
@@ -100,7 +100,7 @@ impl<'a> Agent<'a> {
                 is_patient: false,
                 debug: config.debug,
             },
-            builtin: Builtin::new(plan::wishes(config)),
+            builtin: Builtin::new(plan::wishes(config), memory),
         }
     }
 
@@ -286,12 +286,13 @@ impl<'a> Agent<'a> {
         }
         self.output.writer.set_time(self.time);
         self.begin_turn();
+        let mut room = [0; LINE_MAX];
         for number in set_bits(families) {
-            self.take_family(world, number);
+            self.take_family(world, number, &mut room);
         }
     }
 
-    fn take_family<W: World>(&mut self, world: &mut W, number: usize) {
+    fn take_family<W: World>(&mut self, world: &mut W, number: usize, room: &mut [u8]) {
         let family = Part::Text(FAMILIES[number].name.as_bytes());
         if self.config.debug {
             world.log("## ticker hit %", &[family]);
@@ -300,7 +301,7 @@ impl<'a> Agent<'a> {
         let made = self.output.lines;
         let output = &mut self.output;
         let result = self.builtin.take(number, self.host, &mut |sample| {
-            output.take(&sample, rank, world);
+            output.take(&sample, rank, room, world);
         });
         if self.output.lines > made {
             self.ranks.note(number, self.output.now);

@@ -2,15 +2,13 @@
 
 use crate::builtin::Sample;
 use crate::format::{Record, json};
-use crate::ring::{LINE_MAX, Ring};
+use crate::ring::Ring;
 use crate::sender::{Event, Sender};
 use crate::text::Text;
 use crate::world::{NEVER, Part, Ready, Signal, World};
 
 pub(super) struct Output<'a> {
     pub(super) writer: json::Writer,
-    /// Where a line is written, before it goes into the ring.
-    pub(super) line: [u8; LINE_MAX],
     pub(super) ring: Ring<'a>,
     pub(super) sender: Sender<'a>,
     /// When this is, in milliseconds of the monotonic clock: asked once a wake-up.
@@ -25,14 +23,14 @@ pub(super) struct Output<'a> {
 }
 
 impl Output<'_> {
-    /// Makes a line of the sample. A ring that is crowded is written out.
-    pub(super) fn take<W: World>(&mut self, sample: &Sample, rank: u8, world: &mut W) {
+    /// Makes a line of the sample, in `room` before it goes into the ring. A ring that is crowded is written out.
+    pub(super) fn take<W: World>(&mut self, sample: &Sample, rank: u8, room: &mut [u8], world: &mut W) {
         let record = Record {
             metric: sample.metric.name,
             instance: sample.instance,
             value: sample.value,
         };
-        let Some(line) = self.writer.line(&mut self.line, &record) else {
+        let Some(line) = self.writer.line(room, &record) else {
             // A name that is longer than a line.
             self.errors += 1;
             return;

@@ -3,8 +3,8 @@
 use super::{Agent, Ending, check, plan, spool, writer};
 use crate::builtin;
 use crate::config::{self, Command, Config, Document, Wrong};
-use crate::host::Host;
-use crate::sys::{self, Errno, Kernel};
+use crate::host::{self, Host};
+use crate::sys::{self, Errno, Kernel, Once};
 use crate::text::{Put, Text};
 use crate::world::World;
 use core::mem::ManuallyDrop;
@@ -16,6 +16,10 @@ const BAD_USAGE: i32 = 2;
 
 /// The configuration file if the command line names none; it need not be there.
 const FILE: &[u8] = b"/etc/mini-monitor.json";
+
+/// What is large. On the stack it would be written to as a whole, and more than once.
+static MEMORY: Once<(builtin::Memory, host::Memory)> =
+    Once::new((builtin::Memory::EMPTY, host::Memory::EMPTY));
 
 /// Does what the arguments (behind the program's name) ask for; answers the exit status.
 pub fn start(arguments: impl Iterator<Item = &'static [u8]> + Clone) -> i32 {
@@ -70,17 +74,25 @@ fn start_with_file<'a>(config: &mut Config<'a>, arguments: impl Iterator<Item = 
 }
 
 fn run(config: &Config) -> i32 {
+    let Some((for_builtin, for_host)) = MEMORY.take() else {
+        return FAILED;
+    };
     // The process ends with them: the kernel closes its files.
     let mut world = ManuallyDrop::new(Kernel::new(config.buffer, config.timeout));
-    let mut host = ManuallyDrop::new(Host::open(config.proc, config.sys));
+    let mut host = ManuallyDrop::new(Host::open(config.proc, config.sys, for_host));
     match (&mut *world, &mut *host) {
-        (Ok(world), Ok(host)) => run_with(config, world, host),
+        (Ok(world), Ok(host)) => run_with(config, world, host, for_builtin),
         (Err(errno), _) => fail(b"signals", *errno),
         (_, Err(errno)) => fail(config.proc, *errno),
     }
 }
 
-fn run_with(config: &Config, world: &mut Kernel, host: &mut Host) -> i32 {
+fn run_with(
+    config: &Config,
+    world: &mut Kernel,
+    host: &mut Host,
+    memory: &'static mut builtin::Memory,
+) -> i32 {
     let Some(writer) = writer(config) else {
         return complain(config::Error::TooLong, BAD_USAGE);
     };
@@ -89,7 +101,8 @@ fn run_with(config: &Config, world: &mut Kernel, host: &mut Host) -> i32 {
         Err(errno) => return fail(spool::path(config).unwrap_or(b"-buffer"), errno),
     };
     let now = world.now();
-    let mut agent = ManuallyDrop::new(Agent::new(config, host, writer, ring, sys::random_seed(), now));
+    let seed = sys::random_seed();
+    let mut agent = ManuallyDrop::new(Agent::new(config, host, memory, writer, ring, seed, now));
     let ending = match config.command {
         Command::Once => agent.once(world),
         _ => agent.run(world),

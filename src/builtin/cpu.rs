@@ -35,8 +35,8 @@ pub(super) static METRICS: Metrics = metrics! {
 /// The last read, which the next one is compared with.
 pub(super) struct Cpu {
     before: Option<CpuTimes>,
-    /// Busy and other time of each processor.
-    cores: [[u64; 2]; CORES_MAX],
+    /// The low bits of busy and other time of each processor.
+    cores: [[u32; 2]; CORES_MAX],
     /// Those that were online.
     online: Numbers,
 }
@@ -53,10 +53,12 @@ impl Cpu {
         let Some(place) = self.cores.get_mut(number as usize) else {
             return;
         };
-        let before = core::mem::replace(place, times.sums);
+        let before = core::mem::replace(place, times.sums.map(|sum| sum as u32));
+        // None if it went back; no more than half of what 32 bits hold goes by from one read to the next.
+        let elapsed = |way: usize| u32::try_from(place[way].wrapping_sub(before[way]) as i32).ok();
         if self.online.has(number as usize)
-            && let Some((busy, total)) = elapsed(&before, place)
-            && let Some(share) = Fixed::percent(busy, total)
+            && let (Some(busy), Some(rest)) = (elapsed(0), elapsed(1))
+            && let Some(share) = Fixed::percent(busy.into(), u64::from(busy) + u64::from(rest))
         {
             let mut digits = [0; DIGITS_MAX];
             let name = format_u64(number, &mut digits);
@@ -71,7 +73,7 @@ pub(super) fn take(
     out: &mut Out,
     values: &mut Values,
 ) -> Result<(), Fault> {
-    let all = &mut all.cpu;
+    let all = &mut all.memory.cpu;
     let mut online = Numbers::NONE;
     let (mut count, mut is_over) = (0, false);
     let mut now = None;

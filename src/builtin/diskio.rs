@@ -54,7 +54,7 @@ impl Disks {
 }
 
 pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
-    let (before, now) = (&all.disks, all.now);
+    let (before, now) = (&all.memory.disks, all.now);
     let elapsed = now.saturating_sub(before.at);
     let mut after = Disks {
         at: now,
@@ -79,7 +79,7 @@ pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Va
         values.set(SHARE, share);
         out.take(name, values);
     });
-    all.disks = after;
+    all.memory.disks = after;
     result.or_else(Fault::unless_missing)?;
     if is_over {
         return Err(Flaw::Disks.of(Source::Diskstats));
@@ -112,15 +112,21 @@ fn is_partition(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::builtin::{FAMILIES, Own, Wishes, find};
+    use crate::builtin::{FAMILIES, Memory, Own, Wishes, find};
+    use crate::host;
     use crate::pattern::Choice;
 
     #[test]
     fn the_share_is_of_the_time_between_two_turns() {
         let folder = std::env::temp_dir().join(format!("mini-monitor-util-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let mut host = Host::open(folder.to_str().unwrap().as_bytes(), b"/nowhere").unwrap();
-        let mut all = Builtin::new(Wishes::default());
+        let mut host = Host::open(
+            folder.to_str().unwrap().as_bytes(),
+            b"/nowhere",
+            Box::leak(Box::new(host::Memory::EMPTY)),
+        )
+        .unwrap();
+        let mut all = Builtin::new(Wishes::default(), Box::leak(Box::new(Memory::EMPTY)));
         let mut share = |now: u64, device: u64, busy: u64| {
             let line = format!("8 {device} sda 1 1 1 1 1 1 1 1 0 {busy} 1\n");
             std::fs::write(folder.join("diskstats"), line).unwrap();

@@ -141,31 +141,45 @@ pub struct Wishes<'a> {
     pub leases: &'a [u8],
 }
 
-/// What the families remember from one turn to the next.
+/// What the families remember from one turn to the next: room for many instances, of which most machines have
+/// few. All of it is zero at first, so that what nobody writes to takes no memory.
+#[repr(C)]
+pub struct Memory {
+    disks: diskio::Disks,
+    neighbours: neighbours::Neighbours,
+    processes: process::Processes,
+    cpu: cpu::Cpu,
+}
+
+impl Memory {
+    /// Nothing is remembered yet.
+    pub const EMPTY: Self = Self {
+        disks: diskio::Disks::NONE,
+        neighbours: neighbours::Neighbours::NONE,
+        processes: process::Processes::NONE,
+        cpu: cpu::Cpu::NONE,
+    };
+}
+
+/// The families.
 pub struct Builtin<'a> {
     wishes: Wishes<'a>,
     /// When the turn is, in milliseconds of the monotonic clock.
     now: u64,
     own: Own,
-    cpu: cpu::Cpu,
-    disks: diskio::Disks,
-    neighbours: neighbours::Neighbours,
-    processes: process::Processes<'a>,
+    memory: &'static mut Memory,
     #[cfg(feature = "numbered")]
     number: u64,
 }
 
 impl<'a> Builtin<'a> {
-    /// Nothing is remembered yet.
-    pub fn new(wishes: Wishes<'a>) -> Self {
+    /// Families that remember nothing yet.
+    pub fn new(wishes: Wishes<'a>, memory: &'static mut Memory) -> Self {
         Self {
             wishes,
             now: 0,
             own: Own::default(),
-            cpu: cpu::Cpu::NONE,
-            disks: diskio::Disks::NONE,
-            neighbours: neighbours::Neighbours::NONE,
-            processes: process::Processes::new(wishes.processes),
+            memory,
             #[cfg(feature = "numbered")]
             number: 0,
         }
@@ -193,7 +207,7 @@ impl<'a> Builtin<'a> {
 
     /// Families that have not looked at all in their turn, and go on at the next occasion.
     pub fn unfinished(&self) -> Timers {
-        let process = find(b"process", false).filter(|_| self.processes.is_under_way());
+        let process = find(b"process", false).filter(|_| self.memory.processes.is_under_way());
         process.map_or(0, |number| 1 << number)
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn take(
     out: &mut Out,
     values: &mut Values,
 ) -> Result<(), Fault> {
-    let entries = entries(&mut all.neighbours, host, out);
+    let entries = entries(&mut all.memory.neighbours, host, out);
     let leases = host.leases(all.wishes.leases);
     if let Ok(leases) = leases {
         values.set_whole(LEASES, leases.into());

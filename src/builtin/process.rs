@@ -21,9 +21,7 @@ const RESIDENT: usize = 1;
 const MILLIS: usize = 2;
 
 /// A pass over all processes, which may take several turns.
-pub(super) struct Processes<'a> {
-    /// A list of patterns.
-    names: &'a [u8],
+pub(super) struct Processes {
     sums: [Sum; PROCESSES_MAX],
     is_under_way: bool,
 }
@@ -31,25 +29,22 @@ pub(super) struct Processes<'a> {
 /// Of the processes of a name: how many, their pages, and their ticks; in the order of the metrics.
 type Sum = [u64; 3];
 
-impl<'a> Processes<'a> {
-    pub(super) fn new(names: &'a [u8]) -> Self {
-        Self {
-            names,
-            sums: [[0; 3]; PROCESSES_MAX],
-            is_under_way: false,
-        }
-    }
+impl Processes {
+    pub(super) const NONE: Self = Self {
+        sums: [[0; 3]; PROCESSES_MAX],
+        is_under_way: false,
+    };
 
     /// The pass goes on at the next occasion.
     pub(super) fn is_under_way(&self) -> bool {
         self.is_under_way
     }
 
-    fn add(&mut self, process: &Process) {
+    fn add(&mut self, names: &[u8], process: &Process) {
         if process.is_dead {
             return;
         }
-        for (name, sum) in items(self.names).zip(&mut self.sums) {
+        for (name, sum) in items(names).zip(&mut self.sums) {
             // The kernel has cut it, too.
             let name = match name.get(..KEPT) {
                 Some(kept) if !is_pattern(name) => kept,
@@ -64,12 +59,12 @@ impl<'a> Processes<'a> {
         }
     }
 
-    fn tell(&self, out: &mut Out) {
+    fn tell(&self, names: &[u8], out: &mut Out) {
         let mut values = Values::default();
         out.key = "name";
-        for (name, sum) in items(self.names).zip(&self.sums) {
+        for (name, sum) in items(names).zip(&self.sums) {
             // Named again, it has been told.
-            if items(self.names).find(|other| *other == name).map(<[u8]>::as_ptr) != Some(name.as_ptr()) {
+            if items(names).find(|other| *other == name).map(<[u8]>::as_ptr) != Some(name.as_ptr()) {
                 continue;
             }
             for (number, sum) in sum.iter().enumerate() {
@@ -85,17 +80,18 @@ impl<'a> Processes<'a> {
 
 /// Goes on with the pass; the samples come at its end.
 pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
-    let all = &mut all.processes;
-    if all.names.is_empty() {
+    let names = all.wishes.processes;
+    let all = &mut all.memory.processes;
+    if names.is_empty() {
         return Ok(());
     }
     if !all.is_under_way {
         all.sums = [[0; 3]; PROCESSES_MAX];
     }
-    let result = host.processes(&mut |process| all.add(process));
+    let result = host.processes(&mut |process| all.add(names, process));
     all.is_under_way = host.is_in_pass();
     if result.is_ok() && !all.is_under_way {
-        all.tell(out);
+        all.tell(names, out);
     }
     result
 }
@@ -109,9 +105,9 @@ mod tests {
 
     #[test]
     fn names_are_patterns_and_long_ones_are_cut_as_the_kernel_cuts_them() {
-        let mut processes = Processes::new(
-            b"init,prometheus-node-exporter,kworker/*,absent,init,?r*o*m*e*t*h*e*u*s*-*n*o*d*e,????????????????*",
-        );
+        let names =
+            b"init,prometheus-node-exporter,kworker/*,absent,init,?r*o*m*e*t*h*e*u*s*-*n*o*d*e,????????????????*";
+        let mut processes = Processes::NONE;
         for (name, is_dead) in [
             ("init", false),
             ("prometheus-node", false),
@@ -120,12 +116,13 @@ mod tests {
             ("init", true),
             ("initx", false),
         ] {
-            processes.add(&Process {
+            let process = Process {
                 name: name.as_bytes(),
                 is_dead,
                 ticks: 7,
                 pages: 1 << 40,
-            });
+            };
+            processes.add(names, &process);
         }
         let mut found = Vec::new();
         let mut sink = |sample: crate::builtin::Sample| {
@@ -133,7 +130,7 @@ mod tests {
             found.push((sample.metric.name, name, sample.value));
         };
         let family = &FAMILIES[find(b"process", false).unwrap()];
-        processes.tell(&mut Out::new(family, Choice::default(), &mut sink));
+        processes.tell(names, &mut Out::new(family, Choice::default(), &mut sink));
         let counts: Vec<_> = found
             .iter()
             .step_by(3)

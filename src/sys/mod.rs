@@ -27,6 +27,7 @@ mod log;
 mod lookup;
 mod machine;
 mod memory;
+mod once;
 #[cfg(static_pie)]
 mod relro;
 #[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
@@ -46,6 +47,7 @@ pub use heap::Heap;
 pub use kernel::Kernel;
 pub use machine::{FileSystem, boot, file_system, host_name, page_size, random_seed, ticks_per_second};
 pub use memory::map;
+pub use once::Once;
 #[cfg(static_pie)]
 pub use relro::protect_relocated;
 pub use spool::{Copied, Spool, split};

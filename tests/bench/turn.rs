@@ -6,9 +6,9 @@
 //! after five seconds of sleep finds them.
 
 use cpu_time::ThreadTime;
-use mini_monitor::builtin::{Builtin, FAMILIES, Own, Wishes};
+use mini_monitor::builtin::{self, Builtin, FAMILIES, Own, Wishes};
 use mini_monitor::format::{Record, json::Writer};
-use mini_monitor::host::Host;
+use mini_monitor::host::{self, Host};
 use mini_monitor::ring::{LINE_MAX, Policy, Ring, Words};
 use mini_monitor::sys;
 use std::fs::File;
@@ -112,8 +112,8 @@ impl<'m> Ours<'m> {
             leases: b"/tmp/dhcp.leases",
         };
         Self {
-            host: Host::open(b"/proc", b"/sys").unwrap(),
-            builtin: Builtin::new(wishes),
+            host: Host::open(b"/proc", b"/sys", Box::leak(Box::new(host::Memory::EMPTY))).unwrap(),
+            builtin: Builtin::new(wishes, Box::leak(Box::new(builtin::Memory::EMPTY))),
             writer: Writer::new(b"jungle85", "linux", &[]).unwrap(),
             ring: Ring::new(words, memory, policy),
             now: 0,

@@ -7,9 +7,9 @@
 
 mod mutate;
 
-use mini_monitor::builtin::{Builtin, FAMILIES, FAMILY_COUNT, Kind, Own, Sample, Wishes, find};
+use mini_monitor::builtin::{self, Builtin, FAMILIES, FAMILY_COUNT, Kind, Own, Sample, Wishes, find};
 use mini_monitor::format::{Record, json::Writer};
-use mini_monitor::host::Host;
+use mini_monitor::host::{self, Host};
 use mini_monitor::num::Fixed;
 use mini_monitor::ring::LINE_MAX;
 use mutate::{count, mutate, seed};
@@ -127,8 +127,13 @@ impl Bench {
                 .iter()
                 .map(|name| find(name.as_bytes(), false).unwrap())
                 .collect(),
-            host: Host::open(leaked(root.join("proc")), leaked(root.join("sys"))).unwrap(),
-            builtin: Builtin::new(wishes),
+            host: Host::open(
+                leaked(root.join("proc")),
+                leaked(root.join("sys")),
+                Box::leak(Box::new(host::Memory::EMPTY)),
+            )
+            .unwrap(),
+            builtin: Builtin::new(wishes, Box::leak(Box::new(builtin::Memory::EMPTY))),
             writer: Writer::new(b"fuzz", "linux", &[]).unwrap(),
             root,
             now: 0,

@@ -7,8 +7,9 @@ mod transfers;
 mod world;
 
 use mini_monitor::agent::{Agent, Ending, writer};
+use mini_monitor::builtin;
 use mini_monitor::config::{self, Config};
-use mini_monitor::host::Host;
+use mini_monitor::host::{self, Host};
 use mini_monitor::ring::{Policy, Ring, Words};
 use receiver::Received;
 use world::{Sim, Weather};
@@ -36,7 +37,7 @@ fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
     arguments.extend(flags);
     let arguments = arguments.iter().map(|argument| argument.as_bytes());
     let mut config = Config::default();
-    let parsed = config::parse(&mut config, arguments, mini_monitor::builtin::find);
+    let parsed = config::parse(&mut config, arguments, builtin::find);
     parsed.unwrap_or_else(|_| panic!("bad flags"));
     let words = Words::default();
     let mut memory = vec![0; Ring::memory_for(config.buffer)];
@@ -46,10 +47,11 @@ fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
         is_checked: false,
     };
     let ring = Ring::new(&words, &mut memory, policy);
-    let mut host = Host::open(config.proc, config.sys).unwrap();
+    let mut host = Host::open(config.proc, config.sys, Box::leak(Box::new(host::Memory::EMPTY))).unwrap();
     let writer = writer(&config).unwrap();
     let now = mini_monitor::world::World::now(&mut sim);
-    let mut agent = Agent::new(&config, &mut host, writer, ring, seed as u32, now);
+    let memory = Box::leak(Box::new(builtin::Memory::EMPTY));
+    let mut agent = Agent::new(&config, &mut host, memory, writer, ring, seed as u32, now);
     assert_eq!(agent.run(&mut sim), Ending::Done);
     Outcome {
         lines: agent.lines(),

@@ -6,8 +6,9 @@ use crate::host::{Code, Fault, Flaw, Place};
 use crate::sys::{Directory, File};
 use crate::text::words;
 
-/// Room for the text of one file; a longer one is read in pieces. (`net/netstat` has over 4 KB.)
-const BUFFER: usize = 8192;
+/// Room for the text of one file; a longer one is read in pieces. (`net/netstat` has about as much; of records
+/// the kernel shows no more at once.)
+pub(super) const BUFFER: usize = 4096;
 
 words! {
     /// What values come from: files of `/proc`, and what else may fail.
@@ -63,16 +64,16 @@ const KEPT: usize = Source::Processes as usize;
 pub(super) struct Files {
     pub(super) proc: Directory,
     kept: [Option<File>; KEPT],
-    pub(super) buffer: [u8; BUFFER],
+    pub(super) buffer: &'static mut [u8; BUFFER],
 }
 
 impl Files {
     /// They are opened when they are asked for.
-    pub(super) fn new(proc: Directory) -> Self {
+    pub(super) fn new(proc: Directory, buffer: &'static mut [u8; BUFFER]) -> Self {
         Self {
             proc,
             kept: [const { None }; KEPT],
-            buffer: [0; BUFFER],
+            buffer,
         }
     }
 
@@ -126,7 +127,7 @@ impl Files {
             if offset > LENGTH_MAX {
                 return Err(Flaw::TooLong.into());
             }
-            if !pieces.take(&mut self.buffer, length, is_end, take) {
+            if !pieces.take(self.buffer, length, is_end, take) {
                 return Err(Flaw::CutShort.into());
             }
             if is_end {

@@ -9,7 +9,7 @@ use crate::sys::File;
 impl Host {
     /// Leases in the file of that path, which is opened anew: it may be replaced.
     pub fn leases(&mut self, path: &[u8]) -> Result<u32, Fault> {
-        count(path, &mut self.files.buffer).map_err(|code| code.of(Source::Leases))
+        count(path, self.files.buffer).map_err(|code| code.of(Source::Leases))
     }
 }
 

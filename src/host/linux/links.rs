@@ -42,15 +42,13 @@ struct Known {
 }
 
 impl Links {
-    pub(super) fn new() -> Self {
-        Self {
-            known_names: [InterfaceName::NONE; LINKS_MAX],
-            known: [const { Known::NONE }; LINKS_MAX],
-            round: 0,
-            is_stale: false,
-            names: [0; 2],
-        }
-    }
+    pub(super) const NONE: Self = Self {
+        known_names: [InterfaceName::NONE; LINKS_MAX],
+        known: [const { Known::NONE }; LINKS_MAX],
+        round: 0,
+        is_stale: false,
+        names: [0; 2],
+    };
 
     /// Closes what was not asked for in this round, or all if it cannot be trusted.
     pub(super) fn end_round(&mut self) {

@@ -29,18 +29,34 @@ pub use files::Source;
 
 use crate::num::Fixed;
 use crate::sys::{Directory, Errno};
-use files::Files;
+use files::{BUFFER, Files};
 use links::Links;
 
 /// The first tag of each line.
 pub const OS: &str = "linux";
+
+/// The larger part of what a host needs. All of it is zero at first, so that what nobody writes to takes no
+/// memory.
+#[repr(C)]
+pub struct Memory {
+    links: Links,
+    buffer: [u8; BUFFER],
+}
+
+impl Memory {
+    /// Nothing is known of links.
+    pub const EMPTY: Self = Self {
+        links: Links::NONE,
+        buffer: [0; BUFFER],
+    };
+}
 
 /// The machine. Its files stay open.
 pub struct Host {
     files: Files,
     /// A container may have none.
     sys: Option<Directory>,
-    links: Links,
+    links: &'static mut Links,
     /// A pass over the processes that is under way.
     pass: Option<Directory>,
     /// The mount point that could not be asked last, and its length.
@@ -53,11 +69,11 @@ pub struct Host {
 
 impl Host {
     /// Opens the roots of `/proc` and `/sys`; the files below are opened when they are asked for.
-    pub fn open(proc: &[u8], sys: &[u8]) -> Result<Self, Errno> {
+    pub fn open(proc: &[u8], sys: &[u8], memory: &'static mut Memory) -> Result<Self, Errno> {
         Ok(Self {
-            files: Files::new(Directory::open(proc)?),
+            files: Files::new(Directory::open(proc)?, &mut memory.buffer),
             sys: Directory::open(sys).ok(),
-            links: Links::new(),
+            links: &mut memory.links,
             pass: None,
             failed_mount: ([0; 96], 0),
             turn: 1,
@@ -145,7 +161,8 @@ mod tests {
                     fs::create_dir_all(copy.join(other).parent().unwrap()).unwrap();
                     fs::copy(machine.join("proc").join(other), copy.join(other)).unwrap();
                 }
-                let mut host = Host::open(copy.to_str().unwrap().as_bytes(), b"/nowhere").unwrap();
+                let memory = Box::leak(Box::new(Memory::EMPTY));
+                let mut host = Host::open(copy.to_str().unwrap().as_bytes(), b"/nowhere", memory).unwrap();
                 if copy.join(file).exists() {
                     check(&mut host, &copy.join(file), ask);
                 }

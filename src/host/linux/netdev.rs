@@ -15,7 +15,7 @@ impl Host {
     /// Hands over each interface that is wanted, in the kernel's order: its counts since it was made, and the
     /// state of its link.
     pub fn interfaces(&mut self, take: &mut dyn Take) -> Result<(), Fault> {
-        let (links, sys) = (&mut self.links, &self.sys);
+        let (links, sys) = (&mut *self.links, &self.sys);
         let mut values = Values::default();
         // The loopback at the least is always there.
         let result = self.files.read(Source::NetDev, Flaw::NoInterface, &mut |line| {

@@ -238,7 +238,8 @@ mod tests {
     }
 
     fn readings(root: &Path) -> Vec<String> {
-        let mut host = Host::open(b"/proc", root.to_str().unwrap().as_bytes()).unwrap();
+        let memory = Box::leak(Box::new(crate::host::Memory::EMPTY));
+        let mut host = Host::open(b"/proc", root.to_str().unwrap().as_bytes(), memory).unwrap();
         let mut found = Vec::<String>::new();
         host.sensors(&mut found).unwrap();
         found

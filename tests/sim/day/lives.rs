@@ -4,9 +4,10 @@ use super::clock::{Look, is_plausible};
 use super::plan::{Boot, DAY, Plan};
 use super::world::{Day, Killed};
 use mini_monitor::agent::{Agent, Ending, writer};
+use mini_monitor::builtin;
 use mini_monitor::config::{self, Config};
 use mini_monitor::format::json;
-use mini_monitor::host::Host;
+use mini_monitor::host::{self, Host};
 use mini_monitor::ring::{Policy, Ring, Words};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -92,15 +93,17 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
         .map(String::as_bytes)
         .chain([b"-proc".as_slice(), PROC.as_bytes()]);
     let mut config = Config::default();
-    let parsed = config::parse(&mut config, arguments, mini_monitor::builtin::find);
+    let parsed = config::parse(&mut config, arguments, builtin::find);
     parsed.unwrap_or_else(|_| panic!("bad flags"));
     let (ring, undated) = spool.ring(&config, boot);
-    let mut host = Host::open(config.proc, config.sys).expect("the fixture");
+    let mut host =
+        Host::open(config.proc, config.sys, Box::leak(Box::new(host::Memory::EMPTY))).expect("the fixture");
     let writer = writer(&config).expect("a short name");
     let now = day.begin(number, plan.ends.get(number).copied());
     let start = day.time;
     let seed = plan.seed as u32 ^ number as u32;
-    let mut agent = Agent::new(&config, &mut host, writer, ring, seed, now);
+    let memory = Box::leak(Box::new(builtin::Memory::EMPTY));
+    let mut agent = Agent::new(&config, &mut host, memory, writer, ring, seed, now);
     match catch_unwind(AssertUnwindSafe(|| agent.run(day))) {
         Ok(ending) => assert_eq!(ending, Ending::Done),
         Err(cause) if cause.is::<Killed>() => {}
