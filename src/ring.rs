@@ -111,6 +111,12 @@ impl<'m> Ring<'m> {
         }
     }
 
+    /// Goes on with another policy; whether lines get their check does not change.
+    pub fn change(&mut self, is_thinning: bool, replay: u32) {
+        (self.policy.is_thinning, self.policy.replay) = (is_thinning, replay);
+        self.marks.span = replay;
+    }
+
     /// Appends a line of at most [`LINE_MAX`] bytes that ends in its only `\n`. Of a full ring lines of
     /// lower ranks go first; those of [`RANK_MAX`] are not thinned.
     pub fn push(&mut self, line: &[u8], rank: u8) {

@@ -77,6 +77,29 @@ impl Sched {
         }
     }
 
+    /// Goes on with other periods. What runs as before keeps its deadline.
+    pub fn change(&mut self, period: impl Fn(usize) -> Option<u32>, flush: u32, asks_name: bool, now: u64) {
+        for timer in 0..PERIODIC {
+            let wanted = match timer {
+                FLUSH => Some(flush),
+                NAME => asks_name.then_some(NAME_PERIOD),
+                family => period(family),
+            };
+            let is_armed = self.wheel.deadline(timer).is_some();
+            match wanted {
+                None => self.wheel.disarm(timer),
+                Some(period) if is_armed && period == self.periods[timer] => {}
+                Some(period) => {
+                    self.periods[timer] = period;
+                    self.wheel.arm(timer, self.turn(timer, now, true));
+                }
+            }
+            let bit = 1 << timer & ALL_FAMILIES;
+            self.families = self.families & !bit | if wanted.is_some() { bit } else { 0 };
+        }
+        self.seconds &= self.families;
+    }
+
     /// Sets the sender's deadline, which may be the one that does not come.
     pub fn set_sender(&mut self, deadline: u64) {
         self.wheel.arm(SENDER, deadline);
@@ -189,6 +212,46 @@ mod tests {
         for (_, due) in run(&mut sched, 0) {
             assert_eq!(due & 0b11, 0);
         }
+    }
+
+    #[test]
+    fn other_periods_hold_from_then_on_and_the_others_go_on_as_before() {
+        let mut sched = Sched::new(0, usual, 5_000, 300);
+        sched.start(0);
+        let mut now = 0;
+        let mut run = |sched: &mut Sched, until: u64| {
+            let mut turns = Vec::new();
+            while let Some(next) = sched.next().filter(|&next| next < until) {
+                now = next;
+                turns.push((now, sched.due(now)));
+            }
+            turns
+        };
+        run(&mut sched, 62_000);
+        // The second family every 2 s, the first one not at all.
+        let other = |family| match family {
+            0 => None,
+            LOAD => Some(2_000),
+            _ => usual(family),
+        };
+        sched.change(other, 10_000, false, 62_000);
+        assert_eq!(sched.families(), ALL_FAMILIES & !1);
+        let turns = run(&mut sched, 122_000);
+        let of = |timer: usize| {
+            let own = turns.iter().filter(|(_, due)| due & 1 << timer != 0);
+            own.map(|(now, _)| *now).collect::<Vec<_>>()
+        };
+        assert!(of(0).is_empty() && of(NAME).is_empty());
+        assert_eq!(of(LOAD)[..3], [64_300, 66_300, 68_300]);
+        assert_eq!(of(FLUSH)[..2], [70_300, 80_300]);
+        assert_eq!(of(2)[..2], [65_300, 70_300]);
+        assert_eq!(of(DISK), [120_300]);
+        // And back.
+        sched.change(usual, 5_000, true, 122_000);
+        assert_eq!(sched.families(), ALL_FAMILIES);
+        let turns = run(&mut sched, 200_000);
+        assert!(turns.iter().any(|(_, due)| due & 1 << NAME != 0));
+        assert!(turns.iter().any(|(now, due)| due & 1 != 0 && *now <= 130_300));
     }
 
     #[test]

@@ -32,6 +32,21 @@ enum State {
     Ended,
 }
 
+/// What a sender is to do: it may change from one event to the next.
+#[derive(Clone, Copy)]
+pub struct Aims<'a> {
+    /// Where the lines go: the first that takes a connection. At least one.
+    pub transfers: &'a [Transfer<'a>],
+    /// The number of the one with which each round starts.
+    pub first: usize,
+    /// It is preferred to the others.
+    pub returns: bool,
+    /// Milliseconds that a connection may take nothing, where the kernel does not look after that.
+    pub timeout: u32,
+    /// The log is told of each step.
+    pub debug: bool,
+}
+
 /// What happens to a sender.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Event {
@@ -49,18 +64,14 @@ pub enum Event {
 struct Context<'c, 'm, W> {
     world: &'c mut W,
     ring: &'c mut Ring<'m>,
+    aims: &'c Aims<'c>,
     now: u64,
 }
 
 /// Carries the ring's lines to the transfer.
-pub struct Sender<'a> {
-    transfers: &'a [Transfer<'a>],
-    /// The number of the transfer with which each round starts.
-    first: usize,
+pub struct Sender {
     /// The number of the transfer that this round has come to.
     current: usize,
-    /// The first one is preferred to the others.
-    returns: bool,
     state: State,
     /// The address of this transfer that is connected, or tried, of so many.
     address: usize,
@@ -72,8 +83,6 @@ pub struct Sender<'a> {
     up_since: u64,
     /// When the connection has last taken something, or all that it had taken had arrived.
     moved: u64,
-    /// Milliseconds that it may take nothing, where the kernel does not look after that.
-    timeout: u64,
     /// How the first address of this transfer failed.
     failure: Option<(usize, Cause)>,
     told: Told,
@@ -83,26 +92,16 @@ pub struct Sender<'a> {
     is_held: bool,
     /// All that was sent before the last flush has arrived.
     has_caught_up: bool,
-    debug: bool,
+    /// The connection that is there is kept: the end is near.
+    stays: bool,
 }
 
-impl<'a> Sender<'a> {
-    /// A sender that is due at once. With a number in `spread` its rounds start with the transfer of
-    /// that number (which may be any: it wraps around). Equal seeds give equal delays.
-    pub fn new(
-        transfers: &'a [Transfer<'a>],
-        spread: Option<u32>,
-        timeout: u32,
-        seed: u32,
-        now: u64,
-        debug: bool,
-    ) -> Self {
-        let first = spread.unwrap_or(0) as usize % transfers.len().max(1);
+impl Sender {
+    /// A sender that is due at once, and starts with the transfer of that number. Equal seeds give equal
+    /// delays.
+    pub fn new(first: usize, seed: u32, now: u64) -> Self {
         Self {
-            transfers,
-            first,
             current: first,
-            returns: spread.is_none(),
             state: State::Waiting,
             address: 0,
             addresses: 0,
@@ -111,13 +110,12 @@ impl<'a> Sender<'a> {
             is_stalled: false,
             up_since: now,
             moved: now,
-            timeout: timeout.into(),
             failure: None,
             told: Told::new(),
             connected: 0,
             is_held: false,
             has_caught_up: false,
-            debug,
+            stays: false,
         }
     }
 
@@ -161,7 +159,7 @@ impl<'a> Sender<'a> {
 
     /// The connection that is there is kept: the end is near.
     pub fn stay(&mut self) {
-        self.returns = false;
+        self.stays = true;
     }
 
     /// What it does, for the log: in words, and with which address.
@@ -186,8 +184,13 @@ impl<'a> Sender<'a> {
     }
 
     /// Does what the state asks for.
-    pub fn on<W: World>(&mut self, event: Event, world: &mut W, ring: &mut Ring, now: u64) {
-        let with = &mut Context { world, ring, now };
+    pub fn on<W: World>(&mut self, event: Event, world: &mut W, ring: &mut Ring, aims: &Aims, now: u64) {
+        let with = &mut Context {
+            world,
+            ring,
+            aims,
+            now,
+        };
         match (self.state, event) {
             (State::Waiting, Event::Due) if self.is_held => self.deadline = NEVER,
             (State::Waiting, Event::Due) => self.look_up(with),
@@ -211,16 +214,47 @@ impl<'a> Sender<'a> {
         }
     }
 
-    fn transfer(&self) -> &'a Transfer<'a> {
-        self.transfers.get(self.current).unwrap_or(&Transfer::Stdout)
+    /// Goes on with other aims. A connection to what is still a transfer is kept.
+    pub fn change<W: World>(
+        &mut self,
+        [before, now_on]: [&Aims; 2],
+        world: &mut W,
+        ring: &mut Ring,
+        now: u64,
+    ) {
+        let connected = before
+            .transfers
+            .get(self.current)
+            .filter(|_| self.state == State::Up);
+        let kept = connected.and_then(|one| now_on.transfers.iter().position(|other| other == one));
+        match kept {
+            Some(number) => self.current = number,
+            None if self.state == State::Ended => {}
+            None => {
+                ring.rewind(true);
+                let with = &mut Context {
+                    world,
+                    ring,
+                    aims: now_on,
+                    now,
+                };
+                self.close(State::Waiting, with);
+                self.backoff.reset();
+                (self.current, self.deadline) = (now_on.first, now);
+            }
+        }
     }
 
-    fn is_stdout(&self) -> bool {
-        matches!(self.transfer(), Transfer::Stdout)
+    fn transfer<'c, W>(&self, with: &Context<'c, '_, W>) -> &'c Transfer<'c> {
+        with.aims.transfers.get(self.current).unwrap_or(&Transfer::Stdout)
+    }
+
+    fn is_stdout<W>(&self, with: &Context<W>) -> bool {
+        matches!(self.transfer(with), Transfer::Stdout)
     }
 
     fn look_up<W: World>(&mut self, with: &mut Context<W>) {
-        let found = with.world.resolve(self.transfer());
+        let found = with.world.resolve(self.transfer(with));
         self.looked_up(found, with);
     }
 
@@ -233,7 +267,7 @@ impl<'a> Sender<'a> {
             }
             Ok(None) => self.await_answer(State::Resolving, with.now),
             Err(cause) => {
-                let what = match self.transfer() {
+                let what = match self.transfer(with) {
                     Transfer::Tcp { host, .. } => (b"dial tcp: lookup ".as_slice(), Part::Text(host)),
                     _ => (b"dial ".as_slice(), Part::Address(0)),
                 };
@@ -284,7 +318,7 @@ impl<'a> Sender<'a> {
             let what = (b"dial ".as_slice(), Part::Address(address));
             self.told.failure(what, cause, with.world, with.now);
         }
-        if self.is_stdout() {
+        if self.is_stdout(with) {
             return self.close(State::Ended, with);
         }
         self.next_transfer(with);
@@ -294,8 +328,8 @@ impl<'a> Sender<'a> {
     /// fails at once leads back here: once for each.)
     fn next_transfer<W: World>(&mut self, with: &mut Context<W>) {
         let next = self.current + 1;
-        let next = if next < self.transfers.len() { next } else { 0 };
-        if next == self.first {
+        let next = if next < with.aims.transfers.len() { next } else { 0 };
+        if next == with.aims.first {
             return self.wait(with);
         }
         self.start_with(next, with);
@@ -309,7 +343,7 @@ impl<'a> Sender<'a> {
 
     fn wait<W: World>(&mut self, with: &mut Context<W>) {
         self.close(State::Waiting, with);
-        self.current = self.first;
+        self.current = with.aims.first;
         self.deadline = with.now + u64::from(self.backoff.next_delay());
     }
 
@@ -335,8 +369,8 @@ impl<'a> Sender<'a> {
     fn tell_connection<W: World>(&mut self, is_new: bool, with: &mut Context<W>) {
         let count = self.told.connections(is_new, self.up_since, with.now);
         // Standard output has no address, and is nothing to wait for.
-        if let Some(count) = count.filter(|_| !self.is_stdout()) {
-            let several = self.transfers.len() > 1;
+        if let Some(count) = count.filter(|_| !self.is_stdout(with)) {
+            let several = with.aims.transfers.len() > 1;
             let to: &[u8] = if several { b" to " } else { b"" };
             let peer = [Part::Text(to), self.peer(several)];
             let lost = with.ring.counts().dropped;

@@ -6,6 +6,8 @@ mod faults;
 mod output;
 mod plan;
 mod ranks;
+mod reload;
+mod source;
 mod spool;
 mod start;
 
@@ -22,7 +24,7 @@ use crate::format::json;
 use crate::host::{Fault, Host, OS};
 use crate::ring::{Counts, LINE_MAX, Ring};
 use crate::sched::{self, Sched};
-use crate::sender::{Event, Sender};
+use crate::sender::{Aims, Event, Sender};
 use crate::sys;
 use crate::text::hash;
 use crate::throttle::Throttle;
@@ -42,14 +44,14 @@ pub enum Ending {
     Done,
     /// Standard output was closed, or what was to be printed once was not.
     Failed,
+    /// It may go on, once its configuration has been read again.
+    Reload,
 }
 
-/// The agent.
-pub struct Agent<'a> {
-    config: &'a Config<'a>,
-    host: &'a mut Host,
-    builtin: Builtin<'a>,
-    output: Output<'a>,
+/// What the agent knows, whatever its configuration is.
+pub struct State<'m> {
+    builtin: Builtin,
+    output: Output<'m>,
     sched: Sched,
     faults: Faults,
     ranks: Ranks,
@@ -60,23 +62,19 @@ pub struct Agent<'a> {
     steps: Throttle,
 }
 
-impl<'a> Agent<'a> {
-    /// An agent that has read nothing yet. Equal seeds give equal backoff.
+impl<'m> State<'m> {
+    /// Of an agent that has read nothing yet. Equal seeds give equal backoff.
     #[inline(never)]
     pub fn new(
-        config: &'a Config<'a>,
-        host: &'a mut Host,
+        config: &Config,
         memory: &'static mut builtin::Memory,
         writer: json::Writer,
-        ring: Ring<'a>,
+        ring: Ring<'m>,
         seed: u32,
         now: u64,
     ) -> Self {
         let spread = hash(writer.identity());
-        let start = config.spread.then_some(spread);
         Self {
-            config,
-            host,
             sched: Sched::new(now, |number| plan::period(config, number), config.flush, spread),
             faults: Faults::new(),
             clock: Clock::new(ring.clock()),
@@ -84,142 +82,163 @@ impl<'a> Agent<'a> {
             ranks: Ranks::new(now),
             steps: Throttle::new(),
             output: Output {
+                sender: Sender::new(plan::aims(config, &writer).first, seed ^ spread, now),
                 writer,
                 ring,
-                sender: Sender::new(
-                    config.transfers(),
-                    start,
-                    config.timeout,
-                    seed ^ spread,
-                    now,
-                    config.debug,
-                ),
                 now,
                 lines: 0,
                 errors: 0,
                 is_patient: false,
-                debug: config.debug,
             },
-            builtin: Builtin::new(plan::wishes(config), memory),
+            builtin: Builtin::new(memory),
+        }
+    }
+}
+
+/// The agent.
+pub struct Agent<'a, 'm> {
+    config: &'a Config<'a>,
+    aims: Aims<'a>,
+    host: &'a mut Host,
+    state: &'a mut State<'m>,
+}
+
+impl<'a, 'm> Agent<'a, 'm> {
+    /// An agent that does what is asked for, and goes on from that state.
+    pub fn new(config: &'a Config<'a>, host: &'a mut Host, state: &'a mut State<'m>) -> Self {
+        Self {
+            aims: plan::aims(config, &state.output.writer),
+            config,
+            host,
+            state,
         }
     }
 
     /// Lines made so far.
     pub fn lines(&self) -> u64 {
-        self.output.lines
+        self.state.output.lines
     }
 
     /// What has become of lines.
     pub fn counts(&self) -> Counts {
-        self.output.ring.counts()
+        self.state.output.ring.counts()
     }
 
     /// Bytes of lines that are not known to have arrived.
     pub fn queued(&self) -> usize {
-        self.output.ring.queued()
+        self.state.output.ring.queued()
     }
 
-    /// Collects and sends until the user asks it to end.
-    pub fn run<W: World>(&mut self, world: &mut W) -> Ending {
-        self.take_now(world, self.sched.families());
-        self.sched.start(world.now());
+    /// Takes every metric for the first time.
+    pub fn begin<W: World>(&mut self, world: &mut W) {
+        self.take_now(world, self.state.sched.families());
+        self.state.sched.start(world.now());
         if self.config.endpoint.is_some() {
-            self.sched.stop_name();
+            self.state.sched.stop_name();
         }
+    }
+
+    /// Collects and sends until the user asks it to end, or to read its configuration again.
+    pub fn run<W: World>(&mut self, world: &mut W) -> Ending {
         loop {
-            if self.step(world, NEVER) {
-                let due = self.sched.due(world.now());
-                self.take_now(world, due);
-                return self.finish(world);
-            }
-            if self.output.sender.has_ended() {
-                return Ending::Failed;
+            match self.step(world, NEVER) {
+                Some(Signal::Stop) => {
+                    let due = self.state.sched.due(world.now());
+                    self.take_now(world, due);
+                    return self.finish(world);
+                }
+                Some(Signal::Retry) => return Ending::Reload,
+                _ if self.state.output.sender.has_ended() => return Ending::Failed,
+                _ => {}
             }
         }
     }
 
     /// Takes every metric once, a second apart those that need two reads, and sends the lines.
     pub fn once<W: World>(&mut self, world: &mut W) -> Ending {
-        self.output.now = world.now();
-        let second = self.output.now + sched::PAIR_GAP;
+        self.state.output.now = world.now();
+        let second = self.state.output.now + sched::PAIR_GAP;
         // The connection first: there may be more lines than the ring holds.
-        self.output.is_patient = true;
+        self.state.output.is_patient = true;
         self.look(world);
-        self.output.tell_sender(Event::Due, world);
+        self.tell_sender(Event::Due, world);
         // What needs two reads has the first one here, and its samples come with the second.
-        let paired = sched::PAIRED & self.sched.families();
+        let paired = sched::PAIRED & self.state.sched.families();
         self.begin_turn();
         for family in set_bits(paired) {
-            let _ = self.builtin.take(family, self.host, &mut |_| {});
+            let _ = self
+                .state
+                .builtin
+                .take(family, self.host, plan::wishes(self.config), &mut |_| {});
         }
-        self.take(world, self.sched.families() & !paired);
-        while self.builtin.unfinished() != 0 {
-            self.take(world, self.builtin.unfinished());
+        self.take(world, self.state.sched.families() & !paired);
+        while self.state.builtin.unfinished() != 0 {
+            self.take(world, self.state.builtin.unfinished());
         }
-        self.output.tell_sender(Event::Flush, world);
+        self.tell_sender(Event::Flush, world);
         let mut is_stopped = false;
-        while !is_stopped && world.now() < second && !self.output.sender.has_ended() {
-            is_stopped = self.step(world, second);
+        while !is_stopped && world.now() < second && !self.state.output.sender.has_ended() {
+            is_stopped = self.step(world, second) == Some(Signal::Stop);
         }
         if !is_stopped {
             self.take_now(world, paired);
-            if self.output.is_patient {
-                self.output.write_out(world, NEVER);
+            if self.state.output.is_patient {
+                self.state.output.write_out(&self.aims, world, NEVER);
             }
         }
         let ending = self.finish(world);
-        let ring = &self.output.ring;
-        if self.output.lines > 0 && ring.unsent_length() == 0 && ring.counts().dropped == 0 {
+        let ring = &self.state.output.ring;
+        if self.state.output.lines > 0 && ring.unsent_length() == 0 && ring.counts().dropped == 0 {
             ending
         } else {
             Ending::Failed
         }
     }
 
-    /// One wake-up: sleeps until something is due (or until `at_most`), and does it. Says whether
-    /// the user asked to end.
-    fn step<W: World>(&mut self, world: &mut W, at_most: u64) -> bool {
-        self.sched.set_sender(self.output.sender.deadline());
-        let next = self.sched.next().unwrap_or(NEVER);
-        let ready = self.output.sleep(world, next.min(at_most));
+    /// One wake-up: sleeps until something is due (or until `at_most`), and does it, unless the user asks to
+    /// end. Answers what he asks for.
+    fn step<W: World>(&mut self, world: &mut W, at_most: u64) -> Option<Signal> {
+        self.state.sched.set_sender(self.state.output.sender.deadline());
+        let next = self.state.sched.next().unwrap_or(NEVER);
+        let ready = self.state.output.sleep(world, next.min(at_most));
         let now = world.now();
-        self.output.now = now;
+        self.state.output.now = now;
         if ready.transfer || ready.signal.is_some() || next <= now {
             self.look(world);
         }
         if ready.transfer {
-            self.output.tell_sender(Event::Ready, world);
+            self.tell_sender(Event::Ready, world);
         }
         match ready.signal {
-            Some(Signal::Stop) => return true,
-            Some(Signal::Retry) => self.output.tell_sender(Event::Retry, world),
+            Some(Signal::Stop) => return ready.signal,
+            Some(Signal::Retry) => self.tell_sender(Event::Retry, world),
             Some(Signal::Report) => self.report_state(world),
             None => {}
         }
-        self.sched.set_sender(self.output.sender.deadline());
-        let due = self.sched.due(now);
+        self.state.sched.set_sender(self.state.output.sender.deadline());
+        let due = self.state.sched.due(now);
         let is_due = |timer: usize| due & 1 << timer != 0;
         if is_due(sched::NAME) {
             self.ask_name();
         }
         if due != 0 {
-            self.take(world, due | self.builtin.unfinished());
+            self.take(world, due | self.state.builtin.unfinished());
         }
         if is_due(sched::FLUSH) {
-            self.output.tell_sender(Event::Flush, world);
-            if self.output.sender.has_caught_up() {
-                self.ranks.start_over(now);
+            self.tell_sender(Event::Flush, world);
+            if self.state.output.sender.has_caught_up() {
+                self.state.ranks.start_over(now);
             }
         }
         if is_due(sched::SENDER) {
-            self.output.tell_sender(Event::Due, world);
+            self.tell_sender(Event::Due, world);
         }
-        false
+        ready.signal
     }
 
     /// Says in one line of the log how things are.
     fn report_state<W: World>(&self, world: &mut W) {
-        let (ring, sender) = (&self.output.ring, &self.output.sender);
+        let (ring, sender) = (&self.state.output.ring, &self.state.output.sender);
         let counts = ring.counts();
         let [words, address] = sender.state();
         let given = [
@@ -237,13 +256,13 @@ impl<'a> Agent<'a> {
 
     /// Looks at the wall clock, once a wake-up: whether it is right, and has been.
     fn look<W: World>(&mut self, world: &mut W) {
-        let now = self.output.now;
-        let look = self.clock.look(world, now);
-        self.time = look.time;
+        let now = self.state.output.now;
+        let look = self.state.clock.look(world, now);
+        self.state.time = look.time;
         // What is printed once is for somebody who looks at it now.
-        let is_held = !look.is_right && !self.output.is_patient;
-        let was_held = self.output.sender.hold(is_held, now);
-        let ring = &mut self.output.ring;
+        let is_held = !look.is_right && !self.state.output.is_patient;
+        let was_held = self.state.output.sender.hold(is_held, now);
+        let ring = &mut self.state.output.ring;
         let before = ring.clock();
         let is_news = match look.step {
             Some(clock) => {
@@ -253,7 +272,7 @@ impl<'a> Agent<'a> {
             }
             None => is_held && !was_held,
         };
-        if is_news && self.steps.pass(now).is_some() {
+        if is_news && self.state.steps.pass(now).is_some() {
             log_clock(world, look.step, before);
         }
     }
@@ -261,19 +280,23 @@ impl<'a> Agent<'a> {
     /// Sends what the connection takes within two seconds.
     fn finish<W: World>(&mut self, world: &mut W) -> Ending {
         let until = world.now() + LAST_FLUSH;
-        self.output.sender.stay();
-        self.output.write_out(world, until);
+        self.state.output.sender.stay();
+        self.state.output.write_out(&self.aims, world, until);
         world.end();
-        if self.output.sender.has_ended() {
+        if self.state.output.sender.has_ended() {
             Ending::Failed
         } else {
             Ending::Done
         }
     }
 
+    fn tell_sender<W: World>(&mut self, event: Event, world: &mut W) {
+        self.state.output.tell_sender(event, &self.aims, world);
+    }
+
     /// Looks at the clocks, and takes the samples of these families.
     fn take_now<W: World>(&mut self, world: &mut W, families: Timers) {
-        self.output.now = world.now();
+        self.state.output.now = world.now();
         self.look(world);
         self.take(world, families);
     }
@@ -284,7 +307,7 @@ impl<'a> Agent<'a> {
         if families == 0 {
             return;
         }
-        self.output.writer.set_time(self.time);
+        self.state.output.writer.set_time(self.state.time);
         self.begin_turn();
         let mut room = [0; LINE_MAX];
         for number in set_bits(families) {
@@ -297,39 +320,41 @@ impl<'a> Agent<'a> {
         if self.config.debug {
             world.log("## ticker hit %", &[family]);
         }
-        let rank = self.ranks.of(number, self.output.now);
-        let made = self.output.lines;
-        let output = &mut self.output;
-        let result = self.builtin.take(number, self.host, &mut |sample| {
-            output.take(&sample, rank, room, world);
+        let rank = self.state.ranks.of(number, self.state.output.now);
+        let made = self.state.output.lines;
+        let State { output, builtin, .. } = &mut *self.state;
+        let result = builtin.take(number, self.host, plan::wishes(self.config), &mut |sample| {
+            output.take(&sample, rank, room, &self.aims, world);
         });
-        if self.output.lines > made {
-            self.ranks.note(number, self.output.now);
+        if self.state.output.lines > made {
+            self.state.ranks.note(number, self.state.output.now);
         }
         self.report(world, number, family, result);
     }
 
     #[inline(never)]
     fn begin_turn(&mut self) {
-        let Output { ring, sender, .. } = &self.output;
+        let Output { ring, sender, .. } = &self.state.output;
         let counts = ring.counts();
         let own = Own {
-            lines: self.output.lines,
+            lines: self.state.output.lines,
             thinned: counts.thinned,
             dropped: counts.dropped,
             reconnects: sender.reconnects(),
-            errors: self.output.errors,
+            errors: self.state.output.errors,
             queued: ring.queued() as u64,
         };
-        self.builtin.begin_turn(self.host, self.output.now, own);
+        self.state
+            .builtin
+            .begin_turn(self.host, self.state.output.now, own);
     }
 
     /// Says once that a family fails, how, and that it has ceased to.
     fn report<W: World>(&mut self, world: &mut W, number: usize, family: Part, result: Result<(), Fault>) {
         if result.is_err_and(|fault| !fault.is_too_much()) {
-            self.output.errors += 1;
+            self.state.output.errors += 1;
         }
-        if let Some(had_too_much) = self.faults.pass(number, result, self.output.now) {
+        if let Some(had_too_much) = self.state.faults.pass(number, result, self.state.output.now) {
             match result {
                 Err(fault) => faults::fails(world, family, fault, self.config, self.host),
                 Ok(()) => faults::recovers(world, family, had_too_much),
@@ -341,7 +366,7 @@ impl<'a> Agent<'a> {
     #[inline(never)]
     fn ask_name(&mut self) {
         if let Some(writer) = writer(self.config) {
-            self.output.writer = writer;
+            self.state.output.writer = writer;
         }
     }
 }

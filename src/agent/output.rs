@@ -3,14 +3,14 @@
 use crate::builtin::Sample;
 use crate::format::{Record, json};
 use crate::ring::Ring;
-use crate::sender::{Event, Sender};
+use crate::sender::{Aims, Event, Sender};
 use crate::text::Text;
 use crate::world::{NEVER, Part, Ready, Signal, World};
 
 pub(super) struct Output<'a> {
     pub(super) writer: json::Writer,
     pub(super) ring: Ring<'a>,
-    pub(super) sender: Sender<'a>,
+    pub(super) sender: Sender,
     /// When this is, in milliseconds of the monotonic clock: asked once a wake-up.
     pub(super) now: u64,
     /// Lines made so far.
@@ -19,12 +19,18 @@ pub(super) struct Output<'a> {
     pub(super) errors: u64,
     /// Lines are waited for until they are written, as nothing else is to be done.
     pub(super) is_patient: bool,
-    pub(super) debug: bool,
 }
 
 impl Output<'_> {
     /// Makes a line of the sample, in `room` before it goes into the ring. A ring that is crowded is written out.
-    pub(super) fn take<W: World>(&mut self, sample: &Sample, rank: u8, room: &mut [u8], world: &mut W) {
+    pub(super) fn take<W: World>(
+        &mut self,
+        sample: &Sample,
+        rank: u8,
+        room: &mut [u8],
+        aims: &Aims,
+        world: &mut W,
+    ) {
         let record = Record {
             metric: sample.metric.name,
             instance: sample.instance,
@@ -37,19 +43,19 @@ impl Output<'_> {
         };
         self.ring.push(line, rank);
         self.lines += 1;
-        if self.debug {
+        if aims.debug {
             log_sample(world, sample, line);
         }
         if !self.ring.is_crowded() {
         } else if self.is_patient {
-            self.is_patient = self.write_out(world, NEVER);
+            self.is_patient = self.write_out(aims, world, NEVER);
         } else if !self.sender.is_stalled() {
-            self.tell_sender(Event::Flush, world);
+            self.tell_sender(Event::Flush, aims, world);
         }
     }
 
-    pub(super) fn tell_sender<W: World>(&mut self, event: Event, world: &mut W) {
-        self.sender.on(event, world, &mut self.ring, self.now);
+    pub(super) fn tell_sender<W: World>(&mut self, event: Event, aims: &Aims, world: &mut W) {
+        self.sender.on(event, world, &mut self.ring, aims, self.now);
     }
 
     /// Sleeps until then, or until the connection is ready or a signal comes.
@@ -59,9 +65,9 @@ impl Output<'_> {
 
     /// Flushes, and waits until the connection has taken all lines or is gone, or until `until`. Says
     /// whether nobody asked to end meanwhile.
-    pub(super) fn write_out<W: World>(&mut self, world: &mut W, until: u64) -> bool {
+    pub(super) fn write_out<W: World>(&mut self, aims: &Aims, world: &mut W, until: u64) -> bool {
         self.now = world.now();
-        self.tell_sender(Event::Flush, world);
+        self.tell_sender(Event::Flush, aims, world);
         while self.ring.unsent_length() > 0 && self.sender.is_under_way() && self.now < until {
             let deadline = self.sender.deadline();
             let ready = self.sleep(world, deadline.min(until));
@@ -70,9 +76,9 @@ impl Output<'_> {
                 return false;
             }
             if ready.transfer {
-                self.tell_sender(Event::Ready, world);
+                self.tell_sender(Event::Ready, aims, world);
             } else if self.now >= deadline {
-                self.tell_sender(Event::Due, world);
+                self.tell_sender(Event::Due, aims, world);
             }
         }
         true

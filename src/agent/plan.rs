@@ -5,6 +5,8 @@ use crate::builtin::{FAMILIES, FAMILY_COUNT, Wishes, find};
 use crate::config::{self, Config, FAMILIES_MAX, Turns};
 use crate::format::json::Writer;
 use crate::host::OS;
+use crate::sender::Aims;
+use crate::text::hash;
 
 const _: () = assert!(FAMILY_COUNT <= FAMILIES_MAX);
 
@@ -29,6 +31,19 @@ pub(super) fn period(config: &Config, number: usize) -> Option<u32> {
         Turns::Off => None,
         Turns::Every(period) => Some(period),
         Turns::Usual => Some(FAMILIES.get(number)?.interval_at(config.interval)),
+    }
+}
+
+/// Where the lines go, and how.
+pub(super) fn aims<'a>(config: &'a Config<'a>, writer: &Writer) -> Aims<'a> {
+    let transfers = config.transfers();
+    let spread = if config.spread { hash(writer.identity()) } else { 0 };
+    Aims {
+        transfers,
+        first: spread as usize % transfers.len().max(1),
+        returns: !config.spread,
+        timeout: config.timeout,
+        debug: config.debug,
     }
 }
 

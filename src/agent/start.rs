@@ -1,12 +1,13 @@
 //! From the command line to a running agent.
 
-use super::{Agent, Ending, check, plan, spool, writer};
+use super::source::{Found, Problem, Source};
+use super::{Agent, Ending, State, check, spool, writer};
 use crate::builtin;
-use crate::config::{self, Command, Config, Document, Wrong};
+use crate::config::{self, Command, Config, DOCUMENT_MAX};
 use crate::host::{self, Host};
 use crate::sys::{self, Errno, Kernel, Once};
 use crate::text::{Put, Text};
-use crate::world::World;
+use crate::world::{Part, World};
 use core::mem::ManuallyDrop;
 
 const OK: i32 = 0;
@@ -14,8 +15,8 @@ const FAILED: i32 = 1;
 /// As Go's flags have it.
 const BAD_USAGE: i32 = 2;
 
-/// The configuration file if the command line names none; it need not be there.
-const FILE: &[u8] = b"/etc/mini-monitor.json";
+/// Longest message about what is wrong.
+const MESSAGE_MAX: usize = 1024;
 
 /// What is large. On the stack it would be written to as a whole, and more than once.
 static MEMORY: Once<(builtin::Memory, host::Memory)> =
@@ -26,91 +27,119 @@ pub fn start(arguments: impl Iterator<Item = &'static [u8]> + Clone) -> i32 {
     sys::fill_standard_descriptors();
     let mut config = Config::default();
     if let Err(error) = config::parse(&mut config, arguments.clone(), builtin::find) {
-        return complain(error, BAD_USAGE);
+        return complain(&Problem::Flags(error), BAD_USAGE);
     }
     match config.command {
         Command::Help => print_all(config::usage),
         Command::List => print_all(builtin::list),
         Command::Version => print_all(|put| put(concat!(env!("MINI_MONITOR_VERSION"), "\n").as_bytes())),
-        _ => start_with_file(&mut config, arguments),
+        Command::Check => start_with_file(&Source::new(arguments, config.file), FAILED),
+        Command::Once | Command::Run => start_with_file(&Source::new(arguments, config.file), BAD_USAGE),
     }
 }
 
-/// Reads the file, and once more what stands before it: the command line.
-fn start_with_file<'a>(config: &mut Config<'a>, arguments: impl Iterator<Item = &'a [u8]>) -> i32 {
-    let status = if config.command == Command::Check {
-        FAILED
-    } else {
-        BAD_USAGE
-    };
-    let memory = match sys::map(config::DOCUMENT_MAX) {
+/// A wrong configuration ends in that status.
+fn start_with_file<A>(source: &Source<A>, wrong: i32) -> i32
+where
+    A: Iterator<Item = &'static [u8]> + Clone,
+{
+    // One for the file, and one for the next that it is replaced with.
+    let memory = match sys::map(2 * DOCUMENT_MAX) {
         Ok(memory) => memory,
         Err(errno) => return fail(b"-config", errno),
     };
-    match Document::load(config.file.unwrap_or(FILE), memory) {
-        Ok(document) => {
-            *config = Config::default();
-            if let Err(wrong) = document.apply(config, builtin::find) {
-                return complain_of(wrong, status);
-            }
-            if let Err(error) = config::parse(config, arguments, builtin::find) {
-                return complain(error, status);
-            }
-        }
-        Err(wrong) if config.file.is_none() && wrong.is_missing() => {}
-        Err(wrong) => return complain_of(wrong, status),
-    }
-    if let Err(error) = plan::check(config) {
-        return complain(error, status);
-    }
-    match config.command {
-        Command::Check => print_all(|put| check::describe(config, put)),
-        Command::Once => {
-            config.print();
-            run(config)
-        }
-        _ => run(config),
+    let (memory, spare) = memory.split_at_mut(DOCUMENT_MAX);
+    let found = match source.load(memory) {
+        Ok(found) => found,
+        Err(problem) => return complain(&problem, wrong),
+    };
+    match source.config(memory, found) {
+        Ok(config) if config.command == Command::Check => print_all(|put| check::describe(&config, put)),
+        Ok(_) => run(source, found, memory, spare),
+        Err(problem) => complain(&problem, wrong),
     }
 }
 
-fn run(config: &Config) -> i32 {
-    let Some((for_builtin, for_host)) = MEMORY.take() else {
+/// Runs with the configuration that has been found in the memory, and was good.
+fn run<A>(source: &Source<A>, found: Found, memory: &mut [u8], spare: &mut [u8]) -> i32
+where
+    A: Iterator<Item = &'static [u8]> + Clone,
+{
+    let (Some((for_builtin, for_host)), Ok(config)) = (MEMORY.take(), source.config(memory, found)) else {
         return FAILED;
     };
     // The process ends with them: the kernel closes its files.
     let mut world = ManuallyDrop::new(Kernel::new(config.buffer, config.timeout));
     let mut host = ManuallyDrop::new(Host::open(config.proc, config.sys, for_host));
-    match (&mut *world, &mut *host) {
-        (Ok(world), Ok(host)) => run_with(config, world, host, for_builtin),
-        (Err(errno), _) => fail(b"signals", *errno),
-        (_, Err(errno)) => fail(config.proc, *errno),
+    let (world, host) = match (&mut *world, &mut *host) {
+        (Ok(world), Ok(host)) => (world, host),
+        (Err(errno), _) => return fail(b"signals", *errno),
+        (_, Err(errno)) => return fail(config.proc, *errno),
+    };
+    let Some(writer) = writer(&config) else {
+        return complain(&Problem::Flags(config::Error::TooLong), BAD_USAGE);
+    };
+    let ring = match spool::open(&config, world) {
+        Ok(ring) => ring,
+        Err(errno) => return fail(spool::path(&config).unwrap_or(b"-buffer"), errno),
+    };
+    let (seed, now) = (sys::random_seed(), world.now());
+    let mut state = ManuallyDrop::new(State::new(&config, for_builtin, writer, ring, seed, now));
+    if config.command == Command::Once {
+        return status(Agent::new(&config, host, &mut state).once(world));
     }
+    Agent::new(&config, host, &mut state).begin(world);
+    run_and_reload(source, found, [memory, spare], (&mut state, host, world))
 }
 
-fn run_with(
-    config: &Config,
-    world: &mut Kernel,
-    host: &mut Host,
-    memory: &'static mut builtin::Memory,
-) -> i32 {
-    let Some(writer) = writer(config) else {
-        return complain(config::Error::TooLong, BAD_USAGE);
-    };
-    let ring = match spool::open(config, world) {
-        Ok(ring) => ring,
-        Err(errno) => return fail(spool::path(config).unwrap_or(b"-buffer"), errno),
-    };
-    let now = world.now();
-    let seed = sys::random_seed();
-    let mut agent = ManuallyDrop::new(Agent::new(config, host, memory, writer, ring, seed, now));
-    let ending = match config.command {
-        Command::Once => agent.once(world),
-        _ => agent.run(world),
-    };
-    match ending {
-        Ending::Done => OK,
-        Ending::Failed => FAILED,
+/// Runs with one configuration after the other.
+fn run_and_reload<A>(
+    source: &Source<A>,
+    mut found: Found,
+    [mut memory, mut spare]: [&mut [u8]; 2],
+    (state, host, world): (&mut State, &mut Host, &mut Kernel),
+) -> i32
+where
+    A: Iterator<Item = &'static [u8]> + Clone,
+{
+    // It has been good before.
+    while let Ok(config) = source.config(memory, found) {
+        let ending = Agent::new(&config, host, state).run(world);
+        if ending != Ending::Reload {
+            return status(ending);
+        }
+        match read_again(source, spare) {
+            // There is no file.
+            Ok((None, _)) if found.is_none() => {}
+            Ok((new, now_on)) => {
+                state.change([&config, &now_on], host, world);
+                world.change(now_on.buffer, now_on.timeout);
+                found = new;
+                core::mem::swap(&mut memory, &mut spare);
+            }
+            Err(problem) => log(&problem, world),
+        }
     }
+    FAILED
+}
+
+fn read_again<'a, A>(source: &Source<A>, memory: &'a mut [u8]) -> Result<(Found, Config<'a>), Problem<'a>>
+where
+    A: Iterator<Item = &'static [u8]> + Clone,
+{
+    let found = source.load(memory)?;
+    Ok((found, source.config(memory, found)?))
+}
+
+fn log(problem: &Problem, world: &mut Kernel) {
+    let mut buffer = [0; MESSAGE_MAX];
+    let mut text = Text::new(&mut buffer);
+    problem.describe(&mut text);
+    world.log("%; all stays as it was", &[Part::Text(text.bytes())]);
+}
+
+fn status(ending: Ending) -> i32 {
+    if ending == Ending::Failed { FAILED } else { OK }
 }
 
 /// Prints to standard output what `write` hands over piece by piece.
@@ -124,17 +153,13 @@ fn print_all(write: impl FnOnce(Put)) -> i32 {
     status
 }
 
-fn complain(error: config::Error, status: i32) -> i32 {
-    say(|text| error.describe(text), status)
-}
-
-fn complain_of(wrong: Wrong, status: i32) -> i32 {
-    say(|text| wrong.describe(text), status)
+fn complain(problem: &Problem, status: i32) -> i32 {
+    say(|text| problem.describe(text), status)
 }
 
 /// Says in a line what keeps the agent from running.
 fn say(write: impl FnOnce(&mut Text), status: i32) -> i32 {
-    let mut buffer = [0; 1024];
+    let mut buffer = [0; MESSAGE_MAX];
     let mut text = Text::new(&mut buffer);
     write(&mut text);
     text.put(b"\n");

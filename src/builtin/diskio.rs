@@ -126,7 +126,7 @@ mod tests {
             Box::leak(Box::new(host::Memory::EMPTY)),
         )
         .unwrap();
-        let mut all = Builtin::new(Wishes::default(), Box::leak(Box::new(Memory::EMPTY)));
+        let mut all = Builtin::new(Box::leak(Box::new(Memory::EMPTY)));
         let mut share = |now: u64, device: u64, busy: u64| {
             let line = format!("8 {device} sda 1 1 1 1 1 1 1 1 0 {busy} 1\n");
             std::fs::write(folder.join("diskstats"), line).unwrap();
@@ -138,7 +138,7 @@ mod tests {
             };
             let family = find(b"diskio", false).unwrap();
             all.begin_turn(&mut host, now, Own::default());
-            all.take(family, &mut host, &mut sink).unwrap();
+            all.take(family, &mut host, Wishes::default(), &mut sink).unwrap();
             found
         };
         let percent = |percent: u64| Some(Fixed::new(percent * 10_000, 4));
@@ -157,7 +157,7 @@ mod tests {
         let family = &FAMILIES[find(b"diskio", false).unwrap()];
         let wants = |choice: Choice, name: &[u8]| {
             let mut sink = |_: crate::builtin::Sample| {};
-            is_wanted(&Out::new(family, choice, &mut sink), name)
+            is_wanted(&Out::new(family, Wishes::default(), choice, &mut sink), name)
         };
         let usual = |name: &str| wants(Choice::default(), name.as_bytes());
         for disk in [

@@ -56,6 +56,7 @@ const INTERFACES_MAX: u32 = 64;
 /// Where the values of a family go.
 struct Out<'o> {
     family: &'static Family,
+    wishes: Wishes<'o>,
     /// Which instances the user wants.
     choice: Choice<'o>,
     /// The key of the tag that tells one instance from another.
@@ -67,9 +68,10 @@ struct Out<'o> {
 }
 
 impl<'o> Out<'o> {
-    fn new(family: &'static Family, choice: Choice<'o>, sink: Sink<'o>) -> Self {
+    fn new(family: &'static Family, wishes: Wishes<'o>, choice: Choice<'o>, sink: Sink<'o>) -> Self {
         Self {
             family,
+            wishes,
             choice,
             key: "",
             sink,
@@ -162,8 +164,7 @@ impl Memory {
 }
 
 /// The families.
-pub struct Builtin<'a> {
-    wishes: Wishes<'a>,
+pub struct Builtin {
     /// When the turn is, in milliseconds of the monotonic clock.
     now: u64,
     own: Own,
@@ -172,11 +173,10 @@ pub struct Builtin<'a> {
     number: u64,
 }
 
-impl<'a> Builtin<'a> {
+impl Builtin {
     /// Families that remember nothing yet.
-    pub fn new(wishes: Wishes<'a>, memory: &'static mut Memory) -> Self {
+    pub fn new(memory: &'static mut Memory) -> Self {
         Self {
-            wishes,
             now: 0,
             own: Own::default(),
             memory,
@@ -193,16 +193,22 @@ impl<'a> Builtin<'a> {
 
     /// Takes the samples of the family of that number in [`FAMILIES`]. What can be told is told,
     /// also before an error.
-    pub fn take(&mut self, family: usize, host: &mut Host, sink: Sink) -> Result<(), Fault> {
-        let choice = self.wishes.choices.get(family).copied().unwrap_or_default();
+    pub fn take(&mut self, family: usize, host: &mut Host, wishes: Wishes, sink: Sink) -> Result<(), Fault> {
+        let choice = wishes.choices.get(family).copied().unwrap_or_default();
         let Some(family) = FAMILIES.get(family) else {
             return Ok(());
         };
         let mut values = Values::default();
-        let mut out = Out::new(family, choice, sink);
+        let mut out = Out::new(family, wishes, choice, sink);
         let result = (family.take)(self, host, &mut out, &mut values);
         out.tell(&[], &values);
         result
+    }
+
+    /// A pass over all processes starts anew: other ones are asked for.
+    pub fn forget_pass(&mut self, host: &mut Host) {
+        self.memory.processes = process::Processes::NONE;
+        host.end_pass();
     }
 
     /// Families that have not looked at all in their turn, and go on at the next occasion.

@@ -51,7 +51,7 @@ pub(super) fn take(
     values: &mut Values,
 ) -> Result<(), Fault> {
     let entries = entries(&mut all.memory.neighbours, host, out);
-    let leases = host.leases(all.wishes.leases);
+    let leases = host.leases(out.wishes.leases);
     if let Ok(leases) = leases {
         values.set_whole(LEASES, leases.into());
     }

@@ -80,7 +80,7 @@ impl Processes {
 
 /// Goes on with the pass; the samples come at its end.
 pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
-    let names = all.wishes.processes;
+    let names = out.wishes.processes;
     let all = &mut all.memory.processes;
     if names.is_empty() {
         return Ok(());
@@ -130,7 +130,15 @@ mod tests {
             found.push((sample.metric.name, name, sample.value));
         };
         let family = &FAMILIES[find(b"process", false).unwrap()];
-        processes.tell(names, &mut Out::new(family, Choice::default(), &mut sink));
+        processes.tell(
+            names,
+            &mut Out::new(
+                family,
+                crate::builtin::Wishes::default(),
+                Choice::default(),
+                &mut sink,
+            ),
+        );
         let counts: Vec<_> = found
             .iter()
             .step_by(3)

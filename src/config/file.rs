@@ -14,59 +14,77 @@ const FILE_MAX: usize = 32 << 10;
 /// more than the list once again.
 pub const DOCUMENT_MAX: usize = 8 * FILE_MAX;
 
-/// A file that is JSON, in memory.
+/// A file that has been read.
 #[derive(Clone, Copy)]
 pub struct Document<'a> {
     path: &'a [u8],
     text: &'a [u8],
-    tape: &'a [u8],
+    tape: Option<&'a [u8]>,
+}
+
+/// Where a file is in the memory that it was read into, and its tokens, if it is JSON.
+#[derive(Clone, Copy)]
+pub struct Lengths {
+    text: usize,
+    tape: Option<usize>,
+}
+
+/// Reads the file into the memory, which is [`DOCUMENT_MAX`] long.
+#[inline(never)]
+pub fn load<'a>(path: &'a [u8], memory: &mut [u8]) -> Result<Lengths, Wrong<'a>> {
+    match read(path, memory) {
+        Ok(length) if length > FILE_MAX => Err(Wrong::of_file(path, Why::TooLong)),
+        Ok(length) => Ok(parse(memory, length)),
+        Err(errno) => Err(Wrong::of_file(path, Why::System(errno))),
+    }
+}
+
+/// Takes so many bytes of the memory, at most 32 KB, for what the file holds.
+pub fn parse(memory: &mut [u8], length: usize) -> Lengths {
+    let (text, rest) = memory.split_at_mut_checked(length).unwrap_or_default();
+    let tape = core::str::from_utf8(text).ok().and_then(tape_of);
+    let kept = tape.and_then(|tape| {
+        rest.get_mut(..tape.len())?.copy_from_slice(&tape);
+        Some(tape.len())
+    });
+    Lengths {
+        text: text.len(),
+        tape: kept,
+    }
 }
 
 impl<'a> Document<'a> {
-    /// Reads the file into the memory, which is [`DOCUMENT_MAX`] long.
-    #[inline(never)]
-    pub fn load(path: &'a [u8], memory: &'a mut [u8]) -> Result<Self, Wrong<'a>> {
-        match read(path, memory) {
-            Ok(length) => Self::parse(path, memory, length),
-            Err(errno) => Err(Wrong::of_file(path, Why::System(errno))),
-        }
-    }
-
-    /// Takes so many bytes of the memory for what the file holds.
-    pub fn parse(path: &'a [u8], memory: &'a mut [u8], length: usize) -> Result<Self, Wrong<'a>> {
-        let wrong = |why| Wrong::of_file(path, why);
-        if length > FILE_MAX {
-            return Err(wrong(Why::TooLong));
-        }
-        let (text, rest) = memory.split_at_mut(length);
-        let text = &*text;
-        match core::str::from_utf8(text) {
-            Ok(words) => {
-                if let Some(place) = tape_of(words).as_deref().and_then(|tape| keep(tape, rest)) {
-                    return Ok(Self {
-                        path,
-                        text,
-                        tape: place,
-                    });
-                }
-                let (place, flaw) = flaw_of(text).ok_or(wrong(Why::NumberTooLarge))?;
-                Err(Wrong::at(path, place, Why::Flaw(flaw)))
-            }
-            Err(error) => {
-                let line = lines(text.get(..error.valid_up_to()).unwrap_or_default()).count() + 1;
-                Err(Wrong::at(path, Place { line, text: b"" }, Why::NotUtf8))
-            }
+    /// The document that has been read into that memory.
+    pub fn new(path: &'a [u8], memory: &'a [u8], lengths: Lengths) -> Self {
+        let (text, rest) = memory.split_at_checked(lengths.text).unwrap_or_default();
+        Self {
+            path,
+            text,
+            tape: lengths.tape.and_then(|length| rest.get(..length)),
         }
     }
 
     /// Sets what the file says.
     #[inline(never)]
     pub fn apply(&self, config: &mut Config<'a>, find: Find) -> Result<(), Wrong<'a>> {
-        let mut cursor = Cursor::new(self.tape);
+        let mut cursor = Cursor::new(self.tape.ok_or_else(|| self.flaw())?);
         settings::read(&mut cursor, config, find).map_err(|why| {
             let place = place_of(self.text, cursor.at);
             Wrong::at(self.path, place, why).below(cursor.keys)
         })
+    }
+
+    /// Why it is not JSON.
+    fn flaw(&self) -> Wrong<'a> {
+        if let Err(error) = core::str::from_utf8(self.text) {
+            let before = self.text.get(..error.valid_up_to()).unwrap_or_default();
+            let line = lines(before).count() + 1;
+            return Wrong::at(self.path, Place { line, text: b"" }, Why::NotUtf8);
+        }
+        match flaw_of(self.text) {
+            Some((place, flaw)) => Wrong::at(self.path, place, Why::Flaw(flaw)),
+            None => Wrong::of_file(self.path, Why::NumberTooLarge),
+        }
     }
 }
 
@@ -81,10 +99,4 @@ fn read(path: &[u8], memory: &mut [u8]) -> Result<usize, Errno> {
             count => length += count,
         }
     }
-}
-
-fn keep<'a>(tape: &[u8], memory: &'a mut [u8]) -> Option<&'a [u8]> {
-    let place = memory.get_mut(..tape.len())?;
-    place.copy_from_slice(tape);
-    Some(place)
 }

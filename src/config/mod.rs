@@ -12,7 +12,7 @@ mod value;
 mod wrong;
 
 pub use custom::{CUSTOM_MAX, Custom, Line};
-pub use file::{DOCUMENT_MAX, Document};
+pub use file::{DOCUMENT_MAX, Document, Lengths, load, parse as parse_file};
 pub use flags::{Error, FLAGS, Find, Flag, parse, usage};
 
 pub use wrong::Wrong;

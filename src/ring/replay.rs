@@ -17,7 +17,7 @@ struct Mark {
 /// Up to where all had been acknowledged when.
 pub(super) struct Marks {
     /// Milliseconds for which what was acknowledged is kept.
-    span: u32,
+    pub(super) span: u32,
     list: [Mark; MARKS],
     count: usize,
 }

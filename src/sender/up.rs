@@ -13,7 +13,7 @@ const PIECES: usize = 16;
 /// is tried again.
 const STANDBY: u64 = 600_000;
 
-impl Sender<'_> {
+impl Sender {
     pub(super) fn serve<W: World>(&mut self, with: &mut Context<W>) {
         match with.world.drain() {
             Ok(()) if self.is_stalled => self.write(with),
@@ -33,7 +33,7 @@ impl Sender<'_> {
         if self.is_stalled || self.is_held {
             return;
         }
-        let is_standby = self.returns && self.current != self.first;
+        let is_standby = with.aims.returns && !self.stays && self.current != with.aims.first;
         if !is_standby || with.now < self.up_since + STANDBY {
             self.write(with);
         } else if with.world.unacked() == 0 {
@@ -54,7 +54,7 @@ impl Sender<'_> {
         let _ = with.world.drain();
         // Nobody will tell whether the receiver died with what it had not read.
         with.ring.rewind(true);
-        self.start_with(self.first, with);
+        self.start_with(with.aims.first, with);
     }
 
     fn acknowledge<W: World>(&mut self, with: &mut Context<W>) {
@@ -70,8 +70,8 @@ impl Sender<'_> {
 
     /// Whether who has the other end has read nothing for too long. The kernel looks after that for TCP.
     fn is_stuck<W: World>(&self, with: &Context<W>) -> bool {
-        let is_ours = matches!(self.transfer(), Transfer::Command(_) | Transfer::Unix(_));
-        is_ours && with.now >= self.moved + self.timeout
+        let is_ours = matches!(self.transfer(with), Transfer::Command(_) | Transfer::Unix(_));
+        is_ours && with.now >= self.moved + u64::from(with.aims.timeout)
     }
 
     fn write<W: World>(&mut self, with: &mut Context<W>) {
@@ -90,7 +90,7 @@ impl Sender<'_> {
             if taken > 0 {
                 self.moved = with.now;
             }
-            if self.debug {
+            if with.aims.debug {
                 let counts = [Part::Number(taken as u64), Part::Number(piece.len() as u64)];
                 with.world.log("flush: % of % bytes", &counts);
             }
@@ -107,7 +107,7 @@ impl Sender<'_> {
             told::trouble(doing, Part::Address(self.address), cause, 1, with.world);
         }
         self.has_caught_up = false;
-        if !self.is_stdout() {
+        if !self.is_stdout(with) {
             // Who has closed in order, with nothing under way, has read all that came. Otherwise the
             // receiver may have died with what its kernel had acknowledged.
             with.ring.rewind(cause != Cause::Closed || with.ring.in_flight());

@@ -55,6 +55,10 @@ const SEND_BUFFER_MAX: usize = 16 * 1024;
 const PIECES: usize = 16;
 const PIECE: usize = 2048;
 
+fn options(ring: usize, timeout: u32) -> socket::Options {
+    socket::Options::new((ring / 4).min(SEND_BUFFER_MAX), timeout)
+}
+
 impl Kernel {
     /// Takes over the process: its signals, and the time zone for the log. The ring's size bounds
     /// what a connection may hold, `timeout` the milliseconds that a TCP peer may be silent.
@@ -64,9 +68,14 @@ impl Kernel {
             target: Target::Stdout,
             signals: Signals::take_over()?,
             log: Log::open(),
-            options: socket::Options::new((ring / 4).min(SEND_BUFFER_MAX), timeout),
+            options: options(ring, timeout),
             broken: false,
         })
+    }
+
+    /// Goes on with another size of the ring, and another timeout, which hold for connections to come.
+    pub fn change(&mut self, ring: usize, timeout: u32) {
+        self.options = options(ring, timeout);
     }
 
     /// The descriptor to watch, and for what. A negative one is not watched.

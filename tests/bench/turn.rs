@@ -90,7 +90,8 @@ impl Bare {
 
 struct Ours<'m> {
     host: Host,
-    builtin: Builtin<'static>,
+    builtin: Builtin,
+    wishes: Wishes<'static>,
     writer: Writer,
     ring: Ring<'m>,
     now: u64,
@@ -99,6 +100,13 @@ struct Ours<'m> {
     mounts: Vec<Vec<u8>>,
 }
 
+/// What is asked for if nothing else is.
+const WISHES: Wishes = Wishes {
+    choices: &[],
+    processes: b"",
+    leases: b"/tmp/dhcp.leases",
+};
+
 impl<'m> Ours<'m> {
     fn new(words: &'m Words, memory: &'m mut [u8]) -> Self {
         let policy = Policy {
@@ -106,14 +114,9 @@ impl<'m> Ours<'m> {
             replay: 10_000,
             is_checked: false,
         };
-        let wishes = Wishes {
-            choices: &[],
-            processes: b"",
-            leases: b"/tmp/dhcp.leases",
-        };
         Self {
             host: Host::open(b"/proc", b"/sys", Box::leak(Box::new(host::Memory::EMPTY))).unwrap(),
-            builtin: Builtin::new(wishes, Box::leak(Box::new(builtin::Memory::EMPTY))),
+            builtin: Builtin::new(Box::leak(Box::new(builtin::Memory::EMPTY))),
             writer: Writer::new(b"jungle85", "linux", &[]).unwrap(),
             ring: Ring::new(words, memory, policy),
             now: 0,
@@ -127,15 +130,18 @@ impl<'m> Ours<'m> {
     fn learn(&mut self) {
         self.builtin.begin_turn(&mut self.host, 0, Own::default());
         for number in 0..FAMILIES.len() {
-            let _ = self
-                .builtin
-                .take(number, &mut self.host, &mut |sample| match sample.metric.name {
+            let _ = self.builtin.take(
+                number,
+                &mut self.host,
+                WISHES,
+                &mut |sample| match sample.metric.name {
                     "net.in.bytes" => self
                         .interfaces
                         .push(String::from_utf8(sample.instance[0].1.to_vec()).unwrap()),
                     "disk.total" => self.mounts.push(sample.instance[0].1.to_vec()),
                     _ => {}
-                });
+                },
+            );
         }
     }
 
@@ -145,7 +151,7 @@ impl<'m> Ours<'m> {
         self.writer.set_time(1_503_212_470 + self.now / 1_000);
         let mut line = [0; LINE_MAX];
         for number in 0..FAMILIES.len() {
-            let _ = self.builtin.take(number, &mut self.host, &mut |sample| {
+            let _ = self.builtin.take(number, &mut self.host, WISHES, &mut |sample| {
                 let record = Record {
                     metric: sample.metric.name,
                     instance: sample.instance,

@@ -285,6 +285,16 @@ impl Transfer {
     }
 }
 
+impl Transfer {
+    /// Whether somebody has connected and has not been accepted.
+    pub fn has_one_waiting(&self) -> bool {
+        self.listener.set_nonblocking(true).unwrap();
+        let is_waiting = self.listener.accept().is_ok();
+        self.listener.set_nonblocking(false).unwrap();
+        is_waiting
+    }
+}
+
 /// A listener whose connections hold little that nobody has read.
 pub fn narrow_listener() -> TcpListener {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();

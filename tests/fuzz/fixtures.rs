@@ -64,7 +64,8 @@ struct Bench {
     text: Vec<u8>,
     families: Vec<usize>,
     host: Host,
-    builtin: Builtin<'static>,
+    builtin: Builtin,
+    wishes: Wishes<'static>,
     writer: Writer,
     now: u64,
     lines: u64,
@@ -133,7 +134,8 @@ impl Bench {
                 Box::leak(Box::new(host::Memory::EMPTY)),
             )
             .unwrap(),
-            builtin: Builtin::new(wishes, Box::leak(Box::new(builtin::Memory::EMPTY))),
+            wishes,
+            builtin: Builtin::new(Box::leak(Box::new(builtin::Memory::EMPTY))),
             writer: Writer::new(b"fuzz", "linux", &[]).unwrap(),
             root,
             now: 0,
@@ -152,18 +154,20 @@ impl Bench {
         self.builtin.begin_turn(&mut self.host, self.now, Own::default());
         let mut buffer = [0; LINE_MAX];
         for number in &self.families {
-            let _ = self.builtin.take(*number, &mut self.host, &mut |sample| {
-                check_value(&sample);
-                let record = Record {
-                    metric: sample.metric.name,
-                    instance: sample.instance,
-                    value: sample.value,
-                };
-                self.lines += 1;
-                if let Some(line) = self.writer.line(&mut buffer, &record) {
-                    check_line(line, self.lines);
-                }
-            });
+            let _ = self
+                .builtin
+                .take(*number, &mut self.host, self.wishes, &mut |sample| {
+                    check_value(&sample);
+                    let record = Record {
+                        metric: sample.metric.name,
+                        instance: sample.instance,
+                        value: sample.value,
+                    };
+                    self.lines += 1;
+                    if let Some(line) = self.writer.line(&mut buffer, &record) {
+                        check_line(line, self.lines);
+                    }
+                });
         }
     }
 

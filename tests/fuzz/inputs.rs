@@ -6,7 +6,7 @@
 mod mutate;
 
 use mini_monitor::builtin::find;
-use mini_monitor::config::{Config, DOCUMENT_MAX, Document};
+use mini_monitor::config::{Config, DOCUMENT_MAX, Document, parse_file};
 use mini_monitor::dns::{self, Query};
 use mini_monitor::text::Text;
 use mini_monitor::zone;
@@ -34,10 +34,10 @@ fn each(name: &str, text: &[u8], mut read: impl FnMut(&[u8])) {
 fn check(document: &[u8], memory: &mut [u8]) -> Option<String> {
     memory[..document.len()].copy_from_slice(document);
     let mut config = Config::default();
-    let wrong = match Document::parse(b"x", memory, document.len()) {
-        Ok(document) => document.apply(&mut config, find).err()?,
-        Err(wrong) => wrong,
-    };
+    let lengths = parse_file(memory, document.len());
+    let wrong = Document::new(b"x", memory, lengths)
+        .apply(&mut config, find)
+        .err()?;
     let mut buffer = [0; 1024];
     let mut text = Text::new(&mut buffer);
     wrong.describe(&mut text);

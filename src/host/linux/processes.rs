@@ -42,6 +42,11 @@ impl Host {
         Ok(())
     }
 
+    /// The next pass begins anew.
+    pub fn end_pass(&mut self) {
+        self.pass = None;
+    }
+
     /// Whether a pass has not seen all of them.
     pub fn is_in_pass(&self) -> bool {
         self.pass.is_some()

@@ -3,7 +3,7 @@
 use super::clock::{Look, is_plausible};
 use super::plan::{Boot, DAY, Plan};
 use super::world::{Day, Killed};
-use mini_monitor::agent::{Agent, Ending, writer};
+use mini_monitor::agent::{Agent, Ending, State, writer};
 use mini_monitor::builtin;
 use mini_monitor::config::{self, Config};
 use mini_monitor::format::json;
@@ -103,8 +103,13 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
     let start = day.time;
     let seed = plan.seed as u32 ^ number as u32;
     let memory = Box::leak(Box::new(builtin::Memory::EMPTY));
-    let mut agent = Agent::new(&config, &mut host, memory, writer, ring, seed, now);
-    match catch_unwind(AssertUnwindSafe(|| agent.run(day))) {
+    let mut state = State::new(&config, memory, writer, ring, seed, now);
+    let mut agent = Agent::new(&config, &mut host, &mut state);
+    let mut live = || {
+        agent.begin(day);
+        agent.run(day)
+    };
+    match catch_unwind(AssertUnwindSafe(&mut live)) {
         Ok(ending) => assert_eq!(ending, Ending::Done),
         Err(cause) if cause.is::<Killed>() => {}
         Err(cause) => resume_unwind(cause),

@@ -1,0 +1,72 @@
+//! Where the configuration comes from: the command line, and a file for what is not given there.
+
+use super::plan;
+use crate::builtin::find;
+use crate::config::{self, Command, Config, Document, Error, Lengths, Wrong};
+use crate::text::Text;
+
+/// The file if the command line names none; it need not be there.
+const FILE: &[u8] = b"/etc/mini-monitor.json";
+
+/// The command line, and the file.
+pub(super) struct Source<A> {
+    arguments: A,
+    path: &'static [u8],
+    is_named: bool,
+}
+
+/// Where a configuration file is in the memory that it was read into, if there is one.
+pub(super) type Found = Option<Lengths>;
+
+/// What is wrong with a configuration.
+pub(super) enum Problem<'a> {
+    File(Wrong<'a>),
+    Flags(Error<'a>),
+}
+
+impl<A: Iterator<Item = &'static [u8]> + Clone> Source<A> {
+    /// The arguments, and the file that they name.
+    pub(super) fn new(arguments: A, file: Option<&'static [u8]>) -> Self {
+        Self {
+            arguments,
+            path: file.unwrap_or(FILE),
+            is_named: file.is_some(),
+        }
+    }
+
+    /// Reads the file into the memory.
+    pub(super) fn load(&self, memory: &mut [u8]) -> Result<Found, Problem<'static>> {
+        match config::load(self.path, memory) {
+            Ok(lengths) => Ok(Some(lengths)),
+            Err(wrong) if !self.is_named && wrong.is_missing() => Ok(None),
+            Err(wrong) => Err(Problem::File(wrong)),
+        }
+    }
+
+    /// What is asked for, by what the memory holds and by the command line.
+    #[inline(never)]
+    pub(super) fn config<'a>(&self, memory: &'a [u8], found: Found) -> Result<Config<'a>, Problem<'a>> {
+        let mut config = Config::default();
+        if let Some(lengths) = found {
+            let document = Document::new(self.path, memory, lengths);
+            document.apply(&mut config, find).map_err(Problem::File)?;
+        }
+        let arguments = self.arguments.clone().map(|argument| -> &'a [u8] { argument });
+        config::parse(&mut config, arguments, find).map_err(Problem::Flags)?;
+        plan::check(&config).map_err(Problem::Flags)?;
+        if config.command == Command::Once {
+            config.print();
+        }
+        Ok(config)
+    }
+}
+
+impl Problem<'_> {
+    /// Writes it as one line, without its newline.
+    pub(super) fn describe(&self, text: &mut Text) {
+        match self {
+            Self::File(wrong) => wrong.describe(text),
+            Self::Flags(error) => error.describe(text),
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! SIGHUP: the configuration file is read again.
+
+mod common;
+
+use common::{Agent, Folder, Line, Lines, Transfer, descriptors, poll};
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpStream;
+use std::path::PathBuf;
+
+/// An agent with a file that can be changed.
+struct Reloaded {
+    agent: Agent,
+    path: PathBuf,
+    _folder: Folder,
+}
+
+impl Reloaded {
+    fn start(name: &str, text: &str, flags: &[&str]) -> Self {
+        let folder = Folder::new(name);
+        let path = folder.join("mini-monitor.json");
+        fs::write(&path, text).unwrap();
+        let file = format!("-config={}", path.display());
+        let agent = Agent::start(&[&[file.as_str()], flags].concat());
+        Self {
+            agent,
+            path,
+            _folder: folder,
+        }
+    }
+
+    /// Puts another text in the place of the file, and says so.
+    fn change(&self, text: &str) {
+        let new = self.path.with_extension("new");
+        fs::write(&new, text).unwrap();
+        fs::rename(&new, &self.path).unwrap();
+        self.agent.signal("HUP");
+    }
+
+    /// The same with a text that is good.
+    fn take(&self, text: &str) {
+        self.change(text);
+        self.agent.log.wait_for("the configuration has been read again");
+    }
+}
+
+/// A file in which the lines go there, with these keys besides.
+fn file(transfer: &Transfer, keys: &str) -> String {
+    format!(
+        "{{\"trans\": \"{}\", \"interval\": \"20ms\", \"flush\": \"20ms\"{keys}}}",
+        transfer.address()
+    )
+}
+
+fn next_of(lines: &Lines, is_it: impl Fn(&Line) -> bool) -> Line {
+    loop {
+        let line = Line::parse(&lines.next());
+        if is_it(&line) {
+            return line;
+        }
+    }
+}
+
+/// No connection comes, and the one that there is goes on.
+fn assert_kept(transfer: &Transfer, lines: &Lines) {
+    lines.next();
+    assert!(!transfer.has_one_waiting(), "a second connection");
+}
+
+#[test]
+fn each_key_takes_effect_and_the_connection_stays() {
+    let transfer = Transfer::new();
+    let of = |keys: &str| file(&transfer, keys);
+    let reloaded = Reloaded::start("keys", &of(""), &[]);
+    let lines = Lines::of(transfer.accept());
+    lines.next();
+
+    reloaded.take(&of(r#", "endpoint": "other""#));
+    next_of(&lines, |line| line.endpoint == "other");
+    reloaded.take(&of(r#", "endpoint": "third", "tag": ["a=b", "c"]"#));
+    let line = next_of(&lines, |line| line.endpoint == "third");
+    assert!(
+        line.tag.contains(&"a=b".to_owned()) && line.tag.contains(&"c".to_owned()),
+        "{line:?}"
+    );
+    // What is not said any more is as if it had never been.
+    reloaded.take(&of(""));
+    next_of(&lines, |line| {
+        !line.tag.contains(&"c".to_owned()) && line.endpoint != "third"
+    });
+
+    // Families: off, on, others, with other instances.
+    reloaded.take(&of(r#", "families": {"load": {"on": false}}"#));
+    let mut seen = BTreeSet::new();
+    for _ in 0..400 {
+        seen.insert(Line::parse(&lines.next()).metric);
+    }
+    let is_load = |metric: &str| metric.starts_with("load") || metric.starts_with("cpu.load");
+    let after: Vec<_> = (0..400)
+        .map(|_| Line::parse(&lines.next()).metric)
+        .filter(|metric| is_load(metric))
+        .collect();
+    assert!(
+        after.is_empty() && seen.iter().any(|metric| metric.starts_with("cpu.")),
+        "{after:?}"
+    );
+    reloaded.take(&of(r#", "metrics": "agent=20ms,load""#));
+    next_of(&lines, |line| is_load(&line.metric));
+    let mut after: Vec<_> = (0..200).map(|_| Line::parse(&lines.next()).metric).collect();
+    after.drain(..100);
+    assert!(
+        after
+            .iter()
+            .all(|metric| is_load(metric) || metric.starts_with("agent.")),
+        "{after:?}"
+    );
+    reloaded.take(&of(r#", "only": "net=lo""#));
+    next_of(&lines, |line| line.tag.contains(&"iface=lo".to_owned()));
+    reloaded.take(&of(
+        r#", "process": "mini-monitor", "families": {"process": {"interval": "20ms"}}"#,
+    ));
+    next_of(&lines, |line| {
+        line.metric.starts_with("process.") && line.tag.contains(&"name=mini-monitor".to_owned())
+    });
+    let leases = reloaded.path.with_extension("leases");
+    fs::write(&leases, "1 a b c\n2 a b c\n").unwrap();
+    let keys = format!(
+        r#", "leases": "{}", "families": {{"neighbours": {{"interval": "20ms"}}}}"#,
+        leases.display()
+    );
+    reloaded.take(&of(&keys));
+    assert!((next_of(&lines, |line| line.metric == "dhcp.leases").value - 2.0).abs() < 0.1);
+
+    // The log, and what it says of the rest.
+    reloaded.take(&of(r#", "debug": true"#));
+    reloaded.agent.log.wait_for("## ticker hit");
+    reloaded.take(
+        &of(r#", "flush": "5ms""#)
+            .replacen("\"flush\": \"20ms\", ", "", 1)
+            .replacen(", \"flush\": \"20ms\"", "", 1),
+    );
+    for keys in [
+        r#", "buffer": "1M""#,
+        r#", "proc": "/proc/.""#,
+        r#", "sys": "/sys/.""#,
+    ] {
+        reloaded.take(&of(keys));
+        reloaded.agent.log.wait_for("holds from the next start on");
+    }
+    reloaded.take(&of(
+        r#", "overflow": "drop", "replay": "1s", "timeout": "10s", "spread": true"#,
+    ));
+    assert_kept(&transfer, &lines);
+}
+
+#[test]
+fn another_address_gets_the_next_lines() {
+    let [first, second] = [Transfer::new(), Transfer::new()];
+    let mut reloaded = Reloaded::start("address", &file(&first, ""), &["-debug"]);
+    let before = Lines::of(first.accept());
+    before.next();
+    reloaded.take(&file(&second, ""));
+    let after = Lines::of(second.accept());
+    after.next();
+    // Both are transfers: the connection to the second one is kept, whatever its place is.
+    let both = format!(
+        "{{\"trans\": [\"{}\", \"{}\"], \"flush\": \"20ms\", \"interval\": \"20ms\"}}",
+        first.address(),
+        second.address()
+    );
+    reloaded.take(&both);
+    assert_kept(&second, &after);
+    assert!(!first.has_one_waiting());
+    reloaded.agent.stop();
+    let log = reloaded.agent.log.so_far();
+    let mut received = before.rest();
+    received.extend(after.rest());
+    let received: BTreeSet<String> = received.into_iter().collect();
+    let made = log
+        .iter()
+        .filter_map(|line| line.split_once("~~ sender get metric "));
+    // The first lines were taken above.
+    let missing: Vec<_> = made.filter(|(_, line)| !received.contains(*line)).collect();
+    assert!(
+        missing.len() < 20,
+        "{} lines are missing: {missing:?}",
+        missing.len()
+    );
+}
+
+#[test]
+fn a_bad_file_is_told_and_all_stays_as_it_was() {
+    let transfer = Transfer::new();
+    let mut reloaded = Reloaded::start("bad", &file(&transfer, r#", "endpoint": "one""#), &[]);
+    let lines = Lines::of(transfer.accept());
+    lines.next();
+    for (text, words) in [
+        (
+            "{\"flush\": \"soon\"}",
+            ":1: flush: \"soon\" is not a duration from 10ms to 24h (try \"5s\"); all stays as it was",
+        ),
+        (
+            "{",
+            ":1: the end of the file in place of a key in quotes or }; all stays as it was",
+        ),
+        (
+            "{\"families\": {\"cpu\": {\"on\": 1}}}",
+            ":1: families.cpu.on: 1 is not true or false (try true); all stays",
+        ),
+        (
+            "{\"metrics\": \"process\"}",
+            "no family is left (process runs with -process); all stays as it was",
+        ),
+    ] {
+        reloaded.change(text);
+        reloaded.agent.log.wait_for(words);
+    }
+    fs::remove_file(&reloaded.path).unwrap();
+    reloaded.agent.signal("HUP");
+    reloaded
+        .agent
+        .log
+        .wait_for(": no such file or directory; all stays as it was");
+    let line = next_of(&lines, |_| true);
+    assert_eq!(line.endpoint, "one");
+    assert_kept(&transfer, &lines);
+    reloaded.agent.stop();
+}
+
+#[test]
+fn flags_win_again_each_time() {
+    let transfer = Transfer::new();
+    let flags = ["-endpoint=flag", "-tag=t"];
+    let reloaded = Reloaded::start(
+        "flags",
+        &file(&transfer, r#", "endpoint": "a", "tag": "x""#),
+        &flags,
+    );
+    let lines = Lines::of(transfer.accept());
+    for keys in ["", r#", "endpoint": "b", "tag": ["y", "z"]"#] {
+        reloaded.take(&file(&transfer, keys));
+        for _ in 0..20 {
+            let line = Line::parse(&lines.next());
+            assert_eq!(
+                (line.endpoint.as_str(), line.tag.last().map(String::as_str)),
+                ("flag", Some("t")),
+                "{line:?}"
+            );
+        }
+    }
+}
+
+/// A peer that takes all lines, each of which is whole and comes once or again.
+fn drain(stream: TcpStream) -> Lines {
+    Lines::of(stream)
+}
+
+#[test]
+fn two_hundred_reloads_good_and_bad_leave_no_gap_and_cost_nothing() {
+    let transfer = Transfer::new();
+    let good = |number: usize| {
+        let keys = format!(
+            r#", "tag": "t{number}", "families": {{"load": {{"interval": "{}ms"}}, "net": {{"on": {}}}}}"#,
+            20 + number % 7,
+            number % 2 == 0
+        );
+        file(&transfer, &keys)
+    };
+    let mut reloaded = Reloaded::start("many", &good(0), &["-debug", "-buffer=4M"]);
+    let lines = drain(transfer.accept());
+    let mut received = vec![lines.next()];
+    let mut log = Vec::new();
+    let (mut before, mut size) = (0, 0);
+    for number in 1..=200 {
+        if number % 2 == 0 {
+            reloaded.change(&good(number));
+            reloaded.agent.log.up_to("has been read again", &mut log);
+        } else {
+            reloaded.change(["{\"tag\": 5}", "{\"flush\": \"never\"}", "{\"a\": \"\\u00e9"][number % 3]);
+            reloaded.agent.log.up_to("all stays as it was", &mut log);
+        }
+        received.push(lines.next());
+        if number == 20 {
+            (before, size) = (descriptors(reloaded.agent.pid()), reloaded.agent.status("VmRSS"));
+        }
+    }
+    let (after, now) = (descriptors(reloaded.agent.pid()), reloaded.agent.status("VmRSS"));
+    assert_eq!(after, before, "descriptors");
+    println!("{size} kB after 20 reloads, {now} kB after 200");
+    assert!(!transfer.has_one_waiting(), "a second connection");
+    reloaded.agent.stop();
+    log.extend(reloaded.agent.log.so_far());
+    log.extend(reloaded.agent.rest_of_log());
+    received.extend(lines.rest());
+    let received: BTreeSet<&str> = received.iter().map(String::as_str).collect();
+    let made: Vec<_> = log
+        .iter()
+        .filter_map(|line| line.split_once("~~ sender get metric "))
+        .collect();
+    assert!(made.len() > 1_000, "{} lines", made.len());
+    let missing: Vec<_> = made.iter().filter(|(_, line)| !received.contains(line)).collect();
+    assert!(
+        missing.is_empty(),
+        "{} of {} are missing: {:?}",
+        missing.len(),
+        made.len(),
+        missing[0]
+    );
+    // The ring fills meanwhile; nothing else may grow.
+    assert!(now <= size + 4 * 1024, "{size} kB have become {now}");
+}
+
+#[test]
+fn without_a_file_it_asks_for_an_attempt_and_no_more() {
+    let absent = Transfer::absent();
+    let agent = Agent::start(&[&format!("-trans={absent}")]);
+    agent.log.wait_for("dial tcp");
+    agent.signal("HUP");
+    agent.log.wait_for("dial tcp");
+    poll(|| Some(()), "nothing");
+    assert!(
+        !agent
+            .log
+            .so_far()
+            .iter()
+            .any(|line| line.contains("configuration"))
+    );
+}
