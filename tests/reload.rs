@@ -2,10 +2,9 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, Transfer, descriptors, poll};
+use common::{Agent, Folder, Line, Lines, Transfer, descriptors};
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpStream;
 use std::path::PathBuf;
 
 /// An agent with a file that can be changed.
@@ -67,89 +66,93 @@ fn assert_kept(transfer: &Transfer, lines: &Lines) {
     assert!(!transfer.has_one_waiting(), "a second connection");
 }
 
+/// Lines that the agent makes under one file after the other, which each has an endpoint of its own.
+struct Told<'t> {
+    transfer: &'t Transfer,
+    reloaded: &'t Reloaded,
+    lines: &'t Lines,
+    number: usize,
+}
+
+impl Told<'_> {
+    /// Takes a file with these keys, and waits for the first of its lines.
+    fn take(&mut self, keys: &str) -> Line {
+        self.number += 1;
+        let endpoint = format!("e{}", self.number);
+        let keys = format!(r#", "endpoint": "{endpoint}"{keys}"#);
+        self.reloaded.take(&file(self.transfer, &keys));
+        next_of(self.lines, |line| line.endpoint == endpoint)
+    }
+
+    /// The metrics of the next lines.
+    fn metrics(&self) -> BTreeSet<String> {
+        (0..300).map(|_| Line::parse(&self.lines.next()).metric).collect()
+    }
+
+    fn wait_for_tag(&self, tag: &str) -> Line {
+        next_of(self.lines, |line| line.tag.iter().any(|other| other == tag))
+    }
+}
+
 #[test]
 fn each_key_takes_effect_and_the_connection_stays() {
     let transfer = Transfer::new();
-    let of = |keys: &str| file(&transfer, keys);
-    let reloaded = Reloaded::start("keys", &of(""), &[]);
+    let reloaded = Reloaded::start("keys", &file(&transfer, ""), &[]);
     let lines = Lines::of(transfer.accept());
-    lines.next();
-
-    reloaded.take(&of(r#", "endpoint": "other""#));
-    next_of(&lines, |line| line.endpoint == "other");
-    reloaded.take(&of(r#", "endpoint": "third", "tag": ["a=b", "c"]"#));
-    let line = next_of(&lines, |line| line.endpoint == "third");
+    let mut told = Told {
+        transfer: &transfer,
+        reloaded: &reloaded,
+        lines: &lines,
+        number: 0,
+    };
+    told.take("");
+    let line = told.take(r#", "tag": ["a=b", "c"]"#);
     assert!(
-        line.tag.contains(&"a=b".to_owned()) && line.tag.contains(&"c".to_owned()),
+        line.tag.starts_with(&["linux".into(), "a=b".into(), "c".into()]),
         "{line:?}"
     );
     // What is not said any more is as if it had never been.
-    reloaded.take(&of(""));
-    next_of(&lines, |line| {
-        !line.tag.contains(&"c".to_owned()) && line.endpoint != "third"
-    });
+    assert!(!told.take("").tag.contains(&"c".to_owned()));
 
-    // Families: off, on, others, with other instances.
-    reloaded.take(&of(r#", "families": {"load": {"on": false}}"#));
-    let mut seen = BTreeSet::new();
-    for _ in 0..400 {
-        seen.insert(Line::parse(&lines.next()).metric);
-    }
-    let is_load = |metric: &str| metric.starts_with("load") || metric.starts_with("cpu.load");
-    let after: Vec<_> = (0..400)
-        .map(|_| Line::parse(&lines.next()).metric)
-        .filter(|metric| is_load(metric))
-        .collect();
+    // Families that are off, on, alone, and those of the default.
+    let has =
+        |metrics: &BTreeSet<String>, start: &str| metrics.iter().any(|metric| metric.starts_with(start));
+    assert!(has(&told.metrics(), "cpu.load"));
+    told.take(r#", "families": {"load": {"on": false}}"#);
+    let metrics = told.metrics();
+    assert!(!has(&metrics, "cpu.load") && has(&metrics, "mem."), "{metrics:?}");
+    told.take(r#", "metrics": "agent=20ms,load""#);
+    let metrics = told.metrics();
     assert!(
-        after.is_empty() && seen.iter().any(|metric| metric.starts_with("cpu.")),
-        "{after:?}"
+        has(&metrics, "cpu.load") && has(&metrics, "agent.") && !has(&metrics, "mem."),
+        "{metrics:?}"
     );
-    reloaded.take(&of(r#", "metrics": "agent=20ms,load""#));
-    next_of(&lines, |line| is_load(&line.metric));
-    let mut after: Vec<_> = (0..200).map(|_| Line::parse(&lines.next()).metric).collect();
-    after.drain(..100);
-    assert!(
-        after
-            .iter()
-            .all(|metric| is_load(metric) || metric.starts_with("agent.")),
-        "{after:?}"
-    );
-    reloaded.take(&of(r#", "only": "net=lo""#));
-    next_of(&lines, |line| line.tag.contains(&"iface=lo".to_owned()));
-    reloaded.take(&of(
-        r#", "process": "mini-monitor", "families": {"process": {"interval": "20ms"}}"#,
-    ));
-    next_of(&lines, |line| {
-        line.metric.starts_with("process.") && line.tag.contains(&"name=mini-monitor".to_owned())
-    });
+    told.take(r#", "only": "net=lo""#);
+    told.wait_for_tag("iface=lo");
+    told.take(r#", "families": {"net": {"only": ["lo", "nothing"]}}"#);
+    told.wait_for_tag("iface=lo");
+    told.take(r#", "process": "mini-monitor*,qemu*", "families": {"process": {"interval": "20ms"}}"#);
+    told.wait_for_tag("name=mini-monitor*");
     let leases = reloaded.path.with_extension("leases");
     fs::write(&leases, "1 a b c\n2 a b c\n").unwrap();
-    let keys = format!(
-        r#", "leases": "{}", "families": {{"neighbours": {{"interval": "20ms"}}}}"#,
-        leases.display()
-    );
-    reloaded.take(&of(&keys));
-    assert!((next_of(&lines, |line| line.metric == "dhcp.leases").value - 2.0).abs() < 0.1);
+    let path = leases.display();
+    told.take(&format!(
+        r#", "leases": "{path}", "families": {{"neighbours": {{"interval": "20ms"}}}}"#
+    ));
+    let count = next_of(&lines, |line| line.metric == "dhcp.leases").value;
+    assert!((count - 2.0).abs() < 0.1);
 
-    // The log, and what it says of the rest.
-    reloaded.take(&of(r#", "debug": true"#));
+    told.take(r#", "debug": true"#);
     reloaded.agent.log.wait_for("## ticker hit");
-    reloaded.take(
-        &of(r#", "flush": "5ms""#)
-            .replacen("\"flush\": \"20ms\", ", "", 1)
-            .replacen(", \"flush\": \"20ms\"", "", 1),
-    );
     for keys in [
         r#", "buffer": "1M""#,
         r#", "proc": "/proc/.""#,
         r#", "sys": "/sys/.""#,
     ] {
-        reloaded.take(&of(keys));
+        told.take(keys);
         reloaded.agent.log.wait_for("holds from the next start on");
     }
-    reloaded.take(&of(
-        r#", "overflow": "drop", "replay": "1s", "timeout": "10s", "spread": true"#,
-    ));
+    told.take(r#", "overflow": "drop", "replay": "1s", "timeout": "10s", "spread": true"#);
     assert_kept(&transfer, &lines);
 }
 
@@ -241,18 +244,10 @@ fn flags_win_again_each_time() {
         reloaded.take(&file(&transfer, keys));
         for _ in 0..20 {
             let line = Line::parse(&lines.next());
-            assert_eq!(
-                (line.endpoint.as_str(), line.tag.last().map(String::as_str)),
-                ("flag", Some("t")),
-                "{line:?}"
-            );
+            assert!(line.endpoint == "flag" && line.tag[1] == "t", "{line:?}");
+            assert!(line.tag.len() < 3 || line.tag[2].contains('='), "{line:?}");
         }
     }
-}
-
-/// A peer that takes all lines, each of which is whole and comes once or again.
-fn drain(stream: TcpStream) -> Lines {
-    Lines::of(stream)
 }
 
 #[test]
@@ -262,12 +257,12 @@ fn two_hundred_reloads_good_and_bad_leave_no_gap_and_cost_nothing() {
         let keys = format!(
             r#", "tag": "t{number}", "families": {{"load": {{"interval": "{}ms"}}, "net": {{"on": {}}}}}"#,
             20 + number % 7,
-            number % 2 == 0
+            number.is_multiple_of(2)
         );
         file(&transfer, &keys)
     };
-    let mut reloaded = Reloaded::start("many", &good(0), &["-debug", "-buffer=4M"]);
-    let lines = drain(transfer.accept());
+    let mut reloaded = Reloaded::start("many", &good(0), &["-debug", "-buffer=256K"]);
+    let lines = Lines::of(transfer.accept());
     let mut received = vec![lines.next()];
     let mut log = Vec::new();
     let (mut before, mut size) = (0, 0);
@@ -306,8 +301,8 @@ fn two_hundred_reloads_good_and_bad_leave_no_gap_and_cost_nothing() {
         made.len(),
         missing[0]
     );
-    // The ring fills meanwhile; nothing else may grow.
-    assert!(now <= size + 4 * 1024, "{size} kB have become {now}");
+    // The ring may have filled meanwhile; nothing else grows.
+    assert!(now <= size + 256 + 64, "{size} kB have become {now}");
 }
 
 #[test]
@@ -317,7 +312,6 @@ fn without_a_file_it_asks_for_an_attempt_and_no_more() {
     agent.log.wait_for("dial tcp");
     agent.signal("HUP");
     agent.log.wait_for("dial tcp");
-    poll(|| Some(()), "nothing");
     assert!(
         !agent
             .log
