@@ -126,16 +126,25 @@ impl Sched {
         due
     }
 
-    /// The first multiple of the timer's period, on the phase, after `now`. After a first read off the phase
-    /// it is not too soon: two samples of one second would be one to the receiver, and two reads that close
-    /// say little.
+    /// The timer's next turn. After a first read off the phase it is not too soon: two samples of one second
+    /// would be one to the receiver, and two reads that close say little.
     fn turn(&self, timer: usize, now: u64, is_first: bool) -> u64 {
         let period = self.periods[timer];
         let gap = if is_first { FIRST_GAP.min(period) - 1 } else { 0 };
-        // The phase's remainder is taken first: the sum must not fall below zero.
-        let end = now + u64::from(gap + period);
-        end - (end - u64::from(self.phase % period)) % u64::from(period)
+        turn(self.phase, period, now + u64::from(gap))
     }
+
+    /// What all periods have in common.
+    pub fn phase(&self) -> u32 {
+        self.phase
+    }
+}
+
+/// The first multiple of the period, on the phase, after `now`.
+pub fn turn(phase: u32, period: u32, now: u64) -> u64 {
+    // The phase's remainder is taken first: the sum must not fall below zero.
+    let end = now + u64::from(period);
+    end - (end - u64::from(phase % period)) % u64::from(period)
 }
 
 /// Families whose values come from two reads.

@@ -36,7 +36,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
         "agent",
         &[
             "num", "scan", "text", "wheel", "ring", "backoff", "throttle", "pattern", "world", "sys",
-            "format", "config", "host", "builtin", "sender", "sched",
+            "format", "config", "host", "builtin", "custom", "sender", "sched",
         ],
     ),
     ("lib", &[]),

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::text::{Put, Text};
 use crate::world::Transfer;
 
-/// Writes a line for each transfer and each family that would run.
+/// Writes a line for each transfer, each family that would run, and each metric of the user's own.
 pub(super) fn describe(config: &Config, put: Put) {
     for transfer in config.transfers() {
         put_line(put, |line| {
@@ -28,6 +28,20 @@ pub(super) fn describe(config: &Config, put: Put) {
             if family.name == "process" {
                 put_list(line, b", of ", config.processes);
             }
+        });
+    }
+    describe_customs(config, put);
+}
+
+/// Writes a line for each metric of the user's own.
+fn describe_customs(config: &Config, put: Put) {
+    for custom in config.custom() {
+        put_line(put, |line| {
+            line.put(custom.metric.as_bytes());
+            line.put(b": every ");
+            put_duration(line, custom.interval.unwrap_or(config.interval));
+            line.put(b", out of ");
+            line.put(custom.file);
         });
     }
 }

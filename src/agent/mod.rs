@@ -2,6 +2,7 @@
 
 mod check;
 mod clock;
+mod custom;
 mod faults;
 mod output;
 mod plan;
@@ -14,13 +15,14 @@ mod start;
 pub use start::start;
 
 use clock::Clock;
+use custom::Customs;
 use faults::Faults;
 use output::Output;
 use ranks::Ranks;
 
 use crate::builtin::{self, Builtin, FAMILIES, Own};
 use crate::config::Config;
-use crate::format::json;
+use crate::format::{Record, json};
 use crate::host::{Fault, Host, OS};
 use crate::ring::{Counts, LINE_MAX, Ring};
 use crate::sched::{self, Sched};
@@ -53,6 +55,7 @@ pub struct State<'m> {
     builtin: Builtin,
     output: Output<'m>,
     sched: Sched,
+    customs: Customs,
     faults: Faults,
     ranks: Ranks,
     clock: Clock,
@@ -76,6 +79,7 @@ impl<'m> State<'m> {
         let spread = hash(writer.identity());
         Self {
             sched: Sched::new(now, |number| plan::period(config, number), config.flush, spread),
+            customs: Customs::new(now),
             faults: Faults::new(),
             clock: Clock::new(ring.clock()),
             time: 0,
@@ -132,6 +136,7 @@ impl<'a, 'm> Agent<'a, 'm> {
     /// Takes every metric for the first time.
     pub fn begin<W: World>(&mut self, world: &mut W) {
         self.take_now(world, self.state.sched.families());
+        self.state.customs.begin(self.config, world.now());
         self.state.sched.start(world.now());
         if self.config.endpoint.is_some() {
             self.state.sched.stop_name();
@@ -172,6 +177,8 @@ impl<'a, 'm> Agent<'a, 'm> {
                 .take(family, self.host, plan::wishes(self.config), &mut |_| {});
         }
         self.take(world, self.state.sched.families() & !paired);
+        self.state.customs.begin(self.config, self.state.output.now);
+        self.take_customs(world);
         while self.state.builtin.unfinished() != 0 {
             self.take(world, self.state.builtin.unfinished());
         }
@@ -199,7 +206,12 @@ impl<'a, 'm> Agent<'a, 'm> {
     /// end. Answers what he asks for.
     fn step<W: World>(&mut self, world: &mut W, at_most: u64) -> Option<Signal> {
         self.state.sched.set_sender(self.state.output.sender.deadline());
-        let next = self.state.sched.next().unwrap_or(NEVER);
+        let next = self
+            .state
+            .sched
+            .next()
+            .unwrap_or(NEVER)
+            .min(self.state.customs.next());
         let ready = self.state.output.sleep(world, next.min(at_most));
         let now = world.now();
         self.state.output.now = now;
@@ -224,6 +236,7 @@ impl<'a, 'm> Agent<'a, 'm> {
         if due != 0 {
             self.take(world, due | self.state.builtin.unfinished());
         }
+        self.take_customs(world);
         if is_due(sched::FLUSH) {
             self.tell_sender(Event::Flush, world);
             if self.state.output.sender.has_caught_up() {
@@ -324,7 +337,12 @@ impl<'a, 'm> Agent<'a, 'm> {
         let made = self.state.output.lines;
         let State { output, builtin, .. } = &mut *self.state;
         let result = builtin.take(number, self.host, plan::wishes(self.config), &mut |sample| {
-            output.take(&sample, rank, room, &self.aims, world);
+            let record = Record {
+                metric: sample.metric.name,
+                instance: sample.instance,
+                value: sample.value,
+            };
+            output.take(&record, rank, room, &self.aims, world);
         });
         if self.state.output.lines > made {
             self.state.ranks.note(number, self.state.output.now);

@@ -1,6 +1,5 @@
 //! What becomes of samples: lines in the ring, which the sender carries to the transfer.
 
-use crate::builtin::Sample;
 use crate::format::{Record, json};
 use crate::ring::Ring;
 use crate::sender::{Aims, Event, Sender};
@@ -22,21 +21,16 @@ pub(super) struct Output<'a> {
 }
 
 impl Output<'_> {
-    /// Makes a line of the sample, in `room` before it goes into the ring. A ring that is crowded is written out.
+    /// Makes a line of the record, in `room` before it goes into the ring. A ring that is crowded is written out.
     pub(super) fn take<W: World>(
         &mut self,
-        sample: &Sample,
+        record: &Record,
         rank: u8,
         room: &mut [u8],
         aims: &Aims,
         world: &mut W,
     ) {
-        let record = Record {
-            metric: sample.metric.name,
-            instance: sample.instance,
-            value: sample.value,
-        };
-        let Some(line) = self.writer.line(room, &record) else {
+        let Some(line) = self.writer.line(room, record) else {
             // A name that is longer than a line.
             self.errors += 1;
             return;
@@ -44,7 +38,7 @@ impl Output<'_> {
         self.ring.push(line, rank);
         self.lines += 1;
         if aims.debug {
-            log_sample(world, sample, line);
+            log_sample(world, record, line);
         }
         if !self.ring.is_crowded() {
         } else if self.is_patient {
@@ -85,11 +79,11 @@ impl Output<'_> {
     }
 }
 
-fn log_sample<W: World>(world: &mut W, sample: &Sample, line: &[u8]) {
+fn log_sample<W: World>(world: &mut W, record: &Record, line: &[u8]) {
     let mut buffer = [0; 32];
     let mut value = Text::new(&mut buffer);
-    value.fixed(sample.value);
-    let name = Part::Text(sample.metric.name.as_bytes());
+    value.fixed(record.value);
+    let name = Part::Text(record.metric.as_bytes());
     world.log("sample % %", &[name, Part::Text(value.bytes())]);
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     world.log("~~ sender get metric %", &[Part::Text(line)]);

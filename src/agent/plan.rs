@@ -17,7 +17,8 @@ pub(super) fn check<'a>(config: &Config) -> Result<(), config::Error<'a>> {
     if Writer::new(worst, OS, config.tags()).is_none() {
         return Err(config::Error::TooLong);
     }
-    if (0..FAMILY_COUNT).all(|number| period(config, number).is_none()) {
+    let has_family = (0..FAMILY_COUNT).any(|number| period(config, number).is_some());
+    if !has_family && config.custom().next().is_none() {
         return Err(config::Error::NothingRuns);
     }
     Ok(())

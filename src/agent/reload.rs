@@ -22,6 +22,7 @@ impl State<'_> {
         let period = |number| plan::period(now_on, number);
         self.sched
             .change(period, now_on.flush, now_on.endpoint.is_none(), now);
+        self.customs.begin(now_on, now);
         self.builtin.forget_pass(host);
         world.log("the configuration has been read again", &[]);
         if !can_change(before, now_on) {

@@ -1,0 +1,120 @@
+//! Metrics of the user's own: when each is due, and what the log is told of those that fail.
+
+use super::Agent;
+use crate::config::{CUSTOM_MAX, Config, Custom};
+use crate::custom::{self, Trouble};
+use crate::format::Record;
+use crate::ring::{LINE_MAX, RANK_MAX};
+use crate::sched::turn;
+use crate::throttle::Throttle;
+use crate::wheel::{Timers, Wheel};
+use crate::world::{NEVER, Part, World};
+
+/// What is known of them, by their places in the configuration.
+pub(super) struct Customs {
+    wheel: Wheel,
+    told: [Told; CUSTOM_MAX],
+}
+
+/// What the log has been told of one.
+#[derive(Clone, Copy)]
+struct Told {
+    throttle: Throttle,
+    trouble: Option<Trouble>,
+}
+
+impl Customs {
+    /// None is due.
+    pub(super) fn new(now: u64) -> Self {
+        let nothing = Told {
+            throttle: Throttle::new(),
+            trouble: None,
+        };
+        Self {
+            wheel: Wheel::new(now),
+            told: [nothing; CUSTOM_MAX],
+        }
+    }
+
+    /// All of them are due at once.
+    pub(super) fn begin(&mut self, config: &Config, now: u64) {
+        *self = Self::new(now);
+        for (number, _) in config.custom().enumerate() {
+            self.wheel.arm(number, now);
+        }
+    }
+
+    /// When the next is due.
+    pub(super) fn next(&self) -> u64 {
+        self.wheel.next().unwrap_or(NEVER)
+    }
+
+    fn due(&mut self, now: u64) -> Timers {
+        self.wheel.expire(now)
+    }
+
+    /// Whether to tell how it has gone.
+    fn pass(&mut self, number: usize, trouble: Option<Trouble>, now: u64) -> bool {
+        let Some(told) = self.told.get_mut(number).filter(|told| told.trouble != trouble) else {
+            return false;
+        };
+        let passes = told.throttle.pass(now).is_some();
+        if passes {
+            told.trouble = trouble;
+        }
+        passes
+    }
+}
+
+impl Agent<'_, '_> {
+    /// Takes those that are due.
+    pub(super) fn take_customs<W: World>(&mut self, world: &mut W) {
+        let now = self.state.output.now;
+        let due = self.state.customs.due(now);
+        if due == 0 {
+            return;
+        }
+        self.state.output.writer.set_time(self.state.time);
+        let mut room = [0; LINE_MAX];
+        for (number, custom) in self.config.custom().enumerate() {
+            if due & 1 << number != 0 {
+                let period = custom.interval.unwrap_or(self.config.interval);
+                let next = turn(self.state.sched.phase(), period, now);
+                self.state.customs.wheel.arm(number, next);
+                self.take_custom(world, number, &custom, &mut room);
+            }
+        }
+    }
+
+    fn take_custom<W: World>(&mut self, world: &mut W, number: usize, custom: &Custom, room: &mut [u8]) {
+        let output = &mut self.state.output;
+        let result = custom::read(custom);
+        match result {
+            Ok(value) => {
+                let record = Record {
+                    metric: custom.metric,
+                    instance: &[],
+                    value,
+                };
+                output.take(&record, RANK_MAX, room, &self.aims, world);
+            }
+            Err(_) => output.errors += 1,
+        }
+        if self.state.customs.pass(number, result.err(), output.now) {
+            tell(world, custom, result.err());
+        }
+    }
+}
+
+fn tell<W: World>(world: &mut W, custom: &Custom, trouble: Option<Trouble>) {
+    let name = Part::Text(custom.metric.as_bytes());
+    let Some(trouble) = trouble else {
+        return world.log("%: can be read again", &[name]);
+    };
+    let words = match trouble {
+        Trouble::System(errno) => Part::Cause(errno.into()),
+        Trouble::Missing => Part::Text(b"no such line or field"),
+        Trouble::NoNumber => Part::Text(b"not a number, or too large a one"),
+    };
+    world.log("%: %: %", &[name, Part::Text(custom.file), words]);
+}
