@@ -82,11 +82,25 @@ pub enum Signal {
     Report,
 }
 
+/// Scripts that may run at once.
+pub const SCRIPTS_MAX: usize = 32;
+
+/// How a script has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With that status.
+    Exit(u8),
+    /// By that signal.
+    Signal(u8),
+}
+
 /// Why a sleep ended; nothing set: its time was up.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ready {
     /// The connection, or the look-up before it, has something to say.
     pub transfer: bool,
+    /// Scripts, a bit each, that have printed something, or closed their output.
+    pub scripts: u32,
     /// What the user asked for; more may have come, each wakes the agent once.
     pub signal: Option<Signal>,
 }
@@ -137,6 +151,36 @@ pub trait World {
         // is still in flight would be lost with it.
         let _ = self.drain();
         self.close();
+    }
+
+    /// Starts a script under that number, below [`SCRIPTS_MAX`]: the shell with these arguments, as that user if
+    /// one is named.
+    fn start_script(
+        &mut self,
+        _number: usize,
+        _arguments: &mut dyn Iterator<Item = &[u8]>,
+        _user: Option<&[u8]>,
+    ) -> Result<(), Errno> {
+        Err(Errno::NOT_FOUND)
+    }
+
+    /// Reads what a script has printed: so many bytes, 0 if it has closed its output, `None` if nothing is there
+    /// yet.
+    fn read_script(&mut self, _number: usize, _buffer: &mut [u8]) -> Option<usize> {
+        None
+    }
+
+    /// Whether a script has ended. All that it has started may still run.
+    fn script_has_ended(&mut self, _number: usize) -> bool {
+        true
+    }
+
+    /// Asks a script, and all that it has started, to end.
+    fn ask_script(&mut self, _number: usize) {}
+
+    /// Ends a script and all that it has started, and says how it has ended itself.
+    fn end_script(&mut self, _number: usize) -> Option<Ended> {
+        None
     }
 
     /// Writes a line to the log: its [`pieces`].

@@ -212,5 +212,6 @@ fn the_example_holds_every_key_and_runs() {
         ("router-7", &["site=attic".to_owned(), "rack=1".into()][..])
     );
     lines.wait_for("files.open");
+    lines.wait_for("example.words");
     agent.stop();
 }

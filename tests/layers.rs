@@ -29,7 +29,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ),
     ("host", &["sys", "scan", "num", "text"]),
     ("builtin", &["host", "num", "text", "packed", "pattern", "wheel"]),
-    ("custom", &["config", "sys", "num"]),
+    ("custom", &["config", "sys", "num", "scan", "world"]),
     ("sender", &["world", "ring", "backoff", "throttle"]),
     ("sched", &["wheel", "builtin"]),
     (

@@ -37,11 +37,16 @@ pub(super) fn describe(config: &Config, put: Put) {
 fn describe_customs(config: &Config, put: Put) {
     for custom in config.custom() {
         put_line(put, |line| {
-            line.put(custom.metric.as_bytes());
+            let name = custom
+                .script
+                .map_or(custom.metric.as_bytes(), |script| script.name());
+            line.put(name);
             line.put(b": every ");
             put_duration(line, custom.interval.unwrap_or(config.interval));
-            line.put(b", out of ");
-            line.put(custom.file);
+            match custom.script {
+                Some(script) => put_list(line, b", as ", script.user.unwrap_or_default()),
+                None => put_list(line, b", out of ", custom.file),
+            }
         });
     }
 }

@@ -1,10 +1,12 @@
 //! Metrics of the user's own: when each is due, and what the log is told of those that fail.
 
 use super::Agent;
+use super::ranks::CUSTOM;
+use super::script::{Lines, Run};
 use crate::config::{CUSTOM_MAX, Config, Custom};
 use crate::custom::{self, Trouble};
 use crate::format::Record;
-use crate::ring::{LINE_MAX, RANK_MAX};
+use crate::ring::LINE_MAX;
 use crate::sched::turn;
 use crate::throttle::Throttle;
 use crate::wheel::{Timers, Wheel};
@@ -13,6 +15,10 @@ use crate::world::{NEVER, Part, World};
 /// What is known of them, by their places in the configuration.
 pub(super) struct Customs {
     wheel: Wheel,
+    /// When scripts are to be looked after.
+    pub(super) deadlines: Wheel,
+    pub(super) runs: [Run; CUSTOM_MAX],
+    pub(super) lines: &'static mut Lines,
     told: [Told; CUSTOM_MAX],
 }
 
@@ -23,30 +29,52 @@ struct Told {
     trouble: Option<Trouble>,
 }
 
+impl Told {
+    const NOTHING: Self = Self {
+        throttle: Throttle::new(),
+        trouble: None,
+    };
+}
+
 impl Customs {
     /// None is due.
-    pub(super) fn new(now: u64) -> Self {
-        let nothing = Told {
-            throttle: Throttle::new(),
-            trouble: None,
-        };
+    pub(super) fn new(lines: &'static mut Lines, now: u64) -> Self {
         Self {
             wheel: Wheel::new(now),
-            told: [nothing; CUSTOM_MAX],
+            deadlines: Wheel::new(now),
+            runs: [Run::NONE; CUSTOM_MAX],
+            lines,
+            told: [Told::NOTHING; CUSTOM_MAX],
         }
     }
 
     /// All of them are due at once.
     pub(super) fn begin(&mut self, config: &Config, now: u64) {
-        *self = Self::new(now);
         for (number, _) in config.custom().enumerate() {
             self.wheel.arm(number, now);
         }
     }
 
+    /// Other ones are asked for.
+    pub(super) fn change<W: World>(&mut self, config: &Config, world: &mut W, now: u64) {
+        self.end_all(world);
+        for number in 0..CUSTOM_MAX {
+            self.wheel.disarm(number);
+            self.deadlines.disarm(number);
+        }
+        self.told = [Told::NOTHING; CUSTOM_MAX];
+        self.begin(config, now);
+    }
+
+    /// Whether a script runs.
+    pub(super) fn are_running(&self) -> bool {
+        self.runs.iter().any(|run| !run.is_idle())
+    }
+
     /// When the next is due.
     pub(super) fn next(&self) -> u64 {
-        self.wheel.next().unwrap_or(NEVER)
+        let next = |wheel: &Wheel| wheel.next().unwrap_or(NEVER);
+        next(&self.wheel).min(next(&self.deadlines))
     }
 
     fn due(&mut self, now: u64) -> Timers {
@@ -54,7 +82,7 @@ impl Customs {
     }
 
     /// Whether to tell how it has gone.
-    fn pass(&mut self, number: usize, trouble: Option<Trouble>, now: u64) -> bool {
+    pub(super) fn pass(&mut self, number: usize, trouble: Option<Trouble>, now: u64) -> bool {
         let Some(told) = self.told.get_mut(number).filter(|told| told.trouble != trouble) else {
             return false;
         };
@@ -81,7 +109,10 @@ impl Agent<'_, '_> {
                 let period = custom.interval.unwrap_or(self.config.interval);
                 let next = turn(self.state.sched.phase(), period, now);
                 self.state.customs.wheel.arm(number, next);
-                self.take_custom(world, number, &custom, &mut room);
+                match &custom.script {
+                    Some(script) => self.start_script(world, number, script, period),
+                    None => self.take_custom(world, number, &custom, &mut room),
+                }
             }
         }
     }
@@ -96,7 +127,9 @@ impl Agent<'_, '_> {
                     instance: &[],
                     value,
                 };
-                output.take(&record, RANK_MAX, room, &self.aims, world);
+                let rank = self.state.ranks.of(CUSTOM + number, output.now);
+                output.take(&record, rank, room, &self.aims, world);
+                self.state.ranks.note(CUSTOM + number, output.now);
             }
             Err(_) => output.errors += 1,
         }
@@ -114,7 +147,7 @@ fn tell<W: World>(world: &mut W, custom: &Custom, trouble: Option<Trouble>) {
     let words = match trouble {
         Trouble::System(errno) => Part::Cause(errno.into()),
         Trouble::Missing => Part::Text(b"no such line or field"),
-        Trouble::NoNumber => Part::Text(b"not a number, or too large a one"),
+        _ => Part::Text(b"not a number, or too large a one"),
     };
     world.log("%: %: %", &[name, Part::Text(custom.file), words]);
 }

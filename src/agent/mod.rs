@@ -8,10 +8,12 @@ mod output;
 mod plan;
 mod ranks;
 mod reload;
+mod script;
 mod source;
 mod spool;
 mod start;
 
+pub use script::Lines;
 pub use start::start;
 
 use clock::Clock;
@@ -71,6 +73,7 @@ impl<'m> State<'m> {
     pub fn new(
         config: &Config,
         memory: &'static mut builtin::Memory,
+        lines: &'static mut Lines,
         writer: json::Writer,
         ring: Ring<'m>,
         seed: u32,
@@ -79,7 +82,7 @@ impl<'m> State<'m> {
         let spread = hash(writer.identity());
         Self {
             sched: Sched::new(now, |number| plan::period(config, number), config.flush, spread),
-            customs: Customs::new(now),
+            customs: Customs::new(lines, now),
             faults: Faults::new(),
             clock: Clock::new(ring.clock()),
             time: 0,
@@ -184,8 +187,12 @@ impl<'a, 'm> Agent<'a, 'm> {
         }
         self.tell_sender(Event::Flush, world);
         let mut is_stopped = false;
-        while !is_stopped && world.now() < second && !self.state.output.sender.has_ended() {
-            is_stopped = self.step(world, second) == Some(Signal::Stop);
+        while !is_stopped
+            && (world.now() < second || self.state.customs.are_running())
+            && !self.state.output.sender.has_ended()
+        {
+            let until = if world.now() < second { second } else { NEVER };
+            is_stopped = self.step(world, until) == Some(Signal::Stop);
         }
         if !is_stopped {
             self.take_now(world, paired);
@@ -215,7 +222,7 @@ impl<'a, 'm> Agent<'a, 'm> {
         let ready = self.state.output.sleep(world, next.min(at_most));
         let now = world.now();
         self.state.output.now = now;
-        if ready.transfer || ready.signal.is_some() || next <= now {
+        if ready.transfer || ready.scripts != 0 || ready.signal.is_some() || next <= now {
             self.look(world);
         }
         if ready.transfer {
@@ -236,6 +243,7 @@ impl<'a, 'm> Agent<'a, 'm> {
         if due != 0 {
             self.take(world, due | self.state.builtin.unfinished());
         }
+        self.serve_scripts(world, ready.scripts);
         self.take_customs(world);
         if is_due(sched::FLUSH) {
             self.tell_sender(Event::Flush, world);
@@ -292,6 +300,7 @@ impl<'a, 'm> Agent<'a, 'm> {
 
     /// Sends what the connection takes within two seconds.
     fn finish<W: World>(&mut self, world: &mut W) -> Ending {
+        self.state.customs.end_all(world);
         let until = world.now() + LAST_FLUSH;
         self.state.output.sender.stay();
         self.state.output.write_out(&self.aims, world, until);

@@ -1,22 +1,27 @@
-//! The rank of each turn of a family: what is thinned first when the ring is full.
+//! The rank of each turn of a family, or of a metric of the user's own: what is thinned first when the ring is
+//! full.
 
 use crate::builtin::FAMILY_COUNT;
+use crate::config::CUSTOM_MAX;
 use crate::ring::{RANK_MAX, rank};
 
 /// Not yet. (A turn that has this number, once in 49 days, is not thinned either.)
 const NEVER: u32 = u32::MAX;
 
-/// When each family had its last samples, in milliseconds since all before had arrived.
+/// Where the user's own ones are, behind the families.
+pub(super) const CUSTOM: usize = FAMILY_COUNT;
+
+/// When each had its last samples, in milliseconds since all before had arrived.
 pub(super) struct Ranks {
     origin: u64,
-    last: [u32; FAMILY_COUNT],
+    last: [u32; CUSTOM + CUSTOM_MAX],
 }
 
 impl Ranks {
     pub(super) fn new(now: u64) -> Self {
         Self {
             origin: now,
-            last: [NEVER; FAMILY_COUNT],
+            last: [NEVER; CUSTOM + CUSTOM_MAX],
         }
     }
 
@@ -25,16 +30,16 @@ impl Ranks {
         *self = Self::new(now);
     }
 
-    /// The rank of what a family tells now.
-    pub(super) fn of(&self, family: usize, now: u64) -> u8 {
-        match self.last[family] {
+    /// The rank of what it tells now.
+    pub(super) fn of(&self, number: usize, now: u64) -> u8 {
+        match self.last[number] {
             NEVER => RANK_MAX,
             last => rank(u64::from(last), now - self.origin),
         }
     }
 
-    /// The family has told something.
-    pub(super) fn note(&mut self, family: usize, now: u64) {
-        self.last[family] = (now - self.origin) as u32;
+    /// It has told something.
+    pub(super) fn note(&mut self, number: usize, now: u64) {
+        self.last[number] = (now - self.origin) as u32;
     }
 }

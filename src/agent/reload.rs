@@ -22,7 +22,9 @@ impl State<'_> {
         let period = |number| plan::period(now_on, number);
         self.sched
             .change(period, now_on.flush, now_on.endpoint.is_none(), now);
-        self.customs.begin(now_on, now);
+        if !before.custom().eq(now_on.custom()) || before.interval != now_on.interval {
+            self.customs.change(now_on, world, now);
+        }
         self.builtin.forget_pass(host);
         world.log("the configuration has been read again", &[]);
         if !can_change(before, now_on) {

@@ -1,7 +1,7 @@
 //! From the command line to a running agent.
 
 use super::source::{Found, Problem, Source};
-use super::{Agent, Ending, State, check, spool, writer};
+use super::{Agent, Ending, Lines, State, check, spool, writer};
 use crate::builtin;
 use crate::config::{self, Command, Config, DOCUMENT_MAX};
 use crate::host::{self, Host};
@@ -19,8 +19,8 @@ const BAD_USAGE: i32 = 2;
 const MESSAGE_MAX: usize = 1024;
 
 /// What is large. On the stack it would be written to as a whole, and more than once.
-static MEMORY: Once<(builtin::Memory, host::Memory)> =
-    Once::new((builtin::Memory::EMPTY, host::Memory::EMPTY));
+static MEMORY: Once<(builtin::Memory, host::Memory, Lines)> =
+    Once::new((builtin::Memory::EMPTY, host::Memory::EMPTY, Lines::EMPTY));
 
 /// Does what the arguments (behind the program's name) ask for; answers the exit status.
 pub fn start(arguments: impl Iterator<Item = &'static [u8]> + Clone) -> i32 {
@@ -65,7 +65,8 @@ fn run<A>(source: &Source<A>, found: Found, memory: &mut [u8], spare: &mut [u8])
 where
     A: Iterator<Item = &'static [u8]> + Clone,
 {
-    let (Some((for_builtin, for_host)), Ok(config)) = (MEMORY.take(), source.config(memory, found)) else {
+    let (Some((for_builtin, for_host, lines)), Ok(config)) = (MEMORY.take(), source.config(memory, found))
+    else {
         return FAILED;
     };
     // The process ends with them: the kernel closes its files.
@@ -84,7 +85,7 @@ where
         Err(errno) => return fail(spool::path(&config).unwrap_or(b"-buffer"), errno),
     };
     let (seed, now) = (sys::random_seed(), world.now());
-    let mut state = ManuallyDrop::new(State::new(&config, for_builtin, writer, ring, seed, now));
+    let mut state = ManuallyDrop::new(State::new(&config, for_builtin, lines, writer, ring, seed, now));
     if config.command == Command::Once {
         return status(Agent::new(&config, host, &mut state).once(world));
     }

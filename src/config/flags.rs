@@ -100,6 +100,9 @@ takes! {
     Directory "a directory that can be read" "/proc";
     Metric "a name of up to 64 letters, digits, dots, dashes and underscores" "psu.volts";
     Key "a text that is not empty" "MemFree";
+    Command "a text for the shell, or a list of a program and its arguments, up to 1000 bytes and 24 words"
+        "/usr/lib/check --all";
+    User "a user of this machine" "nobody";
     Place "a number from 1 to 1000000" "2";
     Scale "a power of ten from -9 to 9" "-3";
     Ratio "two numbers from 1 to 4294967295 with a slash between" "1/1024";
@@ -372,7 +375,13 @@ pub(super) fn apply<'a>(config: &mut Config<'a>, flag: Flag, value: &'a [u8], fi
             }
         }
         // No flag takes these.
-        Takes::Metric | Takes::Key | Takes::Place | Takes::Scale | Takes::Ratio => return None,
+        Takes::Metric
+        | Takes::Key
+        | Takes::Command
+        | Takes::User
+        | Takes::Place
+        | Takes::Scale
+        | Takes::Ratio => return None,
     }
     Some(())
 }

@@ -11,7 +11,7 @@ mod tape;
 mod value;
 mod wrong;
 
-pub use custom::{CUSTOM_MAX, Custom, Line};
+pub use custom::{CUSTOM_MAX, Custom, Line, Script, metric_name};
 pub use file::{DOCUMENT_MAX, Document, Lengths, load, parse as parse_file};
 pub use flags::{Error, FLAGS, Find, Flag, parse, usage};
 

@@ -28,6 +28,7 @@ pub(super) enum Why {
     Twice,
     TooMany,
     Incomplete,
+    NoUser,
     CommandLine,
     /// Nobody knows this key; this is a similar one.
     Unknown(Option<&'static [u8]>),
@@ -61,7 +62,8 @@ const WORDS: &[u8] = packed!(
      no such family (-list has their names)\n\
      given twice\n\
      more than 32\n\
-     it needs a metric and a file\n\
+     it needs a metric and a file, with what is of files, or exec, with what is of scripts\n\
+     no such user\n\
      for the command line alone\n\
      unknown key\n"
 );
@@ -86,8 +88,9 @@ impl Why {
             Self::Twice => (13, false),
             Self::TooMany => (14, false),
             Self::Incomplete => (15, false),
-            Self::CommandLine => (16, false),
-            Self::Unknown(_) => (17, false),
+            Self::NoUser => (16, false),
+            Self::CommandLine => (17, false),
+            Self::Unknown(_) => (18, false),
             Self::System(_) | Self::Value(_) | Self::Flaw(Flaw::Instead(_)) => return None,
         })
     }

@@ -3,6 +3,7 @@
 use crate::config::Line;
 use crate::num::Fixed;
 use crate::sys::{Errno, File};
+use crate::world::Ended;
 
 /// Bytes of a file that are looked at.
 const LENGTH_MAX: u64 = 1 << 20;
@@ -18,6 +19,14 @@ pub enum Trouble {
     Missing,
     /// What is there is none, or too large a one.
     NoNumber,
+    /// What a script has printed is no line.
+    BadLine,
+    /// A script has failed, or was killed.
+    Ended(Ended),
+    /// A script had to be ended: it takes too long.
+    TooSlow,
+    /// The same: it prints too much.
+    TooMuch,
 }
 
 /// Reads the number in that field, from 1 up, of the line; behind a key the fields are counted from there.

@@ -1,8 +1,10 @@
 //! Metrics of the user's own.
 
 mod file;
+mod line;
 
 pub use file::Trouble;
+pub use line::{Pushed, parse};
 
 use crate::config::Custom;
 use crate::num::Fixed;

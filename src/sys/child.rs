@@ -2,9 +2,10 @@
 
 use super::call::{call, int, long_call};
 use super::fd::{Fd, poll};
-use super::file::{open, with_c_path};
-use super::signal;
-use crate::world::Errno;
+use super::file::open;
+use super::{signal, user};
+use crate::text::Text;
+use crate::world::{Ended, Errno};
 use core::ffi::{c_char, c_int};
 use core::ptr::null;
 
@@ -16,56 +17,98 @@ unsafe extern "C" {
 /// A command that runs, or has ended and not been waited for.
 pub(super) struct Child {
     group: usize,
-    has_ended: bool,
+}
+
+/// Where its standard streams lead: those that are not here, nowhere.
+#[derive(Clone, Copy)]
+pub(super) struct Streams<'a> {
+    pub(super) input: Option<&'a Fd>,
+    pub(super) output: Option<&'a Fd>,
+    /// What it complains of goes where the log goes.
+    pub(super) has_errors: bool,
 }
 
 impl Child {
-    /// Starts the command in a shell, with that standard input. What it prints goes nowhere, what it
-    /// complains of goes where the log goes.
-    pub(super) fn start(command: &[u8], input: &Fd) -> Result<Self, Errno> {
+    /// Starts the shell with these arguments, as that user if one is named.
+    pub(super) fn start(
+        arguments: &mut dyn Iterator<Item = &[u8]>,
+        user: Option<&[u8]>,
+        streams: Streams,
+    ) -> Result<Self, Errno> {
         let child = fork()?;
         if child == 0 {
-            in_child(command, input);
+            in_child(arguments, user, streams);
         }
         // The child does it too: whoever comes first.
         set_group(child, child);
-        Ok(Self {
-            group: child,
-            has_ended: false,
-        })
+        Ok(Self { group: child })
     }
 
     /// Waits for it to end by itself, at most so many milliseconds.
-    pub(super) fn wait(&mut self, millis: u32) {
+    pub(super) fn wait(&self, millis: u32) {
         const STEP: u32 = 10;
         for _ in 0..millis / STEP {
-            self.has_ended = self.reap(libc::WNOHANG);
-            if self.has_ended {
+            if self.has_ended() {
                 return;
             }
             poll(&mut [], Some(u64::from(STEP) * 1_000_000));
         }
     }
 
-    /// Takes its exit status; whether there is one.
-    fn reap(&self, options: c_int) -> bool {
-        // SAFETY: no status is asked for.
-        let answer = unsafe { long_call(libc::SYS_wait4, &[self.group, 0, int(options), 0, 0, 0]) };
-        answer != Ok(0)
+    /// Whether it has ended (`waitid(2)`); its number stays its own.
+    pub(super) fn has_ended(&self) -> bool {
+        let mut about = [0_u32; 32];
+        let options = int(libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);
+        let arguments = [
+            libc::P_PID as usize,
+            self.group,
+            about.as_mut_ptr() as usize,
+            options,
+            0,
+            0,
+        ];
+        // SAFETY: there is room for a siginfo, of 128 bytes.
+        let answer = unsafe { long_call(libc::SYS_waitid, &arguments) };
+        // A signal's number is the first of it, if there is any.
+        answer.is_err() || about[0] != 0
+    }
+
+    /// Asks all of its group to end.
+    pub(super) fn ask_to_end(&self) {
+        self.signal(libc::SIGTERM);
+    }
+
+    /// Ends all of its group that is still there, and says how the command itself has ended.
+    pub(super) fn end(self) -> Ended {
+        let mut status: c_int = 0;
+        self.reap(&mut status);
+        core::mem::forget(self);
+        let number = |code: c_int| code as u8;
+        if libc::WIFSIGNALED(status) {
+            Ended::Signal(number(libc::WTERMSIG(status)))
+        } else {
+            Ended::Exit(number(libc::WEXITSTATUS(status)))
+        }
+    }
+
+    fn signal(&self, signal: c_int) {
+        // SAFETY: the call takes numbers only. The group has the child's number, which is nobody else's as long
+        // as the child has not been waited for.
+        let _ = unsafe { call(libc::SYS_kill, self.group.wrapping_neg(), int(signal), 0) };
+    }
+
+    fn reap(&self, status: &mut c_int) {
+        self.signal(libc::SIGKILL);
+        let place = core::ptr::from_mut(status) as usize;
+        // SAFETY: there is room for the status. SIGKILL cannot be put off, so this does not wait long.
+        let _ = unsafe { long_call(libc::SYS_wait4, &[self.group, place, 0, 0, 0, 0]) };
     }
 }
 
 impl Drop for Child {
-    /// Ends all of its group, unless it has ended by itself.
+    /// Ends all of its group.
     fn drop(&mut self) {
-        if self.has_ended {
-            return;
-        }
-        // SAFETY: the call takes numbers only. The group has the child's number, which is nobody else's as long
-        // as the child has not been waited for.
-        let _ = unsafe { call(libc::SYS_kill, self.group.wrapping_neg(), int(libc::SIGKILL), 0) };
-        // SIGKILL cannot be put off, so this does not wait long.
-        self.reap(0);
+        self.reap(&mut 0);
     }
 }
 
@@ -80,8 +123,12 @@ fn set_group(process: usize, group: usize) {
     let _ = unsafe { call(libc::SYS_setpgid, process, group, 0) };
 }
 
+/// Bytes of all arguments, and how many there are.
+const TEXT_MAX: usize = 2048;
+const ARGUMENTS_MAX: usize = 32;
+
 /// What the child does, all of it.
-fn in_child(command: &[u8], input: &Fd) -> ! {
+fn in_child(arguments: &mut dyn Iterator<Item = &[u8]>, user: Option<&[u8]>, streams: Streams) -> ! {
     set_group(0, 0);
     // Nobody is there to end it when the agent has been killed.
     // SAFETY: the call takes numbers only.
@@ -94,27 +141,54 @@ fn in_child(command: &[u8], input: &Fd) -> ! {
         )
     };
     signal::give_back();
-    if let Ok(nowhere) = open(b"/dev/null", libc::O_WRONLY) {
-        become_standard(&nowhere, 1);
-    }
-    become_standard(input, 0);
-    let _ = with_c_path(command, |command| {
-        let arguments = [c"sh".as_ptr(), c"-c".as_ptr(), command.as_ptr(), null()];
-        // SAFETY: nobody changes the environment, which ends in null.
-        let environment = unsafe { environ };
-        let shell = c"/bin/sh".as_ptr() as usize;
-        // SAFETY: three texts that end in NUL, two lists of them that end in null.
-        unsafe {
-            call(
-                libc::SYS_execve,
-                shell,
-                arguments.as_ptr() as usize,
-                environment as usize,
-            )
+    if let Ok(nowhere) = open(b"/dev/null", libc::O_RDWR) {
+        become_standard(streams.input.unwrap_or(&nowhere), 0);
+        become_standard(streams.output.unwrap_or(&nowhere), 1);
+        if !streams.has_errors {
+            become_standard(&nowhere, 2);
         }
-    });
+        if user.is_none_or(|user| user::become_user(user).is_some()) {
+            run(arguments);
+        }
+    }
     // SAFETY: ends this process at once, and runs nothing of the parent's.
-    unsafe { libc::_exit(127) }
+    unsafe { libc::_exit(126) }
+}
+
+/// Becomes the shell; comes back if it cannot.
+fn run(arguments: &mut dyn Iterator<Item = &[u8]>) {
+    let mut buffer = [0; TEXT_MAX];
+    let mut text = Text::new(&mut buffer);
+    let mut starts = [0; ARGUMENTS_MAX];
+    let mut count = 0;
+    for argument in arguments {
+        let Some(start) = starts.get_mut(count) else {
+            return;
+        };
+        *start = text.bytes().len();
+        text.put(argument);
+        text.put(b"\0");
+        count += 1;
+    }
+    if text.is_cut() {
+        return;
+    }
+    let text = text.into_bytes();
+    // The shell's name, the arguments, and null.
+    let mut pointers = [null(); ARGUMENTS_MAX + 2];
+    pointers[0] = c"sh".as_ptr();
+    for (place, start) in pointers
+        .iter_mut()
+        .skip(1)
+        .zip(starts.get(..count).unwrap_or_default())
+    {
+        *place = text.get(*start..).unwrap_or_default().as_ptr().cast();
+    }
+    // SAFETY: nobody changes the environment, which ends in null.
+    let environment = unsafe { environ } as usize;
+    let (shell, pointers) = (c"/bin/sh".as_ptr() as usize, pointers.as_ptr() as usize);
+    // SAFETY: texts that end in NUL, and two lists of such that end in null.
+    let _ = unsafe { call(libc::SYS_execve, shell, pointers, environment) };
 }
 
 /// Makes it one of the standard descriptors, which stays open in the command and waits.

@@ -1,16 +1,17 @@
 //! The real world.
 
 use super::address::Address;
-use super::child::Child;
+use super::child::{Child, Streams};
 use super::errno::{self, WOULD_BLOCK};
 use super::fd::{Fd, poll};
 use super::log::Log;
 use super::lookup::{self, Addresses, Lookup};
+use super::scripts::Scripts;
 use super::signal::Signals;
 use super::{address, clock, file, machine, socket};
 use crate::dns::{self, Ip};
 use crate::text::Text;
-use crate::world::{Cause, Errno, Part, Ready, Transfer, World, pieces};
+use crate::world::{Cause, Ended, Errno, Part, Ready, SCRIPTS_MAX, Transfer, World, pieces};
 use core::ffi::{c_int, c_short};
 
 /// What is open.
@@ -42,6 +43,7 @@ pub struct Kernel {
     link: Link,
     target: Target,
     signals: Signals,
+    scripts: Scripts,
     log: Log,
     options: socket::Options,
     /// The last sleep found the connection broken.
@@ -67,6 +69,7 @@ impl Kernel {
             link: Link::Nothing,
             target: Target::Stdout,
             signals: Signals::take_over()?,
+            scripts: Scripts::NONE,
             log: Log::open(),
             options: options(ring, timeout),
             broken: false,
@@ -150,15 +153,31 @@ impl World for Kernel {
             events,
             revents: 0,
         };
-        let mut entries = [watch(fd, events), watch(self.signals.number(), libc::POLLIN)];
+        let mut entries = [watch(-1, 0); 2 + SCRIPTS_MAX];
+        let (own, others) = entries.split_at_mut(2);
+        own.copy_from_slice(&[watch(fd, events), watch(self.signals.number(), libc::POLLIN)]);
+        let mut numbers = [0; SCRIPTS_MAX];
+        let count = self.scripts.watch(others, &mut numbers);
+        let entries = entries.get_mut(..2 + count).unwrap_or_default();
         let left = until.map(|until| (until * 1_000_000).saturating_sub(clock::monotonic_nanos()));
-        let ready = poll(&mut entries, left);
-        // A call that failed has said nothing of the entries.
-        let [transfer, signal] = entries.map(|entry| if ready { entry.revents } else { 0 });
-        self.broken = transfer & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
+        if !poll(entries, left) {
+            // A call that failed has said nothing of the entries.
+            self.broken = false;
+            return Ready::default();
+        }
+        let [transfer, signal, others @ ..] = entries else {
+            return Ready::default();
+        };
+        self.broken = transfer.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
+        let printed = others.iter().zip(numbers).filter(|(entry, _)| entry.revents != 0);
         Ready {
-            transfer: transfer != 0,
-            signal: if signal == 0 { None } else { self.signals.take() },
+            transfer: transfer.revents != 0,
+            scripts: printed.fold(0, |set, (_, number)| set | 1 << number),
+            signal: if signal.revents == 0 {
+                None
+            } else {
+                self.signals.take()
+            },
         }
     }
 
@@ -179,7 +198,12 @@ impl World for Kernel {
                 let length = text.bytes().len();
                 self.target = Target::Command(told, length);
                 let (output, input) = socket::pipe()?;
-                let child = Child::start(command, &output)?;
+                let streams = Streams {
+                    input: Some(&output),
+                    output: None,
+                    has_errors: true,
+                };
+                let child = Child::start(&mut [b"-c", command].into_iter(), None, streams)?;
                 self.link = Link::Command { input, child };
             }
             Transfer::Tcp { host, port } => {
@@ -299,10 +323,35 @@ impl World for Kernel {
 
     fn end(&mut self) {
         let _ = self.drain();
-        if let Link::Command { input, mut child } = core::mem::replace(&mut self.link, Link::Nothing) {
+        if let Link::Command { input, child } = core::mem::replace(&mut self.link, Link::Nothing) {
             drop(input);
             child.wait(COMMAND_END);
         }
+    }
+
+    fn start_script(
+        &mut self,
+        number: usize,
+        arguments: &mut dyn Iterator<Item = &[u8]>,
+        user: Option<&[u8]>,
+    ) -> Result<(), Errno> {
+        self.scripts.start(number, arguments, user)
+    }
+
+    fn read_script(&mut self, number: usize, buffer: &mut [u8]) -> Option<usize> {
+        self.scripts.read(number, buffer)
+    }
+
+    fn script_has_ended(&mut self, number: usize) -> bool {
+        self.scripts.has_ended(number)
+    }
+
+    fn ask_script(&mut self, number: usize) {
+        self.scripts.ask_to_end(number);
+    }
+
+    fn end_script(&mut self, number: usize) -> Option<Ended> {
+        self.scripts.end(number)
     }
 
     #[inline(never)]

@@ -32,11 +32,13 @@ mod once;
 mod relro;
 #[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
 mod resolver;
+mod scripts;
 mod signal;
 mod socket;
 mod spool;
 #[cfg(not(target_feature = "crt-static"))]
 mod strerror;
+mod user;
 
 pub use crate::world::Errno;
 pub use args::Args;
@@ -51,3 +53,4 @@ pub use once::Once;
 #[cfg(static_pie)]
 pub use relro::protect_relocated;
 pub use spool::{Copied, Spool, split};
+pub use user::has_user;

@@ -6,7 +6,7 @@ mod receiver;
 mod transfers;
 mod world;
 
-use mini_monitor::agent::{Agent, Ending, State, writer};
+use mini_monitor::agent::{Agent, Ending, Lines, State, writer};
 use mini_monitor::builtin;
 use mini_monitor::config::{self, Config};
 use mini_monitor::host::{self, Host};
@@ -51,7 +51,15 @@ fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
     let writer = writer(&config).unwrap();
     let now = mini_monitor::world::World::now(&mut sim);
     let memory = Box::leak(Box::new(builtin::Memory::EMPTY));
-    let mut state = State::new(&config, memory, writer, ring, seed as u32, now);
+    let mut state = State::new(
+        &config,
+        memory,
+        Box::leak(Box::new(Lines::EMPTY)),
+        writer,
+        ring,
+        seed as u32,
+        now,
+    );
     let mut agent = Agent::new(&config, &mut host, &mut state);
     agent.begin(&mut sim);
     assert_eq!(agent.run(&mut sim), Ending::Done);

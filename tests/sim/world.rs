@@ -403,7 +403,11 @@ impl World for Sim {
             self.signals.pop_front();
             signal = Some(asked);
         }
-        Ready { transfer, signal }
+        Ready {
+            transfer,
+            signal,
+            ..Ready::default()
+        }
     }
 
     fn resolve(&mut self, transfer: &Transfer) -> Result<Option<usize>, Cause> {

@@ -3,7 +3,7 @@
 use super::clock::{Look, is_plausible};
 use super::plan::{Boot, DAY, Plan};
 use super::world::{Day, Killed};
-use mini_monitor::agent::{Agent, Ending, State, writer};
+use mini_monitor::agent::{Agent, Ending, Lines, State, writer};
 use mini_monitor::builtin;
 use mini_monitor::config::{self, Config};
 use mini_monitor::format::json;
@@ -103,7 +103,15 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
     let start = day.time;
     let seed = plan.seed as u32 ^ number as u32;
     let memory = Box::leak(Box::new(builtin::Memory::EMPTY));
-    let mut state = State::new(&config, memory, writer, ring, seed, now);
+    let mut state = State::new(
+        &config,
+        memory,
+        Box::leak(Box::new(Lines::EMPTY)),
+        writer,
+        ring,
+        seed,
+        now,
+    );
     let mut agent = Agent::new(&config, &mut host, &mut state);
     let mut live = || {
         agent.begin(day);

@@ -229,7 +229,11 @@ impl World for Day<'_> {
             let signal = self.signal();
             if transfer || signal.is_some() || until <= self.time {
                 self.oversleep();
-                return Ready { transfer, signal };
+                return Ready {
+                    transfer,
+                    signal,
+                    ..Ready::default()
+                };
             }
             let next = self
                 .network

@@ -1,0 +1,89 @@
+//! A line of a script or of another program: `name value [key=value ...]`.
+
+use crate::config::metric_name;
+use crate::num::Fixed;
+use crate::scan::fields;
+
+/// Tags that a line may have.
+const TAGS_MAX: usize = 8;
+
+/// What a line says.
+pub struct Pushed<'a> {
+    /// The metric's name.
+    pub metric: &'a str,
+    /// Its value.
+    pub value: Fixed,
+    tags: [(&'a str, &'a [u8]); TAGS_MAX],
+    count: usize,
+}
+
+impl<'a> Pushed<'a> {
+    /// Without tags, if that can be the name of a metric.
+    pub fn new(metric: &'a [u8], value: Fixed) -> Option<Self> {
+        Some(Self {
+            metric: metric_name(metric)?,
+            value,
+            tags: [("", b""); TAGS_MAX],
+            count: 0,
+        })
+    }
+
+    /// Adds `key=value`.
+    pub fn add(&mut self, tag: &'a [u8]) -> Option<()> {
+        let at = tag.iter().position(|byte| *byte == b'=')?;
+        let place = self.tags.get_mut(self.count)?;
+        *place = (metric_name(tag.get(..at)?)?, tag.get(at + 1..)?);
+        self.count += 1;
+        Some(())
+    }
+
+    /// What tells one instance from another.
+    pub fn tags(&self) -> &[(&'a str, &'a [u8])] {
+        self.tags.get(..self.count).unwrap_or_default()
+    }
+}
+
+/// Reads a line.
+pub fn parse(line: &[u8]) -> Option<Pushed<'_>> {
+    let mut fields = fields(line);
+    let mut pushed = Pushed::new(fields.next()?, Fixed::parse(fields.next()?)?)?;
+    for tag in fields {
+        pushed.add(tag)?;
+    }
+    Some(pushed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_name_a_value_and_tags() {
+        let pushed = parse(b"room.temp -21.50  place=attic\tunit=C=1").unwrap();
+        assert_eq!(pushed.metric, "room.temp");
+        assert_eq!(
+            Some(pushed.value),
+            Fixed::parse(b"-21.5").and_then(|_| Fixed::parse(b"-21.50"))
+        );
+        assert_eq!(pushed.tags(), [("place", b"attic".as_slice()), ("unit", b"C=1")]);
+        assert!(parse(b"a 1").unwrap().tags().is_empty());
+        assert_eq!(parse(b"a 1 k=").unwrap().tags(), [("k", b"".as_slice())]);
+        let long = [b"a".repeat(65), b" 1".to_vec()].concat();
+        let many = [b"a 1".to_vec(), b" k=v".repeat(9)].concat();
+        for bad in [
+            &b""[..],
+            b"a",
+            b"a b",
+            b"a 1 b",
+            b"a 1 =b",
+            b"\xff 1",
+            b"a 1e3",
+            b"a\0 1",
+            b"a 1 k\xff=b",
+            &long,
+            &many,
+        ] {
+            assert!(parse(bad).is_none(), "{}", bad.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Scripts of the user's, good ones and others.
+
+mod common;
+
+use common::{Agent, Folder, Line, Lines, Transfer, output, poll, wait_for_no_child};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+struct Scripts {
+    agent: Agent,
+    lines: Lines,
+    _transfer: Transfer,
+}
+
+/// An agent with these scripts, and a family that runs every 20 ms.
+fn start(folder: &Folder, scripts: &[String]) -> Scripts {
+    let transfer = Transfer::new();
+    let path = folder.join("mini-monitor.json");
+    let text = format!(
+        r#"{{"trans": "{}", "flush": "20ms", "metrics": "agent=20ms,agent", "custom": [{}]}}"#,
+        transfer.address(),
+        scripts.join(", ")
+    );
+    fs::write(&path, text).unwrap();
+    let agent = Agent::start(&[&format!("-config={}", path.display())]);
+    let lines = Lines::of(transfer.accept());
+    Scripts {
+        agent,
+        lines,
+        _transfer: transfer,
+    }
+}
+
+impl Scripts {
+    fn next(&self, metric: &str) -> Line {
+        loop {
+            let line = Line::parse(&self.lines.next());
+            if line.metric == metric {
+                return line;
+            }
+        }
+    }
+
+    /// The log of an agent that takes its samples as if nothing were amiss, and then ends.
+    fn log(mut self) -> Vec<String> {
+        for _ in 0..20 {
+            self.next("agent.alive");
+        }
+        self.agent.stop();
+        let mut log = self.agent.log.so_far();
+        log.extend(self.agent.rest_of_log());
+        log
+    }
+}
+
+fn script(text: &str, keys: &str) -> String {
+    format!(r#"{{"exec": "{text}"{keys}}}"#)
+}
+
+const OFTEN: &str = r#", "interval": "100ms""#;
+
+fn is_gone(pid: &str) -> bool {
+    // One that nobody waits for any more is dead, too.
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).ok();
+    stat.is_none_or(|stat| stat.contains(") Z ") || stat.contains(") X "))
+}
+
+#[test]
+fn lines_become_samples_with_their_tags_and_come_again_each_interval() {
+    let folder = Folder::new("scripts");
+    let scripts = start(
+        &folder,
+        &[
+            script("echo a.b 1.50; echo c 2 place=attic k=v=w; printf 'd -3'", OFTEN),
+            r#"{"exec": ["printf", "%s %s $x\\n", "list", "7"], "interval": "100ms"}"#.to_owned(),
+            r#"{"exec": ["sh", "-c", "echo \"words $#\"", "a", "b c", "d"], "interval": "100ms"}"#.to_owned(),
+        ],
+    );
+    for _ in 0..3 {
+        let line = scripts.next("a.b");
+        assert!(
+            (line.value - 1.5).abs() < 1e-9 && line.tag == ["linux"],
+            "{line:?}"
+        );
+        let line = scripts.next("c");
+        assert!(
+            (line.value - 2.0).abs() < 1e-9 && line.tag == ["linux", "place=attic", "k=v=w"],
+            "{line:?}"
+        );
+        assert!((scripts.next("d").value + 3.0).abs() < 1e-9);
+        assert!((scripts.next("words").value - 2.0).abs() < 1e-9);
+    }
+    // `$x` was for no shell.
+    let log = scripts.log();
+    let told: Vec<_> = log
+        .iter()
+        .filter(|line| line.contains("printf: \"list 7 $x\" is not a name"))
+        .collect();
+    assert_eq!(told.len(), 1, "{log:?}");
+}
+
+#[test]
+fn what_goes_wrong_is_one_line_of_the_log_and_the_loop_goes_on() {
+    let folder = Folder::new("bad-scripts");
+    let pids = folder.join("pids");
+    let quick = r#", "interval": "400ms""#;
+    let scripts = start(
+        &folder,
+        &[
+            // It never ends, nor listens.
+            script("trap : TERM; n=never; while :; do sleep 1000; done", quick),
+            // It prints without end.
+            script("yes 'y 1'", quick),
+            // It forks and leaves, and the child keeps the output.
+            script(
+                &format!("n=fork; sleep 1000 & echo $! >>{}; echo forked 1", pids.display()),
+                quick,
+            ),
+            // The same, and the child closes it.
+            script(
+                &format!(
+                    "n=quiet; sleep 1000 >/dev/null & echo $! >>{}; echo quiet 1",
+                    pids.display()
+                ),
+                quick,
+            ),
+            script("n=signal; kill -9 $$", quick),
+            script("n=status; echo before 5; exit 3", quick),
+            script(
+                "n=binary; head -c 300 /dev/urandom | tr -d '\\\\n '; echo; echo binary 1",
+                quick,
+            ),
+            script(
+                "n=long; head -c 5000 /dev/zero | tr '\\\\0' x; echo; echo long 1",
+                quick,
+            ),
+            script("n=nothing; :", quick),
+            r#"{"exec": ["/nowhere/at all", "x"], "interval": "400ms"}"#.to_owned(),
+        ],
+    );
+    for metric in [
+        "forked", "quiet", "before", "binary", "long", "quiet", "before", "long",
+    ] {
+        scripts.next(metric);
+    }
+    scripts
+        .agent
+        .log
+        .wait_for("yes 'y 1': it prints more than 16384 bytes");
+    let count = || fs::read_to_string(&pids).unwrap_or_default().lines().count();
+    poll(|| (count() >= 4).then_some(()), "two runs of each");
+    let all = fs::read_to_string(&pids).unwrap();
+    let pid = scripts.agent.pid();
+    let children = || fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let mut log = scripts.log();
+    // What has been told up to then was waited for above.
+    log.push("yes 'y 1': it prints more than 16384 bytes".to_owned());
+    let times = |words: &str| log.iter().filter(|line| line.contains(words)).count();
+    for words in [
+        "n=signal; kill -9 $$: ended by signal 9",
+        "exit 3: exit status 3",
+        "/nowhere/at all: exit status 127",
+    ] {
+        assert!(times(words) <= 1, "{words}: {log:?}");
+    }
+    assert!(times("n=nothing") == 0, "{log:?}");
+    // All that they had started is gone, and so are they.
+    for pid in all.lines() {
+        poll(|| is_gone(pid).then_some(()), "the end of what a script has left");
+    }
+    assert_eq!(children(), "");
+}
+
+#[test]
+fn each_trouble_is_told_by_name() {
+    let told = |text: &str, keys: &str, words: &str| {
+        let folder = Folder::new("trouble");
+        let scripts = start(&folder, &[script(text, keys)]);
+        scripts.agent.log.wait_for(words);
+        wait_for_no_child(scripts.agent.pid());
+        let log = scripts.log();
+        assert!(!log.iter().any(|line| line.contains(words)), "twice: {log:?}");
+    };
+    let seldom = r#", "interval": "1s", "timeout": "100ms""#;
+    told("sleep 1000", seldom, "sleep 1000: it takes too long");
+    told(
+        "trap : TERM; while :; do sleep 1; done",
+        seldom,
+        "trap : TERM; while :; do sleep 1; done: it takes too long",
+    );
+    told("yes 'y 1'", seldom, "yes 'y 1': it prints more than 16384 bytes");
+    told("kill -11 $$", seldom, "kill -11 $$: ended by signal 11");
+    told("exit 42", seldom, "exit 42: exit status 42");
+    told("not-a-program", seldom, "not-a-program: exit status 127");
+    told(
+        "echo one two",
+        seldom,
+        "echo one two: \\\"one two\\\" is not a name, a value and tags"
+            .replace('\\', "")
+            .as_str(),
+    );
+}
+
+#[test]
+fn a_script_that_is_well_again_is_told_and_one_still_running_is_not_started_twice() {
+    let folder = Folder::new("again");
+    let (flag, runs) = (folder.join("flag"), folder.join("runs"));
+    let scripts = start(
+        &folder,
+        &[
+            script(&format!("n=again; test -e {}", flag.display()), OFTEN),
+            // A second one would see the first.
+            script(
+                &format!(
+                    "n=alone; mkdir {0} || echo twice 1; sleep 0.2; rmdir {0}",
+                    runs.display()
+                ),
+                r#", "interval": "500ms", "timeout": "250ms""#,
+            ),
+        ],
+    );
+    scripts.agent.log.wait_for(": exit status 1");
+    fs::write(&flag, "").unwrap();
+    scripts.agent.log.wait_for(": all is well again");
+    let log = scripts.log();
+    assert!(!log.iter().any(|line| line.contains("n=alone")), "{log:?}");
+}
+
+#[test]
+fn twenty_at_once_do_not_hold_up_the_loop() {
+    let folder = Folder::new("twenty");
+    let all: Vec<_> = (0..20)
+        .map(|number| {
+            script(
+                &format!("sleep 0.05; echo n{number} {number}"),
+                r#", "interval": "300ms""#,
+            )
+        })
+        .collect();
+    let scripts = start(&folder, &all);
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    let (mut turns, begun) = (0, Instant::now());
+    while seen.len() < 20 || seen.values().any(|count| *count < 3) {
+        let line = Line::parse(&scripts.lines.next());
+        turns += u32::from(line.metric == "agent.alive");
+        if line.metric.starts_with('n') {
+            *seen.entry(line.metric).or_default() += 1;
+        }
+    }
+    println!("{turns} turns in {:?}", begun.elapsed());
+    // As many as had room, give or take what a busy machine costs.
+    assert!(Duration::from_millis(20) * turns > begun.elapsed() / 4);
+    let pid = scripts.agent.pid();
+    scripts.log();
+    assert!(is_gone(&pid.to_string()));
+}
+
+#[test]
+fn a_script_runs_as_another_user_and_with_signals_and_streams_as_programs_expect_them() {
+    let folder = Folder::new("user");
+    let root = fs::metadata("/proc/self").map(|_| ()).is_ok() && Path::new("/root").read_dir().is_ok();
+    let keys = if root {
+        r#", "user": "nobody", "interval": "100ms""#
+    } else {
+        OFTEN
+    };
+    let scripts = start(
+        &folder,
+        &[script(
+            "echo uid $(id -u); echo gids $(id -G | wc -w); grep -q 'SigBlk:.0*$' /proc/self/status && echo unblocked 1; \
+             cat; echo input 0; echo to the log >&2; echo others $(ls -l /proc/self/fd | grep -cE 'socket:|anon_inode')",
+            keys,
+        )],
+    );
+    let uid = scripts.next("uid").value;
+    if root {
+        let nobody = fs::read_to_string("/etc/passwd").unwrap();
+        let nobody = nobody
+            .lines()
+            .find(|line| line.starts_with("nobody:"))
+            .unwrap()
+            .split(':')
+            .nth(2)
+            .unwrap()
+            .to_owned();
+        assert!((uid - nobody.parse::<f64>().unwrap()).abs() < 0.1, "{uid}");
+        assert!((scripts.next("gids").value - 1.0).abs() < 0.1);
+    }
+    scripts.next("unblocked");
+    scripts.next("input");
+    assert!(scripts.next("others").value < 0.5, "descriptors of the agent");
+    let log = scripts.log();
+    assert!(!log.iter().any(|line| line.contains("to the log")), "{log:?}");
+}
+
+#[test]
+fn once_waits_for_scripts_and_the_end_of_the_agent_is_theirs() {
+    let folder = Folder::new("script-once");
+    let path = folder.join("mini-monitor.json");
+    let text = r#"{"metrics": "load", "custom": [{"exec": "sleep 1.2; echo late 1", "interval": "1m"}]}"#;
+    fs::write(&path, text).unwrap();
+    let file = format!("-config={}", path.display());
+    let printed = String::from_utf8(output(&[&file, "-once"]).stdout).unwrap();
+    assert!(printed.contains("\"late\""), "{printed}");
+
+    let pids = folder.join("pids");
+    let running = script(
+        &format!("n=running; echo $$ >{}; sleep 1000", pids.display()),
+        r#", "interval": "1h""#,
+    );
+    let mut scripts = start(&folder, &[running]);
+    let pid = poll(
+        || fs::read_to_string(&pids).ok().filter(|pid| pid.ends_with('\n')),
+        "the script's start",
+    );
+    scripts.agent.stop();
+    poll(|| is_gone(&pid).then_some(()), "the script's end");
+}
