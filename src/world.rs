@@ -101,6 +101,8 @@ pub struct Ready {
     pub transfer: bool,
     /// Scripts, a bit each, that have printed something, or closed their output.
     pub scripts: u32,
+    /// Something has been handed in.
+    pub pushed: bool,
     /// What the user asked for; more may have come, each wakes the agent once.
     pub signal: Option<Signal>,
 }
@@ -180,6 +182,16 @@ pub trait World {
 
     /// Ends a script and all that it has started, and says how it has ended itself.
     fn end_script(&mut self, _number: usize) -> Option<Ended> {
+        None
+    }
+
+    /// Lets programs of this machine hand in datagrams there, or nowhere.
+    fn listen(&mut self, _path: Option<&[u8]>) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    /// Takes a datagram that has been handed in, as much of it as fits: its length.
+    fn receive(&mut self, _buffer: &mut [u8]) -> Option<usize> {
         None
     }
 

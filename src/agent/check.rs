@@ -14,6 +14,12 @@ pub(super) fn describe(config: &Config, put: Put) {
             put_transfer(line, transfer);
         });
     }
+    if let Some(path) = config.listen {
+        put_line(put, |line| {
+            line.put(b"listens at ");
+            line.put(path);
+        });
+    }
     for (number, family) in FAMILIES.iter().enumerate() {
         let Some(period) = plan::period(config, number) else {
             continue;

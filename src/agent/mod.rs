@@ -4,6 +4,7 @@ mod check;
 mod clock;
 mod custom;
 mod faults;
+mod inlet;
 mod output;
 mod plan;
 mod ranks;
@@ -58,6 +59,8 @@ pub struct State<'m> {
     output: Output<'m>,
     sched: Sched,
     customs: Customs,
+    /// Datagrams that were handed in and were no lines.
+    malformed: u64,
     faults: Faults,
     ranks: Ranks,
     clock: Clock,
@@ -83,6 +86,7 @@ impl<'m> State<'m> {
         Self {
             sched: Sched::new(now, |number| plan::period(config, number), config.flush, spread),
             customs: Customs::new(lines, now),
+            malformed: 0,
             faults: Faults::new(),
             clock: Clock::new(ring.clock()),
             time: 0,
@@ -222,7 +226,7 @@ impl<'a, 'm> Agent<'a, 'm> {
         let ready = self.state.output.sleep(world, next.min(at_most));
         let now = world.now();
         self.state.output.now = now;
-        if ready.transfer || ready.scripts != 0 || ready.signal.is_some() || next <= now {
+        if ready.transfer || ready.pushed || ready.scripts != 0 || ready.signal.is_some() || next <= now {
             self.look(world);
         }
         if ready.transfer {
@@ -242,6 +246,9 @@ impl<'a, 'm> Agent<'a, 'm> {
         }
         if due != 0 {
             self.take(world, due | self.state.builtin.unfinished());
+        }
+        if ready.pushed {
+            self.take_pushed(world, inlet::TURN_MAX);
         }
         self.serve_scripts(world, ready.scripts);
         self.take_customs(world);
@@ -300,6 +307,11 @@ impl<'a, 'm> Agent<'a, 'm> {
 
     /// Sends what the connection takes within two seconds.
     fn finish<W: World>(&mut self, world: &mut W) -> Ending {
+        if self.config.listen.is_some() {
+            // What has been handed in is not to be lost.
+            self.take_pushed(world, inlet::HELD_MAX);
+            let _ = world.listen(None);
+        }
         self.state.customs.end_all(world);
         let until = world.now() + LAST_FLUSH;
         self.state.output.sender.stay();
@@ -369,6 +381,7 @@ impl<'a, 'm> Agent<'a, 'm> {
             dropped: counts.dropped,
             reconnects: sender.reconnects(),
             errors: self.state.output.errors,
+            malformed: self.config.listen.map(|_| self.state.malformed),
             queued: ring.queued() as u64,
         };
         self.state

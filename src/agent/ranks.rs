@@ -4,6 +4,7 @@
 use crate::builtin::FAMILY_COUNT;
 use crate::config::CUSTOM_MAX;
 use crate::ring::{RANK_MAX, rank};
+use core::ops::Range;
 
 /// Not yet. (A turn that has this number, once in 49 days, is not thinned either.)
 const NEVER: u32 = u32::MAX;
@@ -11,17 +12,20 @@ const NEVER: u32 = u32::MAX;
 /// Where the user's own ones are, behind the families.
 pub(super) const CUSTOM: usize = FAMILY_COUNT;
 
+/// Where those that are handed in are.
+pub(super) const PUSHED: Range<usize> = CUSTOM + CUSTOM_MAX..CUSTOM + CUSTOM_MAX + 32;
+
 /// When each had its last samples, in milliseconds since all before had arrived.
 pub(super) struct Ranks {
     origin: u64,
-    last: [u32; CUSTOM + CUSTOM_MAX],
+    last: [u32; PUSHED.end],
 }
 
 impl Ranks {
     pub(super) fn new(now: u64) -> Self {
         Self {
             origin: now,
-            last: [NEVER; CUSTOM + CUSTOM_MAX],
+            last: [NEVER; PUSHED.end],
         }
     }
 

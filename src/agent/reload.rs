@@ -3,7 +3,7 @@
 use super::{State, plan, writer};
 use crate::config::Config;
 use crate::host::Host;
-use crate::world::World;
+use crate::world::{Part, World};
 
 impl State<'_> {
     /// Does from now on what the second one asks for: lines and connection stay, but for a connection to what is
@@ -24,6 +24,9 @@ impl State<'_> {
             .change(period, now_on.flush, now_on.endpoint.is_none(), now);
         if !before.custom().eq(now_on.custom()) || before.interval != now_on.interval {
             self.customs.change(now_on, world, now);
+        }
+        if let (Err(errno), Some(path)) = (world.listen(now_on.listen), now_on.listen) {
+            world.log("%: %", &[Part::Text(path), Part::Cause(errno.into())]);
         }
         self.builtin.forget_pass(host);
         world.log("the configuration has been read again", &[]);

@@ -84,6 +84,11 @@ where
         Ok(ring) => ring,
         Err(errno) => return fail(spool::path(&config).unwrap_or(b"-buffer"), errno),
     };
+    if let (Command::Run, Some(path)) = (config.command, config.listen)
+        && let Err(errno) = world.listen(Some(path))
+    {
+        return fail(path, errno);
+    }
     let (seed, now) = (sys::random_seed(), world.now());
     let mut state = ManuallyDrop::new(State::new(&config, for_builtin, lines, writer, ring, seed, now));
     if config.command == Command::Once {

@@ -10,10 +10,11 @@ pub(super) static METRICS: Metrics = metrics! {
     Counter "agent.lines.thinned" "" "lines left out between others since then because the buffer was full";
     Counter "agent.lines.dropped" "" "lines lost since then because the buffer was full";
     Counter "agent.reconnects" "" "connections made after the first one";
-    Counter "agent.errors" "" "turns of families that found something wrong";
+    Counter "agent.errors" "" "turns of families, files and scripts that found something wrong";
     Gauge "agent.queued.bytes" "bytes" "lines that have not arrived yet";
     Gauge "agent.rss" "bytes" "memory that the agent has resident";
     Counter "agent.cpu.us" "us" "processor time that the agent has used";
+    Counter "agent.malformed" "" "datagrams of other programs that were not lines (with -listen)";
 };
 
 /// What the loop and the connection have to tell of themselves.
@@ -27,8 +28,10 @@ pub struct Own {
     pub dropped: u64,
     /// Connections after the first.
     pub reconnects: u64,
-    /// Turns of families that found something wrong.
+    /// Turns of families, files and scripts that found something wrong.
     pub errors: u64,
+    /// Datagrams that were not lines, if any may be handed in.
+    pub malformed: Option<u64>,
     /// Bytes of lines that are not known to have arrived.
     pub queued: u64,
 }
@@ -36,6 +39,7 @@ pub struct Own {
 /// Where the metrics stand in the table.
 const MEMORY: usize = 7;
 const TIME: usize = 8;
+const MALFORMED: usize = 9;
 
 pub(super) fn take(
     all: &mut Builtin,
@@ -51,6 +55,9 @@ pub(super) fn take(
     values.set_whole(4, own.reconnects);
     values.set_whole(5, own.errors);
     values.set_whole(6, own.queued);
+    if let Some(malformed) = own.malformed {
+        values.set_whole(MALFORMED, malformed);
+    }
     if let Some(micros) = host.own_cpu_micros() {
         values.set_whole(TIME, micros);
     }

@@ -94,6 +94,7 @@ takes! {
     Size "a size from 4K to 1G" "64K";
     Way "thin or drop" "thin";
     Path "a path" "/tmp/file";
+    Socket "a path of up to 107 bytes that starts with a slash" "/run/mini-monitor.sock";
     Families "a list of families (-list has their names), each alone, off, or with an interval" "cpu,net=1s,wifi=off";
     Patterns "a list of patterns for disk, diskio, net, neighbours, temp or wifi" "net=eth*,br-lan";
     Programs "a list of up to 32 names or patterns of programs" "dnsmasq,kworker/*";
@@ -137,7 +138,7 @@ macro_rules! flags {
         const WORDS: &[u8] = packed!(concat!($($argument, "\n", $help, "\n", $default, "\n"),*));
 
         /// All flags, in the order in which the help lists them.
-        pub static FLAGS: [Flag; 26] = [$(Flag { sets: Sets::$sets, takes: Takes::$takes }),*];
+        pub static FLAGS: [Flag; 27] = [$(Flag { sets: Sets::$sets, takes: Takes::$takes }),*];
     };
 }
 
@@ -170,6 +171,8 @@ flags! {
     Process "process" "names" "none"
         "programs whose processes are counted, such as dnsmasq,kworker/*, up to 32" Programs;
     Leases "leases" "file" "/tmp/dhcp.leases" "the lease file of dnsmasq" Path;
+    Listen "listen" "socket" "none"
+        "take lines of other programs at this Unix socket of datagrams: name value [key=value ...], or as sent" Socket;
     Proc "proc" "directory" "/proc" "read this in place of /proc" Directory;
     Sys "sys" "directory" "/sys" "read this in place of /sys" Directory;
     Debug "debug" "" "" "log each tick, each sample, each line and each flush" Switch;
@@ -345,6 +348,7 @@ pub(super) fn apply<'a>(config: &mut Config<'a>, flag: Flag, value: &'a [u8], fi
             Sets::Leases => config.leases = value,
             _ => config.file = Some(value),
         },
+        Takes::Socket => config.listen = Some(value::socket(value)?),
         Takes::Size => config.buffer = value::size(value)?,
         Takes::Way => config.is_thinning = value::overflow(value)?,
         Takes::Families => metrics(config, value, find)?,
@@ -488,7 +492,15 @@ mod tests {
         for flag in FLAGS.iter().filter(|flag| !flag.argument().is_empty()) {
             if matches!(
                 flag.name(),
-                b"endpoint" | b"tag" | b"metrics" | b"only" | b"ignore" | b"process" | b"spool" | b"config"
+                b"endpoint"
+                    | b"tag"
+                    | b"metrics"
+                    | b"only"
+                    | b"ignore"
+                    | b"process"
+                    | b"spool"
+                    | b"listen"
+                    | b"config"
             ) {
                 continue;
             }

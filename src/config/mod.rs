@@ -15,6 +15,8 @@ pub use custom::{CUSTOM_MAX, Custom, Line, Script, metric_name};
 pub use file::{DOCUMENT_MAX, Document, Lengths, load, parse as parse_file};
 pub use flags::{Error, FLAGS, Find, Flag, parse, usage};
 
+pub use place::place_of;
+pub use tape::{Kind, Tokens, tape_of};
 pub use wrong::Wrong;
 
 use crate::pattern::Choice;
@@ -104,6 +106,8 @@ pub struct Config<'a> {
     pub processes: &'a [u8],
     /// The lease file of dnsmasq.
     pub leases: &'a [u8],
+    /// The socket at which lines are handed in, if there is one.
+    pub listen: Option<&'a [u8]>,
     /// The list of metrics of the user's own, as tokens: it is read through anew each time.
     custom: &'a [u8],
     /// Where the kernel's `/proc` is.
@@ -196,6 +200,7 @@ impl Default for Config<'_> {
             choices: [Choice::default(); FAMILIES_MAX],
             processes: b"",
             leases: b"/tmp/dhcp.leases",
+            listen: None,
             custom: b"",
             proc: b"/proc",
             sys: b"/sys",

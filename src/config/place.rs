@@ -5,11 +5,11 @@ use super::tape::DEPTH_MAX;
 
 /// A token of the text as it stands there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place<'t> {
+pub struct Place<'t> {
     /// From 1 up.
-    pub(super) line: usize,
+    pub line: usize,
     /// Nothing at the end of the text.
-    pub(super) text: &'t [u8],
+    pub text: &'t [u8],
 }
 
 /// All tokens of a text, whether it is JSON or not: brackets, commas and colons, strings with their quotes,
@@ -74,7 +74,7 @@ impl<'t> Scan<'t> {
 
 /// The token of that number among those that `Tokens` has too: all but commas and colons. The end if there are
 /// not so many.
-pub(super) fn place_of(text: &[u8], number: usize) -> Place<'_> {
+pub fn place_of(text: &[u8], number: usize) -> Place<'_> {
     let mut scan = Scan::new(text);
     let mut left = number;
     loop {

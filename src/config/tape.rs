@@ -12,9 +12,10 @@ pub(super) const DEPTH_MAX: usize = 5;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// The key of what follows.
     Key,
+    /// A text.
     Text,
     /// A whole number.
     Number,
@@ -22,8 +23,11 @@ pub(super) enum Kind {
     Float,
     /// `true`, `false` or `null`.
     Word,
+    /// An object begins.
     Object,
+    /// An object ends.
     ObjectEnd,
+    /// A list begins.
     List,
     /// Its text is that of the list's items, with commas between, if all of them are texts.
     ListEnd,
@@ -43,13 +47,13 @@ const KINDS: [Kind; 9] = [
 
 /// A token, with its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token<'a> {
-    pub(super) kind: Kind,
-    pub(super) text: &'a [u8],
+pub struct Token<'a> {
+    pub kind: Kind,
+    pub text: &'a [u8],
 }
 
 /// The tokens of a document: a byte of kind, two of length, the text.
-pub(super) struct Tokens<'a> {
+pub struct Tokens<'a> {
     /// What has not been taken.
     pub(super) rest: &'a [u8],
     /// Tokens that have been taken.
@@ -57,7 +61,8 @@ pub(super) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) fn new(tape: &'a [u8]) -> Self {
+    /// All of them.
+    pub fn new(tape: &'a [u8]) -> Self {
         Self { rest: tape, taken: 0 }
     }
 }
@@ -78,7 +83,7 @@ impl<'a> Iterator for Tokens<'a> {
 }
 
 /// The tokens of a text, for [`Tokens`], if miniserde takes it. It does not say what is wrong otherwise.
-pub(super) fn tape_of(text: &str) -> Option<Vec<u8>> {
+pub fn tape_of(text: &str) -> Option<Vec<u8>> {
     json::from_str(text).ok().map(|tape: Tape| tape.bytes)
 }
 

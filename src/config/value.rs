@@ -81,14 +81,18 @@ pub(super) fn transfers<'a>(text: &'a [u8], mut take: impl FnMut(Transfer<'a>) -
     }
 }
 
+/// The path of a Unix socket, which starts with a slash.
+pub(super) fn socket(path: &[u8]) -> Option<&[u8]> {
+    (path.len() <= UNIX_PATH_MAX && path.first() == Some(&b'/')).then_some(path)
+}
+
 /// `host:port`, `:port`, `[v6]:port`, `unix:/path` or `-`.
 fn transfer(text: &[u8]) -> Option<Transfer<'_>> {
     if text == b"-" {
         return Some(Transfer::Stdout);
     }
     if let Some(path) = text.strip_prefix(b"unix:") {
-        let fits = (1..=UNIX_PATH_MAX).contains(&path.len());
-        return (fits && path.first() == Some(&b'/')).then_some(Transfer::Unix(path));
+        return socket(path).map(Transfer::Unix);
     }
     let colon = text.iter().rposition(|&byte| byte == b':')?;
     let (host, port) = (text.get(..colon)?, text.get(colon + 1..)?);

@@ -1,9 +1,11 @@
 //! Metrics of the user's own.
 
 mod file;
+mod json;
 mod line;
 
 pub use file::Trouble;
+pub use json::parse_json;
 pub use line::{Pushed, parse};
 
 use crate::config::Custom;

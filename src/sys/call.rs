@@ -73,6 +73,7 @@ pub(super) mod number {
     use core::ffi::c_long;
 
     pub(in super::super) const SOCKET: c_long = 1;
+    pub(in super::super) const BIND: c_long = 2;
     pub(in super::super) const CONNECT: c_long = 3;
     pub(in super::super) const GETSOCKNAME: c_long = 6;
     pub(in super::super) const GETPEERNAME: c_long = 7;
@@ -85,8 +86,8 @@ pub(super) mod number {
 #[cfg(not(any(target_arch = "x86", target_arch = "powerpc")))]
 pub(super) mod number {
     pub(in super::super) use libc::{
-        SYS_connect as CONNECT, SYS_getpeername as GETPEERNAME, SYS_getsockname as GETSOCKNAME,
-        SYS_getsockopt as GETSOCKOPT, SYS_recvfrom as RECVFROM, SYS_sendto as SENDTO,
-        SYS_setsockopt as SETSOCKOPT, SYS_socket as SOCKET,
+        SYS_bind as BIND, SYS_connect as CONNECT, SYS_getpeername as GETPEERNAME,
+        SYS_getsockname as GETSOCKNAME, SYS_getsockopt as GETSOCKOPT, SYS_recvfrom as RECVFROM,
+        SYS_sendto as SENDTO, SYS_setsockopt as SETSOCKOPT, SYS_socket as SOCKET,
     };
 }

@@ -4,6 +4,7 @@ use super::address::Address;
 use super::child::{Child, Streams};
 use super::errno::{self, WOULD_BLOCK};
 use super::fd::{Fd, poll};
+use super::inlet::Inlet;
 use super::log::Log;
 use super::lookup::{self, Addresses, Lookup};
 use super::scripts::Scripts;
@@ -44,6 +45,7 @@ pub struct Kernel {
     target: Target,
     signals: Signals,
     scripts: Scripts,
+    inlet: Option<Inlet>,
     log: Log,
     options: socket::Options,
     /// The last sleep found the connection broken.
@@ -53,6 +55,8 @@ pub struct Kernel {
 /// The ring, not the socket, holds the backlog. (The kernel doubles this for its own records.)
 const SEND_BUFFER_MAX: usize = 16 * 1024;
 
+/// What is watched beside scripts: the connection, signals, what is handed in.
+const OWN: usize = 3;
 /// One sleep reads what the peer sends in at most this many pieces.
 const PIECES: usize = 16;
 const PIECE: usize = 2048;
@@ -70,6 +74,7 @@ impl Kernel {
             target: Target::Stdout,
             signals: Signals::take_over()?,
             scripts: Scripts::NONE,
+            inlet: None,
             log: Log::open(),
             options: options(ring, timeout),
             broken: false,
@@ -153,25 +158,31 @@ impl World for Kernel {
             events,
             revents: 0,
         };
-        let mut entries = [watch(-1, 0); 2 + SCRIPTS_MAX];
-        let (own, others) = entries.split_at_mut(2);
-        own.copy_from_slice(&[watch(fd, events), watch(self.signals.number(), libc::POLLIN)]);
+        let mut entries = [watch(-1, 0); OWN + SCRIPTS_MAX];
+        let (own, others) = entries.split_at_mut(OWN);
+        let inlet = self.inlet.as_ref().map_or(-1, Inlet::number);
+        own.copy_from_slice(&[
+            watch(fd, events),
+            watch(self.signals.number(), libc::POLLIN),
+            watch(inlet, libc::POLLIN),
+        ]);
         let mut numbers = [0; SCRIPTS_MAX];
         let count = self.scripts.watch(others, &mut numbers);
-        let entries = entries.get_mut(..2 + count).unwrap_or_default();
+        let entries = entries.get_mut(..OWN + count).unwrap_or_default();
         let left = until.map(|until| (until * 1_000_000).saturating_sub(clock::monotonic_nanos()));
         if !poll(entries, left) {
             // A call that failed has said nothing of the entries.
             self.broken = false;
             return Ready::default();
         }
-        let [transfer, signal, others @ ..] = entries else {
+        let [transfer, signal, inlet, others @ ..] = entries else {
             return Ready::default();
         };
         self.broken = transfer.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
         let printed = others.iter().zip(numbers).filter(|(entry, _)| entry.revents != 0);
         Ready {
             transfer: transfer.revents != 0,
+            pushed: inlet.revents != 0,
             scripts: printed.fold(0, |set, (_, number)| set | 1 << number),
             signal: if signal.revents == 0 {
                 None
@@ -352,6 +363,19 @@ impl World for Kernel {
 
     fn end_script(&mut self, number: usize) -> Option<Ended> {
         self.scripts.end(number)
+    }
+
+    fn listen(&mut self, path: Option<&[u8]>) -> Result<(), Errno> {
+        let is_there = |inlet: &Inlet| path.is_some_and(|path| inlet.is_at(path));
+        if !self.inlet.as_ref().is_some_and(is_there) {
+            self.inlet = None;
+            self.inlet = path.map(Inlet::open).transpose()?;
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        self.inlet.as_ref()?.receive(buffer)
     }
 
     #[inline(never)]

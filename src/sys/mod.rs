@@ -18,6 +18,7 @@ mod file;
 #[cfg(not(target_feature = "crt-static"))]
 mod getaddrinfo;
 mod heap;
+mod inlet;
 mod kernel;
 #[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
 mod local;

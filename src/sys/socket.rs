@@ -59,15 +59,19 @@ pub(super) fn connect_tcp(address: &Address, options: &Options) -> Result<(Fd, b
     connect_stream(address.bytes(), options, true)
 }
 
-/// Starts to connect to the path.
-pub(super) fn connect_unix(path: &[u8], options: &Options) -> Result<(Fd, bool), Errno> {
-    // Zeros end the path (`unix(7)`).
+/// A path as an address; zeros end it (`unix(7)`).
+pub(super) fn unix_address(path: &[u8]) -> Result<[u8; 2 + UNIX_PATH_MAX + 1], Errno> {
     let mut address = [0; 2 + UNIX_PATH_MAX + 1];
     let (family, rest) = address.split_at_mut(2);
     family.copy_from_slice(&(libc::AF_UNIX as u16).to_ne_bytes());
     let place = rest.get_mut(..path.len()).filter(|_| path.len() <= UNIX_PATH_MAX);
     place.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(path);
-    connect_stream(&address, options, false)
+    Ok(address)
+}
+
+/// Starts to connect to the path.
+pub(super) fn connect_unix(path: &[u8], options: &Options) -> Result<(Fd, bool), Errno> {
+    connect_stream(&unix_address(path)?, options, false)
 }
 
 fn connect_stream(address: &[u8], options: &Options, is_tcp: bool) -> Result<(Fd, bool), Errno> {
@@ -112,7 +116,8 @@ fn ask(socket: &Fd, request: usize, place: usize) -> Result<usize, Errno> {
     unsafe { call(libc::SYS_ioctl, socket.argument(), request, place) }
 }
 
-fn new(family: c_int, kind: c_int) -> Result<Fd, Errno> {
+/// A new socket.
+pub(super) fn new(family: c_int, kind: c_int) -> Result<Fd, Errno> {
     let arguments = [int(family), int(kind | libc::SOCK_CLOEXEC), 0, 0, 0, 0];
     // SAFETY: the call takes numbers only.
     unsafe { socket_call(number::SOCKET, &arguments) }.map(Fd::new)

@@ -1,0 +1,67 @@
+//! What programs of this machine hand in.
+
+use super::ranks::PUSHED;
+use super::{Agent, State};
+use crate::custom::{Pushed, parse, parse_json};
+use crate::format::Record;
+use crate::ring::LINE_MAX;
+use crate::text::hash;
+use crate::world::World;
+
+/// Bytes of a datagram that are taken; of a longer one nothing is.
+const DATAGRAM_MAX: usize = 2048;
+/// Datagrams of one turn: a burst must not keep the loop from all else.
+pub(super) const TURN_MAX: usize = 64;
+/// The kernel holds no more of them (`net.unix.max_dgram_qlen` is 10 to 512).
+pub(super) const HELD_MAX: usize = 1024;
+
+impl Agent<'_, '_> {
+    /// Takes what has come, so many datagrams at most: lines of name, value and tags, or of this agent's own
+    /// shape.
+    pub(super) fn take_pushed<W: World>(&mut self, world: &mut W, most: usize) {
+        let mut buffer = [0; DATAGRAM_MAX + 1];
+        self.state.output.writer.set_time(self.state.time);
+        for _ in 0..most {
+            let Some(length) = world.receive(&mut buffer) else {
+                return;
+            };
+            let datagram = buffer
+                .get(..length)
+                .filter(|datagram| datagram.len() <= DATAGRAM_MAX);
+            let mut is_good = datagram.is_some_and(|datagram| !datagram.is_empty());
+            let datagram = datagram.unwrap_or_default();
+            let datagram = datagram.strip_suffix(b"\n").unwrap_or(datagram);
+            for line in datagram
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.is_empty())
+            {
+                let taken = if line.starts_with(b"{") {
+                    parse_json(line, |pushed| self.push(pushed, world))
+                } else {
+                    parse(line).map(|pushed| self.push(&pushed, world))
+                };
+                is_good &= taken.is_some();
+            }
+            self.state.malformed += u64::from(!is_good);
+        }
+    }
+
+    fn push<W: World>(&mut self, pushed: &Pushed, world: &mut W) {
+        let State { output, ranks, .. } = &mut *self.state;
+        // Those of one name and tags are thinned among themselves, as far as there are numbers for all.
+        let mut number = hash(pushed.metric.as_bytes());
+        for (key, value) in pushed.tags() {
+            number = number.rotate_left(5) ^ hash(key.as_bytes()) ^ hash(value).rotate_left(1);
+        }
+        let number = PUSHED.start + number as usize % PUSHED.len();
+        let rank = ranks.of(number, output.now);
+        let record = Record {
+            metric: pushed.metric,
+            instance: pushed.tags(),
+            value: pushed.value,
+        };
+        let mut room = [0; LINE_MAX];
+        output.take(&record, rank, &mut room, &self.aims, world);
+        ranks.note(number, output.now);
+    }
+}

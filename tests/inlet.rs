@@ -1,0 +1,210 @@
+//! Lines that other programs hand in.
+
+mod common;
+
+use common::{Agent, Folder, Line, Lines, Transfer, output, poll};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+struct Inlet {
+    agent: Agent,
+    lines: Lines,
+    path: PathBuf,
+    _folder: Folder,
+    _transfer: Transfer,
+}
+
+fn start(name: &str) -> Inlet {
+    let folder = Folder::new(name);
+    let path = folder.join("s");
+    let transfer = Transfer::new();
+    let listen = format!("-listen={}", path.display());
+    let flags = [
+        "-metrics=agent=20ms,agent",
+        "-flush=20ms",
+        "-buffer=8M",
+        "-replay=0",
+    ];
+    let agent = Agent::start(&[&[transfer.flag().as_str(), &listen], &flags[..]].concat());
+    let lines = Lines::of(transfer.accept());
+    Inlet {
+        agent,
+        lines,
+        path,
+        _folder: folder,
+        _transfer: transfer,
+    }
+}
+
+fn connected(path: &Path) -> UnixDatagram {
+    let socket = UnixDatagram::unbound().unwrap();
+    socket.connect(path).unwrap();
+    socket
+}
+
+impl Inlet {
+    fn next(&self, metric: &str) -> Line {
+        loop {
+            let line = Line::parse(&self.lines.next());
+            if line.metric == metric {
+                return line;
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_of_both_shapes_become_samples_and_the_rest_is_counted() {
+    let mut inlet = start("shapes");
+    let socket = connected(&inlet.path);
+    for datagram in [
+        "plain 1.5 place=attic n=2\n",
+        "first 1\nsecond 2",
+        r#"{"metric":"own.shape","endpoint":"x","tag":["linux","iface=lo"],"value":-3.25,"timestamp":1503212470}"#,
+    ] {
+        socket.send(datagram.as_bytes()).unwrap();
+    }
+    let line = inlet.next("plain");
+    assert!(
+        (line.value - 1.5).abs() < 1e-9 && line.tag == ["linux", "place=attic", "n=2"],
+        "{line:?}"
+    );
+    inlet.next("first");
+    assert!((inlet.next("second").value - 2.0).abs() < 1e-9);
+    let line = inlet.next("own.shape");
+    assert!(
+        (line.value + 3.25).abs() < 1e-9 && line.tag == ["linux", "iface=lo"],
+        "{line:?}"
+    );
+    assert!(line.endpoint != "x" && line.timestamp > 1_503_212_470);
+
+    let long = format!("long 1 k={}", "x".repeat(2_100));
+    let bad = [
+        "",
+        "\n\n",
+        "word",
+        "a b",
+        "a 1 b",
+        "{\"metric\":\"a\"}",
+        "\u{0}",
+        &long,
+    ];
+    // A datagram with a good line beside a bad one is bad, and its good line is taken.
+    for datagram in bad.iter().chain(&["beside 7\nword"]) {
+        socket.send(datagram.as_bytes()).unwrap();
+    }
+    assert!((inlet.next("beside").value - 7.0).abs() < 1e-9);
+    // One that has nothing but the ends of lines says nothing, but is not wrong.
+    let expected = f64::from(u32::try_from(bad.len()).unwrap());
+    while (inlet.next("agent.malformed").value - expected).abs() > 0.1 {}
+    inlet.agent.stop();
+}
+
+#[test]
+fn of_a_burst_every_good_line_that_the_kernel_took_comes() {
+    let mut inlet = start("burst");
+    let socket = connected(&inlet.path);
+    let (mut good, mut bad) = (BTreeMap::new(), 0);
+    for number in 0..10_000 {
+        let datagram = match number % 10 {
+            3 => {
+                bad += 1;
+                format!("burst.{number} is not a number")
+            }
+            7 => format!(r#"{{"metric":"burst","tag":["n={number}"],"value":{number}}}"#),
+            _ => format!("burst {number} n={number}"),
+        };
+        // It waits where the kernel holds no more.
+        socket.send(datagram.as_bytes()).unwrap();
+        if number % 10 != 3 {
+            good.insert(format!("n={number}"), f64::from(number));
+        }
+    }
+    while !good.is_empty() {
+        let line = inlet.next("burst");
+        let value = good.remove(&line.tag[1]);
+        assert!(
+            value.is_some_and(|value| (value - line.value).abs() < 1e-9),
+            "{line:?}"
+        );
+    }
+    while (inlet.next("agent.malformed").value - f64::from(bad)).abs() > 0.1 {}
+    inlet.agent.stop();
+}
+
+#[test]
+fn the_socket_is_for_user_and_group_alone_and_goes_with_the_agent() {
+    let mut inlet = start("mode");
+    let about = fs::metadata(&inlet.path).unwrap();
+    assert!(about.file_type().is_socket());
+    assert_eq!(about.permissions().mode() & 0o7777, 0o660);
+    // A second agent does not take it away.
+    let listen = format!("-listen={}", inlet.path.display());
+    let second = output(&[&listen, "-trans=-"]);
+    assert_eq!(second.status.code(), Some(1));
+    let error = String::from_utf8(second.stderr).unwrap();
+    assert!(error.ends_with(": another agent has it\n"), "{error}");
+    // What is handed in before the end is not lost.
+    connected(&inlet.path).send(b"last 1").unwrap();
+    inlet.agent.stop();
+    assert!(!inlet.path.exists());
+    assert!(inlet.lines.rest().iter().any(|line| line.contains("\"last\"")));
+}
+
+#[test]
+fn a_socket_that_a_killed_agent_has_left_gives_way_and_another_file_does_not() {
+    let mut inlet = start("stale");
+    inlet.agent.kill();
+    assert!(inlet.path.exists());
+    let listen = format!("-listen={}", inlet.path.display());
+    let mut agent = Agent::start(&[&listen, "-trans=-", "-metrics=load"]);
+    let path = inlet.path.clone();
+    poll(
+        || UnixDatagram::unbound().unwrap().connect(&path).ok(),
+        "an agent that listens",
+    );
+    agent.stop();
+    fs::write(&inlet.path, "precious").unwrap();
+    let refused = output(&[&listen, "-trans=-"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(fs::read_to_string(&inlet.path).unwrap(), "precious");
+}
+
+#[test]
+fn a_reload_opens_moves_and_closes_it() {
+    let folder = Folder::new("moved");
+    let [first, second] = ["a", "b"].map(|name| folder.join(name));
+    let path = folder.join("mini-monitor.json");
+    let transfer = Transfer::new();
+    let put = |listen: Option<&Path>| {
+        let listen = listen.map_or(String::new(), |path| {
+            format!(", \"listen\": \"{}\"", path.display())
+        });
+        let text = format!(
+            "{{\"trans\": \"{}\", \"flush\": \"20ms\", \"metrics\": \"load\"{listen}}}",
+            transfer.address()
+        );
+        fs::write(&path, text).unwrap();
+    };
+    put(None);
+    let mut agent = Agent::start(&[&format!("-config={}", path.display())]);
+    let lines = Lines::of(transfer.accept());
+    for (open, closed) in [
+        (Some(&first), None),
+        (Some(&second), Some(&first)),
+        (None, Some(&second)),
+    ] {
+        put(open.map(PathBuf::as_path));
+        agent.signal("HUP");
+        agent.log.wait_for("has been read again");
+        if let Some(open) = open {
+            connected(open).send(b"moved 1").unwrap();
+            lines.wait_for("\"moved\"");
+        }
+        assert!(closed.is_none_or(|path| !path.exists()));
+    }
+    agent.stop();
+}
