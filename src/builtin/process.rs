@@ -57,8 +57,8 @@ impl<'a> Processes<'a> {
             };
             if fits(name, process.name) {
                 let more = [1, process.pages, process.ticks];
-                for (sum, more) in sum.iter_mut().zip(more) {
-                    *sum += more;
+                for (sum, more) in sum.iter_mut().zip(&more) {
+                    *sum += *more;
                 }
             }
         }
