@@ -5,6 +5,7 @@
 //! moment it was served, and skips what it missed.
 
 use crate::builtin::{FAMILIES, FAMILY_COUNT};
+use crate::num::divide;
 use crate::wheel::{Timers, Wheel, set_bits};
 
 /// The flush; the families, timers 0 to `FLUSH` − 1, come before it, so that it takes their lines.
@@ -111,7 +112,8 @@ impl Sched {
         let gap = if is_first { FIRST_GAP.min(period) - 1 } else { 0 };
         // The phase's remainder is taken first: the sum must not fall below zero.
         let end = now + u64::from(gap + period);
-        end - (end - u64::from(self.phase % period)) % u64::from(period)
+        let (_, over) = divide(end - u64::from(self.phase % period), period.into());
+        end - over
     }
 }
 

@@ -27,7 +27,7 @@ const ROOMS: [(&str, &[&str]); 21] = [
     ("host", &["sys", "scan", "num", "text"]),
     ("builtin", &["host", "num", "text", "packed", "pattern", "wheel"]),
     ("sender", &["world", "ring", "backoff", "throttle"]),
-    ("sched", &["wheel", "builtin"]),
+    ("sched", &["num", "wheel", "builtin"]),
     (
         "agent",
         &[

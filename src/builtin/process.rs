@@ -3,6 +3,7 @@
 use super::table::{Metrics, metrics};
 use super::{Builtin, Out};
 use crate::host::{Fault, Host, Process, Take, Values, page_size, ticks_per_second};
+use crate::num::divide;
 use crate::pattern::{fits, is_pattern, items};
 
 /// Names that can be asked for.
@@ -77,7 +78,8 @@ impl<'a> Processes<'a> {
             }
             values.multiply(RESIDENT, page_size() as u32);
             values.multiply(MILLIS, 1_000);
-            values.set_whole(MILLIS, values.number(MILLIS) / ticks_per_second().max(1));
+            let (millis, _) = divide(values.number(MILLIS), ticks_per_second().max(1));
+            values.set_whole(MILLIS, millis);
             out.take(name, &values);
         }
     }
