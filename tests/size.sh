@@ -18,7 +18,7 @@ shift
 # (The pages of the file count as private (USS) as long as nobody else runs it, but the kernel can drop them.)
 file_max=98304 dirty_max=96 rss_max=192
 # Where an instruction has always four bytes and 64 bits take two registers, it is not there yet.
-mips_file_max=104448 powerpc_file_max=113664
+mipsel_file_max=98432 powerpc_file_max=106496
 # The ring of the default buffer, with its head, in whole pages.
 ring_kb=68
 # Where the emulator puts address 0 of the program, and how far the program's addresses reach.
@@ -142,7 +142,7 @@ for target; do
     printf "$format" "$target" "$bytes" "$text" "$data" "$bss" "$interpreter" "$pie" "$relro" "$@"
     [ "$stack" = no ] || complain "$target: the stack can be executed"
     case $target in
-    mips*) most=$mips_file_max ;;
+    mipsel) most=$mipsel_file_max ;;
     powerpc) most=$powerpc_file_max ;;
     *) most=$file_max ;;
     esac
