@@ -72,7 +72,10 @@ impl Fixed {
         let spare = (u64::MAX / HUNDRED / 2).leading_zeros();
         let shift = spare.saturating_sub(total.leading_zeros());
         let (part, total) = (part.min(total) >> shift, total >> shift);
-        let mantissa = (part * HUNDRED + total / 2).checked_div(total)?;
+        if total == 0 {
+            return None;
+        }
+        let (mantissa, _) = divide(part * HUNDRED + total / 2, total);
         Some(Self::new(mantissa, PERCENT_SCALE))
     }
 
@@ -159,8 +162,8 @@ impl Fixed {
         for _ in 0..scale {
             unit *= 10;
         }
-        let whole = self.mantissa / u64::from(unit);
-        let mut fraction = (self.mantissa - whole * u64::from(unit)) as u32;
+        let (whole, rest) = divide(self.mantissa, unit.into());
+        let mut fraction = rest as u32;
         while scale > 0 && fraction.is_multiple_of(10) {
             fraction /= 10;
             scale -= 1;
@@ -188,6 +191,30 @@ pub fn parse_u64(text: &[u8]) -> Option<u64> {
         .try_fold(0, |number, &digit| push_digit(number, digit))
 }
 
+/// Quotient and rest; `by` is not 0.
+///
+/// Bit by bit where 64 bits are two words: what the compiler has for all of them is five times as large, and no
+/// faster where the quotient is small.
+#[inline(never)]
+pub fn divide(number: u64, by: u64) -> (u64, u64) {
+    // The tests, which mostly run on 64 bits, are for what follows.
+    if cfg!(all(target_pointer_width = "64", not(test))) {
+        return (number / by, number % by);
+    }
+    let (mut quotient, mut rest) = (0, number);
+    let places = by.leading_zeros().saturating_sub(number.leading_zeros());
+    let mut part = by << places;
+    for _ in 0..=places {
+        quotient <<= 1;
+        if part <= rest {
+            rest -= part;
+            quotient |= 1;
+        }
+        part >>= 1;
+    }
+    (quotient, rest)
+}
+
 /// Writes `number` at the end of `digits` and returns the written part.
 pub fn format_u64(number: u64, digits: &mut [u8; DIGITS_MAX]) -> &[u8] {
     let mut places = digits.iter_mut().rev();
@@ -198,8 +225,9 @@ pub fn format_u64(number: u64, digits: &mut [u8; DIGITS_MAX]) -> &[u8] {
     };
     let mut rest = number;
     while rest > u64::from(u32::MAX) {
-        put((rest % 10) as u32);
-        rest /= 10;
+        let (tenth, digit) = divide(rest, 10);
+        put(digit as u32);
+        rest = tenth;
     }
     // A 32-bit processor divides its own word in one step, and 64 bits in many.
     let mut word = rest as u32;
@@ -236,6 +264,17 @@ mod tests {
             assert_eq!(text(number - 1), (number - 1).to_string());
         }
         assert_eq!(text(u64::MAX), u64::MAX.to_string());
+    }
+
+    #[test]
+    fn divides_as_the_processor_does() {
+        let mut numbers = vec![0, 10, 1_000, 1_000_000_007];
+        numbers.extend((0..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit, !(1_u64 << bit)]));
+        for &number in &numbers {
+            for &by in numbers.iter().filter(|by| **by != 0) {
+                assert_eq!(divide(number, by), (number / by, number % by), "{number} by {by}");
+            }
+        }
     }
 
     #[test]

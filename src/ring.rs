@@ -303,9 +303,9 @@ impl<'m> Ring<'m> {
     /// The records before the position leave the ring.
     fn leave(&mut self, position: usize) {
         self.cut(position);
-        for place in [&mut self.acked, &mut self.sent, &mut self.known] {
-            *place = place.saturating_sub(position);
-        }
+        self.acked = self.acked.saturating_sub(position);
+        self.sent = self.sent.saturating_sub(position);
+        self.known = self.known.saturating_sub(position);
         self.marks.move_down(position);
     }
 

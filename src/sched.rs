@@ -5,6 +5,7 @@
 //! moment it was served, and skips what it missed.
 
 use crate::builtin::{FAMILIES, FAMILY_COUNT};
+use crate::num::divide;
 use crate::wheel::{Timers, Wheel, set_bits};
 
 /// The flush; the families, timers 0 to `FLUSH` − 1, come before it, so that it takes their lines.
@@ -144,7 +145,8 @@ impl Sched {
 pub fn turn(phase: u32, period: u32, now: u64) -> u64 {
     // The phase's remainder is taken first: the sum must not fall below zero.
     let end = now + u64::from(period);
-    end - (end - u64::from(phase % period)) % u64::from(period)
+    let (_, over) = divide(end - u64::from(phase % period), period.into());
+    end - over
 }
 
 /// Families whose values come from two reads.

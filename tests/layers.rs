@@ -31,7 +31,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ("builtin", &["host", "num", "text", "packed", "pattern", "wheel"]),
     ("custom", &["config", "sys", "num", "scan", "world"]),
     ("sender", &["world", "ring", "backoff", "throttle"]),
-    ("sched", &["wheel", "builtin"]),
+    ("sched", &["num", "wheel", "builtin"]),
     (
         "agent",
         &[

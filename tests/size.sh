@@ -18,7 +18,7 @@ shift
 # (The pages of the file count as private (USS) as long as nobody else runs it, but the kernel can drop them.)
 file_max=98304 dirty_max=96 rss_max=192
 # Where an instruction has always four bytes and 64 bits take two registers, it is not there yet.
-mips_file_max=104448 powerpc_file_max=113664
+mipsel_file_max=98432 powerpc_file_max=106496
 # The ring of the default buffer, with its head, in whole pages.
 ring_kb=68
 # Where the emulator puts address 0 of the program, and how far the program's addresses reach.
@@ -59,13 +59,13 @@ number='
         return value
     }'
 
-# text, data and bss as size(1) counts them, which may not know the processor.
-sections() {
-    readelf -SW "$1" | sed -n 's/^ *\[ *[0-9]*\] *[^ ]* *//p' | awk "$number"'
-        $6 !~ /A/ { next }
-        $1 == "NOBITS" { bss += number($4); next }
-        $6 ~ /W/ { data += number($4); next }
-        { text += number($4) }
+# text, data and bss: of each segment, what the file holds of those that are only read and of those that are
+# written, and what memory has beyond it. (A static binary has no table of sections for size(1).)
+sizes() {
+    readelf -lW "$1" | sed -n 's/^ *LOAD *//p' | awk "$number"'
+        { file = number(substr($4, 3)); memory = number(substr($5, 3)) }
+        / RW / { data += file; bss += memory - file; next }
+        { text += file }
         END { print text + 0, data + 0, bss + 0 }'
 }
 
@@ -130,7 +130,7 @@ for target; do
     binary=$(binary_of "$target")
     bytes=$(wc -c <"$binary" | tr -d ' ')
     # shellcheck disable=SC2046
-    set -- $(sections "$binary") $(linking "$binary")
+    set -- $(sizes "$binary") $(linking "$binary")
     text=$1 data=$2 bss=$3 interpreter=$4 pie=$5 relro=$6 stack=$7
     for agent in $agents; do
         [ "${agent%%=*}" = "$target" ] || continue
@@ -142,7 +142,7 @@ for target; do
     printf "$format" "$target" "$bytes" "$text" "$data" "$bss" "$interpreter" "$pie" "$relro" "$@"
     [ "$stack" = no ] || complain "$target: the stack can be executed"
     case $target in
-    mips*) most=$mips_file_max ;;
+    mipsel) most=$mipsel_file_max ;;
     powerpc) most=$powerpc_file_max ;;
     *) most=$file_max ;;
     esac

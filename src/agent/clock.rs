@@ -1,5 +1,6 @@
 //! The wall clock, which may be wrong, held against the monotonic one, which knows nothing of dates.
 
+use crate::num::divide;
 use crate::world::World;
 
 /// When this program was built, or its version released: seconds since 1970. It is never earlier.
@@ -60,13 +61,13 @@ impl Clock {
             wall = world.wall();
             if is_plausible(wall) && self.has_stepped(wall, now) {
                 self.offset = wall - now.min(wall);
-                step = Some(((self.offset + 500) / 1_000) as u32);
+                step = Some(divide(self.offset + 500, 1_000).0 as u32);
             }
         }
         let is_right = is_plausible(wall);
         let time = if is_right { wall } else { now + self.offset };
         Look {
-            time: time / 1_000,
+            time: divide(time, 1_000).0,
             is_right,
             step,
         }

@@ -70,7 +70,7 @@ fn entries(all: &mut Neighbours, host: &mut Host, out: &mut Out) -> Result<(), F
     if let Err(fault) = result {
         return fault.unless_missing();
     }
-    for (name, entries) in all.names.iter().zip(all.entries) {
+    for (name, &entries) in all.names.iter().zip(&all.entries) {
         if !name.bytes().is_empty() {
             out.tell_one(ENTRIES, &[("iface", name.bytes())], Fixed::whole(entries.into()));
         }

@@ -3,6 +3,7 @@
 use super::table::{Metrics, metrics};
 use super::{Builtin, Out};
 use crate::host::{Fault, Host, Process, Take, Values, page_size, ticks_per_second};
+use crate::num::divide;
 use crate::pattern::{fits, is_pattern, items};
 
 /// Names that can be asked for.
@@ -52,8 +53,8 @@ impl Processes {
             };
             if fits(name, process.name) {
                 let more = [1, process.pages, process.ticks];
-                for (sum, more) in sum.iter_mut().zip(more) {
-                    *sum += more;
+                for (sum, more) in sum.iter_mut().zip(&more) {
+                    *sum += *more;
                 }
             }
         }
@@ -72,7 +73,8 @@ impl Processes {
             }
             values.multiply(RESIDENT, page_size() as u32);
             values.multiply(MILLIS, 1_000);
-            values.set_whole(MILLIS, values.number(MILLIS) / ticks_per_second().max(1));
+            let (millis, _) = divide(values.number(MILLIS), ticks_per_second().max(1));
+            values.set_whole(MILLIS, millis);
             out.take(name, &values);
         }
     }

@@ -263,8 +263,8 @@ pub(super) fn put_bounded(text: &mut Text, bytes: &[u8]) {
 /// Writes what `-h` prints.
 pub fn usage(put: Put) {
     put(b"Usage of mini-monitor:\n");
-    for flag in FLAGS {
-        describe(flag, put);
+    for flag in &FLAGS {
+        describe(*flag, put);
     }
 }
 
@@ -273,7 +273,7 @@ fn describe(flag: Flag, put: Put) {
     let mut line = Text::new(&mut buffer);
     line.put(b"  -");
     line.put(flag.name());
-    for (number, (before, behind)) in AROUND.into_iter().enumerate() {
+    for (number, (before, behind)) in AROUND.iter().enumerate() {
         let mut buffer = [0; 256];
         let mut word = Text::new(&mut buffer);
         flag.put_word(&mut word, number);

@@ -2,12 +2,13 @@
 
 use super::call::call;
 use crate::world::Errno;
+#[cfg(not(any(target_arch = "mips", target_arch = "powerpc")))]
 use core::mem::MaybeUninit;
 
 /// Nanoseconds of a monotonic clock that goes on in suspend. (A sleep does not: after a suspend the
 /// next wake-up may be late by what was left of it, and then finds what is due.)
 pub(super) fn monotonic_nanos() -> u64 {
-    monotonic().map_or(0, |time| seconds(&time) * 1_000_000_000 + time.tv_nsec as u64)
+    monotonic().map_or(0, |time| time.seconds * 1_000_000_000 + u64::from(time.nanos))
 }
 
 /// The same in whole milliseconds.
@@ -20,38 +21,68 @@ pub(super) fn wall_millis() -> u64 {
     millis(read(libc::CLOCK_REALTIME))
 }
 
-fn millis(time: Option<libc::timespec>) -> u64 {
-    time.map_or(0, |time| {
-        seconds(&time) * 1_000 + u64::from(time.tv_nsec as u32 / 1_000_000)
-    })
+fn millis(time: Option<Time>) -> u64 {
+    time.map_or(0, |time| time.seconds * 1_000 + u64::from(time.nanos / 1_000_000))
 }
 
 /// Linux has had `CLOCK_BOOTTIME` since 2.6.39.
-fn monotonic() -> Option<libc::timespec> {
+fn monotonic() -> Option<Time> {
     read(libc::CLOCK_BOOTTIME).or_else(|| read(libc::CLOCK_MONOTONIC))
 }
 
 /// Seconds since 1970, up to 2106.
 pub(super) fn wall_seconds() -> u32 {
-    read(libc::CLOCK_REALTIME).map_or(0, |time| time.tv_sec as u32)
+    read(libc::CLOCK_REALTIME).map_or(0, |time| time.seconds as u32)
 }
 
 /// Microseconds of processor time that this process has used.
 pub fn own_cpu_micros() -> Option<u64> {
     let time = read(libc::CLOCK_PROCESS_CPUTIME_ID)?;
-    Some(seconds(&time) * 1_000_000 + u64::from(time.tv_nsec as u32 / 1_000))
+    Some(time.seconds * 1_000_000 + u64::from(time.nanos / 1_000))
 }
 
-fn read(clock: libc::clockid_t) -> Option<libc::timespec> {
+/// What a clock shows.
+struct Time {
+    seconds: u64,
+    nanos: u32,
+}
+
+#[cfg(not(any(target_arch = "mips", target_arch = "powerpc")))]
+fn read(clock: libc::clockid_t) -> Option<Time> {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
     // SAFETY: the answer has room for what the call writes.
     let answer = unsafe { libc::clock_gettime(clock, time.as_mut_ptr()) };
     // SAFETY: all zeros is a value of it, whatever the call did.
-    (answer == 0).then_some(unsafe { time.assume_init() })
+    let time = (answer == 0).then_some(unsafe { time.assume_init() })?;
+    Some(Time {
+        seconds: u64::try_from(time.tv_sec).unwrap_or(0),
+        nanos: time.tv_nsec as u32,
+    })
 }
 
-fn seconds(time: &libc::timespec) -> u64 {
-    u64::try_from(time.tv_sec).unwrap_or(0)
+/// The C library spends 2 KB on asking without a system call where it can, and has nothing for it on PowerPC.
+/// So the kernel is asked: by the call with 64 bits of Linux 5.1, or else by the one of before, which a newer
+/// kernel may lack.
+#[cfg(any(target_arch = "mips", target_arch = "powerpc"))]
+fn read(clock: libc::clockid_t) -> Option<Time> {
+    #[cfg(target_arch = "mips")]
+    const CLOCK_GETTIME64: core::ffi::c_long = 4403;
+    #[cfg(target_arch = "powerpc")]
+    const CLOCK_GETTIME64: core::ffi::c_long = 403;
+
+    let mut wide = [0_i64; 2];
+    let clock = super::call::int(clock);
+    // SAFETY: there is room for what the call writes.
+    if unsafe { call(CLOCK_GETTIME64, clock, wide.as_mut_ptr() as usize, 0) }.is_err() {
+        let mut narrow = [0_u32; 2];
+        // SAFETY: as above.
+        unsafe { call(libc::SYS_clock_gettime, clock, narrow.as_mut_ptr() as usize, 0) }.ok()?;
+        wide = narrow.map(i64::from);
+    }
+    Some(Time {
+        seconds: u64::try_from(wide[0]).unwrap_or(0),
+        nanos: wide[1] as u32,
+    })
 }
 
 /// How the kernel disciplines the wall clock (`adjtimex(2)`).

@@ -2,6 +2,7 @@
 
 use super::call::{call, int, long_call};
 use super::errno::check_length;
+use crate::num::divide;
 use crate::world::Errno;
 use core::ffi::{c_int, c_long, c_short};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -85,8 +86,8 @@ impl Drop for Fd {
 /// good); whether one has (`ppoll(2)`).
 pub(super) fn poll(entries: &mut [libc::pollfd], nanos: Option<u64>) -> bool {
     let wait = nanos.unwrap_or(0);
-    let seconds = (wait / NANOS) as usize;
-    let nanos_left = (wait as usize).wrapping_sub(seconds.wrapping_mul(NANOS as usize));
+    let (seconds, nanos_left) = divide(wait, NANOS);
+    let (seconds, nanos_left) = (seconds as usize, nanos_left as usize);
     loop {
         let is_wide = cfg!(target_pointer_width = "32") && !LACKS_TIME64.load(Ordering::Relaxed);
         // The kernel writes what is left of it.

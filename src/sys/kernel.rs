@@ -97,9 +97,15 @@ impl Kernel {
             Link::Stdout { fd, .. } | Link::Command { input: fd, .. } => (fd.number(), out),
         }
     }
+}
 
+/// What the log can tell of the connection.
+#[derive(Clone, Copy)]
+struct Known<'a>(&'a Link, &'a Target);
+
+impl Known<'_> {
     #[inline(never)]
-    fn put(&self, text: &mut Text, part: Part) {
+    fn put(self, text: &mut Text, part: Part) {
         match part {
             Part::Text(bytes) => text.put(bytes),
             Part::Number(number) => text.number(number),
@@ -109,8 +115,8 @@ impl Kernel {
         }
     }
 
-    fn put_address(&self, text: &mut Text, number: usize) {
-        match &self.target {
+    fn put_address(self, text: &mut Text, number: usize) {
+        match self.1 {
             Target::Stdout => text.put(b"-"),
             Target::Unix(path, length) => {
                 text.put(b"unix ");
@@ -129,8 +135,8 @@ impl Kernel {
         }
     }
 
-    fn put_local(&self, text: &mut Text) {
-        match &self.link {
+    fn put_local(self, text: &mut Text) {
+        match self.0 {
             Link::Connected(fd) => match socket::local_address(fd) {
                 Ok(address) => address::put(text, &address),
                 // A Unix socket that is not bound has no name; Go writes it so.
@@ -380,14 +386,12 @@ impl World for Kernel {
 
     #[inline(never)]
     fn log(&mut self, words: &'static str, given: &[Part]) {
-        // It writes about the rest of the world, so it is taken out while it does.
-        let mut log = core::mem::replace(&mut self.log, Log::CLOSED);
-        log.write(|text| {
+        let known = Known(&self.link, &self.target);
+        self.log.write(|text| {
             for part in pieces(words, given) {
-                self.put(text, part);
+                known.put(text, part);
             }
         });
-        self.log = log;
     }
 }
 
@@ -403,7 +407,7 @@ fn put_cause(text: &mut Text, cause: Cause) {
 /// The addresses that need no resolver: this host's for an empty text, or the one that is written.
 fn numeric_addresses(addresses: &mut Addresses, host: &[u8], port: u16) {
     if host.is_empty() {
-        for ip in [Ip::LOCALHOST_V4, Ip::LOCALHOST_V6] {
+        for ip in &[Ip::LOCALHOST_V4, Ip::LOCALHOST_V6] {
             addresses.push(&Address::new(ip.octets(), port, 0));
         }
     } else if let Some(ip) = dns::parse(host) {

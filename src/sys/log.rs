@@ -62,9 +62,8 @@ impl Log {
 
 /// `2017/08/20 15:36:24 `
 fn stamp(text: &mut Text, time: [u32; 6]) {
-    let separators = [b"/", b"/", b" ", b":", b":", b" "];
-    for (part, separator) in time.iter().zip(separators) {
+    for (part, separator) in time.iter().zip(b"// :: ") {
         text.padded(u64::from(*part), 2);
-        text.put(separator);
+        text.put(&[*separator]);
     }
 }

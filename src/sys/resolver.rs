@@ -73,10 +73,10 @@ impl Found {
 
     /// Those first that this host has a way to, and IPv6 before IPv4 (RFC 6724, in short).
     fn in_order(&self, take: &mut dyn FnMut(&Address)) {
-        for wanted in [true, false] {
+        for wanted in &[true, false] {
             for list in &self.0 {
                 for address in list.all() {
-                    if socket::connected(libc::SOCK_DGRAM, address).is_ok() == wanted {
+                    if socket::connected(libc::SOCK_DGRAM, address).is_ok() == *wanted {
                         take(address);
                     }
                 }
@@ -211,8 +211,8 @@ fn ask_server(server: &Address, query: &mut Query, millis: u32, found: &mut Foun
         return libc::EAI_AGAIN;
     };
     // A server that is not there is told of by the second write, or by what follows.
-    for kind in KINDS {
-        if socket.write(&[query.of_kind(kind)]).is_err() {
+    for kind in &KINDS {
+        if socket.write(&[query.of_kind(*kind)]).is_err() {
             return libc::EAI_AGAIN;
         }
     }

@@ -21,7 +21,7 @@ impl Signals {
     /// Sets up all signals of the process. A child keeps those blocked that ask for something: they
     /// are meant for the agent, also when all processes of its name or of its terminal get one.
     pub(super) fn take_over() -> Result<Self, Errno> {
-        for signal in IGNORED {
+        for &signal in &IGNORED {
             handle(signal, libc::SIG_IGN);
         }
         // Whoever started us may ignore it, and then a child that has ended cannot be waited for.
@@ -89,7 +89,7 @@ const SET_LENGTH: usize = if cfg!(any(target_arch = "mips", target_arch = "mips6
 
 fn asking() -> Set {
     let mut set = [0; 4];
-    for signal in ASKING {
+    for &signal in &ASKING {
         let before = handle(signal, libc::SIG_DFL);
         if signal == libc::SIGINT && before == libc::SIG_IGN {
             // A shell starts what runs in the background so: its terminal's Ctrl-C is not for us.

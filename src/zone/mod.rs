@@ -130,7 +130,7 @@ pub fn by_rule(text: &[u8], now: u32) -> Option<Zone> {
         moment < end || start <= moment
     };
     let (mut low, mut high) = (0, year_days(year) as i32 * DAY);
-    for change in [start, end] {
+    for &change in &[start, end] {
         if change <= moment {
             low = low.max(change);
         } else {
@@ -206,7 +206,7 @@ impl Rule<'_> {
             self.eat(b'+');
         }
         let mut seconds = self.number(0, 999) * 3_600;
-        for unit in [60, 1] {
+        for unit in &[60, 1] {
             if !self.eat(b':') {
                 break;
             }

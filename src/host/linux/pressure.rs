@@ -23,8 +23,8 @@ impl Host {
     /// Microseconds in which some tasks, and then all, waited for each of the resources.
     pub fn pressure(&mut self, values: &mut Values) -> Result<(), Fault> {
         let mut first = Ok(());
-        for (number, source) in FILES.into_iter().enumerate() {
-            let result = self.files.read(source, Flaw::NoTotals, &mut |line| {
+        for (number, source) in FILES.iter().enumerate() {
+            let result = self.files.read(*source, Flaw::NoTotals, &mut |line| {
                 let mut fields = fields(line);
                 let Some(way) = fields.next().and_then(|name| WAYS.number(name)) else {
                     return false;

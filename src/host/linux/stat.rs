@@ -39,8 +39,8 @@ impl Host {
         if self.tasks_turn != self.turn {
             let _ = self.stat(&mut Values::default(), &mut None, &mut |_, _| {});
         }
-        for (number, count) in self.tasks.into_iter().enumerate() {
-            values.set(running + number, count);
+        for (number, count) in self.tasks.iter().enumerate() {
+            values.set(running + number, *count);
         }
     }
 }
