@@ -145,6 +145,7 @@ impl Agent<'_, '_> {
     }
 
     /// It has closed its output, or a moment has come to look at it.
+    #[inline(never)]
     fn look_after<W: World>(&mut self, world: &mut W, number: usize) {
         let now = self.state.output.now;
         let Some(run) = self
@@ -172,6 +173,7 @@ impl Agent<'_, '_> {
         self.state.customs.deadlines.arm(number, next);
     }
 
+    #[inline(never)]
     fn note(&mut self, number: usize, trouble: Trouble) {
         if let Some(run) = self.state.customs.runs.get_mut(number) {
             run.trouble.get_or_insert(trouble);
@@ -207,6 +209,7 @@ impl Agent<'_, '_> {
     }
 
     /// Makes a line of what it has printed as one.
+    #[inline(never)]
     fn take_line<W: World>(&mut self, world: &mut W, number: usize) {
         let State {
             customs,

@@ -12,6 +12,9 @@ const COMMENT: &[u8] = b"//";
 /// Objects in one another, each with a key.
 pub(super) const KEYS_MAX: usize = 3;
 
+/// Takes what is behind a key; answers a number for the key.
+pub(super) type TakeKey<'t, 'a> = &'t mut dyn FnMut(&mut Cursor<'a>, &'a [u8]) -> Result<usize, Why>;
+
 /// Where a reader is in a document.
 pub(super) struct Cursor<'a> {
     tokens: Tokens<'a>,
@@ -36,6 +39,7 @@ impl<'a> Cursor<'a> {
         self.tokens.rest
     }
 
+    #[inline(never)]
     pub(super) fn take(&mut self) -> Token<'a> {
         self.at = self.tokens.taken;
         // A document ends with the end of its object, behind which nobody looks.
@@ -47,11 +51,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes an object, whose keys are at that depth: `take` answers a number for each, and none comes twice.
-    pub(super) fn object(
-        &mut self,
-        depth: usize,
-        take: impl FnMut(&mut Self, &'a [u8]) -> Result<usize, Why>,
-    ) -> Result<(), Why> {
+    pub(super) fn object(&mut self, depth: usize, take: TakeKey<'_, 'a>) -> Result<(), Why> {
         match self.take().kind {
             Kind::Object => self.inside(depth, take),
             _ => Err(Why::NoObject),
@@ -59,11 +59,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The same behind the object's start.
-    pub(super) fn inside(
-        &mut self,
-        depth: usize,
-        mut take: impl FnMut(&mut Self, &'a [u8]) -> Result<usize, Why>,
-    ) -> Result<(), Why> {
+    pub(super) fn inside(&mut self, depth: usize, take: TakeKey<'_, 'a>) -> Result<(), Why> {
         let mut taken: u64 = 0;
         loop {
             let key = self.take();
@@ -113,11 +109,12 @@ impl<'a> Cursor<'a> {
 }
 
 /// The place of a key among the lines of `known`.
+#[inline(never)]
 pub(super) fn place_of_key(key: &[u8], known: &'static str) -> Result<usize, Why> {
-    place_of(known, key).ok_or_else(|| unknown(key, lines(known.as_bytes())))
+    place_of(known, key).ok_or_else(|| unknown(key, &mut lines(known.as_bytes())))
 }
 
 /// Nobody knows this key.
-pub(super) fn unknown(key: &[u8], known: impl Iterator<Item = &'static [u8]>) -> Why {
+pub(super) fn unknown(key: &[u8], known: &mut dyn Iterator<Item = &'static [u8]>) -> Why {
     Why::Unknown(nearest(key, known))
 }

@@ -151,10 +151,11 @@ pub(super) fn all(tape: &[u8]) -> impl Iterator<Item = Custom<'_>> {
 }
 
 /// Takes one, behind its start.
+#[inline(never)]
 fn take<'a>(cursor: &mut Cursor<'a>) -> Result<Custom<'a>, Why> {
     let (mut custom, mut script, mut given) = (Custom::NONE, Script::NONE, 0);
     let start = cursor.at;
-    cursor.inside(1, |cursor, key| {
+    cursor.inside(1, &mut |cursor, key| {
         let place = place_of_key(key, KEYS)?;
         given |= 1 << place;
         match place {
@@ -204,6 +205,7 @@ fn command<'a>(cursor: &mut Cursor<'a>, script: &mut Script<'a>) -> Option<()> {
 }
 
 /// A text that is not empty.
+#[inline(never)]
 fn text<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
     let token = cursor.take();
     Some(token.text).filter(|text| token.kind == Kind::Text && !text.is_empty())
@@ -222,6 +224,7 @@ pub fn metric_name(text: &[u8]) -> Option<&str> {
     core::str::from_utf8(text).ok().filter(|_| is_name)
 }
 
+#[inline(never)]
 fn place_in_file(cursor: &mut Cursor) -> Result<u32, Why> {
     let token = cursor.take();
     let number = parse_u64(token.text).filter(|number| (1..=PLACE_MAX).contains(number));

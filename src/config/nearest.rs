@@ -5,7 +5,11 @@ const NAME_MAX: usize = 16;
 
 /// Of these names the one with the fewest letters to change, to add and to leave out (Levenshtein's
 /// distance), if they are few enough for a slip.
-pub(super) fn nearest(written: &[u8], names: impl Iterator<Item = &'static [u8]>) -> Option<&'static [u8]> {
+#[inline(never)]
+pub(super) fn nearest(
+    written: &[u8],
+    names: &mut dyn Iterator<Item = &'static [u8]>,
+) -> Option<&'static [u8]> {
     let (distance, name) = names
         .filter_map(|name| Some((distance(written, name)?, name)))
         .min_by_key(|(distance, _)| *distance)?;
@@ -42,8 +46,8 @@ mod tests {
     fn a_slip_is_told_from_another_word() {
         let names = ["flush", "interval", "trans", "tag", "h"];
         let nearest = |written: &str| {
-            let names = names.iter().map(|name| name.as_bytes());
-            nearest(written.as_bytes(), names).map(|name| std::str::from_utf8(name).unwrap())
+            let mut names = names.iter().map(|name| name.as_bytes());
+            nearest(written.as_bytes(), &mut names).map(|name| std::str::from_utf8(name).unwrap())
         };
         for (written, meant) in [
             ("flush", Some("flush")),

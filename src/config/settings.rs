@@ -14,9 +14,9 @@ const CUSTOM: &[u8] = b"custom";
 
 /// Sets what the document says.
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>, config: &mut Config<'a>, find: Find) -> Result<(), Why> {
-    cursor.object(0, |cursor, key| {
+    cursor.object(0, &mut |cursor, key| {
         if key == FAMILIES {
-            cursor.object(1, |cursor, name| family(cursor, config, find, name))?;
+            cursor.object(1, &mut |cursor, name| family(cursor, config, find, name))?;
             return Ok(FLAGS.len());
         }
         if key == CUSTOM {
@@ -27,7 +27,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, config: &mut Config<'a>, find: F
             custom::check(cursor)?;
             return Ok(FLAGS.len() + 1);
         }
-        let flag = Flag::of(key).ok_or_else(|| unknown(key, keys()))?;
+        let flag = Flag::of(key).ok_or_else(|| unknown(key, &mut keys()))?;
         if !flag.is_setting() {
             return Err(Why::CommandLine);
         }
@@ -95,7 +95,7 @@ fn family<'a>(
 ) -> Result<usize, Why> {
     let number = find(name, false).ok_or(Why::NoFamily)?;
     let to_choose = find(name, true).is_some();
-    cursor.object(2, |cursor, key| {
+    cursor.object(2, &mut |cursor, key| {
         let place = place_of_key(key, FAMILY_KEYS)?;
         let turns = config.turns.get_mut(number).ok_or(Why::NoFamily)?;
         match place {
@@ -138,6 +138,7 @@ fn on_or_off(cursor: &mut Cursor, turns: Option<Turns>) -> Result<Option<Turns>,
 }
 
 /// A duration, in milliseconds.
+#[inline(never)]
 pub(super) fn duration(cursor: &mut Cursor) -> Result<u32, Why> {
     let token = cursor.take();
     let is_one = matches!(token.kind, Kind::Text | Kind::Number);
