@@ -35,12 +35,10 @@ fn start(folder: &Folder, scripts: &[String]) -> Scripts {
 
 impl Scripts {
     fn next(&self, metric: &str) -> Line {
-        loop {
-            let line = Line::parse(&self.lines.next());
-            if line.metric == metric {
-                return line;
-            }
-        }
+        let found = (0..20_000)
+            .map(|_| Line::parse(&self.lines.next()))
+            .find(|line| line.metric == metric);
+        found.unwrap_or_else(|| panic!("no {metric} among 20,000 lines"))
     }
 
     /// The log of an agent that takes its samples as if nothing were amiss, and then ends.
