@@ -1,0 +1,132 @@
+//! Name servers: asked one after the other, until one knows.
+
+use super::{DNS_PORT, EAI_NODATA, Found, push_literal};
+use crate::dns::{self, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, Resolv, SERVER_FAILED};
+use crate::sys::clock::monotonic_millis;
+use crate::sys::lookup::Addresses;
+use crate::sys::{address::Address, machine, socket};
+use crate::text::Text;
+use core::ffi::c_int;
+
+/// What is asked for.
+const KINDS: [u8; 2] = [dns::A, dns::AAAA];
+
+/// Name servers that are asked, the first ones.
+const SERVERS_MAX: usize = 3;
+/// Bytes of an answer: what a datagram may have (RFC 1035, section 4.2.1).
+const ANSWER_MAX: usize = 512;
+/// Stands for the code of an answer that has not come.
+const UNANSWERED: c_int = 0;
+
+/// Who is asked, and how.
+pub(super) struct Servers {
+    pub(super) list: Addresses,
+    resolv: Resolv,
+}
+
+impl Servers {
+    pub(super) fn none() -> Self {
+        Self {
+            list: Addresses::NONE,
+            resolv: Resolv::new(),
+        }
+    }
+
+    pub(super) fn line(&mut self, line: &[u8]) {
+        if let Some(text) = self.resolv.line(line)
+            && self.list.count() < SERVERS_MAX
+        {
+            push_literal(&mut self.list, text, DNS_PORT);
+        }
+    }
+
+    /// Asks for the name in each of the domains, then for the name alone.
+    pub(super) fn search(&self, name: &[u8], in_domains: bool, found: &mut Found) -> c_int {
+        if in_domains {
+            for domain in self.resolv.domains(name) {
+                let mut buffer = [0; NAME_MAX + 1];
+                let mut whole = Text::new(&mut buffer);
+                whole.put(name);
+                whole.put(b".");
+                whole.put(domain);
+                match self.ask(whole.bytes(), found) {
+                    libc::EAI_NONAME | EAI_NODATA => {}
+                    code => return code,
+                }
+            }
+        }
+        self.ask(name, found)
+    }
+
+    /// Asks one server after the other, until one knows.
+    fn ask(&self, name: &[u8], found: &mut Found) -> c_int {
+        let mut query = Query::empty();
+        if query.set(name, machine::random() as u16).is_none() {
+            return libc::EAI_NONAME;
+        }
+        let servers = self.list.all();
+        let millis = self.resolv.timeout() / servers.len().max(1) as u32;
+        let mut code = libc::EAI_AGAIN;
+        for _ in 0..self.resolv.attempts() {
+            for server in servers {
+                code = ask_server(server, &mut query, millis, found);
+                if !found.is_empty() || code == libc::EAI_NONAME || code == EAI_NODATA {
+                    return code;
+                }
+            }
+        }
+        code
+    }
+}
+
+/// Asks one server for both kinds of addresses, side by side, and waits for its answers.
+fn ask_server(server: &Address, query: &mut Query, millis: u32, found: &mut Found) -> c_int {
+    let Ok(socket) = socket::connected(libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, server) else {
+        return libc::EAI_AGAIN;
+    };
+    // A server that is not there is told of by the second write, or by what follows.
+    for kind in KINDS {
+        if socket.write(&[query.of_kind(kind)]).is_err() {
+            return libc::EAI_AGAIN;
+        }
+    }
+    let mut codes = [UNANSWERED; 2];
+    let start = monotonic_millis();
+    while codes.contains(&UNANSWERED) {
+        let past = monotonic_millis() - start;
+        let left = millis.saturating_sub(past as u32);
+        if left == 0 || !socket.is_ready(libc::POLLIN, left) {
+            break;
+        }
+        let mut message = [0; ANSWER_MAX];
+        let Ok(length) = socket.read(&mut message) else {
+            break;
+        };
+        let message = message.get(..length).unwrap_or_default();
+        let Some(answer) = dns::read(message, query, &mut |octets| found.push_ip(octets)) else {
+            continue;
+        };
+        // What of a cut answer has come is enough.
+        let code = if answer.is_cut {
+            libc::EAI_AGAIN
+        } else {
+            code_of(answer.code)
+        };
+        codes[usize::from(answer.kind == dns::AAAA)] = code;
+    }
+    // What one of them says is what there is to say if the other one has nothing.
+    match codes {
+        [EAI_NODATA, UNANSWERED] | [UNANSWERED, _] => libc::EAI_AGAIN,
+        [EAI_NODATA, v6] => v6,
+        [v4, _] => v4,
+    }
+}
+
+fn code_of(code: u8) -> c_int {
+    match code {
+        NO_ERROR => EAI_NODATA,
+        NO_SUCH_NAME => libc::EAI_NONAME,
+        SERVER_FAILED => libc::EAI_AGAIN,
+        _ => libc::EAI_FAIL,
+    }
+}
