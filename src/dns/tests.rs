@@ -190,6 +190,25 @@ fn codes_are_told_and_have_no_addresses() {
 }
 
 #[test]
+fn an_error_may_come_without_the_question() {
+    let query = query(b"x.example");
+    let mut bare = head(&query, 0x81, 0)[..12].to_vec();
+    bare[5] = 0;
+    let answer = Answer {
+        kind: A,
+        code: 1,
+        is_cut: false,
+    };
+    assert_eq!(addresses(&bare, &query), (Some(answer), vec![]));
+    // To another one, or none at all.
+    for (place, bits) in [(0, 1), (1, 1), (2, 0x80), (3, 1)] {
+        let mut wrong = bare.clone();
+        wrong[place] ^= bits;
+        assert_eq!(addresses(&wrong, &query), (None, vec![]), "{place}");
+    }
+}
+
+#[test]
 fn answers_that_break_off_or_lie_end_there() {
     let query = query(b"x.example");
     let query = query.as_slice();

@@ -60,6 +60,10 @@ impl Found {
         self.0.iter().all(|list| list.count() == 0)
     }
 
+    fn has_v4(&self) -> bool {
+        self.0[1].count() > 0
+    }
+
     fn push(&mut self, address: &Address) {
         let [v6, v4] = &mut self.0;
         if address.is_v4() { v4 } else { v6 }.push(address);

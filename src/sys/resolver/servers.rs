@@ -1,15 +1,13 @@
 //! Name servers: asked one after the other, until one knows.
 
 use super::{DNS_PORT, EAI_NODATA, Found, push_literal};
-use crate::dns::{self, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, Resolv, SERVER_FAILED};
+use crate::dns::{self, KINDS, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, Resolv, SERVER_FAILED};
 use crate::sys::clock::monotonic_millis;
 use crate::sys::lookup::Addresses;
 use crate::sys::{address::Address, machine, socket};
 use crate::text::Text;
+use core::cell::Cell;
 use core::ffi::c_int;
-
-/// What is asked for.
-const KINDS: [u8; 2] = [dns::A, dns::AAAA];
 
 /// Name servers that are asked, the first ones.
 const SERVERS_MAX: usize = 3;
@@ -17,11 +15,15 @@ const SERVERS_MAX: usize = 3;
 const ANSWER_MAX: usize = 512;
 /// Stands for the code of an answer that has not come.
 const UNANSWERED: c_int = 0;
+/// Milliseconds for IPv6 addresses once there are others: some servers never answer when asked for them.
+const PATIENCE: u64 = 300;
 
 /// Who is asked, and how.
 pub(super) struct Servers {
     pub(super) list: Addresses,
     resolv: Resolv,
+    /// Counted on: whose turn it is.
+    turn: Cell<usize>,
 }
 
 impl Servers {
@@ -29,6 +31,7 @@ impl Servers {
         Self {
             list: Addresses::NONE,
             resolv: Resolv::new(),
+            turn: Cell::new(0),
         }
     }
 
@@ -42,20 +45,26 @@ impl Servers {
 
     /// Asks for the name in each of the domains, then for the name alone.
     pub(super) fn search(&self, name: &[u8], in_domains: bool, found: &mut Found) -> c_int {
-        if in_domains {
-            for domain in self.resolv.domains(name) {
-                let mut buffer = [0; NAME_MAX + 1];
-                let mut whole = Text::new(&mut buffer);
-                whole.put(name);
+        let mut answer = libc::EAI_NONAME;
+        let domains = self.resolv.domains(name).filter(|_| in_domains);
+        for domain in domains.chain([b"".as_slice()]) {
+            let mut buffer = [0; NAME_MAX + 1];
+            let mut whole = Text::new(&mut buffer);
+            whole.put(name);
+            if !domain.is_empty() {
                 whole.put(b".");
                 whole.put(domain);
-                match self.ask(whole.bytes(), found) {
-                    libc::EAI_NONAME | EAI_NODATA => {}
-                    code => return code,
-                }
+            }
+            let code = self.ask(whole.bytes(), found);
+            if !found.is_empty() {
+                return code;
+            }
+            // Nobody knows whether a domain that failed has the name.
+            if answer == libc::EAI_NONAME {
+                answer = code;
             }
         }
-        self.ask(name, found)
+        answer
     }
 
     /// Asks one server after the other, until one knows.
@@ -65,15 +74,19 @@ impl Servers {
             return libc::EAI_NONAME;
         }
         let servers = self.list.all();
-        let millis = self.resolv.timeout() / servers.len().max(1) as u32;
+        let count = servers.len().max(1);
+        let millis = self.resolv.timeout() / count as u32;
         let mut code = libc::EAI_AGAIN;
-        for _ in 0..self.resolv.attempts() {
-            for server in servers {
-                code = ask_server(server, &mut query, millis, found);
-                if !found.is_empty() || code == libc::EAI_NONAME || code == EAI_NODATA {
-                    return code;
-                }
+        for _ in 0..self.resolv.attempts() as usize * count {
+            let Some(server) = servers.get(self.turn.get() % count) else {
+                break;
+            };
+            code = ask_server(server, &mut query, millis, found);
+            if !found.is_empty() || code == libc::EAI_NONAME || code == EAI_NODATA {
+                break;
             }
+            // One that is not there is waited for once, and not in each domain.
+            self.turn.set(self.turn.get() + 1);
         }
         code
     }
@@ -91,10 +104,11 @@ fn ask_server(server: &Address, query: &mut Query, millis: u32, found: &mut Foun
         }
     }
     let mut codes = [UNANSWERED; 2];
-    let start = monotonic_millis();
-    while codes.contains(&UNANSWERED) {
-        let past = monotonic_millis() - start;
-        let left = millis.saturating_sub(past as u32);
+    let mut end = monotonic_millis() + u64::from(millis);
+    // A name that nobody has is none of the other kind either. (Some say so of version 6 alone, and are wrong:
+    // RFC 4074, section 4.2.)
+    while codes[0] != libc::EAI_NONAME && codes.contains(&UNANSWERED) {
+        let left = end.saturating_sub(monotonic_millis()) as u32;
         if left == 0 || !socket.is_ready(libc::POLLIN, left) {
             break;
         }
@@ -113,6 +127,9 @@ fn ask_server(server: &Address, query: &mut Query, millis: u32, found: &mut Foun
             code_of(answer.code)
         };
         codes[usize::from(answer.kind == dns::AAAA)] = code;
+        if found.has_v4() {
+            end = end.min(monotonic_millis() + PATIENCE);
+        }
     }
     // What one of them says is what there is to say if the other one has nothing.
     match codes {

@@ -4,6 +4,7 @@ use crate::sys::address;
 use crate::text::Text;
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
+use std::time::{Duration, Instant};
 
 fn text(address: &Address) -> String {
     let mut buffer = [0; 80];
@@ -19,8 +20,13 @@ enum Mood {
     Cut,
     /// Addresses of both kinds for `a.lan`; nobody has another name.
     Knows,
-    /// Nothing at all for version 6.
+    /// As [`Mood::Knows`], but nothing at all for version 6.
     OnlyVersion4,
+    Silent,
+    /// It fails for whatever is in this domain.
+    Fails(&'static [u8]),
+    /// An error without the question that it is about.
+    Bare(u8),
     Code(u8),
 }
 
@@ -31,8 +37,15 @@ fn answer(mood: Mood, question: &[u8]) -> Option<Vec<u8>> {
     bytes[2..4].copy_from_slice(&[0x81, 0x80]);
     match mood {
         Mood::Code(code) => bytes[3] |= code,
+        Mood::Silent => return None,
         Mood::OnlyVersion4 if kind == dns::AAAA => return None,
-        Mood::Knows if !is_known => bytes[3] |= NO_SUCH_NAME,
+        Mood::Bare(code) => {
+            bytes.truncate(12);
+            bytes[3] |= code;
+            bytes[5] = 0;
+        }
+        Mood::Fails(domain) if question[14..].starts_with(domain) => bytes[3] |= SERVER_FAILED,
+        Mood::Knows | Mood::OnlyVersion4 | Mood::Fails(_) if !is_known => bytes[3] |= NO_SUCH_NAME,
         Mood::Cut if kind == dns::AAAA => {}
         _ => {
             let data: &[u8] = if kind == dns::A { &[1, 2, 3, 4] } else { &[9; 16] };
@@ -121,6 +134,56 @@ fn one_kind_of_addresses_is_enough() {
     let version4 = serve(Mood::OnlyVersion4);
     let found = asked("a.lan", "options timeout:1 attempts:1", &[version4]);
     assert_eq!(found.1, ["1.2.3.4"]);
+}
+
+#[test]
+fn no_server_is_waited_for_again_and_again() {
+    let (silent, knows) = (serve(Mood::Silent), serve(Mood::Knows));
+    let start = Instant::now();
+    let found = asked("a", "search x y z lan\noptions timeout:2", &[silent, knows]);
+    assert_eq!(found.1.len(), 2, "{found:?}");
+    // Its turn is a second.
+    assert!(
+        start.elapsed() < Duration::from_millis(1_900),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn a_kind_that_is_not_answered_is_not_waited_for_without_need() {
+    let version4 = serve(Mood::OnlyVersion4);
+    let start = Instant::now();
+    let found = asked("a", "search x y lan", &[version4]);
+    assert_eq!(found.1, ["1.2.3.4"]);
+    assert!(
+        start.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn a_domain_that_fails_is_not_the_last_one() {
+    let fails = serve(Mood::Fails(b"\x01x\0"));
+    assert_eq!(asked("a", "search x lan", &[fails]).1.len(), 2);
+    assert_eq!(asked("a.lan", "search x\noptions ndots:2", &[fails]).1.len(), 2);
+    // Who failed might have known.
+    assert_eq!(asked("a", "search x y", &[fails]).0, libc::EAI_AGAIN);
+}
+
+#[test]
+fn an_error_without_a_question_is_an_answer() {
+    let start = Instant::now();
+    let list = [serve(Mood::Bare(1)), serve(Mood::Bare(4))];
+    assert_eq!(asked("a.lan", "", &list).0, libc::EAI_FAIL);
+    let knows = [list[0], serve(Mood::Knows)];
+    assert_eq!(asked("a.lan", "", &knows).1.len(), 2);
+    assert!(
+        start.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[test]
