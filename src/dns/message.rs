@@ -66,6 +66,7 @@ impl Query {
     }
 
     /// As it is sent to ask for addresses of that kind. The kind is part of the id, too.
+    #[inline(never)]
     pub fn of_kind(&mut self, kind: u8) -> &[u8] {
         if let Some(place) = self.bytes.get_mut(self.length - 3) {
             let id = *place ^ kind;

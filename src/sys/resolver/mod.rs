@@ -7,7 +7,7 @@ use super::call::{int, long_call};
 use super::file::File;
 use super::lookup::Addresses;
 use super::socket;
-use crate::dns::{self, Ip};
+use crate::dns;
 use crate::num::parse_u64;
 use crate::scan::until;
 use crate::world::Errno;
@@ -17,10 +17,9 @@ use servers::Servers;
 /// A name has addresses, but not of the kinds that are of use. (Not in POSIX.)
 const EAI_NODATA: c_int = -5;
 
-const DNS_PORT: u16 = 53;
 /// Nothing is sent there.
 const SOME_PORT: u16 = 65_535;
-/// The longest line of a file.
+/// What is taken of a line of a file.
 const LINE_MAX: usize = 512;
 
 /// Splits off a child: its process number here, 0 there.
@@ -56,6 +55,7 @@ struct Found([Addresses; 2]);
 impl Found {
     const NONE: Self = Self([Addresses::NONE; 2]);
 
+    #[inline(never)]
     fn is_empty(&self) -> bool {
         self.0.iter().all(|list| list.count() == 0)
     }
@@ -74,6 +74,13 @@ impl Found {
         self.push(&Address::new(octets, SOME_PORT, 0));
     }
 
+    /// Adds a numeric address, if it is one.
+    fn push_literal(&mut self, text: &[u8]) {
+        if let Some(address) = literal(text, SOME_PORT) {
+            self.push(&address);
+        }
+    }
+
     /// Those first that this host has a way to, and IPv6 before IPv4 (RFC 6724, in short).
     fn in_order(&self, take: &mut dyn FnMut(&Address)) {
         for wanted in [true, false] {
@@ -89,18 +96,18 @@ impl Found {
 }
 
 fn find(host: &[u8], found: &mut Found) -> c_int {
-    if push_literal(&mut found.0[0], host, SOME_PORT).is_some() {
-        return 0;
+    found.push_literal(host);
+    let name = dns::without_dot(host);
+    if found.is_empty() {
+        for_each_line(b"/etc/hosts", &mut |line| {
+            if let Some(text) = dns::address_in_hosts(line, name) {
+                found.push_literal(text);
+            }
+        });
     }
-    let name = host.strip_suffix(b".").unwrap_or(host);
-    for_each_line(b"/etc/hosts", &mut |line| {
-        if let Some(ip) = dns::address_in_hosts(line, name) {
-            found.push_ip(ip.octets());
-        }
-    });
     if found.is_empty() && dns::is_localhost(name) {
-        found.push_ip(Ip::LOCALHOST_V6.octets());
-        found.push_ip(Ip::LOCALHOST_V4.octets());
+        found.push_literal(b"::1");
+        found.push_literal(b"127.0.0.1");
     }
     if !found.is_empty() {
         return 0;
@@ -109,15 +116,13 @@ fn find(host: &[u8], found: &mut Found) -> c_int {
     for_each_line(b"/etc/resolv.conf", &mut |line| servers.line(line));
     // Without any other, this host's own.
     if servers.list.count() == 0 {
-        let own = Address::new(Ip::LOCALHOST_V4.octets(), DNS_PORT, 0);
-        servers.list.push(&own);
+        servers.line(b"nameserver 127.0.0.1");
     }
-    servers.search(name, name.len() == host.len(), found)
+    servers.search(host, found)
 }
 
-/// Adds a numeric address, an IPv6 one with its interface behind it if need be: `fe80::1%eth0`; nothing if it is
-/// none.
-fn push_literal(list: &mut Addresses, text: &[u8], port: u16) -> Option<()> {
+/// A numeric address, an IPv6 one with its interface behind it if need be: `fe80::1%eth0`; nothing if it is none.
+fn literal(text: &[u8], port: u16) -> Option<Address> {
     let number = until(text, b'%');
     let ip = dns::parse(number)?;
     let scope = match text.get(number.len() + 1..) {
@@ -128,22 +133,31 @@ fn push_literal(list: &mut Addresses, text: &[u8], port: u16) -> Option<()> {
             None => socket::interface(scope)?,
         },
     };
-    list.push(&Address::new(ip.octets(), port, scope));
-    Some(())
+    Some(Address::new(ip.octets(), port, scope))
 }
 
-/// The lines of a file, those that are longer than [`LINE_MAX`] in pieces; none if it cannot be read.
+/// The lines of a file, of those that do not fit into [`LINE_MAX`] the fields that do; none if it cannot be read.
 fn for_each_line(path: &[u8], take: &mut dyn FnMut(&[u8])) {
     let Ok(file) = File::open(path) else {
         return;
     };
     let mut buffer = [0; LINE_MAX];
     let mut offset = 0;
+    // What is read is the rest of a line that has been taken.
+    let mut is_rest = false;
     while let Ok(count @ 1..) = file.read_at(&mut buffer, offset) {
         let text = buffer.get(..count).unwrap_or_default();
         let line = until(text, b'\n');
-        take(line);
-        offset += line.len() as u64 + 1;
+        let is_cut = line.len() == LINE_MAX;
+        offset += (line.len() + usize::from(!is_cut)) as u64;
+        if !is_rest {
+            take(if is_cut {
+                dns::without_last(line)
+            } else {
+                line.strip_suffix(b"\r").unwrap_or(line)
+            });
+        }
+        is_rest = is_cut;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Name servers: asked one after the other, until one knows.
 
-use super::{DNS_PORT, EAI_NODATA, Found, push_literal};
+use super::{EAI_NODATA, Found, literal};
 use crate::dns::{self, KINDS, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, Resolv, SERVER_FAILED};
 use crate::sys::clock::monotonic_millis;
 use crate::sys::lookup::Addresses;
@@ -11,12 +11,13 @@ use core::ffi::c_int;
 
 /// Name servers that are asked, the first ones.
 const SERVERS_MAX: usize = 3;
+const DNS_PORT: u16 = 53;
 /// Bytes of an answer: what a datagram may have (RFC 1035, section 4.2.1).
 const ANSWER_MAX: usize = 512;
 /// Stands for the code of an answer that has not come.
 const UNANSWERED: c_int = 0;
 /// Milliseconds for IPv6 addresses once there are others: some servers never answer when asked for them.
-const PATIENCE: u64 = 300;
+const PATIENCE: u32 = 300;
 
 /// Who is asked, and how.
 pub(super) struct Servers {
@@ -35,36 +36,38 @@ impl Servers {
         }
     }
 
+    #[inline(never)]
     pub(super) fn line(&mut self, line: &[u8]) {
         if let Some(text) = self.resolv.line(line)
             && self.list.count() < SERVERS_MAX
+            && let Some(server) = literal(text, DNS_PORT)
         {
-            push_literal(&mut self.list, text, DNS_PORT);
+            self.list.push(&server);
         }
     }
 
     /// Asks for the name in each of the domains, then for the name alone.
-    pub(super) fn search(&self, name: &[u8], in_domains: bool, found: &mut Found) -> c_int {
+    pub(super) fn search(&self, name: &[u8], found: &mut Found) -> c_int {
+        let mut domains = self.resolv.domains(name);
         let mut answer = libc::EAI_NONAME;
-        let domains = self.resolv.domains(name).filter(|_| in_domains);
-        for domain in domains.chain([b"".as_slice()]) {
-            let mut buffer = [0; NAME_MAX + 1];
+        loop {
+            let domain = domains.next();
+            let mut buffer = [0; NAME_MAX + 2];
             let mut whole = Text::new(&mut buffer);
             whole.put(name);
-            if !domain.is_empty() {
+            if let Some(domain) = domain {
                 whole.put(b".");
                 whole.put(domain);
             }
-            let code = self.ask(whole.bytes(), found);
-            if !found.is_empty() {
-                return code;
-            }
+            let code = self.ask(dns::without_dot(whole.bytes()), found);
             // Nobody knows whether a domain that failed has the name.
             if answer == libc::EAI_NONAME {
                 answer = code;
             }
+            if domain.is_none() || !found.is_empty() {
+                return answer;
+            }
         }
-        answer
     }
 
     /// Asks one server after the other, until one knows.
@@ -93,7 +96,7 @@ impl Servers {
 }
 
 /// Asks one server for both kinds of addresses, side by side, and waits for its answers.
-fn ask_server(server: &Address, query: &mut Query, millis: u32, found: &mut Found) -> c_int {
+fn ask_server(server: &Address, query: &mut Query, mut millis: u32, found: &mut Found) -> c_int {
     let Ok(socket) = socket::connected(libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, server) else {
         return libc::EAI_AGAIN;
     };
@@ -104,11 +107,15 @@ fn ask_server(server: &Address, query: &mut Query, millis: u32, found: &mut Foun
         }
     }
     let mut codes = [UNANSWERED; 2];
-    let mut end = monotonic_millis() + u64::from(millis);
+    let start = monotonic_millis();
     // A name that nobody has is none of the other kind either. (Some say so of version 6 alone, and are wrong:
     // RFC 4074, section 4.2.)
     while codes[0] != libc::EAI_NONAME && codes.contains(&UNANSWERED) {
-        let left = end.saturating_sub(monotonic_millis()) as u32;
+        let past = (monotonic_millis() - start) as u32;
+        if found.has_v4() {
+            millis = millis.min(past + PATIENCE);
+        }
+        let left = millis.saturating_sub(past);
         if left == 0 || !socket.is_ready(libc::POLLIN, left) {
             break;
         }
@@ -127,9 +134,6 @@ fn ask_server(server: &Address, query: &mut Query, millis: u32, found: &mut Foun
             code_of(answer.code)
         };
         codes[usize::from(answer.kind == dns::AAAA)] = code;
-        if found.has_v4() {
-            end = end.min(monotonic_millis() + PATIENCE);
-        }
     }
     // What one of them says is what there is to say if the other one has nothing.
     match codes {

@@ -3,8 +3,8 @@ use crate::dns::{NO_ERROR, NO_SUCH_NAME, SERVER_FAILED};
 use crate::sys::address;
 use crate::text::Text;
 use std::net::{SocketAddr, UdpSocket};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
 
 fn text(address: &Address) -> String {
     let mut buffer = [0; 80];
@@ -92,7 +92,7 @@ fn asked(name: &str, resolv: &str, list: &[SocketAddr]) -> (c_int, Vec<String>) 
         servers.list.push(&server);
     }
     let mut found = Found::NONE;
-    let code = servers.search(name.as_bytes(), true, &mut found);
+    let code = servers.search(name.as_bytes(), &mut found);
     let list = found.0.iter().flat_map(Addresses::all).map(text);
     (code, list.map(|address| address.replace(":65535", "")).collect())
 }
@@ -120,6 +120,8 @@ fn servers_are_asked_until_one_knows() {
     assert_eq!(asked("a.lan", "", &[nothing]), (EAI_NODATA, vec![]));
     assert_eq!(asked("a..lan", "", &[knows]), (libc::EAI_NONAME, vec![]));
     assert!(both(&asked("a", "search x lan", &[knows]).1));
+    assert!(both(&asked("a.lan.", "search x\noptions ndots:9", &[knows]).1));
+    assert_eq!(asked("a.", "search lan\noptions ndots:9", &[knows]).1.len(), 0);
     assert_eq!(asked("a", "search x\noptions ndots:0", &[knows]).1.len(), 0);
 }
 
@@ -196,10 +198,7 @@ fn this_host_s_own_names_need_no_server() {
         );
         assert!(found.contains(&"127.0.0.1:65535".into()), "{name}: {found:?}");
     }
-    let scope = |name: &str| {
-        let mut list = Addresses::NONE;
-        push_literal(&mut list, name.as_bytes(), 1).map(|()| text(&list.all()[0]))
-    };
+    let scope = |name: &str| literal(name.as_bytes(), 1).map(|address| text(&address));
     assert_eq!(scope("fe80::1%lo"), Some("[fe80::1%1]:1".into()));
     assert_eq!(scope("fe80::1%17"), Some("[fe80::1%17]:1".into()));
     for text in [
@@ -210,4 +209,35 @@ fn this_host_s_own_names_need_no_server() {
     ] {
         assert_eq!(scope(text), None, "{text}");
     }
+}
+
+#[test]
+fn of_a_long_line_what_fits_is_taken_once() {
+    let path = env::temp_dir().join(format!("mini-monitor-lines-{}", process::id()));
+    let lines = |content: &str| {
+        fs::write(&path, content).unwrap();
+        let mut lines = Vec::new();
+        for_each_line(path.as_os_str().as_encoded_bytes(), &mut |line| {
+            lines.push(str::from_utf8(line).unwrap().to_owned());
+        });
+        fs::remove_file(&path).unwrap();
+        lines
+    };
+    assert_eq!(lines("a b\r\nc\n\nd"), ["a b", "c", "", "d"]);
+    let comment = format!("#{}", "x ".repeat(LINE_MAX));
+    let taken = &comment[..LINE_MAX - 2];
+    assert_eq!(
+        lines(&format!("{comment}1.2.3.4 a\nb\n{comment}")),
+        [taken, "b", taken]
+    );
+    // Just as long as what is read at once, and a byte shorter or longer.
+    let fill = "y".repeat(LINE_MAX - 6);
+    assert_eq!(
+        lines(&format!("{fill} name\nb\n")),
+        [&format!("{fill} name"), "b"]
+    );
+    for name in ["names", "names2"] {
+        assert_eq!(lines(&format!("{fill} {name}\nb\n")), [&fill, "b"]);
+    }
+    assert_eq!(lines(&"z".repeat(3 * LINE_MAX)), [""]);
 }
