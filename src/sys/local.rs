@@ -2,7 +2,6 @@
 
 use super::clock::wall_seconds;
 use super::file::File;
-use crate::scan::until;
 use crate::text::Text;
 use crate::zone::{Zone, by_file, by_rule};
 use core::ffi::{CStr, c_char};
@@ -56,7 +55,8 @@ fn in_file(path: &[u8], now: u32) -> Option<Zone> {
     let mut buffer = [0; FILE_MAX];
     let length = File::open(path).ok()?.read_at(&mut buffer, 0).ok()?;
     let content = buffer.get(..length)?;
-    by_file(content, now).or_else(|| by_rule(until(content, b'\n').trim_ascii_end(), now))
+    // There are no blanks in a rule, but some may be behind it.
+    by_file(content, now).or_else(|| by_rule(content.split(|byte| *byte <= b' ').next()?, now))
 }
 
 /// The value of a variable of the environment; `start` is its name with `=` behind it.
