@@ -94,7 +94,7 @@ impl Resolv {
         let labels = name.split(|byte| *byte == b'.').count() as u32;
         let most = if labels > self.options[0] { 0 } else { SEARCH_MAX };
         let list = self.search.get(..self.length).unwrap_or_default();
-        fields(list).skip(1).take(most).map(without_dot)
+        fields(list).skip(1).take(most)
     }
 
     /// Milliseconds in which all name servers are asked once, 1,000 at the least.

@@ -120,6 +120,7 @@ fn servers_are_asked_until_one_knows() {
     assert_eq!(asked("a.lan", "", &[nothing]), (EAI_NODATA, vec![]));
     assert_eq!(asked("a..lan", "", &[knows]), (libc::EAI_NONAME, vec![]));
     assert!(both(&asked("a", "search x lan", &[knows]).1));
+    assert!(both(&asked("a", "search . x. lan.", &[knows]).1));
     assert!(both(&asked("a.lan.", "search x\noptions ndots:9", &[knows]).1));
     assert_eq!(asked("a.", "search lan\noptions ndots:9", &[knows]).1.len(), 0);
     assert_eq!(asked("a", "search x\noptions ndots:0", &[knows]).1.len(), 0);
