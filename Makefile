@@ -23,7 +23,6 @@ OUTSIDE = --test loopback --test values --test live --test bad_input --test flag
 TARGETS = $(shell contrib/static/row)
 # Those that qemu runs here, both orders of bytes and both widths among them.
 CROSS = mips mipsel arm aarch64 riscv64gc powerpc
-SECONDS = 60
 
 .PHONY: all run test check fuzz chaos sim bench bench-peers toolchain static cross-test dist twice size cost install uninstall clean help
 
@@ -81,7 +80,7 @@ dist: ## the static binaries of all TARGETS, packed into target/dist
 	contrib/static/build $(TARGETS)
 	contrib/static/dist $(TARGETS)
 
-twice: ## build the static binaries of all TARGETS in two folders: the same bytes
+twice: ## build the static binaries of all TARGETS in two new folders: the same bytes
 	contrib/static/twice $(TARGETS)
 
 size: all ## bytes of the binaries of all TARGETS, their memory after a minute; fails above what is allowed
@@ -98,7 +97,7 @@ install: all ## install into $(DESTDIR)$(PREFIX)/bin
 uninstall: ## take away what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/mini-monitor
 
-clean: ## take away all that was built
+clean: ## take away all that was built, and the zig of make toolchain
 	$(CARGO) clean
 
 help: ## print this

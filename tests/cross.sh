@@ -5,22 +5,24 @@
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
+static=$root/contrib/static
 tests=$1
 shift
+[ $# -gt 0 ] || {
+    echo "cross: no target" >&2
+    exit 2
+}
 
 for target; do
-    emulator=$("$root/contrib/static/emulator" "$target")
+    name=$("$static/row" "$target" name)
+    emulator=$("$static/emulator" "$target")
     # The oldest that are meant, as far as the emulator has them.
-    case $target in
+    case $name in
     mips | mipsel) emulator="$emulator -cpu 24Kc" ;;
     arm) emulator="$emulator -cpu arm926" ;;
     esac
-    if [ -n "$emulator" ] && ! command -v "${emulator%% *}" >/dev/null; then
-        echo "cross: ${emulator%% *} is not there; on Debian: apt-get install qemu-user-static" >&2
-        exit 1
-    fi
-    echo "cross: $target ${emulator:+under $emulator}"
+    echo "cross: $name ${emulator:+under $emulator}"
     # shellcheck disable=SC2086 # The tests are several words.
-    AGENT=$root/target/static/$target/mini-monitor RUNNER=$emulator \
+    AGENT=$("$static/row" "$target" binary) RUNNER=$emulator \
         "${CARGO:-cargo}" test --locked --no-fail-fast --manifest-path "$root/Cargo.toml" $tests
 done

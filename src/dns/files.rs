@@ -1,6 +1,5 @@
 //! The files that a resolver goes by: `hosts(5)`, `resolv.conf(5)`.
 
-use super::ip::{Ip, parse};
 use crate::num::parse_u64;
 use crate::scan::{fields, until};
 use crate::text::{Text, place_of};
@@ -11,15 +10,24 @@ pub fn is_localhost(name: &[u8]) -> bool {
     last.is_some_and(|label| label.eq_ignore_ascii_case(b"localhost"))
 }
 
-/// The address in a line of `/etc/hosts`, if it is one of that name.
-pub fn address_in_hosts(line: &[u8], name: &[u8]) -> Option<Ip> {
+/// The address in a line of `/etc/hosts`, as it is written there, if it is one of that name.
+pub fn address_in_hosts<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
     let mut fields = fields(until(line, b'#'));
     let address = fields.next()?;
-    if fields.any(|field| field.eq_ignore_ascii_case(name)) {
-        parse(address)
-    } else {
-        None
-    }
+    let is_name = |field| without_dot(field).eq_ignore_ascii_case(name);
+    fields.any(is_name).then_some(address)
+}
+
+/// A name may end in a dot, which says that it is whole.
+pub fn without_dot(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b".").unwrap_or(name)
+}
+
+/// A line that is cut, without its last field: that may not be all there.
+#[inline(never)]
+pub fn without_last(line: &[u8]) -> &[u8] {
+    let end = line.iter().rposition(|byte| matches!(byte, b' ' | b'\t'));
+    line.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
 /// Domains that are tried.
@@ -36,8 +44,9 @@ const KEYWORDS: &str = "nameserver\noptions\nsearch\ndomain\n";
 
 /// What `/etc/resolv.conf` says, but for the name servers.
 pub struct Resolv {
-    /// The line that says it, and blanks behind.
+    /// The line that says it.
     search: [u8; SEARCH_BYTES],
+    length: usize,
     options: [u32; 3],
 }
 
@@ -45,7 +54,8 @@ impl Resolv {
     /// As it is without that file.
     pub fn new() -> Self {
         Self {
-            search: [b' '; SEARCH_BYTES],
+            search: [0; SEARCH_BYTES],
+            length: 0,
             options: [1, 5, 2],
         }
     }
@@ -54,15 +64,17 @@ impl Resolv {
     pub fn line<'l>(&mut self, line: &'l [u8]) -> Option<&'l [u8]> {
         let mut fields = fields(line);
         match place_of(KEYWORDS, fields.next()?)? {
-            0 => return fields.next(),
+            0 => return fields.next().map(|field| until(until(field, b'#'), b';')),
             1 => {
                 for field in fields {
                     self.option(field);
                 }
             }
             _ => {
-                self.search.fill(b' ');
-                Text::new(&mut self.search).put(line);
+                let mut text = Text::new(&mut self.search);
+                text.put(line);
+                let (is_cut, list) = (text.is_cut(), text.into_bytes());
+                self.length = if is_cut { without_last(list) } else { list }.len();
             }
         }
         None
@@ -81,7 +93,8 @@ impl Resolv {
     pub fn domains(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
         let labels = name.split(|byte| *byte == b'.').count() as u32;
         let most = if labels > self.options[0] { 0 } else { SEARCH_MAX };
-        fields(&self.search).skip(1).take(most)
+        let list = self.search.get(..self.length).unwrap_or_default();
+        fields(list).skip(1).take(most)
     }
 
     /// Milliseconds in which all name servers are asked once, 1,000 at the least.

@@ -190,6 +190,25 @@ fn codes_are_told_and_have_no_addresses() {
 }
 
 #[test]
+fn an_error_may_come_without_the_question() {
+    let query = query(b"x.example");
+    let mut bare = head(&query, 0x81, 0)[..12].to_vec();
+    bare[5] = 0;
+    let answer = Answer {
+        kind: A,
+        code: 1,
+        is_cut: false,
+    };
+    assert_eq!(addresses(&bare, &query), (Some(answer), vec![]));
+    // To another one, or none at all.
+    for (place, bits) in [(0, 1), (1, 1), (2, 0x80), (3, 1)] {
+        let mut wrong = bare.clone();
+        wrong[place] ^= bits;
+        assert_eq!(addresses(&wrong, &query), (None, vec![]), "{place}");
+    }
+}
+
+#[test]
 fn answers_that_break_off_or_lie_end_there() {
     let query = query(b"x.example");
     let query = query.as_slice();
@@ -327,18 +346,19 @@ fn numeric_addresses_are_those_of_the_standard_library() {
 #[test]
 fn hosts_have_names_and_aliases() {
     let of = |line: &str| {
-        address_in_hosts(line.as_bytes(), b"Router.lan").map(|found| ip(found.octets()).to_string())
+        let address = address_in_hosts(line.as_bytes(), b"Router.lan")?;
+        Some(str::from_utf8(address).unwrap().to_owned())
     };
     assert_eq!(of("192.168.1.1 router.lan"), Some("192.168.1.1".into()));
-    assert_eq!(of("fe80::1\tother  ROUTER.LAN # x"), Some("fe80::1".into()));
+    assert_eq!(of("fe80::1%lo\tother  ROUTER.LAN # x"), Some("fe80::1%lo".into()));
+    assert_eq!(of("1.2.3.4 router.lan."), Some("1.2.3.4".into()));
     for line in [
         "",
         "# 1.2.3.4 router.lan",
         "1.2.3.4 other # router.lan",
         "1.2.3.4",
         "router.lan 1.2.3.4",
-        "1.2.3.4 router.lan.",
-        "1.2.3 router.lan",
+        "1.2.3.4 router.lan..",
     ] {
         assert_eq!(of(line), None, "{line}");
     }
@@ -369,6 +389,13 @@ fn a_resolver_is_set_up_by_its_file() {
         resolv.line(b"nameserver fe80::1%eth0 # x"),
         Some(b"fe80::1%eth0".as_slice())
     );
+    for line in ["nameserver 1.2.3.4#x", "nameserver\t1.2.3.4;x y"] {
+        assert_eq!(
+            resolv.line(line.as_bytes()),
+            Some(b"1.2.3.4".as_slice()),
+            "{line}"
+        );
+    }
     for line in [
         "nameserver",
         "; nameserver 1.2.3.4",
@@ -384,8 +411,13 @@ fn a_resolver_is_set_up_by_its_file() {
     assert_eq!(domains(&resolv, "x.y"), ["a", "b", "c", "d", "e", "f"]);
     assert!(domains(&resolv, "x.y.z").is_empty());
     assert_eq!((resolv.timeout(), resolv.attempts()), (1_000, 10));
-    resolv.line(&[b"search ".as_slice(), &[b'x'; 300]].concat());
-    assert_eq!(domains(&resolv, "x")[0].len(), 256);
+    let long = "x".repeat(256);
+    resolv.line(format!("search {long}").as_bytes());
+    assert_eq!(domains(&resolv, "x"), [long.as_str()]);
+    resolv.line(format!("search {long}x").as_bytes());
+    assert!(domains(&resolv, "x").is_empty());
+    resolv.line(format!("search a.lan\t{} b {long}", "y".repeat(200)).as_bytes());
+    assert_eq!(domains(&resolv, "x"), ["a.lan", &"y".repeat(200), "b"]);
     resolv.line(b"search lan");
     assert_eq!(domains(&resolv, "x"), ["lan"]);
 }

@@ -3,116 +3,77 @@
 use crate::packed::{packed, put_line};
 use crate::text::Text;
 
-/// In the order of [`LINES`]; the numbers differ from one processor to the other.
-const NUMBERS: [i32; 49] = [
-    libc::EPERM,
-    libc::ENOENT,
-    libc::EINTR,
-    libc::EIO,
-    libc::ENXIO,
-    libc::EBADF,
-    libc::EAGAIN,
-    libc::ENOMEM,
-    libc::EACCES,
-    libc::EBUSY,
-    libc::EEXIST,
-    libc::ENODEV,
-    libc::ENOTDIR,
-    libc::EISDIR,
-    libc::EINVAL,
-    libc::ENFILE,
-    libc::EMFILE,
-    libc::ENOTTY,
-    libc::ETXTBSY,
-    libc::EFBIG,
-    libc::ENOSPC,
-    libc::ESPIPE,
-    libc::EROFS,
-    libc::EPIPE,
-    libc::ENAMETOOLONG,
-    libc::ENOSYS,
-    libc::ELOOP,
-    libc::ENODATA,
-    libc::EPROTO,
-    libc::EOVERFLOW,
-    libc::ENOTSOCK,
-    libc::EPROTOTYPE,
-    libc::EOPNOTSUPP,
-    libc::EAFNOSUPPORT,
-    libc::EADDRINUSE,
-    libc::EADDRNOTAVAIL,
-    libc::ENETDOWN,
-    libc::ENETUNREACH,
-    libc::ENETRESET,
-    libc::ECONNABORTED,
-    libc::ECONNRESET,
-    libc::ENOBUFS,
-    libc::ENOTCONN,
-    libc::ETIMEDOUT,
-    libc::ECONNREFUSED,
-    libc::EHOSTDOWN,
-    libc::EHOSTUNREACH,
-    libc::ESTALE,
-    libc::EDQUOT,
-];
+/// A number and its words each; the numbers differ from one processor to the other.
+macro_rules! errors {
+    ($($number:ident $words:literal;)*) => {
+        const NUMBERS: &[u16] = &[$(libc::$number as u16),*];
+        const LINES: &str = concat!($($words, "\n"),*);
+    };
+}
 
-const LINES: &str = "\
-operation not permitted
-no such file or directory
-interrupted system call
-input/output error
-no such device or address
-bad file descriptor
-resource temporarily unavailable
-cannot allocate memory
-permission denied
-device or resource busy
-file exists
-no such device
-not a directory
-is a directory
-invalid argument
-too many open files in system
-too many open files
-inappropriate ioctl for device
-text file busy
-file too large
-no space left on device
-illegal seek
-read-only file system
-broken pipe
-file name too long
-function not implemented
-too many levels of symbolic links
-no data available
-protocol error
-value too large for defined data type
-socket operation on non-socket
-protocol wrong type for socket
-operation not supported
-address family not supported by protocol
-address already in use
-cannot assign requested address
-network is down
-network is unreachable
-network dropped connection on reset
-software caused connection abort
-connection reset by peer
-no buffer space available
-transport endpoint is not connected
-connection timed out
-connection refused
-host is down
-no route to host
-stale file handle
-disk quota exceeded
-";
+errors! {
+    EPERM "operation not permitted";
+    ENOENT "no such file or directory";
+    EINTR "interrupted system call";
+    EIO "input/output error";
+    ENXIO "no such device or address";
+    EBADF "bad file descriptor";
+    EAGAIN "resource temporarily unavailable";
+    ENOMEM "cannot allocate memory";
+    EACCES "permission denied";
+    EFAULT "bad address";
+    EBUSY "device or resource busy";
+    EEXIST "file exists";
+    ENODEV "no such device";
+    ENOTDIR "not a directory";
+    EISDIR "is a directory";
+    EINVAL "invalid argument";
+    ENFILE "too many open files in system";
+    EMFILE "too many open files";
+    ENOTTY "inappropriate ioctl for device";
+    ETXTBSY "text file busy";
+    EFBIG "file too large";
+    ENOSPC "no space left on device";
+    ESPIPE "illegal seek";
+    EROFS "read-only file system";
+    EPIPE "broken pipe";
+    ENAMETOOLONG "file name too long";
+    ENOSYS "function not implemented";
+    ELOOP "too many levels of symbolic links";
+    ENODATA "no data available";
+    EPROTO "protocol error";
+    EOVERFLOW "value too large for defined data type";
+    ENOTSOCK "socket operation on non-socket";
+    EMSGSIZE "message too long";
+    EPROTOTYPE "protocol wrong type for socket";
+    ENOPROTOOPT "protocol not available";
+    EPROTONOSUPPORT "protocol not supported";
+    EOPNOTSUPP "operation not supported";
+    EAFNOSUPPORT "address family not supported by protocol";
+    EADDRINUSE "address already in use";
+    EADDRNOTAVAIL "cannot assign requested address";
+    ENETDOWN "network is down";
+    ENETUNREACH "network is unreachable";
+    ENETRESET "network dropped connection on reset";
+    ECONNABORTED "software caused connection abort";
+    ECONNRESET "connection reset by peer";
+    ENOBUFS "no buffer space available";
+    ENOTCONN "transport endpoint is not connected";
+    ETIMEDOUT "connection timed out";
+    ECONNREFUSED "connection refused";
+    EHOSTDOWN "host is down";
+    EHOSTUNREACH "no route to host";
+    ESTALE "stale file handle";
+    EUCLEAN "structure needs cleaning";
+    EREMOTEIO "remote I/O error";
+    EDQUOT "disk quota exceeded";
+}
 
 const WORDS: &[u8] = packed!(LINES);
 
 /// What the error means, if it is one of these, written to the buffer.
 pub(super) fn words(number: i32, buffer: &mut [u8; 128]) -> Option<&[u8]> {
-    let place = NUMBERS.iter().position(|other| *other == number)?;
+    let place = NUMBERS.iter().position(|other| i32::from(*other) == number)?;
     let mut text = Text::new(buffer);
     put_line(&mut text, WORDS, place);
     Some(text.into_bytes())
@@ -127,8 +88,7 @@ mod tests {
 
     #[test]
     fn errors_have_the_words_of_the_c_library() {
-        assert_eq!(LINES.lines().count(), NUMBERS.len());
-        for number in NUMBERS {
+        for number in NUMBERS.iter().copied().map(i32::from) {
             let mut buffer = [0; 128];
             let mut text = Text::new(&mut buffer);
             describe(&mut text, Errno(number));

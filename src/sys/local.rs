@@ -49,13 +49,14 @@ fn in_database(name: &[u8], now: u32) -> Option<Zone> {
     in_file(path.bytes(), now)
 }
 
-/// A file of the time zone database, or a rule in a line.
+/// A file of the time zone database, or a rule in its first line.
 #[inline(never)]
 fn in_file(path: &[u8], now: u32) -> Option<Zone> {
     let mut buffer = [0; FILE_MAX];
     let length = File::open(path).ok()?.read_at(&mut buffer, 0).ok()?;
     let content = buffer.get(..length)?;
-    by_file(content, now).or_else(|| by_rule(content.strip_suffix(b"\n")?, now))
+    // There are no blanks in a rule, but some may be behind it.
+    by_file(content, now).or_else(|| by_rule(content.split(|byte| *byte <= b' ').next()?, now))
 }
 
 /// The value of a variable of the environment; `start` is its name with `=` behind it.
@@ -75,5 +76,31 @@ fn variable(start: &[u8]) -> Option<&'static [u8]> {
         }
         // SAFETY: the null pointer is not yet met.
         place = unsafe { place.add(1) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{env, fs, process};
+
+    #[test]
+    fn a_rule_is_the_first_line_of_a_file() {
+        let path = env::temp_dir().join(format!("mini-monitor-zone-{}", process::id()));
+        let found = |content: &str| {
+            fs::write(&path, content).unwrap();
+            let found = in_file(path.as_os_str().as_encoded_bytes(), 0);
+            fs::remove_file(&path).unwrap();
+            found
+        };
+        let rule = "CET-1CEST,M3.5.0,M10.5.0/3";
+        let expected = by_rule(rule.as_bytes(), 0);
+        assert!(expected.is_some());
+        for end in ["", "\n", "\r\n", " \t\n", "\n\n", "\n# x\n"] {
+            assert_eq!(found(&format!("{rule}{end}")), expected, "{end:?}");
+        }
+        for content in ["", "\n", "\nUTC0\n", "Europe/Berlin\n"] {
+            assert_eq!(found(content), None, "{content:?}");
+        }
     }
 }

@@ -12,6 +12,9 @@ const FIRST_YEAR: u32 = 1969;
 const FIRST_WEEKDAY: u32 = 3;
 const MONTHS: [u8; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
+/// When summer time starts and ends if a rule does not say it, as the C libraries have it: those of the USA.
+const USUAL_DAYS: &[u8] = b",M3.2.0,M11.1.0";
+
 /// How far local time is ahead of UTC, and for how long. Times are in seconds since 1970, up to 2106.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Zone {
@@ -110,11 +113,13 @@ pub fn by_rule(text: &[u8], now: u32) -> Option<Zone> {
         return (!rule.is_wrong).then_some(Zone::fixed(standard));
     }
     rule.name();
-    let summer = if rule.rest.first() == Some(&b',') {
-        standard + 3_600
-    } else {
-        -rule.time()
+    let summer = match rule.rest {
+        [] | [b',', ..] => standard + 3_600,
+        _ => -rule.time(),
     };
+    if rule.rest.is_empty() {
+        rule.rest = USUAL_DAYS;
+    }
     let (days, second) = split(now, standard);
     let (year, day) = year_of(days);
     // Seconds since the year began, in standard time.
