@@ -80,6 +80,8 @@ pub enum Signal {
     Retry,
     /// To say in the log how it is.
     Report,
+    /// Nothing: a child has ended.
+    Child,
 }
 
 /// Scripts that may run at once.
@@ -180,7 +182,7 @@ pub trait World {
     /// Asks a script, and all that it has started, to end.
     fn ask_script(&mut self, _number: usize) {}
 
-    /// Ends a script and all that it has started, and says how it has ended itself.
+    /// Ends a script and all that it has started, and says how it has ended itself; `None` if it has not yet.
     fn end_script(&mut self, _number: usize) -> Option<Ended> {
         None
     }

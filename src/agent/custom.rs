@@ -55,15 +55,23 @@ impl Customs {
         }
     }
 
-    /// Other ones are asked for.
-    pub(super) fn change<W: World>(&mut self, config: &Config, world: &mut W, now: u64) {
-        self.end_all(world);
+    /// Others are asked for: those that are as they were go on.
+    pub(super) fn change<W: World>(&mut self, [before, now_on]: [&Config; 2], world: &mut W, now: u64) {
         for number in 0..CUSTOM_MAX {
+            let [old, new] = [before, now_on].map(|config| config.custom().nth(number));
+            let has_own_interval = new.is_some_and(|custom| custom.interval.is_some());
+            if old == new && (has_own_interval || before.interval == now_on.interval) {
+                continue;
+            }
+            self.end_run(number, world);
             self.wheel.disarm(number);
-            self.deadlines.disarm(number);
+            if let Some(told) = self.told.get_mut(number) {
+                *told = Told::NOTHING;
+            }
+            if new.is_some() {
+                self.wheel.arm(number, now);
+            }
         }
-        self.told = [Told::NOTHING; CUSTOM_MAX];
-        self.begin(config, now);
     }
 
     /// Whether a script runs.

@@ -159,7 +159,11 @@ impl<'a, 'm> Agent<'a, 'm> {
                     self.take_now(world, due);
                     return self.finish(world);
                 }
-                Some(Signal::Retry) => return Ending::Reload,
+                Some(Signal::Retry) => {
+                    // What has been handed in so far may be of another socket than what comes.
+                    self.take_pushed(world, inlet::HELD_MAX);
+                    return Ending::Reload;
+                }
                 _ if self.state.output.sender.has_ended() => return Ending::Failed,
                 _ => {}
             }
@@ -236,6 +240,7 @@ impl<'a, 'm> Agent<'a, 'm> {
             Some(Signal::Stop) => return ready.signal,
             Some(Signal::Retry) => self.tell_sender(Event::Retry, world),
             Some(Signal::Report) => self.report_state(world),
+            Some(Signal::Child) => self.look_after_all(world),
             None => {}
         }
         self.state.sched.set_sender(self.state.output.sender.deadline());
@@ -307,11 +312,9 @@ impl<'a, 'm> Agent<'a, 'm> {
 
     /// Sends what the connection takes within two seconds.
     fn finish<W: World>(&mut self, world: &mut W) -> Ending {
-        if self.config.listen.is_some() {
-            // What has been handed in is not to be lost.
-            self.take_pushed(world, inlet::HELD_MAX);
-            let _ = world.listen(None);
-        }
+        // What has been handed in is not to be lost.
+        self.take_pushed(world, inlet::HELD_MAX);
+        let _ = world.listen(None);
         self.state.customs.end_all(world);
         let until = world.now() + LAST_FLUSH;
         self.state.output.sender.stay();

@@ -3,7 +3,7 @@
 use super::{State, plan, writer};
 use crate::config::Config;
 use crate::host::Host;
-use crate::world::{Part, World};
+use crate::world::World;
 
 impl State<'_> {
     /// Does from now on what the second one asks for: lines and connection stay, but for a connection to what is
@@ -22,12 +22,7 @@ impl State<'_> {
         let period = |number| plan::period(now_on, number);
         self.sched
             .change(period, now_on.flush, now_on.endpoint.is_none(), now);
-        if !before.custom().eq(now_on.custom()) || before.interval != now_on.interval {
-            self.customs.change(now_on, world, now);
-        }
-        if let (Err(errno), Some(path)) = (world.listen(now_on.listen), now_on.listen) {
-            world.log("%: %", &[Part::Text(path), Part::Cause(errno.into())]);
-        }
+        self.customs.change([before, now_on], world, now);
         self.builtin.forget_pass(host);
         world.log("the configuration has been read again", &[]);
         if !can_change(before, now_on) {

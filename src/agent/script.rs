@@ -20,8 +20,8 @@ const PIECE: usize = 1024;
 const PIECES: usize = 4;
 /// Milliseconds from asking a script to end to ending it.
 const GRACE: u64 = 1_000;
-/// Milliseconds after which one that has closed its output is looked at again.
-const LOOK: u64 = 10;
+/// Milliseconds until one that could not be killed is killed again.
+const AGAIN: u64 = 60_000;
 
 /// A line of each script that has not been read whole: zero at first, so that it takes no memory.
 pub struct Lines([[u8; PRINTED_MAX]; SCRIPTS_MAX]);
@@ -44,6 +44,8 @@ enum Stage {
 #[derive(Clone, Copy)]
 pub(super) struct Run {
     stage: Stage,
+    /// There is a process.
+    is_started: bool,
     /// When it has to have ended.
     deadline: u64,
     /// Bytes that it has printed.
@@ -59,6 +61,7 @@ pub(super) struct Run {
 impl Run {
     pub(super) const NONE: Self = Self {
         stage: Stage::Idle,
+        is_started: false,
         deadline: 0,
         printed: 0,
         held: 0,
@@ -74,11 +77,18 @@ impl Run {
 impl Customs {
     /// Ends all scripts that run.
     pub(super) fn end_all<W: World>(&mut self, world: &mut W) {
-        for (number, run) in self.runs.iter_mut().enumerate() {
-            if !run.is_idle() {
-                let _ = world.end_script(number);
-                run.stage = Stage::Idle;
-            }
+        for number in 0..SCRIPTS_MAX {
+            self.end_run(number, world);
+        }
+    }
+
+    /// Ends the script, if it runs. One that cannot be ended keeps its place until it has ended.
+    pub(super) fn end_run<W: World>(&mut self, number: usize, world: &mut W) {
+        if let Some(run) = self.runs.get_mut(number).filter(|run| !run.is_idle())
+            && world.end_script(number).is_some()
+        {
+            run.stage = Stage::Idle;
+            self.deadlines.disarm(number);
         }
     }
 }
@@ -105,6 +115,7 @@ impl Agent<'_, '_> {
         let timeout = script.timeout.unwrap_or(u32::MAX).min(period / 2);
         *run = Run {
             stage: Stage::Running,
+            is_started: true,
             deadline: now + u64::from(timeout),
             rank: self.state.ranks.of(CUSTOM + number, now),
             ..Run::NONE
@@ -113,6 +124,9 @@ impl Agent<'_, '_> {
         self.state.customs.deadlines.arm(number, deadline);
         if let Err(errno) = world.start_script(number, &mut script.arguments(), script.user) {
             self.note(number, Trouble::System(errno));
+            if let Some(run) = self.state.customs.runs.get_mut(number) {
+                run.is_started = false;
+            }
             self.finish_script(world, number);
         }
     }
@@ -128,23 +142,35 @@ impl Agent<'_, '_> {
         }
     }
 
+    /// A child has ended: it may be one of them.
+    pub(super) fn look_after_all<W: World>(&mut self, world: &mut W) {
+        for number in 0..SCRIPTS_MAX {
+            self.look_after(world, number);
+        }
+    }
+
     fn hear<W: World>(&mut self, world: &mut W, number: usize) {
-        let mut buffer = [0; PIECE];
         for _ in 0..PIECES {
-            match world.read_script(number, &mut buffer) {
-                None => return,
-                Some(0) => return self.look_after(world, number),
-                Some(length) => {
-                    let piece = buffer.get(..length).unwrap_or_default();
-                    if !self.take_output(world, number, piece) {
-                        return self.finish_script(world, number);
-                    }
-                }
+            if !self.hear_piece(world, number) {
+                return;
             }
         }
     }
 
-    /// It has closed its output, or a moment has come to look at it.
+    /// Takes a piece of what it has printed; says whether there was one, and there may be more.
+    fn hear_piece<W: World>(&mut self, world: &mut W, number: usize) -> bool {
+        let mut buffer = [0; PIECE];
+        let Some(length @ 1..) = world.read_script(number, &mut buffer) else {
+            return false;
+        };
+        let is_good = self.take_output(world, number, buffer.get(..length).unwrap_or_default());
+        if !is_good {
+            self.finish_script(world, number);
+        }
+        is_good
+    }
+
+    /// It may have ended, or its time may be over.
     #[inline(never)]
     fn look_after<W: World>(&mut self, world: &mut W, number: usize) {
         let now = self.state.output.now;
@@ -158,19 +184,21 @@ impl Agent<'_, '_> {
             return;
         };
         let is_over = now >= run.deadline;
-        if world.script_has_ended(number) || (is_over && run.stage == Stage::Asked) {
+        if world.script_has_ended(number) {
+            while self.hear_piece(world, number) {}
             return self.finish_script(world, number);
         }
-        let next = if is_over {
-            run.stage = Stage::Asked;
-            run.deadline = now + GRACE;
-            world.ask_script(number);
-            self.note(number, Trouble::TooSlow);
-            now + GRACE
-        } else {
-            run.deadline.min(now + LOOK)
-        };
-        self.state.customs.deadlines.arm(number, next);
+        if !is_over {
+            return;
+        }
+        if run.stage == Stage::Asked {
+            return self.finish_script(world, number);
+        }
+        run.stage = Stage::Asked;
+        run.deadline = now + GRACE;
+        world.ask_script(number);
+        self.note(number, Trouble::TooSlow);
+        self.state.customs.deadlines.arm(number, now + GRACE);
     }
 
     #[inline(never)]
@@ -254,10 +282,15 @@ impl Agent<'_, '_> {
             ranks,
             ..
         } = &mut *self.state;
-        customs.deadlines.disarm(number);
-        let Some(run) = customs.runs.get_mut(number) else {
+        let Some(run) = customs.runs.get_mut(number).filter(|run| !run.is_idle()) else {
             return;
         };
+        if ended.is_none() && run.is_started {
+            run.stage = Stage::Asked;
+            run.deadline = output.now + AGAIN;
+            return customs.deadlines.arm(number, run.deadline);
+        }
+        customs.deadlines.disarm(number);
         run.stage = Stage::Idle;
         if run.printed > 0 {
             ranks.note(CUSTOM + number, output.now);

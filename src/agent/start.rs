@@ -18,6 +18,9 @@ const BAD_USAGE: i32 = 2;
 /// Longest message about what is wrong.
 const MESSAGE_MAX: usize = 1024;
 
+/// The configuration file, and the one that it is replaced with.
+static DOCUMENTS: Once<[[u8; DOCUMENT_MAX]; 2]> = Once::new([[0; DOCUMENT_MAX]; 2]);
+
 /// What is large. On the stack it would be written to as a whole, and more than once.
 static MEMORY: Once<(builtin::Memory, host::Memory, Lines)> =
     Once::new((builtin::Memory::EMPTY, host::Memory::EMPTY, Lines::EMPTY));
@@ -43,12 +46,9 @@ fn start_with_file<A>(source: &Source<A>, wrong: i32) -> i32
 where
     A: Iterator<Item = &'static [u8]> + Clone,
 {
-    // One for the file, and one for the next that it is replaced with.
-    let memory = match sys::map(2 * DOCUMENT_MAX) {
-        Ok(memory) => memory,
-        Err(errno) => return fail(b"-config", errno),
+    let Some([memory, spare]) = DOCUMENTS.take() else {
+        return FAILED;
     };
-    let (memory, spare) = memory.split_at_mut(DOCUMENT_MAX);
     let found = match source.load(memory) {
         Ok(found) => found,
         Err(problem) => return complain(&problem, wrong),
@@ -118,6 +118,11 @@ where
             // There is no file.
             Ok((None, _)) if found.is_none() => {}
             Ok((new, now_on)) => {
+                if let Err(errno) = world.listen(now_on.listen) {
+                    let path = Part::Text(now_on.listen.unwrap_or_default());
+                    world.log("%: %; all stays as it was", &[path, Part::Cause(errno.into())]);
+                    continue;
+                }
                 state.change([&config, &now_on], host, world);
                 world.change(now_on.buffer, now_on.timeout);
                 found = new;

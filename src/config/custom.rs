@@ -193,6 +193,9 @@ fn command<'a>(cursor: &mut Cursor<'a>, script: &mut Script<'a>) -> Option<()> {
         cursor.at = start;
     }
     let (mut length, mut count) = (0, 0);
+    // No more than what is its own: another one behind it makes it no other.
+    let behind = cursor.rest().len();
+    script.tape = script.tape.get(..script.tape.len() - behind).unwrap_or_default();
     for word in script.words() {
         length += word.len() + 1;
         count += 1;

@@ -10,9 +10,9 @@ use crate::sys::{Errno, File};
 
 /// Bytes of the longest file that is read.
 const FILE_MAX: usize = 32 << 10;
-/// Memory for a file and its tokens, of which none takes more than three bytes and its text, nor a list's end
-/// more than the list once again.
-pub const DOCUMENT_MAX: usize = 8 * FILE_MAX;
+/// Memory for a file and its tokens: these take at most twice as much (`[],` are two of three bytes), and the
+/// ends of lists what is in them once again.
+pub const DOCUMENT_MAX: usize = 4 * FILE_MAX;
 
 /// A file that has been read.
 #[derive(Clone, Copy)]

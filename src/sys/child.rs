@@ -19,6 +19,9 @@ pub(super) struct Child {
     group: usize,
 }
 
+/// Milliseconds from killing it to its end, which is there at once if there is nothing odd about it.
+const END: u32 = 50;
+
 /// Where its standard streams lead: those that are not here, nowhere.
 #[derive(Clone, Copy)]
 pub(super) struct Streams<'a> {
@@ -46,12 +49,11 @@ impl Child {
 
     /// Waits for it to end by itself, at most so many milliseconds.
     pub(super) fn wait(&self, millis: u32) {
-        const STEP: u32 = 10;
-        for _ in 0..millis / STEP {
+        for _ in 0..millis {
             if self.has_ended() {
                 return;
             }
-            poll(&mut [], Some(u64::from(STEP) * 1_000_000));
+            poll(&mut [], Some(1_000_000));
         }
     }
 
@@ -78,37 +80,29 @@ impl Child {
         self.signal(libc::SIGTERM);
     }
 
-    /// Ends all of its group that is still there, and says how the command itself has ended.
-    pub(super) fn end(self) -> Ended {
+    /// Ends all of its group that is still there, and says how the command itself has ended; `None` if it still
+    /// has not. One that has become another user's does not mind, nor one that waits for a dead disk.
+    pub(super) fn end(&self) -> Option<Ended> {
+        self.signal(libc::SIGKILL);
+        self.wait(END);
         let mut status: c_int = 0;
-        self.reap(&mut status);
-        core::mem::forget(self);
-        let number = |code: c_int| code as u8;
-        if libc::WIFSIGNALED(status) {
-            Ended::Signal(number(libc::WTERMSIG(status)))
-        } else {
-            Ended::Exit(number(libc::WEXITSTATUS(status)))
+        let place = &raw mut status as usize;
+        // SAFETY: there is room for the status.
+        let answer = unsafe { long_call(libc::SYS_wait4, &[self.group, place, int(libc::WNOHANG), 0, 0, 0]) };
+        if answer == Ok(0) {
+            return None;
         }
+        Some(if libc::WIFSIGNALED(status) {
+            Ended::Signal(libc::WTERMSIG(status) as u8)
+        } else {
+            Ended::Exit(libc::WEXITSTATUS(status) as u8)
+        })
     }
 
     fn signal(&self, signal: c_int) {
         // SAFETY: the call takes numbers only. The group has the child's number, which is nobody else's as long
         // as the child has not been waited for.
         let _ = unsafe { call(libc::SYS_kill, self.group.wrapping_neg(), int(signal), 0) };
-    }
-
-    fn reap(&self, status: &mut c_int) {
-        self.signal(libc::SIGKILL);
-        let place = core::ptr::from_mut(status) as usize;
-        // SAFETY: there is room for the status. SIGKILL cannot be put off, so this does not wait long.
-        let _ = unsafe { long_call(libc::SYS_wait4, &[self.group, place, 0, 0, 0, 0]) };
-    }
-}
-
-impl Drop for Child {
-    /// Ends all of its group.
-    fn drop(&mut self) {
-        self.reap(&mut 0);
     }
 }
 
@@ -130,16 +124,6 @@ const ARGUMENTS_MAX: usize = 32;
 /// What the child does, all of it.
 fn in_child(arguments: &mut dyn Iterator<Item = &[u8]>, user: Option<&[u8]>, streams: Streams) -> ! {
     set_group(0, 0);
-    // Nobody is there to end it when the agent has been killed.
-    // SAFETY: the call takes numbers only.
-    let _ = unsafe {
-        call(
-            libc::SYS_prctl,
-            int(libc::PR_SET_PDEATHSIG),
-            int(libc::SIGTERM),
-            0,
-        )
-    };
     signal::give_back();
     if let Ok(nowhere) = open(b"/dev/null", libc::O_RDWR) {
         become_standard(streams.input.unwrap_or(&nowhere), 0);
@@ -148,6 +132,16 @@ fn in_child(arguments: &mut dyn Iterator<Item = &[u8]>, user: Option<&[u8]>, str
             become_standard(&nowhere, 2);
         }
         if user.is_none_or(|user| user::become_user(user).is_some()) {
+            // Nobody else is there to end it when the agent has been killed. (Another user would not have it.)
+            // SAFETY: the call takes numbers only.
+            let _ = unsafe {
+                call(
+                    libc::SYS_prctl,
+                    int(libc::PR_SET_PDEATHSIG),
+                    int(libc::SIGTERM),
+                    0,
+                )
+            };
             run(arguments);
         }
     }

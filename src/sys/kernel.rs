@@ -335,6 +335,9 @@ impl World for Kernel {
     }
 
     fn close(&mut self) {
+        if let Link::Command { child, .. } = &self.link {
+            child.end();
+        }
         self.link = Link::Nothing;
     }
 
@@ -343,6 +346,7 @@ impl World for Kernel {
         if let Link::Command { input, child } = core::mem::replace(&mut self.link, Link::Nothing) {
             drop(input);
             child.wait(COMMAND_END);
+            child.end();
         }
     }
 
@@ -374,7 +378,6 @@ impl World for Kernel {
     fn listen(&mut self, path: Option<&[u8]>) -> Result<(), Errno> {
         let is_there = |inlet: &Inlet| path.is_some_and(|path| inlet.is_at(path));
         if !self.inlet.as_ref().is_some_and(is_there) {
-            self.inlet = None;
             self.inlet = path.map(Inlet::open).transpose()?;
         }
         Ok(())

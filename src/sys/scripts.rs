@@ -80,10 +80,12 @@ impl Scripts {
         }
     }
 
-    /// Ends all that is left of it.
+    /// Ends all that is left of it; `None` if that takes longer.
     pub(super) fn end(&mut self, number: usize) -> Option<Ended> {
-        let script = self.0.get_mut(number)?.take()?;
-        Some(script.child.end())
+        let place = self.0.get_mut(number)?;
+        let ended = place.as_ref()?.child.end()?;
+        *place = None;
+        Some(ended)
     }
 
     fn child(&self, number: usize) -> Option<&Child> {

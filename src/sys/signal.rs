@@ -55,6 +55,7 @@ impl Signals {
         Some(match i32::from_ne_bytes(*record.first_chunk()?) {
             libc::SIGHUP => Signal::Retry,
             libc::SIGUSR1 => Signal::Report,
+            libc::SIGCHLD => Signal::Child,
             _ => Signal::Stop,
         })
     }
@@ -98,6 +99,8 @@ fn asking() -> Set {
         }
         set[0] |= 1 << (signal - 1);
     }
+    // A script has ended.
+    set[0] |= 1 << (libc::SIGCHLD - 1);
     set
 }
 

@@ -91,7 +91,6 @@ impl Bare {
 struct Ours<'m> {
     host: Host,
     builtin: Builtin,
-    wishes: Wishes<'static>,
     writer: Writer,
     ring: Ring<'m>,
     now: u64,
