@@ -26,7 +26,7 @@ pub fn without_dot(name: &[u8]) -> &[u8] {
 /// A line that is cut, without its last field: that may not be all there.
 #[inline(never)]
 pub fn without_last(line: &[u8]) -> &[u8] {
-    let end = line.iter().rposition(|byte| matches!(byte, b' ' | b'\t'));
+    let end = line.iter().rposition(|byte| *byte <= b' ');
     line.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 

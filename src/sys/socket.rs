@@ -100,7 +100,9 @@ pub(super) fn interface(name: &[u8]) -> Option<u32> {
         .get_mut(..15)?
         .get_mut(..name.len())?
         .copy_from_slice(name);
-    let socket = new(libc::AF_INET, libc::SOCK_DGRAM).ok()?;
+    let Ok(socket) = new(libc::AF_INET, libc::SOCK_DGRAM) else {
+        return None;
+    };
     ask(
         &socket,
         libc::SIOCGIFINDEX as usize,

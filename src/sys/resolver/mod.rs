@@ -146,7 +146,7 @@ fn for_each_line(path: &[u8], take: &mut dyn FnMut(&[u8])) {
             take(if is_cut {
                 dns::without_last(line)
             } else {
-                line.strip_suffix(b"\r").unwrap_or(line)
+                until(line, b'\r')
             });
         }
         is_rest = is_cut;
