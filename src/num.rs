@@ -125,7 +125,7 @@ impl Fixed {
             scale += 1;
         }
         while scale > SCALE_MAX.into() {
-            mantissa /= 10;
+            mantissa = divide(mantissa, 10).0;
             scale -= 1;
         }
         Some(Self::of(self.shape.is_negative(), mantissa, scale as u8))
@@ -141,8 +141,18 @@ impl Fixed {
                 None => break,
             }
         }
-        let quotient = product.checked_div(divisor.into())?;
+        let (quotient, _) = divide(product, u64::from(Some(divisor).filter(|divisor| *divisor > 0)?));
         Some(Self::of(self.shape.is_negative(), quotient, scale))
+    }
+
+    /// The number with at most four decimals.
+    #[must_use]
+    pub fn shortened(self) -> Self {
+        let (mut mantissa, mut scale) = (self.mantissa, self.shape.scale());
+        while scale > PERCENT_SCALE {
+            (mantissa, scale) = (divide(mantissa, 10).0, scale - 1);
+        }
+        Self::of(self.shape.is_negative(), mantissa, scale)
     }
 
     /// Whether the number is below zero.
@@ -365,6 +375,11 @@ mod tests {
         assert_eq!(moved("-7", 1), Some((70, 0, 0)));
         assert_eq!(moved("18446744073709551615", 1), None);
         assert_eq!(moved("0", 9), Some((0, 0, 0)));
+        assert_eq!(
+            Fixed::parse(b"-0.123456").unwrap().shortened().parts(),
+            (0, 1234, 4)
+        );
+        assert_eq!(Fixed::parse(b"12.5").unwrap().shortened(), Fixed::new(125, 1));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::ranks::PUSHED;
 use super::{Agent, State};
-use crate::custom::{Pushed, parse, parse_json};
+use crate::custom::{Pushed, read_line};
 use crate::format::Record;
 use crate::ring::LINE_MAX;
 use crate::text::hash;
@@ -35,12 +35,7 @@ impl Agent<'_, '_> {
                 .split(|byte| *byte == b'\n')
                 .filter(|line| !line.is_empty())
             {
-                let taken = if line.starts_with(b"{") {
-                    parse_json(line, |pushed| self.push(pushed, world))
-                } else {
-                    parse(line).map(|pushed| self.push(&pushed, world))
-                };
-                is_good &= taken.is_some();
+                is_good &= read_line(line, &mut |pushed| self.push(pushed, world)).is_some();
             }
             self.state.malformed += u64::from(!is_good);
         }

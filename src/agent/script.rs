@@ -4,7 +4,7 @@ use super::custom::Customs;
 use super::ranks::CUSTOM;
 use super::{Agent, State};
 use crate::config::{Custom, Script};
-use crate::custom::{Trouble, parse};
+use crate::custom::{Trouble, read_line};
 use crate::format::Record;
 use crate::ring::LINE_MAX;
 use crate::scan::until;
@@ -250,7 +250,8 @@ impl Agent<'_, '_> {
         };
         let held = core::mem::take(&mut run.held);
         let text = line.get(..held).unwrap_or_default();
-        if let Some(pushed) = parse(text) {
+        let (rank, aims) = (run.rank, &self.aims);
+        let taken = read_line(text, &mut |pushed| {
             let record = Record {
                 metric: pushed.metric,
                 instance: pushed.tags(),
@@ -258,7 +259,11 @@ impl Agent<'_, '_> {
             };
             let mut room = [0; LINE_MAX];
             output.writer.set_time(*time);
-            return output.take(&record, run.rank, &mut room, &self.aims, world);
+            output.take(&record, rank, &mut room, aims, world);
+        });
+        // One that is too long has left nothing here.
+        if taken.is_some() && held <= line.len() {
+            return;
         }
         let trouble = Trouble::BadLine;
         run.trouble.get_or_insert(trouble);

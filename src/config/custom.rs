@@ -4,6 +4,7 @@ use super::cursor::{Cursor, place_of_key};
 use super::flags::Takes;
 use super::settings::duration;
 use super::tape::{Kind, Tokens};
+use super::value;
 use super::wrong::Why;
 use crate::num::parse_u64;
 use crate::sys::has_user;
@@ -81,7 +82,11 @@ impl<'a> Script<'a> {
     /// What it is called in the log.
     pub fn name(&self) -> &'a [u8] {
         let text = self.words().next().unwrap_or_default();
-        text.get(..NAME_MAX).unwrap_or(text)
+        let end = text
+            .iter()
+            .take(NAME_MAX)
+            .take_while(|byte| byte.is_ascii_graphic() || **byte == b' ');
+        text.get(..end.count()).unwrap_or(text)
     }
 }
 
@@ -160,7 +165,11 @@ fn take<'a>(cursor: &mut Cursor<'a>) -> Result<Custom<'a>, Why> {
         given |= 1 << place;
         match place {
             0 => custom.metric = metric(cursor)?,
-            1 => custom.file = text(cursor).ok_or(Why::Value(Takes::Path))?,
+            1 => {
+                custom.file = text(cursor)
+                    .filter(|path| value::is_path(path))
+                    .ok_or(Why::Value(Takes::Path))?
+            }
             2 => custom.line = Line::Number(place_in_file(cursor)?),
             3 => custom.line = Line::Key(text(cursor).ok_or(Why::Value(Takes::Key))?),
             4 => custom.field = place_in_file(cursor)?,

@@ -340,7 +340,8 @@ pub(super) fn apply<'a>(config: &mut Config<'a>, flag: Flag, value: &'a [u8], fi
             *duration(config, flag.sets) = value::duration(value)?;
         }
         Takes::Name if value.len() > NAME_MAX => return None,
-        Takes::Name | Takes::Tag | Takes::Path if value.is_empty() => return None,
+        Takes::Name | Takes::Tag if value.is_empty() => return None,
+        Takes::Path if !value::is_path(value) => return None,
         Takes::Name => config.endpoint = Some(value),
         Takes::Tag => config.add_tag(value)?,
         Takes::Path => match flag.sets {

@@ -31,7 +31,9 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, config: &mut Config<'a>, find: F
         if !flag.is_setting() {
             return Err(Why::CommandLine);
         }
-        flag.forget(config);
+        if flag.takes == Takes::Transfers {
+            flag.forget(config);
+        }
         setting(cursor, flag, &mut |value| apply(config, flag, value, find))?;
         Ok(flag.number())
     })

@@ -81,9 +81,14 @@ pub(super) fn transfers<'a>(text: &'a [u8], mut take: impl FnMut(Transfer<'a>) -
     }
 }
 
+/// Whether it can be the path of a file; what a line of the log cannot show is in none.
+pub(super) fn is_path(path: &[u8]) -> bool {
+    !path.is_empty() && !path.iter().any(u8::is_ascii_control)
+}
+
 /// The path of a Unix socket, which starts with a slash.
 pub(super) fn socket(path: &[u8]) -> Option<&[u8]> {
-    (path.len() <= UNIX_PATH_MAX && path.first() == Some(&b'/')).then_some(path)
+    (path.len() <= UNIX_PATH_MAX && path.first() == Some(&b'/') && is_path(path)).then_some(path)
 }
 
 /// `host:port`, `:port`, `[v6]:port`, `unix:/path` or `-`.

@@ -1,6 +1,6 @@
 //! A line of this agent's own shape, from another program.
 
-use super::line::Pushed;
+use super::line::{Pushed, TAGS_MAX};
 use crate::config::{Kind, Tokens, place_of, tape_of};
 use crate::num::Fixed;
 
@@ -15,49 +15,46 @@ enum Key {
 }
 
 /// Hands over what a JSON object says: `metric`, `value`, and of `tag` what is `key=value`. `None` if it is none.
-pub fn parse_json<T>(line: &[u8], take: impl FnOnce(&Pushed) -> T) -> Option<T> {
+pub(super) fn parse<T>(line: &[u8], take: impl FnOnce(&Pushed) -> T) -> Option<T> {
     let tape = tape_of(core::str::from_utf8(line).ok()?)?;
-    let (mut metric, mut value, mut key, mut depth) = (None, None, Key::Other, 0);
+    let (mut metric, mut value, mut tags, mut count) = (None, None, [b"".as_slice(); TAGS_MAX], 0);
+    let (mut key, mut depth) = (Key::Other, 0);
     for (number, token) in Tokens::new(&tape).enumerate() {
-        match (token.kind, key) {
-            (Kind::Object | Kind::List, _) => depth += 1,
-            (Kind::ObjectEnd | Kind::ListEnd, _) => depth -= 1,
-            (Kind::Key, _) if depth == 1 => {
-                key = match token.text {
-                    b"metric" => Key::Metric,
-                    b"value" => Key::Value,
-                    b"tag" => Key::Tag,
-                    _ => Key::Other,
-                }
-            }
-            (Kind::Text, Key::Metric) if depth == 1 => metric = Some(token.text),
+        match (token.kind, key, depth) {
+            (Kind::Key, _, 1) => key = Key::of(token.text),
+            (Kind::Text, Key::Metric, 1) => metric = Some(token.text),
             // As it stands there: nobody keeps a fraction.
-            (Kind::Number | Kind::Float, Key::Value) if depth == 1 => {
-                value = Fixed::parse(place_of(line, number).text);
+            (Kind::Number | Kind::Float, Key::Value, 1) => value = Fixed::parse(place_of(line, number).text),
+            (Kind::Text, Key::Tag, 2) if token.text.contains(&b'=') => {
+                *tags.get_mut(count)? = token.text;
+                count += 1;
             }
-            (Kind::Text, Key::Tag) | (_, Key::Other) => {}
+            (Kind::Object, _, 0) | (Kind::List, Key::Tag, 1) | (Kind::Object | Kind::List, Key::Other, _) => {
+                depth += 1;
+            }
+            (Kind::ObjectEnd, _, 1)
+            | (Kind::ListEnd, Key::Tag, 2)
+            | (Kind::ObjectEnd | Kind::ListEnd, Key::Other, _) => depth -= 1,
+            (Kind::Text, Key::Tag, 2) | (_, Key::Other, 1..) => {}
             _ => return None,
         }
     }
     let mut pushed = Pushed::new(metric?, value?)?;
-    tags(&tape, &mut pushed)?;
+    for tag in tags.get(..count)? {
+        pushed.add(tag)?;
+    }
     Some(take(&pushed))
 }
 
-/// Adds those tags that tell one instance from another.
-fn tags<'a>(tape: &'a [u8], pushed: &mut Pushed<'a>) -> Option<()> {
-    let is_tag = |text: &&[u8]| *text == b"tag";
-    let mut tokens = Tokens::new(tape);
-    if !tokens.any(|token| token.kind == Kind::Key && is_tag(&token.text)) {
-        return Some(());
-    }
-    let list = tokens.skip_while(|token| token.kind == Kind::List);
-    for tag in list.take_while(|token| token.kind == Kind::Text) {
-        if tag.text.contains(&b'=') {
-            pushed.add(tag.text)?;
+impl Key {
+    fn of(text: &[u8]) -> Self {
+        match text {
+            b"metric" => Self::Metric,
+            b"value" => Self::Value,
+            b"tag" => Self::Tag,
+            _ => Self::Other,
         }
     }
-    Some(())
 }
 
 #[cfg(test)]
@@ -65,7 +62,7 @@ mod tests {
     use super::*;
 
     fn said(line: &str) -> Option<String> {
-        parse_json(line.as_bytes(), |pushed| {
+        parse(line.as_bytes(), |pushed| {
             let (whole, fraction, scale) = pushed.value.parts();
             let tags = pushed
                 .tags()
@@ -85,7 +82,10 @@ mod tests {
         assert_eq!(said(line).unwrap(), "a.b 1 5 1 k=v m=\\xc3\\xa9");
         assert_eq!(said(r#"{"value": 7, "metric": "a"}"#).unwrap(), "a 7 0 0");
         assert_eq!(
-            said(r#"{"metric":"a","value":18446744073709551615,"tag":[],"other":{"metric":[5]}}"#).unwrap(),
+            said(
+                r#"{"metric":"a","value":18446744073709551615,"tag":[],"other":{"metric":[5],"tag":["w=x"]}}"#
+            )
+            .unwrap(),
             "a 18446744073709551615 0 0"
         );
     }
@@ -105,6 +105,10 @@ mod tests {
             r#"{"metric":5,"value":1}"#,
             r#"{"metric":"a","value":[1]}"#,
             r#"{"metric":"a","value":1,"tag":[1]}"#,
+            r#"{"metric":"a","value":1,"tag":"k=v"}"#,
+            r#"{"metric":"a","value":1,"tag":["a=1",["k=v"]]}"#,
+            r#"{"metric":"a","value":1,"tag":{"k":"v"}}"#,
+            r#"[{"metric":"a","value":1}]"#,
             r#"{"metric":"a","value":1,"tag":["a b=c"]}"#,
             r#"{"metric":"a","value":1"#,
         ] {

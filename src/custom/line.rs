@@ -1,11 +1,12 @@
 //! A line of a script or of another program: `name value [key=value ...]`.
 
+use super::json;
 use crate::config::metric_name;
 use crate::num::Fixed;
 use crate::scan::fields;
 
 /// Tags that a line may have.
-const TAGS_MAX: usize = 8;
+pub(super) const TAGS_MAX: usize = 8;
 
 /// What a line says.
 pub struct Pushed<'a> {
@@ -22,7 +23,7 @@ impl<'a> Pushed<'a> {
     pub fn new(metric: &'a [u8], value: Fixed) -> Option<Self> {
         Some(Self {
             metric: metric_name(metric)?,
-            value,
+            value: value.shortened(),
             tags: [("", b""); TAGS_MAX],
             count: 0,
         })
@@ -43,8 +44,21 @@ impl<'a> Pushed<'a> {
     }
 }
 
-/// Reads a line.
-pub fn parse(line: &[u8]) -> Option<Pushed<'_>> {
+/// Hands over what a line says, of this kind or of this agent's own shape; one with nothing in it says nothing.
+/// `None` if it is no line.
+pub fn read_line(line: &[u8], take: &mut dyn FnMut(&Pushed)) -> Option<()> {
+    let line = line.trim_ascii();
+    match line.first() {
+        None => Some(()),
+        Some(b'{') => json::parse(line, take),
+        Some(_) => {
+            take(&parse(line)?);
+            Some(())
+        }
+    }
+}
+
+fn parse(line: &[u8]) -> Option<Pushed<'_>> {
     let mut fields = fields(line);
     let mut pushed = Pushed::new(fields.next()?, Fixed::parse(fields.next()?)?)?;
     for tag in fields {

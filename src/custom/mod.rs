@@ -5,8 +5,7 @@ mod json;
 mod line;
 
 pub use file::Trouble;
-pub use json::parse_json;
-pub use line::{Pushed, parse};
+pub use line::{Pushed, read_line};
 
 use crate::config::Custom;
 use crate::num::Fixed;
@@ -19,5 +18,5 @@ pub fn read(custom: &Custom) -> Result<Fixed, Trouble> {
         (1, 1) => Some(number),
         _ => number.times(factor, divisor),
     });
-    scaled.ok_or(Trouble::NoNumber)
+    scaled.map(Fixed::shortened).ok_or(Trouble::NoNumber)
 }

@@ -1,4 +1,4 @@
-//! Memory for as long as a configuration file is read, which is when miniserde asks for some.
+//! Memory for as long as JSON is read, which is when miniserde asks for some.
 
 use super::call::call;
 use super::memory::map;
@@ -9,11 +9,14 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 /// Bytes that there are. A page costs nothing until it is written.
 const LENGTH: usize = 2 << 20;
 
+/// Bytes that have been written to and are kept.
+const KEPT: usize = 16 << 10;
+
 /// Hands out one piece behind the other, and takes all back when the last one has been given back. The program
 /// has one thread.
 pub struct Heap;
 
-/// Where the pieces are; of use while there is one.
+/// Where the pieces are; null if there is no memory for them.
 static START: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 /// Bytes behind it that have been handed out.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
@@ -23,11 +26,13 @@ static PIECES: AtomicUsize = AtomicUsize::new(0);
 // SAFETY: no two pieces overlap, as each begins behind the one before; they stay until all are given back.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if PIECES.load(Relaxed) == 0 {
+        if START.load(Relaxed).is_null() {
             let Ok(memory) = map(LENGTH) else {
                 return null_mut();
             };
             START.store(memory.as_mut_ptr(), Relaxed);
+        }
+        if PIECES.load(Relaxed) == 0 {
             TAKEN.store(0, Relaxed);
         }
         // The start is that of a page.
@@ -43,10 +48,12 @@ unsafe impl GlobalAlloc for Heap {
     unsafe fn dealloc(&self, _: *mut u8, _: Layout) {
         let left = PIECES.load(Relaxed) - 1;
         PIECES.store(left, Relaxed);
-        if left == 0 {
+        // A line takes so little that the next one may have it again; a file takes more than it is worth to keep.
+        if left == 0 && TAKEN.load(Relaxed) > KEPT {
             let start = START.load(Relaxed) as usize;
             // SAFETY: this is the mapping, and no piece of it is in use.
             let _ = unsafe { call(libc::SYS_munmap, start, LENGTH, 0) };
+            START.store(null_mut(), Relaxed);
         }
     }
 }

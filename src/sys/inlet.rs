@@ -3,7 +3,7 @@
 use super::call::{call, int, number, socket_call};
 use super::fd::Fd;
 use super::file::{open, with_c_path};
-use super::machine::is_kind;
+use super::machine::{identity, is_kind};
 use super::socket::{self, UNIX_PATH_MAX, receive, unix_address};
 use crate::world::Errno;
 use core::ffi::c_int;
@@ -16,6 +16,8 @@ pub(super) struct Inlet {
     socket: Fd,
     path: [u8; UNIX_PATH_MAX],
     length: usize,
+    /// The file of it: what is at the path later may be somebody else's.
+    file: Option<(u64, u64)>,
 }
 
 impl Inlet {
@@ -50,6 +52,7 @@ impl Inlet {
             socket,
             path: [0; UNIX_PATH_MAX],
             length: path.len(),
+            file: identity_at(path),
         };
         // The address has room for no longer one.
         inlet
@@ -71,20 +74,22 @@ impl Inlet {
 
     /// Takes one datagram, as much of it as fits: its length; `None` if there is none.
     pub(super) fn receive(&self, buffer: &mut [u8]) -> Option<usize> {
-        loop {
-            match receive(&self.socket, buffer) {
-                Ok(length) => return Some(length),
-                Err(Errno(libc::EINTR)) => {}
-                Err(_) => return None,
-            }
-        }
+        receive(&self.socket, buffer).ok()
     }
 }
 
 impl Drop for Inlet {
     fn drop(&mut self) {
-        let _ = unlink(self.path.get(..self.length).unwrap_or_default());
+        let path = self.path.get(..self.length).unwrap_or_default();
+        if self.file.is_some() && identity_at(path) == self.file {
+            let _ = unlink(path);
+        }
     }
+}
+
+/// Device and number of the file at the path.
+fn identity_at(path: &[u8]) -> Option<(u64, u64)> {
+    identity(open(path, libc::O_PATH | libc::O_NOFOLLOW).ok()?.number())
 }
 
 fn is_socket(path: &[u8]) -> bool {

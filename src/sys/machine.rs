@@ -124,14 +124,23 @@ pub fn boot() -> u32 {
     }
 }
 
-/// Whether what is open is of one of these kinds (`S_IFMT`, `inode(7)`).
-pub(super) fn is_kind(descriptor: c_int, kinds: &[libc::mode_t]) -> bool {
+/// What is behind a descriptor, as `fstat(2)` tells it.
+fn about(descriptor: c_int) -> Option<Stat> {
     let mut answer = MaybeUninit::<Stat>::zeroed();
     // SAFETY: the answer has room for what the call writes.
-    if unsafe { call(SYS_FSTAT, int(descriptor), answer.as_mut_ptr() as usize, 0) }.is_err() {
-        return false;
-    }
+    unsafe { call(SYS_FSTAT, int(descriptor), answer.as_mut_ptr() as usize, 0) }.ok()?;
     // SAFETY: the call has filled it.
-    let mode = unsafe { answer.assume_init() }.st_mode;
-    kinds.contains(&(mode & libc::S_IFMT))
+    Some(unsafe { answer.assume_init() })
+}
+
+/// The device and the number of the file behind a descriptor.
+// They are shorter on some targets.
+#[allow(clippy::useless_conversion)]
+pub(super) fn identity(descriptor: c_int) -> Option<(u64, u64)> {
+    about(descriptor).map(|file| (file.st_dev.into(), file.st_ino.into()))
+}
+
+/// Whether what is open is of one of these kinds (`S_IFMT`, `inode(7)`).
+pub(super) fn is_kind(descriptor: c_int, kinds: &[libc::mode_t]) -> bool {
+    about(descriptor).is_some_and(|file| kinds.contains(&(file.st_mode & libc::S_IFMT)))
 }
