@@ -23,7 +23,7 @@ const ADDRESS: &str = " is not an address (host:port, :port, [v6]:port, unix:/pa
                        between, or - (try \"router.lan:6000\")";
 
 /// Files, and what is said of each behind its path.
-const BAD: [(&str, &str, &str); 62] = [
+const BAD: [(&str, &str, &str); 63] = [
     // What is not JSON.
     ("", ":1: the end of the file in place of a value", ""),
     (
@@ -156,7 +156,12 @@ const BAD: [(&str, &str, &str); 62] = [
     ),
     (
         "{\"families\": {\n\"network\": {}}}",
-        ":2: families.network: no such family (-list has their names)",
+        ":2: families.network: no such family",
+        "",
+    ),
+    (
+        "{\"families\": {\"disks\": {}}}",
+        ":1: families.disks: no such family (disk?)",
         "",
     ),
     (
@@ -290,4 +295,30 @@ fn flags_win_over_the_file() {
         "{first:?}"
     );
     assert!(of_flags.contains("load1") && of_flags.contains("iface=lo") && !of_flags.contains("cpu.usage"));
+}
+
+/// What stands first and what behind is of no matter.
+#[test]
+fn keys_mean_the_same_in_any_order() {
+    let folder = Folder::new("order");
+    let path = folder.join("mini-monitor.json");
+    let told = |first: &str, second: &str| {
+        fs::write(&path, format!("{{{first}, {second}}}")).unwrap();
+        let (status, told, error) = check(&path);
+        assert_eq!(status, 0, "{error}");
+        told
+    };
+    for (first, second) in [
+        (r#""families": {"cpu": {"on": false}}"#, r#""metrics": "net=1s""#),
+        (r#""families": {"net": {"interval": 1}}"#, r#""metrics": "cpu""#),
+        (r#""families": {"net": {"ignore": "a"}}"#, r#""only": "net=b""#),
+        (r#""trans": ["a:1", "b:2"]"#, r#""tag": ["a", "b"]"#),
+        (
+            r#""interval": "7s""#,
+            r#""custom": [{"metric": "a", "file": "/b"}]"#,
+        ),
+    ] {
+        assert_eq!(told(first, second), told(second, first), "{first} {second}");
+    }
+    assert!(!told(r#""metrics": "net=1s""#, r#""families": {"cpu": {"on": false}}"#).contains("cpu"));
 }

@@ -184,6 +184,15 @@ fn a_socket_that_a_killed_agent_has_left_gives_way_and_another_file_does_not() {
 }
 
 #[test]
+fn what_somebody_else_has_put_there_stays() {
+    let mut inlet = start("others");
+    fs::remove_file(&inlet.path).unwrap();
+    fs::write(&inlet.path, "precious").unwrap();
+    inlet.agent.stop();
+    assert_eq!(fs::read_to_string(&inlet.path).unwrap(), "precious");
+}
+
+#[test]
 fn a_reload_opens_moves_and_closes_it() {
     let folder = Folder::new("moved");
     let [first, second] = ["a", "b"].map(|name| folder.join(name));
@@ -216,5 +225,16 @@ fn a_reload_opens_moves_and_closes_it() {
         }
         assert!(closed.is_none_or(|path| !path.exists()));
     }
+    // One that cannot be had leaves all as it was.
+    put(Some(&first));
+    agent.signal("HUP");
+    agent.log.wait_for("has been read again");
+    put(Some(Path::new("/nowhere/at/all")));
+    agent.signal("HUP");
+    agent
+        .log
+        .wait_for("/nowhere/at/all: no such file or directory; all stays as it was");
+    connected(&first).send(b"stays 1").unwrap();
+    lines.wait_for("\"stays\"");
     agent.stop();
 }

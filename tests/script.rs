@@ -224,6 +224,11 @@ fn a_script_that_is_well_again_is_told_and_one_still_running_is_not_started_twic
     scripts.agent.log.wait_for(": all is well again");
     let log = scripts.log();
     assert!(!log.iter().any(|line| line.contains("n=alone")), "{log:?}");
+
+    // A text of several lines is one line of the log, and so is what escapes from a terminal.
+    let scripts = start(&folder, &[script("first\\nsecond; exit 3 # \\u001b[31m", OFTEN)]);
+    scripts.agent.log.wait_for(" first: exit status 3");
+    scripts.log();
 }
 
 #[test]
@@ -302,6 +307,12 @@ fn once_waits_for_scripts_and_the_end_of_the_agent_is_theirs() {
     let file = format!("-config={}", path.display());
     let printed = String::from_utf8(output(&[&file, "-once"]).stdout).unwrap();
     assert!(printed.contains("\"late\""), "{printed}");
+
+    // One that has left something running has ended all the same.
+    let text = r#"{"metrics": "load", "custom": [{"exec": "echo left 1; sleep 1000 &", "interval": "24h"}]}"#;
+    fs::write(&path, text).unwrap();
+    let printed = String::from_utf8(output(&[&file, "-once"]).stdout).unwrap();
+    assert!(printed.contains("\"left\""), "{printed}");
 
     let pids = folder.join("pids");
     let running = script(

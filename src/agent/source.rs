@@ -1,7 +1,7 @@
 //! Where the configuration comes from: the command line, and a file for what is not given there.
 
 use super::plan;
-use crate::builtin::find;
+use crate::builtin::{find, name};
 use crate::config::{self, Command, Config, Document, Error, Lengths, Wrong};
 use crate::text::Text;
 
@@ -49,7 +49,7 @@ impl<A: Iterator<Item = &'static [u8]> + Clone> Source<A> {
         let mut config = Config::default();
         if let Some(lengths) = found {
             let document = Document::new(self.path, memory, lengths);
-            document.apply(&mut config, find).map_err(Problem::File)?;
+            document.apply(&mut config, find, name).map_err(Problem::File)?;
         }
         let arguments = self.arguments.clone().map(|argument| -> &'a [u8] { argument });
         config::parse(&mut config, arguments, find).map_err(Problem::Flags)?;

@@ -221,6 +221,11 @@ pub fn find(name: &[u8], to_choose: bool) -> Option<usize> {
         .position(|family| family.name.as_bytes() == name && (family.ignored.is_some() || !to_choose))
 }
 
+/// The name of the family of that number.
+pub fn name(number: usize) -> Option<&'static [u8]> {
+    FAMILIES.get(number).map(|family| family.name.as_bytes())
+}
+
 impl Family {
     /// Milliseconds between two turns if the user wants this many between two samples: a slow
     /// family stays slow.

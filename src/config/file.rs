@@ -4,7 +4,7 @@ use super::cursor::Cursor;
 use super::place::{Place, flaw_of, place_of};
 use super::tape::tape_of;
 use super::wrong::{Why, Wrong};
-use super::{Config, Find, settings};
+use super::{Config, Find, Name, settings};
 use crate::scan::lines;
 use crate::sys::{Errno, File};
 
@@ -66,9 +66,9 @@ impl<'a> Document<'a> {
 
     /// Sets what the file says.
     #[inline(never)]
-    pub fn apply(&self, config: &mut Config<'a>, find: Find) -> Result<(), Wrong<'a>> {
+    pub fn apply(&self, config: &mut Config<'a>, find: Find, name: Name) -> Result<(), Wrong<'a>> {
         let mut cursor = Cursor::new(self.tape.ok_or_else(|| self.flaw())?);
-        settings::read(&mut cursor, config, find).map_err(|why| {
+        settings::read(&mut cursor, config, (find, name)).map_err(|why| {
             let place = place_of(self.text, cursor.at);
             Wrong::at(self.path, place, why).below(cursor.keys)
         })

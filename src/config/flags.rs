@@ -291,6 +291,9 @@ fn describe(flag: Flag, put: Put) {
 /// The number of the family of a name; asked with `true`, only if there is something to choose in it.
 pub type Find = fn(&[u8], bool) -> Option<usize>;
 
+/// The name of the family of a number, as long as there are some.
+pub type Name = fn(usize) -> Option<&'static [u8]>;
+
 /// Reads the arguments behind the program's name.
 pub fn parse<'a>(
     config: &mut Config<'a>,

@@ -13,7 +13,7 @@ mod wrong;
 
 pub use custom::{CUSTOM_MAX, Custom, Line, Script, metric_name};
 pub use file::{DOCUMENT_MAX, Document, Lengths, load, parse as parse_file};
-pub use flags::{Error, FLAGS, Find, Flag, parse, usage};
+pub use flags::{Error, FLAGS, Find, Flag, Name, parse, usage};
 
 pub use place::place_of;
 pub use tape::{Kind, Tokens, tape_of};

@@ -1,7 +1,8 @@
 //! What the keys of the configuration file mean.
 
 use super::cursor::{Cursor, place_of_key, unknown};
-use super::flags::{FLAGS, Find, Flag, Takes, apply};
+use super::flags::{FLAGS, Find, Flag, Name, Takes, apply};
+use super::nearest::nearest;
 use super::tape::Kind;
 use super::wrong::Why;
 use super::{Config, Turns, custom, value};
@@ -13,10 +14,14 @@ const FAMILIES: &[u8] = b"families";
 const CUSTOM: &[u8] = b"custom";
 
 /// Sets what the document says.
-pub(super) fn read<'a>(cursor: &mut Cursor<'a>, config: &mut Config<'a>, find: Find) -> Result<(), Why> {
+pub(super) fn read<'a>(
+    cursor: &mut Cursor<'a>,
+    config: &mut Config<'a>,
+    families: (Find, Name),
+) -> Result<(), Why> {
     cursor.object(0, &mut |cursor, key| {
         if key == FAMILIES {
-            cursor.object(1, &mut |cursor, name| family(cursor, config, find, name))?;
+            cursor.object(1, &mut |cursor, name| family(cursor, config, families, name))?;
             return Ok(FLAGS.len());
         }
         if key == CUSTOM {
@@ -34,7 +39,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, config: &mut Config<'a>, find: F
         if flag.takes == Takes::Transfers {
             flag.forget(config);
         }
-        setting(cursor, flag, &mut |value| apply(config, flag, value, find))?;
+        setting(cursor, flag, &mut |value| apply(config, flag, value, families.0))?;
         Ok(flag.number())
     })
 }
@@ -92,21 +97,22 @@ fn list<'a>(
 fn family<'a>(
     cursor: &mut Cursor<'a>,
     config: &mut Config<'a>,
-    find: Find,
+    (find, name_of): (Find, Name),
     name: &'a [u8],
 ) -> Result<usize, Why> {
-    let number = find(name, false).ok_or(Why::NoFamily)?;
+    let mut names = (0..).map_while(name_of);
+    let number = find(name, false).ok_or_else(|| Why::NoFamily(nearest(name, &mut names)))?;
     let to_choose = find(name, true).is_some();
     cursor.object(2, &mut |cursor, key| {
         let place = place_of_key(key, FAMILY_KEYS)?;
-        let turns = config.turns.get_mut(number).ok_or(Why::NoFamily)?;
+        let turns = config.turns.get_mut(number).ok_or(Why::NoFamily(None))?;
         match place {
             0 => *turns = every(cursor, *turns)?,
             1 => *turns = on_or_off(cursor, *turns)?,
             _ if !to_choose => return Err(Why::NoInstances),
             _ => {
                 let patterns = patterns(cursor)?;
-                let choice = config.choices.get_mut(number).ok_or(Why::NoFamily)?;
+                let choice = config.choices.get_mut(number).ok_or(Why::NoFamily(None))?;
                 if place == 2 {
                     choice.only = Some(patterns);
                 } else {

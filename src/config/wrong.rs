@@ -24,7 +24,8 @@ pub(super) enum Why {
     NoPatterns,
     /// Nothing is to be chosen in this family.
     NoInstances,
-    NoFamily,
+    /// There is none of that name; this is a similar one.
+    NoFamily(Option<&'static [u8]>),
     Twice,
     TooMany,
     Incomplete,
@@ -59,7 +60,7 @@ const WORDS: &[u8] = packed!(
      is not a text\n\
      is not a list of patterns (try \"eth*,br-lan\")\n\
      this family has no instances to choose from\n\
-     no such family (-list has their names)\n\
+     no such family\n\
      given twice\n\
      more than 32\n\
      it needs a metric and a file, with what is of files, or exec, with what is of scripts\n\
@@ -84,7 +85,7 @@ impl Why {
             Self::NoText => (9, true),
             Self::NoPatterns => (10, true),
             Self::NoInstances => (11, false),
-            Self::NoFamily => (12, false),
+            Self::NoFamily(_) => (12, false),
             Self::Twice => (13, false),
             Self::TooMany => (14, false),
             Self::Incomplete => (15, false),
@@ -157,7 +158,7 @@ impl<'a> Wrong<'a> {
                     text.put(b" ");
                 }
                 put_line(text, WORDS, line);
-                if let Why::Unknown(Some(name)) = why {
+                if let Why::Unknown(Some(name)) | Why::NoFamily(Some(name)) = why {
                     text.put(b" (");
                     text.put(name);
                     text.put(b"?)");

@@ -5,7 +5,7 @@
 
 mod mutate;
 
-use mini_monitor::builtin::find;
+use mini_monitor::builtin::{find, name};
 use mini_monitor::config::{Config, DOCUMENT_MAX, Document, parse_file};
 use mini_monitor::dns::{self, Query};
 use mini_monitor::text::Text;
@@ -36,7 +36,7 @@ fn check(document: &[u8], memory: &mut [u8]) -> Option<String> {
     let mut config = Config::default();
     let lengths = parse_file(memory, document.len());
     let wrong = Document::new(b"x", memory, lengths)
-        .apply(&mut config, find)
+        .apply(&mut config, find, name)
         .err()?;
     let mut buffer = [0; 1024];
     let mut text = Text::new(&mut buffer);
