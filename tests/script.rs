@@ -6,7 +6,6 @@ use common::{Agent, Folder, Line, Lines, Transfer, output, poll, wait_for_no_chi
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 struct Scripts {
     agent: Agent,
@@ -57,7 +56,8 @@ fn script(text: &str, keys: &str) -> String {
     format!(r#"{{"exec": "{text}"{keys}}}"#)
 }
 
-const OFTEN: &str = r#", "interval": "100ms""#;
+/// (A script has half of it, also on a busy machine.)
+const OFTEN: &str = r#", "interval": "600ms""#;
 
 fn is_gone(pid: &str) -> bool {
     // One that nobody waits for any more is dead, too.
@@ -72,8 +72,8 @@ fn lines_become_samples_with_their_tags_and_come_again_each_interval() {
         &folder,
         &[
             script("echo a.b 1.50; echo c 2 place=attic k=v=w; printf 'd -3'", OFTEN),
-            r#"{"exec": ["printf", "%s %s $x\\n", "list", "7"], "interval": "100ms"}"#.to_owned(),
-            r#"{"exec": ["sh", "-c", "echo \"words $#\"", "a", "b c", "d"], "interval": "100ms"}"#.to_owned(),
+            r#"{"exec": ["printf", "%s %s $x\\n", "list", "7"], "interval": "600ms"}"#.to_owned(),
+            r#"{"exec": ["sh", "-c", "echo \"words $#\"", "a", "b c", "d"], "interval": "600ms"}"#.to_owned(),
         ],
     );
     for _ in 0..3 {
@@ -181,11 +181,12 @@ fn each_trouble_is_told_by_name() {
         let log = scripts.log();
         assert!(!log.iter().any(|line| line.contains(words)), "twice: {log:?}");
     };
-    let seldom = r#", "interval": "1s", "timeout": "100ms""#;
-    told("sleep 1000", seldom, "sleep 1000: it takes too long");
+    let short = r#", "interval": "2s", "timeout": "100ms""#;
+    let seldom = r#", "interval": "1h", "timeout": "30s""#;
+    told("sleep 1000", short, "sleep 1000: it takes too long");
     told(
         "trap : TERM; while :; do sleep 1; done",
-        seldom,
+        short,
         "trap : TERM; while :; do sleep 1; done: it takes too long",
     );
     told("yes 'y 1'", seldom, "yes 'y 1': it prints more than 16384 bytes");
@@ -215,7 +216,7 @@ fn a_script_that_is_well_again_is_told_and_one_still_running_is_not_started_twic
                     "n=alone; mkdir {0} || echo twice 1; sleep 0.2; rmdir {0}",
                     runs.display()
                 ),
-                r#", "interval": "500ms", "timeout": "250ms""#,
+                r#", "interval": "2s", "timeout": "1s""#,
             ),
         ],
     );
@@ -238,13 +239,13 @@ fn twenty_at_once_do_not_hold_up_the_loop() {
         .map(|number| {
             script(
                 &format!("sleep 0.05; echo n{number} {number}"),
-                r#", "interval": "300ms""#,
+                r#", "interval": "600ms""#,
             )
         })
         .collect();
     let scripts = start(&folder, &all);
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    let (mut turns, begun) = (0, Instant::now());
+    let mut turns = 0;
     while seen.len() < 20 || seen.values().any(|count| *count < 3) {
         let line = Line::parse(&scripts.lines.next());
         turns += u32::from(line.metric == "agent.alive");
@@ -252,9 +253,7 @@ fn twenty_at_once_do_not_hold_up_the_loop() {
             *seen.entry(line.metric).or_default() += 1;
         }
     }
-    println!("{turns} turns in {:?}", begun.elapsed());
-    // As many as had room, give or take what a busy machine costs.
-    assert!(Duration::from_millis(20) * turns > begun.elapsed() / 4);
+    assert!(turns > 20, "{turns} turns beside three runs of each");
     let pid = scripts.agent.pid();
     scripts.log();
     assert!(is_gone(&pid.to_string()));
@@ -265,7 +264,7 @@ fn a_script_runs_as_another_user_and_with_signals_and_streams_as_programs_expect
     let folder = Folder::new("user");
     let root = fs::metadata("/proc/self").map(|_| ()).is_ok() && Path::new("/root").read_dir().is_ok();
     let keys = if root {
-        r#", "user": "nobody", "interval": "100ms""#
+        r#", "user": "nobody", "interval": "600ms""#
     } else {
         OFTEN
     };
