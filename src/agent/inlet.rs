@@ -3,8 +3,6 @@
 use super::ranks::PUSHED;
 use super::{Agent, State};
 use crate::custom::{Pushed, read_line};
-use crate::format::Record;
-use crate::ring::LINE_MAX;
 use crate::text::hash;
 use crate::world::World;
 
@@ -30,11 +28,7 @@ impl Agent<'_, '_> {
                 .filter(|datagram| datagram.len() <= DATAGRAM_MAX);
             let mut is_good = datagram.is_some_and(|datagram| !datagram.is_empty());
             let datagram = datagram.unwrap_or_default();
-            let datagram = datagram.strip_suffix(b"\n").unwrap_or(datagram);
-            for line in datagram
-                .split(|byte| *byte == b'\n')
-                .filter(|line| !line.is_empty())
-            {
+            for line in datagram.split(|byte| *byte == b'\n') {
                 is_good &= read_line(line, &mut |pushed| self.push(pushed, world)).is_some();
             }
             self.state.malformed += u64::from(!is_good);
@@ -50,13 +44,7 @@ impl Agent<'_, '_> {
         }
         let number = PUSHED.start + number as usize % PUSHED.len();
         let rank = ranks.of(number, output.now);
-        let record = Record {
-            metric: pushed.metric,
-            instance: pushed.tags(),
-            value: pushed.value,
-        };
-        let mut room = [0; LINE_MAX];
-        output.take(&record, rank, &mut room, &self.aims, world);
+        output.push(pushed, rank, &self.aims, world);
         ranks.note(number, output.now);
     }
 }

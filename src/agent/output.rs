@@ -1,7 +1,8 @@
 //! What becomes of samples: lines in the ring, which the sender carries to the transfer.
 
+use crate::custom::Pushed;
 use crate::format::{Record, json};
-use crate::ring::Ring;
+use crate::ring::{LINE_MAX, Ring};
 use crate::sender::{Aims, Event, Sender};
 use crate::text::Text;
 use crate::world::{NEVER, Part, Ready, Signal, World};
@@ -46,6 +47,16 @@ impl Output<'_> {
         } else if !self.sender.is_stalled() {
             self.tell_sender(Event::Flush, aims, world);
         }
+    }
+
+    /// Makes a line of what a script or another program says.
+    pub(super) fn push<W: World>(&mut self, pushed: &Pushed, rank: u8, aims: &Aims, world: &mut W) {
+        let record = Record {
+            metric: pushed.metric,
+            instance: pushed.tags(),
+            value: pushed.value,
+        };
+        self.take(&record, rank, &mut [0; LINE_MAX], aims, world);
     }
 
     pub(super) fn tell_sender<W: World>(&mut self, event: Event, aims: &Aims, world: &mut W) {

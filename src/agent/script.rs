@@ -5,8 +5,6 @@ use super::ranks::CUSTOM;
 use super::{Agent, State};
 use crate::config::{Custom, Script};
 use crate::custom::{Trouble, read_line};
-use crate::format::Record;
-use crate::ring::LINE_MAX;
 use crate::scan::until;
 use crate::wheel::{Timers, set_bits};
 use crate::world::{Ended, Part, SCRIPTS_MAX, World};
@@ -74,6 +72,11 @@ impl Run {
     }
 }
 
+/// The run of that script, if it runs.
+fn running(runs: &mut [Run], number: usize) -> Option<&mut Run> {
+    runs.get_mut(number).filter(|run| !run.is_idle())
+}
+
 impl Customs {
     /// Ends all scripts that run.
     pub(super) fn end_all<W: World>(&mut self, world: &mut W) {
@@ -84,7 +87,7 @@ impl Customs {
 
     /// Ends the script, if it runs. One that cannot be ended keeps its place until it has ended.
     pub(super) fn end_run<W: World>(&mut self, number: usize, world: &mut W) {
-        if let Some(run) = self.runs.get_mut(number).filter(|run| !run.is_idle())
+        if let Some(run) = running(&mut self.runs, number)
             && world.end_script(number).is_some()
         {
             run.stage = Stage::Idle;
@@ -174,13 +177,7 @@ impl Agent<'_, '_> {
     #[inline(never)]
     fn look_after<W: World>(&mut self, world: &mut W, number: usize) {
         let now = self.state.output.now;
-        let Some(run) = self
-            .state
-            .customs
-            .runs
-            .get_mut(number)
-            .filter(|run| !run.is_idle())
-        else {
+        let Some(run) = running(&mut self.state.customs.runs, number) else {
             return;
         };
         let is_over = now >= run.deadline;
@@ -252,14 +249,8 @@ impl Agent<'_, '_> {
         let text = line.get(..held).unwrap_or_default();
         let (rank, aims) = (run.rank, &self.aims);
         let taken = read_line(text, &mut |pushed| {
-            let record = Record {
-                metric: pushed.metric,
-                instance: pushed.tags(),
-                value: pushed.value,
-            };
-            let mut room = [0; LINE_MAX];
             output.writer.set_time(*time);
-            output.take(&record, rank, &mut room, aims, world);
+            output.push(pushed, rank, aims, world);
         });
         // One that is too long has left nothing here.
         if taken.is_some() && held <= line.len() {
@@ -287,7 +278,7 @@ impl Agent<'_, '_> {
             ranks,
             ..
         } = &mut *self.state;
-        let Some(run) = customs.runs.get_mut(number).filter(|run| !run.is_idle()) else {
+        let Some(run) = running(&mut customs.runs, number) else {
             return;
         };
         if ended.is_none() && run.is_started {
