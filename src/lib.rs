@@ -17,8 +17,6 @@
     )
 )]
 
-extern crate alloc;
-
 // Floor 0: pure code.
 pub mod backoff;
 pub mod dns;

@@ -6,10 +6,7 @@
 
 use core::ffi::{c_char, c_int};
 use mini_monitor::agent;
-use mini_monitor::sys::{Args, Heap};
-
-#[global_allocator]
-static HEAP: Heap = Heap;
+use mini_monitor::sys::Args;
 
 // The `libc` crate asks for it only in some of its forms.
 #[link(name = "c")]

@@ -2,12 +2,10 @@
 
 use super::ranks::PUSHED;
 use super::{Agent, State};
-use crate::custom::{Pushed, read_line};
+use crate::custom::{PUSHED_MAX, Pushed, read_line};
 use crate::text::hash;
 use crate::world::World;
 
-/// Bytes of a datagram that are taken; of a longer one nothing is.
-const DATAGRAM_MAX: usize = 2048;
 /// Datagrams of one turn: a burst must not keep the loop from all else.
 pub(super) const TURN_MAX: usize = 64;
 /// The kernel holds no more of them (`net.unix.max_dgram_qlen` is 10 to 512).
@@ -17,7 +15,8 @@ impl Agent<'_, '_> {
     /// Takes what has come, so many datagrams at most: lines of name, value and tags, or of this agent's own
     /// shape.
     pub(super) fn take_pushed<W: World>(&mut self, world: &mut W, most: usize) {
-        let mut buffer = [0; DATAGRAM_MAX + 1];
+        // Of a longer datagram nothing is taken.
+        let mut buffer = [0; PUSHED_MAX + 1];
         self.state.output.writer.set_time(self.state.time);
         for _ in 0..most {
             let Some(length) = world.receive(&mut buffer) else {
@@ -25,7 +24,7 @@ impl Agent<'_, '_> {
             };
             let datagram = buffer
                 .get(..length)
-                .filter(|datagram| datagram.len() <= DATAGRAM_MAX);
+                .filter(|datagram| datagram.len() <= PUSHED_MAX);
             let mut is_good = datagram.is_some_and(|datagram| !datagram.is_empty());
             let datagram = datagram.unwrap_or_default();
             for line in datagram.split(|byte| *byte == b'\n') {

@@ -1,8 +1,8 @@
 //! The configuration file: from its bytes to a document.
 
 use super::cursor::Cursor;
-use super::place::{Place, flaw_of, place_of};
-use super::tape::tape_of;
+use super::grammar::tape_of;
+use super::place::{Place, place_of};
 use super::wrong::{Why, Wrong};
 use super::{Config, Find, Name, settings};
 use crate::scan::lines;
@@ -42,14 +42,10 @@ pub fn load<'a>(path: &'a [u8], memory: &mut [u8]) -> Result<Lengths, Wrong<'a>>
 /// Takes so many bytes of the memory, at most 32 KB, for what the file holds.
 pub fn parse(memory: &mut [u8], length: usize) -> Lengths {
     let (text, rest) = memory.split_at_mut_checked(length).unwrap_or_default();
-    let tape = core::str::from_utf8(text).ok().and_then(tape_of);
-    let kept = tape.and_then(|tape| {
-        rest.get_mut(..tape.len())?.copy_from_slice(&tape);
-        Some(tape.len())
-    });
+    let is_text = core::str::from_utf8(text).is_ok();
     Lengths {
         text: text.len(),
-        tape: kept,
+        tape: tape_of(text, rest).ok().filter(|_| is_text),
     }
 }
 
@@ -81,9 +77,10 @@ impl<'a> Document<'a> {
             let line = lines(before).count() + 1;
             return Wrong::at(self.path, Place { line, text: b"" }, Why::NotUtf8);
         }
-        match flaw_of(self.text) {
-            Some((place, flaw)) => Wrong::at(self.path, place, Why::Flaw(flaw)),
-            None => Wrong::of_file(self.path, Why::NumberTooLarge),
+        match tape_of(self.text, &mut []) {
+            Err((place, flaw)) => Wrong::at(self.path, place, Why::Flaw(flaw)),
+            // What is not JSON has a flaw.
+            Ok(_) => Wrong::of_file(self.path, Why::TooLong),
         }
     }
 }

@@ -4,6 +4,7 @@ mod cursor;
 mod custom;
 mod file;
 mod flags;
+mod grammar;
 mod nearest;
 mod place;
 mod settings;
@@ -15,8 +16,9 @@ pub use custom::{CUSTOM_MAX, Custom, Line, Script, metric_name};
 pub use file::{DOCUMENT_MAX, Document, Lengths, load, parse as parse_file};
 pub use flags::{Error, FLAGS, Find, Flag, Name, parse, usage};
 
-pub use place::place_of;
-pub use tape::{Kind, Tokens, tape_of};
+pub use grammar::{Flaw, tape_of};
+pub use place::Place;
+pub use tape::{Kind, Tokens};
 pub use wrong::Wrong;
 
 use crate::pattern::Choice;

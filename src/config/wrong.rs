@@ -2,7 +2,8 @@
 
 use super::cursor::KEYS_MAX;
 use super::flags::{Takes, put_bounded};
-use super::place::{Flaw, Place};
+use super::grammar::Flaw;
+use super::place::Place;
 use crate::packed::{packed, put_line};
 use crate::sys::{Errno, describe};
 use crate::text::Text;
@@ -13,7 +14,6 @@ pub(super) enum Why {
     /// It cannot be read.
     System(Errno),
     TooLong,
-    NumberTooLarge,
     NotUtf8,
     Flaw(Flaw),
     /// It is something else than this.
@@ -49,7 +49,6 @@ pub struct Wrong<'a> {
 /// Lines in the order of [`Why::line`].
 const WORDS: &[u8] = packed!(
     "longer than 32 KB\n\
-     a number is too large\n\
      not UTF-8\n\
      has no second quote\n\
      has an escape or a byte that JSON does not have\n\
@@ -74,24 +73,23 @@ impl Why {
     fn line(self) -> Option<(usize, bool)> {
         Some(match self {
             Self::TooLong => (0, false),
-            Self::NumberTooLarge => (1, false),
-            Self::NotUtf8 => (2, false),
-            Self::Flaw(Flaw::Unclosed) => (3, true),
-            Self::Flaw(Flaw::BadString) => (4, true),
-            Self::Flaw(Flaw::NoValue) => (5, true),
-            Self::Flaw(Flaw::TooDeep) => (6, true),
-            Self::NoObject => (7, true),
-            Self::NoList => (8, true),
-            Self::NoText => (9, true),
-            Self::NoPatterns => (10, true),
-            Self::NoInstances => (11, false),
-            Self::NoFamily(_) => (12, false),
-            Self::Twice => (13, false),
-            Self::TooMany => (14, false),
-            Self::Incomplete => (15, false),
-            Self::NoUser => (16, false),
-            Self::CommandLine => (17, false),
-            Self::Unknown(_) => (18, false),
+            Self::NotUtf8 => (1, false),
+            Self::Flaw(Flaw::Unclosed) => (2, true),
+            Self::Flaw(Flaw::BadString) => (3, true),
+            Self::Flaw(Flaw::NoValue) => (4, true),
+            Self::Flaw(Flaw::TooDeep) => (5, true),
+            Self::NoObject => (6, true),
+            Self::NoList => (7, true),
+            Self::NoText => (8, true),
+            Self::NoPatterns => (9, true),
+            Self::NoInstances => (10, false),
+            Self::NoFamily(_) => (11, false),
+            Self::Twice => (12, false),
+            Self::TooMany => (13, false),
+            Self::Incomplete => (14, false),
+            Self::NoUser => (15, false),
+            Self::CommandLine => (16, false),
+            Self::Unknown(_) => (17, false),
             Self::System(_) | Self::Value(_) | Self::Flaw(Flaw::Instead(_)) => return None,
         })
     }

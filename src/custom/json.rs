@@ -1,8 +1,11 @@
 //! A line of this agent's own shape, from another program.
 
-use super::line::{Pushed, TAGS_MAX};
-use crate::config::{Kind, Tokens, place_of, tape_of};
+use super::line::{PUSHED_MAX, Pushed, TAGS_MAX};
+use crate::config::{Kind, Tokens, tape_of};
 use crate::num::Fixed;
+
+/// Bytes of the tokens of a line: at most three for each of its own.
+const TAPE_MAX: usize = 3 * PUSHED_MAX;
 
 /// What the values of an object are of.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,16 +18,20 @@ enum Key {
 }
 
 /// Hands over what a JSON object says: `metric`, `value`, and of `tag` what is `key=value`. `None` if it is none.
-pub(super) fn parse<T>(line: &[u8], take: impl FnOnce(&Pushed) -> T) -> Option<T> {
-    let tape = tape_of(core::str::from_utf8(line).ok()?)?;
+// Its memory is not that of lines of the other kind.
+#[inline(never)]
+pub(super) fn parse(line: &[u8], take: &mut dyn FnMut(&Pushed)) -> Option<()> {
+    core::str::from_utf8(line).ok()?;
+    let mut memory = [0; TAPE_MAX];
+    let length = tape_of(line, &mut memory).ok()?;
+    let tape = memory.get(..length)?;
     let (mut metric, mut value, mut tags, mut count) = (None, None, [b"".as_slice(); TAGS_MAX], 0);
     let (mut key, mut depth) = (Key::Other, 0);
-    for (number, token) in Tokens::new(&tape).enumerate() {
+    for token in Tokens::new(tape) {
         match (token.kind, key, depth) {
             (Kind::Key, _, 1) => key = Key::of(token.text),
             (Kind::Text, Key::Metric, 1) => metric = Some(token.text),
-            // As it stands there: nobody keeps a fraction.
-            (Kind::Number | Kind::Float, Key::Value, 1) => value = Fixed::parse(place_of(line, number).text),
+            (Kind::Number, Key::Value, 1) => value = Fixed::parse(token.text),
             (Kind::Text, Key::Tag, 2) if token.text.contains(&b'=') => {
                 *tags.get_mut(count)? = token.text;
                 count += 1;
@@ -43,7 +50,8 @@ pub(super) fn parse<T>(line: &[u8], take: impl FnOnce(&Pushed) -> T) -> Option<T
     for tag in tags.get(..count)? {
         pushed.add(tag)?;
     }
-    Some(take(&pushed))
+    take(&pushed);
+    Some(())
 }
 
 impl Key {
@@ -62,18 +70,20 @@ mod tests {
     use super::*;
 
     fn said(line: &str) -> Option<String> {
-        parse(line.as_bytes(), |pushed| {
+        let mut said = None;
+        parse(line.as_bytes(), &mut |pushed| {
             let (whole, fraction, scale) = pushed.value.parts();
             let tags = pushed
                 .tags()
                 .iter()
                 .map(|(key, value)| format!(" {key}={}", value.escape_ascii()));
-            format!(
+            said = Some(format!(
                 "{} {whole} {fraction} {scale}{}",
                 pushed.metric,
                 tags.collect::<String>()
-            )
-        })
+            ));
+        })?;
+        said
     }
 
     #[test]

@@ -5,6 +5,9 @@ use crate::config::metric_name;
 use crate::num::Fixed;
 use crate::scan::fields;
 
+/// Bytes of the longest line of another program.
+pub const PUSHED_MAX: usize = 2048;
+
 /// Tags that a line may have.
 pub(super) const TAGS_MAX: usize = 8;
 

@@ -1,0 +1,383 @@
+//! JSON (RFC 8259): the tokens of a text, in the order in which they have to come, or what is wrong with it.
+
+use super::place::{Place, Scan};
+use super::tape::{Kind, Tape};
+
+/// Objects and lists that may be in one another.
+const DEPTH_MAX: usize = 5;
+
+/// What may come next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Value,
+    /// Or the end of the list that has just begun.
+    FirstValue,
+    Key,
+    /// Or the end of the object that has just begun.
+    FirstKey,
+    Colon,
+    /// Or the end of the object or the list.
+    Comma,
+    End,
+}
+
+/// The grammar: what may come next, and the brackets that are to close what is open, with where on the tape that
+/// begins.
+struct Grammar<'m> {
+    next: Next,
+    open: [(u8, usize); DEPTH_MAX],
+    depth: usize,
+    tape: Tape<'m>,
+}
+
+/// What is wrong with a text that is not JSON, or that is nested too deep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// Something else is there in place of this.
+    Instead(&'static [u8]),
+    /// A string without its second quote.
+    Unclosed,
+    /// A string with a byte or an escape that it cannot have.
+    BadString,
+    /// What is no value.
+    NoValue,
+    /// One object or list too many that is in others.
+    TooDeep,
+}
+
+/// Writes the tokens of a text into the memory, for `Tokens`, as far as there is room for them: how many bytes
+/// they take. Or where it is wrong first, and how. The text is UTF-8, and at most 64 KB.
+#[inline(never)]
+pub fn tape_of<'t>(text: &'t [u8], memory: &mut [u8]) -> Result<usize, (Place<'t>, Flaw)> {
+    let mut scan = Scan::new(text);
+    let mut grammar = Grammar {
+        next: Next::Value,
+        open: [(0, 0); DEPTH_MAX],
+        depth: 0,
+        tape: Tape::new(memory),
+    };
+    loop {
+        let place = scan.take();
+        grammar.step(place.text).map_err(|flaw| (place, flaw))?;
+        if place.text.is_empty() {
+            return Ok(grammar.tape.length);
+        }
+    }
+}
+
+impl Grammar<'_> {
+    /// Takes a token, or the end.
+    fn step(&mut self, token: &[u8]) -> Result<(), Flaw> {
+        self.next = match (self.next, token) {
+            (Next::End, b"") => Next::End,
+            (Next::FirstKey | Next::Comma, b"}") if self.is_in(b'}') => self.close(),
+            (Next::FirstValue | Next::Comma, b"]") if self.is_in(b']') => self.close(),
+            (Next::Comma, b",") if self.is_in(b'}') => Next::Key,
+            (Next::Comma, b",") | (Next::Colon, b":") => Next::Value,
+            (Next::Key | Next::FirstKey, [b'"', ..]) => {
+                self.string(Kind::Key, token)?;
+                Next::Colon
+            }
+            (Next::Value | Next::FirstValue, [first, ..]) if !b"}],:".contains(first) => self.value(token)?,
+            _ => return Err(Flaw::Instead(self.wanted())),
+        };
+        Ok(())
+    }
+
+    /// The bracket that closes what is open, and where that begins.
+    fn innermost(&self) -> (u8, usize) {
+        let last = self.open.get(self.depth.wrapping_sub(1));
+        last.copied().unwrap_or_default()
+    }
+
+    fn is_in(&self, bracket: u8) -> bool {
+        self.innermost().0 == bracket
+    }
+
+    fn wanted(&self) -> &'static [u8] {
+        match self.next {
+            Next::Value => b"a value",
+            Next::FirstValue => b"a value or ]",
+            Next::Key => b"a key in quotes",
+            Next::FirstKey => b"a key in quotes or }",
+            Next::Colon => b"a colon",
+            Next::Comma if self.is_in(b'}') => b"a comma or }",
+            Next::Comma => b"a comma or ]",
+            Next::End => b"the end",
+        }
+    }
+
+    fn open(&mut self, kind: Kind, bracket: u8, next: Next) -> Result<Next, Flaw> {
+        let start = self.tape.token(kind, b"");
+        *self.open.get_mut(self.depth).ok_or(Flaw::TooDeep)? = (bracket, start);
+        self.depth += 1;
+        Ok(next)
+    }
+
+    fn close(&mut self) -> Next {
+        match self.innermost() {
+            (b']', start) => self.tape.end_list(start),
+            _ => _ = self.tape.token(Kind::ObjectEnd, b""),
+        }
+        self.depth -= 1;
+        self.behind_value()
+    }
+
+    fn behind_value(&self) -> Next {
+        if self.depth == 0 { Next::End } else { Next::Comma }
+    }
+
+    fn value(&mut self, token: &[u8]) -> Result<Next, Flaw> {
+        let kind = match token {
+            b"{" => return self.open(Kind::Object, b'}', Next::FirstKey),
+            b"[" => return self.open(Kind::List, b']', Next::FirstValue),
+            [b'"', ..] => {
+                self.string(Kind::Text, token)?;
+                return Ok(self.behind_value());
+            }
+            b"true" | b"false" | b"null" => Kind::Word,
+            _ if is_number(token) => Kind::Number,
+            _ => return Err(Flaw::NoValue),
+        };
+        self.tape.token(kind, token);
+        Ok(self.behind_value())
+    }
+
+    /// A string with its quotes (section 7).
+    fn string(&mut self, kind: Kind, token: &[u8]) -> Result<(), Flaw> {
+        let Some((b'"', mut rest)) = token.split_last().filter(|_| token.len() > 1) else {
+            return Err(Flaw::Unclosed);
+        };
+        rest = rest.get(1..).unwrap_or_default();
+        let start = self.tape.token(kind, b"");
+        while let [byte, behind @ ..] = rest {
+            rest = behind;
+            match byte {
+                0..=0x1f => return Err(Flaw::BadString),
+                b'\\' => {
+                    let (letter, behind) = escaped(behind)?;
+                    self.tape.put(letter.encode_utf8(&mut [0; 4]).as_bytes());
+                    rest = behind;
+                }
+                _ => self.tape.put(&[*byte]),
+            }
+        }
+        self.tape.end(start);
+        Ok(())
+    }
+}
+
+/// Takes the digits off the front: whether there were any.
+fn take_digits(text: &mut &[u8]) -> bool {
+    let before = text.len();
+    while let [b'0'..=b'9', behind @ ..] = text {
+        *text = behind;
+    }
+    text.len() < before
+}
+
+/// Section 6.
+fn is_number(token: &[u8]) -> bool {
+    let mut rest = token.strip_prefix(b"-").unwrap_or(token);
+    let whole = rest;
+    let mut is_good = take_digits(&mut rest);
+    is_good &= !matches!(whole, [b'0', b'0'..=b'9', ..]);
+    if let [b'.', behind @ ..] = rest {
+        rest = behind;
+        is_good &= take_digits(&mut rest);
+    }
+    if let [b'e' | b'E', b'+' | b'-', behind @ ..] | [b'e' | b'E', behind @ ..] = rest {
+        rest = behind;
+        is_good &= take_digits(&mut rest);
+    }
+    is_good && rest.is_empty()
+}
+
+/// What stands for the beginning of the text, which is behind a backslash; and the text behind it.
+fn escaped(text: &[u8]) -> Result<(char, &[u8]), Flaw> {
+    let (letter, behind) = text.split_first().ok_or(Flaw::Unclosed)?;
+    let meant = match letter {
+        b'"' | b'\\' | b'/' => *letter,
+        b'b' => 0x08,
+        b'f' => 0x0c,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'u' => return take_character(behind).ok_or(Flaw::BadString),
+        _ => return Err(Flaw::BadString),
+    };
+    Ok((meant.into(), behind))
+}
+
+/// The four digits of a character, or of half of one and then the other half.
+fn take_character(text: &[u8]) -> Option<(char, &[u8])> {
+    let (mut code, mut behind) = take_code(text)?;
+    if let 0xd800..=0xdbff = code {
+        let (low, rest) = take_code(behind.strip_prefix(b"\\u")?)?;
+        let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
+        (code, behind) = (0x1_0000 + (code - 0xd800) * 0x400 + low, rest);
+    }
+    Some((char::from_u32(code)?, behind))
+}
+
+fn take_code(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (digits, behind) = text.split_first_chunk::<4>()?;
+    let mut code = 0;
+    for digit in digits {
+        code = code << 4 | char::from(*digit).to_digit(16)?;
+    }
+    Some((code, behind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::place::place_of;
+    use super::super::tape::{Token, Tokens};
+    use super::*;
+    use miniserde::json;
+
+    const DOCUMENT: &str = "{\n\t\"a\": [1,\n-2.5e+3, \"x\\\"\\u00e9\\ud83d\\ude00\"], \"b\": true,\n\n\"c\": {\"d\": null, \
+                            \"e\": {}}, \"f\": [[], [{}]]\n}\n";
+
+    fn tape(text: &str) -> Result<Vec<u8>, (Place<'_>, Flaw)> {
+        let mut memory = vec![0; 3 * text.len() + 4];
+        let length = tape_of(text.as_bytes(), &mut memory)?;
+        memory.truncate(length);
+        Ok(memory)
+    }
+
+    fn flaw_of(text: &str) -> Option<(Place<'_>, Flaw)> {
+        tape(text).err()
+    }
+
+    fn tokens(text: &str) -> Option<String> {
+        let tape = tape(text).ok()?;
+        let told = Tokens::new(&tape).map(|Token { kind, text }| format!("{kind:?} {}", text.escape_ascii()));
+        Some(told.collect::<Vec<_>>().join("; "))
+    }
+
+    #[test]
+    fn the_tokens_have_their_places_in_the_text() {
+        let tape = tape(DOCUMENT).unwrap();
+        let mut count = 0;
+        for (number, token) in Tokens::new(&tape).enumerate() {
+            let place = place_of(DOCUMENT.as_bytes(), number);
+            let plain = match token.kind {
+                Kind::Object => "{",
+                Kind::ObjectEnd => "}",
+                Kind::List => "[",
+                Kind::ListEnd => "]",
+                _ => std::str::from_utf8(token.text).unwrap(),
+            };
+            let text = std::str::from_utf8(place.text).unwrap();
+            let text = text
+                .trim_matches('"')
+                .replace("\\\"\\u00e9\\ud83d\\ude00", "\"\u{e9}\u{1f600}");
+            assert_eq!(text, plain);
+            count += 1;
+        }
+        let end = place_of(DOCUMENT.as_bytes(), count);
+        assert_eq!((end.line, end.text), (7, b"".as_slice()));
+        assert_eq!(place_of(DOCUMENT.as_bytes(), 1).line, 2);
+        assert_eq!(place_of(DOCUMENT.as_bytes(), 4).line, 3);
+        assert_eq!(place_of(DOCUMENT.as_bytes(), 9).line, 5);
+    }
+
+    #[test]
+    fn a_text_has_a_flaw_where_miniserde_takes_none() {
+        const BYTES: &[u8] = b"{}[],:\"\\u0d8e9.-+truefalsn \n\t\x01x";
+        let mut seed = 1_u32;
+        let mut random = |below: usize| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) as usize % below
+        };
+        for round in 0..200_000 {
+            let mut text = DOCUMENT.as_bytes().to_vec();
+            for _ in 0..=random(3) {
+                let at = random(text.len());
+                match random(3) {
+                    0 => text[at] = BYTES[random(BYTES.len())],
+                    1 => text.insert(at, BYTES[random(BYTES.len())]),
+                    _ => drop(text.remove(at)),
+                }
+            }
+            let Ok(text) = String::from_utf8(text) else {
+                continue;
+            };
+            let flaw = flaw_of(&text);
+            assert_eq!(
+                json::from_str::<json::Value>(&text).is_err(),
+                flaw.is_some(),
+                "round {round}: {flaw:x?} {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_flaw_is_told_with_its_line() {
+        let flaw = |text: &'static str| {
+            let (place, flaw) = flaw_of(text).unwrap();
+            (place.line, std::str::from_utf8(place.text).unwrap(), flaw)
+        };
+        assert_eq!(flaw(""), (1, "", Flaw::Instead(b"a value")));
+        assert_eq!(
+            flaw("{\n\"a\": 1\n\"b\": 2}"),
+            (3, "\"b\"", Flaw::Instead(b"a comma or }"))
+        );
+        assert_eq!(flaw("{\"a\": 1,\n}"), (2, "}", Flaw::Instead(b"a key in quotes")));
+        assert_eq!(flaw("[1,\n]"), (2, "]", Flaw::Instead(b"a value")));
+        assert_eq!(flaw("[1}"), (1, "}", Flaw::Instead(b"a comma or ]")));
+        assert_eq!(flaw("{\"a\"; 1}"), (1, ";", Flaw::Instead(b"a colon")));
+        assert_eq!(flaw("{a: 1}"), (1, "a", Flaw::Instead(b"a key in quotes or }")));
+        assert_eq!(flaw("[1] 2"), (1, "2", Flaw::Instead(b"the end")));
+        assert_eq!(flaw("\n[tru]"), (2, "tru", Flaw::NoValue));
+        assert_eq!(flaw("[01]"), (1, "01", Flaw::NoValue));
+        assert_eq!(flaw("[\"a\n\"]"), (1, "\"a", Flaw::Unclosed));
+        assert_eq!(flaw("[\"a\\q\"]"), (1, "\"a\\q\"", Flaw::BadString));
+        assert_eq!(flaw("[\"\\udc00\"]"), (1, "\"\\udc00\"", Flaw::BadString));
+        assert_eq!(flaw("[[[[[["), (1, "[", Flaw::TooDeep));
+    }
+
+    #[test]
+    fn tokens_come_in_the_order_of_the_text_and_without_escapes() {
+        assert_eq!(
+            tokens(
+                r#" {"a": [1, -2], "z": ["x\"\u00e9\u0000", "y"], "b\n": true, "c": {"d": null, "e": 0.5}}"#
+            )
+            .unwrap(),
+            "Object ; Key a; List ; Number 1; Number -2; ListEnd ; Key z; List ; Text x\\\"\\xc3\\xa9\\x00; Text y; \
+             ListEnd x\\\"\\xc3\\xa9\\x00,y; Key b\\n; Word true; Key c; Object ; Key d; Word null; Key e; \
+             Number 0.5; ObjectEnd ; ObjectEnd "
+        );
+        assert_eq!(
+            tokens("-9223372036854775808").unwrap(),
+            "Number -9223372036854775808"
+        );
+        assert_eq!(
+            tokens("18446744073709551615").unwrap(),
+            "Number 18446744073709551615"
+        );
+        assert_eq!(
+            tokens("[-1E400, 0]").unwrap(),
+            "List ; Number -1E400; Number 0; ListEnd "
+        );
+        assert_eq!(
+            tokens("[\"a\", \"\"]").unwrap(),
+            "List ; Text a; Text ; ListEnd a,"
+        );
+        assert_eq!(
+            tokens("[\"a\", []]").unwrap(),
+            "List ; Text a; List ; ListEnd ; ListEnd "
+        );
+    }
+
+    #[test]
+    fn what_is_no_document_or_too_deep_gives_none() {
+        for text in ["", "{", "[1,]", "{\"a\" 1}", "01", "\"\\x\"", "[1] 2"] {
+            assert_eq!(tokens(text), None, "{text}");
+        }
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(tokens(&nested(DEPTH_MAX)).is_some());
+        assert!(tokens(&nested(DEPTH_MAX + 1)).is_none());
+    }
+}
