@@ -14,6 +14,8 @@ impl Errno {
     pub const NO_DEVICE: Self = Self(19);
     /// Somebody else has it; 16 wherever there is an `errno`.
     pub const BUSY: Self = Self(16);
+    /// It is a pipe, which has no places; 29 wherever there is an `errno`.
+    pub const NO_PLACES: Self = Self(29);
 }
 
 /// Why a connection did not come about, or broke.

@@ -5,6 +5,7 @@ mod common;
 use common::{Folder, Line, output};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// What `-check` says of the file: its exit status, standard output, and standard error without the path
 /// before it.
@@ -23,7 +24,7 @@ const ADDRESS: &str = " is not an address (host:port, :port, [v6]:port, unix:/pa
                        between, or - (try \"router.lan:6000\")";
 
 /// Files, and what is said of each behind its path.
-const BAD: [(&str, &str, &str); 63] = [
+const BAD: &[(&str, &str, &str)] = &[
     // What is not JSON.
     ("", ":1: the end of the file in place of a value", ""),
     (
@@ -209,6 +210,32 @@ const BAD: [(&str, &str, &str); 63] = [
         ":1: families.cpu.only: this family has no instances to choose from",
         "",
     ),
+    // Metrics of one's own.
+    (
+        "{\"custom\": [{\"metric\": \"a\", \"file\": \"/b\", \"line\": 2,\n\"key\": \"c\"}]}",
+        ":2: custom.key: line and key are both given, of which it takes one",
+        "",
+    ),
+    (
+        "{\"custom\": [{\"metric\": \"a\", \"file\": \"/b\", \"key\": \"c\",\n\"line\": 2}]}",
+        ":2: custom.line: line and key are both given, of which it takes one",
+        "",
+    ),
+    (
+        "{\"custom\": [{\"metric\": \"a\", \"file\": \"/b\", \"key\": \"c\",\n\"key\": \"d\"}]}",
+        ":2: custom.key: given twice",
+        "",
+    ),
+    (
+        "{\"custom\": [{\"exec\": \"true\"}, {\"exec\": \"true\", \"interval\": \"10s\",\n\"timeout\": \"6s\"}]}",
+        ":2: custom.timeout: \"6s\" is more than half the interval",
+        "",
+    ),
+    (
+        "{\"custom\": [{\"exec\": \"true\",\n\"timeout\": 4}], \"interval\": 7}",
+        ":2: custom.timeout: 4 is more than half the interval",
+        "",
+    ),
 ];
 
 #[test]
@@ -257,6 +284,45 @@ fn a_file_full_of_anything_is_a_clear_error() {
     assert_eq!(check(&path).2, ":2: not UTF-8\n");
 }
 
+/// What the command line says of them counts, too, and only what is in the file is told of the file.
+#[test]
+fn names_that_are_too_long_and_times_that_do_not_fit_are_told_with_their_line() {
+    let folder = Folder::new("long-config");
+    let path = folder.join("mini-monitor.json");
+    let check = |text: &str, flags: &[&str]| {
+        fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap();
+        let output = output(&[&["-check", "-config", path], flags].concat());
+        let error = String::from_utf8(output.stderr).unwrap().replace(path, "");
+        (output.status.code().unwrap(), error)
+    };
+    let tags = |count: usize| {
+        format!(
+            "{{\n\"tag\": [\"{}\"]}}",
+            vec!["x".repeat(100); count].join("\", \"")
+        )
+    };
+    let words = "is too long: endpoint and tags together take at most 1000 bytes in a line\n";
+    assert_eq!(check(&tags(9), &[]), (1, format!(":2: \"tag\" {words}")));
+    let endpoint = format!("{{\n\n\"endpoint\": \"{}\"}}", "\\u0001".repeat(200));
+    assert_eq!(check(&endpoint, &[]), (1, format!(":3: \"endpoint\" {words}")));
+    assert_eq!(check(&endpoint, &["-endpoint=x"]), (0, String::new()));
+    assert_eq!(check(&tags(5), &[]), (0, String::new()));
+    let long = format!("-endpoint={}", "\u{1}".repeat(100));
+    let words = "mini-monitor: -endpoint and -tag: together they take at most 1000 bytes in a line\n";
+    assert_eq!(check(&tags(5), &[&long]), (1, words.to_owned()));
+
+    let script = "{\"custom\": [{\"exec\": \"true\", \"timeout\": \"2s\"}]}";
+    assert_eq!(check(script, &[]), (0, String::new()));
+    assert_eq!(
+        check(script, &["-interval=3s"]),
+        (
+            1,
+            ":1: custom.timeout: \"2s\" is more than half the interval\n".to_owned()
+        )
+    );
+}
+
 #[test]
 fn a_file_that_is_named_has_to_be_there() {
     let folder = Folder::new("no-config");
@@ -264,6 +330,10 @@ fn a_file_that_is_named_has_to_be_there() {
     assert_eq!((status, error.as_str()), (1, ": no such file or directory\n"));
     let (status, _, error) = check(Path::new(folder.path()));
     assert_eq!((status, error.as_str()), (1, ": is a directory\n"));
+    let pipe = folder.join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (status, _, error) = check(&pipe);
+    assert_eq!((status, error.as_str()), (1, ": a pipe, not a file\n"));
 }
 
 #[test]

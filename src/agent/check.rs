@@ -2,7 +2,7 @@
 
 use super::plan;
 use crate::builtin::FAMILIES;
-use crate::config::Config;
+use crate::config::{Config, Origin};
 use crate::text::{Put, Text};
 use crate::world::Transfer;
 
@@ -43,15 +43,12 @@ pub(super) fn describe(config: &Config, put: Put) {
 fn describe_customs(config: &Config, put: Put) {
     for custom in config.custom() {
         put_line(put, |line| {
-            let name = custom
-                .script
-                .map_or(custom.metric.as_bytes(), |script| script.name());
-            line.put(name);
+            line.put(custom.name());
             line.put(b": every ");
             put_duration(line, custom.interval.unwrap_or(config.interval));
-            match custom.script {
-                Some(script) => put_list(line, b", as ", script.user.unwrap_or_default()),
-                None => put_list(line, b", out of ", custom.file),
+            match custom.origin {
+                Origin::Script(script) => put_list(line, b", as ", script.user.unwrap_or_default()),
+                Origin::File(number) => put_list(line, b", out of ", number.file),
             }
         });
     }

@@ -2,15 +2,15 @@
 
 use super::Agent;
 use super::ranks::CUSTOM;
-use super::script::{Lines, Run};
-use crate::config::{CUSTOM_MAX, Config, Custom};
+use super::script::{Lines, OUTPUT_MAX, Run};
+use crate::config::{CUSTOM_MAX, Config, Number, Origin};
 use crate::custom::{self, Trouble};
 use crate::format::Record;
 use crate::ring::LINE_MAX;
 use crate::sched::turn;
 use crate::throttle::Throttle;
 use crate::wheel::{Timers, Wheel};
-use crate::world::{NEVER, Part, World};
+use crate::world::{Ended, NEVER, Part, World};
 
 /// What is known of them, by their places in the configuration.
 pub(super) struct Customs {
@@ -59,8 +59,9 @@ impl Customs {
     pub(super) fn change<W: World>(&mut self, [before, now_on]: [&Config; 2], world: &mut W, now: u64) {
         for number in 0..CUSTOM_MAX {
             let [old, new] = [before, now_on].map(|config| config.custom().nth(number));
-            let has_own_interval = new.is_some_and(|custom| custom.interval.is_some());
-            if old == new && (has_own_interval || before.interval == now_on.interval) {
+            let is_usual = new.is_some_and(|custom| custom.interval.is_none());
+            let is_same = old.map(|custom| custom.tape) == new.map(|custom| custom.tape);
+            if is_same && (!is_usual || before.interval == now_on.interval) {
                 continue;
             }
             self.end_run(number, world);
@@ -90,7 +91,7 @@ impl Customs {
     }
 
     /// Whether to tell how it has gone.
-    pub(super) fn pass(&mut self, number: usize, trouble: Option<Trouble>, now: u64) -> bool {
+    fn is_news(&mut self, number: usize, trouble: Option<Trouble>, now: u64) -> bool {
         let Some(told) = self.told.get_mut(number).filter(|told| told.trouble != trouble) else {
             return false;
         };
@@ -117,21 +118,21 @@ impl Agent<'_, '_> {
                 let period = custom.interval.unwrap_or(self.config.interval);
                 let next = turn(self.state.sched.phase(), period, now);
                 self.state.customs.wheel.arm(number, next);
-                match &custom.script {
-                    Some(script) => self.start_script(world, number, script, period),
-                    None => self.take_custom(world, number, &custom, &mut room),
+                match &custom.origin {
+                    Origin::Script(script) => self.start_script(world, number, script, period),
+                    Origin::File(file) => self.take_number(world, number, file, &mut room),
                 }
             }
         }
     }
 
-    fn take_custom<W: World>(&mut self, world: &mut W, number: usize, custom: &Custom, room: &mut [u8]) {
+    fn take_number<W: World>(&mut self, world: &mut W, number: usize, file: &Number, room: &mut [u8]) {
         let output = &mut self.state.output;
-        let result = custom::read(custom);
+        let result = custom::read(file);
         match result {
             Ok(value) => {
                 let record = Record {
-                    metric: custom.metric,
+                    metric: file.metric,
                     instance: &[],
                     value,
                 };
@@ -141,21 +142,47 @@ impl Agent<'_, '_> {
             }
             Err(_) => output.errors += 1,
         }
-        if self.state.customs.pass(number, result.err(), output.now) {
-            tell(world, custom, result.err());
-        }
+        self.tell(world, number, result.err(), b"");
     }
-}
 
-fn tell<W: World>(world: &mut W, custom: &Custom, trouble: Option<Trouble>) {
-    let name = Part::Text(custom.metric.as_bytes());
-    let Some(trouble) = trouble else {
-        return world.log("%: can be read again", &[name]);
-    };
-    let words = match trouble {
-        Trouble::System(errno) => Part::Cause(errno.into()),
-        Trouble::Missing => Part::Text(b"no such line or field"),
-        _ => Part::Text(b"not a number, or too large a one"),
-    };
-    world.log("%: %: %", &[name, Part::Text(custom.file), words]);
+    /// Tells how it has gone, if that is news; `line` is what a script has printed that is none.
+    #[inline(never)]
+    pub(super) fn tell<W: World>(
+        &mut self,
+        world: &mut W,
+        number: usize,
+        trouble: Option<Trouble>,
+        line: &[u8],
+    ) {
+        let now = self.state.output.now;
+        if !self.state.customs.is_news(number, trouble, now) {
+            return;
+        }
+        let Some(custom) = self.config.custom().nth(number) else {
+            return;
+        };
+        let nothing = Part::Text(b"");
+        let (again, colon, file) = match custom.origin {
+            Origin::File(number) => ("%: can be read again", b": ".as_slice(), number.file),
+            Origin::Script(_) => ("%: all is well again", b"".as_slice(), b"".as_slice()),
+        };
+        let (words, what) = match trouble {
+            None => (again, nothing),
+            Some(Trouble::System(errno)) => ("%%%: %", Part::Cause(errno.into())),
+            Some(Trouble::Missing) => ("%%%: no such line or field", nothing),
+            Some(Trouble::NoNumber) => ("%%%: not a number, or too large a one", nothing),
+            Some(Trouble::BadLine) => ("%%%: \"%\" is not a name, a value and tags", Part::Text(line)),
+            Some(Trouble::Ended(Ended::Exit(status))) => ("%%%: exit status %", Part::Number(status.into())),
+            Some(Trouble::Ended(Ended::Signal(signal))) => {
+                ("%%%: ended by signal %", Part::Number(signal.into()))
+            }
+            Some(Trouble::TooSlow) => ("%%%: it takes too long", nothing),
+            Some(Trouble::TooMuch) => (
+                "%%%: it prints more than % bytes",
+                Part::Number(OUTPUT_MAX.into()),
+            ),
+        };
+        let [name, colon, file] = [custom.name(), colon, file].map(Part::Text);
+        world.log(words, &[name, colon, file, what]);
+    }
 }

@@ -12,9 +12,7 @@ const _: () = assert!(FAMILY_COUNT <= FAMILIES_MAX);
 
 /// Whether the agent can do what is asked for.
 pub(super) fn check<'a>(config: &Config) -> Result<(), config::Error<'a>> {
-    // A host name of the worst kind has to fit too: it may come later.
-    let worst = config.endpoint.unwrap_or(&[1; HOST_NAME_MAX]);
-    if Writer::new(worst, OS, config.tags()).is_none() {
+    if !has_room(config) {
         return Err(config::Error::TooLong);
     }
     let has_family = (0..FAMILY_COUNT).any(|number| period(config, number).is_some());
@@ -22,6 +20,13 @@ pub(super) fn check<'a>(config: &Config) -> Result<(), config::Error<'a>> {
         return Err(config::Error::NothingRuns);
     }
     Ok(())
+}
+
+/// Whether endpoint and tags fit into a line.
+pub(super) fn has_room(config: &Config) -> bool {
+    // A host name of the worst kind has to fit too: it may come later.
+    let worst = config.endpoint.unwrap_or(&[1; HOST_NAME_MAX]);
+    Writer::new(worst, OS, config.tags()).is_some()
 }
 
 /// Milliseconds between two turns of the family of that number, if it runs.

@@ -3,16 +3,16 @@
 use super::custom::Customs;
 use super::ranks::CUSTOM;
 use super::{Agent, State};
-use crate::config::{Custom, Script};
+use crate::config::Script;
 use crate::custom::{Trouble, read_line};
 use crate::scan::until;
 use crate::wheel::{Timers, set_bits};
-use crate::world::{Ended, Part, SCRIPTS_MAX, World};
+use crate::world::{Ended, SCRIPTS_MAX, World};
 
 /// Bytes of the longest line that a script may print.
 const PRINTED_MAX: usize = 512;
 /// Bytes that it may print in one run.
-const OUTPUT_MAX: u32 = 16 << 10;
+pub(super) const OUTPUT_MAX: u32 = 16 << 10;
 /// What is read at once, and how many of that in one turn.
 const PIECE: usize = 1024;
 const PIECES: usize = 4;
@@ -72,12 +72,34 @@ impl Run {
     }
 }
 
-/// The run of that script, if it runs.
-fn running(runs: &mut [Run], number: usize) -> Option<&mut Run> {
-    runs.get_mut(number).filter(|run| !run.is_idle())
-}
-
 impl Customs {
+    /// The run of that script, and its line that is not whole.
+    fn run(&mut self, number: usize) -> (&mut Run, &mut [u8; PRINTED_MAX]) {
+        // A remainder is never beyond the last one.
+        let number = number % SCRIPTS_MAX;
+        (&mut self.runs[number], &mut self.lines.0[number])
+    }
+
+    /// The run of that script, if it runs.
+    fn running(&mut self, number: usize) -> Option<&mut Run> {
+        Some(self.run(number).0).filter(|run| !run.is_idle())
+    }
+
+    /// Notes what went wrong, if nothing did before.
+    fn note(&mut self, number: usize, trouble: Trouble) {
+        self.run(number).0.trouble.get_or_insert(trouble);
+    }
+
+    /// Holds what belongs to a line that is not whole.
+    fn hold(&mut self, number: usize, text: &[u8]) {
+        let (run, line) = self.run(number);
+        let room = line.get_mut(run.held..).unwrap_or_default();
+        for (place, byte) in room.iter_mut().zip(text) {
+            *place = *byte;
+        }
+        run.held += text.len();
+    }
+
     /// Ends all scripts that run.
     pub(super) fn end_all<W: World>(&mut self, world: &mut W) {
         for number in 0..SCRIPTS_MAX {
@@ -87,10 +109,8 @@ impl Customs {
 
     /// Ends the script, if it runs. One that cannot be ended keeps its place until it has ended.
     pub(super) fn end_run<W: World>(&mut self, number: usize, world: &mut W) {
-        if let Some(run) = running(&mut self.runs, number)
-            && world.end_script(number).is_some()
-        {
-            run.stage = Stage::Idle;
+        if self.running(number).is_some() && world.end_script(number).is_some() {
+            self.run(number).0.stage = Stage::Idle;
             self.deadlines.disarm(number);
         }
     }
@@ -105,31 +125,27 @@ impl Agent<'_, '_> {
         script: &Script,
         period: u32,
     ) {
-        let now = self.state.output.now;
-        let Some(run) = self
-            .state
-            .customs
-            .runs
-            .get_mut(number)
-            .filter(|run| run.is_idle())
-        else {
+        let State {
+            customs,
+            output,
+            ranks,
+            ..
+        } = &mut *self.state;
+        if customs.running(number).is_some() {
             return;
-        };
-        let timeout = script.timeout.unwrap_or(u32::MAX).min(period / 2);
-        *run = Run {
+        }
+        let deadline = output.now + u64::from(script.timeout.unwrap_or(period / 2));
+        let started = world.start_script(number, &mut script.arguments(), script.user);
+        *customs.run(number).0 = Run {
             stage: Stage::Running,
-            is_started: true,
-            deadline: now + u64::from(timeout),
-            rank: self.state.ranks.of(CUSTOM + number, now),
+            is_started: started.is_ok(),
+            deadline,
+            rank: ranks.of(CUSTOM + number, output.now),
+            trouble: started.err().map(Trouble::System),
             ..Run::NONE
         };
-        let deadline = run.deadline;
-        self.state.customs.deadlines.arm(number, deadline);
-        if let Err(errno) = world.start_script(number, &mut script.arguments(), script.user) {
-            self.note(number, Trouble::System(errno));
-            if let Some(run) = self.state.customs.runs.get_mut(number) {
-                run.is_started = false;
-            }
+        customs.deadlines.arm(number, deadline);
+        if started.is_err() {
             self.finish_script(world, number);
         }
     }
@@ -177,7 +193,7 @@ impl Agent<'_, '_> {
     #[inline(never)]
     fn look_after<W: World>(&mut self, world: &mut W, number: usize) {
         let now = self.state.output.now;
-        let Some(run) = running(&mut self.state.customs.runs, number) else {
+        let Some(run) = self.state.customs.running(number) else {
             return;
         };
         let is_over = now >= run.deadline;
@@ -194,41 +210,24 @@ impl Agent<'_, '_> {
         run.stage = Stage::Asked;
         run.deadline = now + GRACE;
         world.ask_script(number);
-        self.note(number, Trouble::TooSlow);
+        self.state.customs.note(number, Trouble::TooSlow);
         self.state.customs.deadlines.arm(number, now + GRACE);
-    }
-
-    #[inline(never)]
-    fn note(&mut self, number: usize, trouble: Trouble) {
-        if let Some(run) = self.state.customs.runs.get_mut(number) {
-            run.trouble.get_or_insert(trouble);
-        }
     }
 
     /// Takes the lines out of what it has printed; says whether that is not too much.
     fn take_output<W: World>(&mut self, world: &mut W, number: usize, piece: &[u8]) -> bool {
-        for byte in piece {
-            let State { customs, .. } = &mut *self.state;
-            let (Some(run), Some(line)) = (customs.runs.get_mut(number), customs.lines.0.get_mut(number))
-            else {
-                return false;
-            };
-            if *byte == b'\n' {
+        for line in piece.split_inclusive(|byte| *byte == b'\n') {
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            self.state.customs.hold(number, text);
+            if text.len() < line.len() {
                 self.take_line(world, number);
-                continue;
             }
-            if let Some(place) = line.get_mut(run.held) {
-                *place = *byte;
-            }
-            run.held += 1;
         }
-        let Some(run) = self.state.customs.runs.get_mut(number) else {
-            return false;
-        };
+        let (run, _) = self.state.customs.run(number);
         run.printed += piece.len() as u32;
         let is_too_much = run.printed > OUTPUT_MAX;
         if is_too_much {
-            self.note(number, Trouble::TooMuch);
+            self.state.customs.note(number, Trouble::TooMuch);
         }
         !is_too_much
     }
@@ -242,9 +241,7 @@ impl Agent<'_, '_> {
             time,
             ..
         } = &mut *self.state;
-        let (Some(run), Some(line)) = (customs.runs.get_mut(number), customs.lines.0.get(number)) else {
-            return;
-        };
+        let (run, line) = customs.run(number);
         let held = core::mem::take(&mut run.held);
         let text = line.get(..held).unwrap_or_default();
         let (rank, aims) = (run.rank, &self.aims);
@@ -256,17 +253,10 @@ impl Agent<'_, '_> {
         if taken.is_some() && held <= line.len() {
             return;
         }
-        let trouble = Trouble::BadLine;
-        run.trouble.get_or_insert(trouble);
+        run.trouble.get_or_insert(Trouble::BadLine);
         // The line is there now: it is told at once, and not again at the end of the run.
         let told = printable(line.get(..held).unwrap_or(line));
-        if customs.pass(number, Some(trouble), output.now)
-            && let Some(custom) = self.config.custom().nth(number)
-        {
-            let words = "%: \"%\" is not a name, a value and tags";
-            let told = until(&told, 0);
-            world.log(words, &[name(&custom), Part::Text(told)]);
-        }
+        self.tell(world, number, Some(Trouble::BadLine), until(&told, 0));
     }
 
     /// Ends all that is left of it, and says how it has gone if that is new.
@@ -278,35 +268,33 @@ impl Agent<'_, '_> {
             ranks,
             ..
         } = &mut *self.state;
-        let Some(run) = running(&mut customs.runs, number) else {
+        let Some(run) = customs.running(number) else {
             return;
         };
         if ended.is_none() && run.is_started {
             run.stage = Stage::Asked;
             run.deadline = output.now + AGAIN;
-            return customs.deadlines.arm(number, run.deadline);
+            return customs.deadlines.arm(number, output.now + AGAIN);
         }
-        customs.deadlines.disarm(number);
         run.stage = Stage::Idle;
         if run.printed > 0 {
             ranks.note(CUSTOM + number, output.now);
         }
-        let (held, noted) = (run.held, run.trouble);
-        let trouble = noted.or(match ended {
-            Some(Ended::Exit(0)) | None => None,
-            Some(ended) => Some(Trouble::Ended(ended)),
-        });
-        output.errors += u64::from(trouble.is_some());
+        if let Some(ended) = ended.filter(|ended| *ended != Ended::Exit(0)) {
+            run.trouble.get_or_insert(Trouble::Ended(ended));
+        }
+        let has_failed = run.trouble.is_some();
+        let is_held = run.held > 0;
+        output.errors += u64::from(has_failed);
+        customs.deadlines.disarm(number);
         // Its last line may have no end; if it was killed, that may be missing.
-        if held > 0 && trouble.is_none() {
+        if is_held && !has_failed {
             self.take_line(world, number);
         }
-        let State { customs, output, .. } = &mut *self.state;
-        let trouble = trouble.or(customs.runs.get(number).and_then(|run| run.trouble));
-        if customs.pass(number, trouble, output.now)
-            && let Some(custom) = self.config.custom().nth(number)
-        {
-            tell(world, &custom, trouble);
+        let trouble = self.state.customs.run(number).0.trouble;
+        // A bad line has been told.
+        if trouble != Some(Trouble::BadLine) {
+            self.tell(world, number, trouble, b"");
         }
     }
 }
@@ -322,23 +310,4 @@ fn printable(line: &[u8]) -> [u8; TOLD] {
         *place = if is_plain { *byte } else { b'?' };
     }
     told
-}
-
-fn name<'a>(custom: &Custom<'a>) -> Part<'a> {
-    Part::Text(custom.script.map_or(b"", |script| script.name()))
-}
-
-fn tell<W: World>(world: &mut W, custom: &Custom, trouble: Option<Trouble>) {
-    let name = name(custom);
-    let (words, what) = match trouble {
-        None => ("%: all is well again", Part::Number(0)),
-        Some(Trouble::Ended(Ended::Exit(status))) => ("%: exit status %", Part::Number(status.into())),
-        Some(Trouble::Ended(Ended::Signal(signal))) => ("%: ended by signal %", Part::Number(signal.into())),
-        Some(Trouble::TooSlow) => ("%: it takes too long", Part::Number(0)),
-        Some(Trouble::TooMuch) => ("%: it prints more than % bytes", Part::Number(OUTPUT_MAX.into())),
-        Some(Trouble::System(errno)) => ("%: %", Part::Cause(errno.into())),
-        // The line itself has been told.
-        Some(_) => return,
-    };
-    world.log(words, &[name, what]);
 }

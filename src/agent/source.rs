@@ -47,13 +47,21 @@ impl<A: Iterator<Item = &'static [u8]> + Clone> Source<A> {
     #[inline(never)]
     pub(super) fn config<'a>(&self, memory: &'a [u8], found: Found) -> Result<Config<'a>, Problem<'a>> {
         let mut config = Config::default();
-        if let Some(lengths) = found {
-            let document = Document::new(self.path, memory, lengths);
+        let document = found.map(|lengths| Document::new(self.path, memory, lengths));
+        if let Some(document) = &document {
             document.apply(&mut config, find, name).map_err(Problem::File)?;
         }
+        let had_room = plan::has_room(&config);
         let arguments = self.arguments.clone().map(|argument| -> &'a [u8] { argument });
         config::parse(&mut config, arguments, find).map_err(Problem::Flags)?;
-        plan::check(&config).map_err(Problem::Flags)?;
+        let checked = plan::check(&config);
+        if let Some(document) = &document {
+            if !had_room && matches!(checked, Err(Error::TooLong)) {
+                return Err(Problem::File(document.name_too_long(&config)));
+            }
+            document.check(&config).map_err(Problem::File)?;
+        }
+        checked.map_err(Problem::Flags)?;
         if config.command == Command::Once {
             config.print();
         }

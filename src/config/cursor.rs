@@ -2,7 +2,7 @@
 
 use super::nearest::nearest;
 use super::tape::{Kind, Token, Tokens};
-use super::wrong::Why;
+use super::wrong::{Said, Why};
 use crate::scan::lines;
 use crate::text::place_of;
 
@@ -17,26 +17,24 @@ pub(super) type TakeKey<'t, 'a> = &'t mut dyn FnMut(&mut Cursor<'a>, &'a [u8]) -
 
 /// Where a reader is in a document.
 pub(super) struct Cursor<'a> {
-    tokens: Tokens<'a>,
+    pub(super) tokens: Tokens<'a>,
     /// The keys that lead there; nothing for those that are not there.
     pub(super) keys: [&'a [u8]; KEYS_MAX],
     /// The token that an error is about.
     pub(super) at: usize,
+    /// The name that may have been meant by what nobody knows.
+    pub(super) meant: Option<&'static [u8]>,
 }
 
 impl<'a> Cursor<'a> {
-    /// At the start of that tape.
-    pub(super) fn new(tape: &'a [u8]) -> Self {
+    /// At the first of these.
+    pub(super) fn new(tokens: Tokens<'a>) -> Self {
         Self {
-            tokens: Tokens::new(tape),
+            tokens,
             keys: [b""; KEYS_MAX],
             at: 0,
+            meant: None,
         }
-    }
-
-    /// The tape that has not been taken.
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.tokens.rest
     }
 
     #[inline(never)]
@@ -54,7 +52,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn object(&mut self, depth: usize, take: TakeKey<'_, 'a>) -> Result<(), Why> {
         match self.take().kind {
             Kind::Object => self.inside(depth, take),
-            _ => Err(Why::NoObject),
+            _ => Err(Said::NoObject.into()),
         }
     }
 
@@ -75,7 +73,7 @@ impl<'a> Cursor<'a> {
             let number = 1 << take(self, key.text)?;
             if taken & number != 0 {
                 self.at = at;
-                return Err(Why::Twice);
+                return Err(Said::Twice.into());
             }
             taken |= number;
             self.set_key(depth, b"");
@@ -84,7 +82,7 @@ impl<'a> Cursor<'a> {
 
     fn comment(&mut self) -> Result<(), Why> {
         if self.take().kind != Kind::Text {
-            return Err(Why::NoText);
+            return Err(Said::NoText.into());
         }
         Ok(())
     }
@@ -95,26 +93,37 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The end of a list of texts, whose start has been taken; `None` if there is something else in it.
-    pub(super) fn list_end(&mut self) -> Option<Token<'a>> {
+    /// Takes a list of texts, whose start has just been taken: its items with commas between. `None` if there is
+    /// something else in it, which an error is about then.
+    pub(super) fn list_text(&mut self) -> Option<&'a [u8]> {
+        let start = self.at;
         loop {
             let token = self.take();
             match token.kind {
                 Kind::Text => {}
-                Kind::ListEnd => return Some(token),
+                Kind::ListEnd => {
+                    self.at = start;
+                    return Some(token.text);
+                }
                 _ => return None,
             }
         }
     }
-}
 
-/// The place of a key among the lines of `known`.
-#[inline(never)]
-pub(super) fn place_of_key(key: &[u8], known: &'static str) -> Result<usize, Why> {
-    place_of(known, key).ok_or_else(|| unknown(key, &mut lines(known.as_bytes())))
-}
+    /// The place of a key among the lines of `known`.
+    #[inline(never)]
+    pub(super) fn place_of_key(&mut self, key: &[u8], known: &'static str) -> Result<usize, Why> {
+        place_of(known, key).ok_or_else(|| self.unknown(Said::Unknown, key, &mut lines(known.as_bytes())))
+    }
 
-/// Nobody knows this key.
-pub(super) fn unknown(key: &[u8], known: &mut dyn Iterator<Item = &'static [u8]>) -> Why {
-    Why::Unknown(nearest(key, known))
+    /// Nobody knows this name, but these.
+    pub(super) fn unknown(
+        &mut self,
+        said: Said,
+        name: &[u8],
+        known: &mut dyn Iterator<Item = &'static [u8]>,
+    ) -> Why {
+        self.meant = nearest(name, known);
+        said.into()
+    }
 }

@@ -1,11 +1,11 @@
 //! What the configuration file says of metrics of the user's own.
 
-use super::cursor::{Cursor, place_of_key};
+use super::cursor::Cursor;
 use super::flags::Takes;
 use super::settings::duration;
 use super::tape::{Kind, Tokens};
 use super::value;
-use super::wrong::Why;
+use super::wrong::{Said, Why};
 use crate::num::parse_u64;
 use crate::sys::has_user;
 
@@ -24,13 +24,28 @@ const NAME_MAX: usize = 40;
 /// Places that a point can be moved.
 const SCALE_MAX: u64 = 9;
 
-/// Keys of each, in lines: those of a file, of both, of a script.
+/// Keys, in lines: those of a file, of both, of a script. What each of them takes.
 const KEYS: &str = "metric\nfile\nline\nkey\nfield\nscale\nratio\ninterval\nexec\nuser\ntimeout\n";
-/// How many are of a file alone, and the bits of those that it needs; the number of what a script needs.
-const OF_FILE: u32 = (1 << 7) - 1;
-const NEEDED: u32 = 0b11;
+const TAKES: [Takes; 11] = [
+    Takes::Metric,
+    Takes::Path,
+    Takes::Place,
+    Takes::Key,
+    Takes::Place,
+    Takes::Scale,
+    Takes::Ratio,
+    Takes::Duration,
+    Takes::Command,
+    Takes::User,
+    Takes::Duration,
+];
+/// Bits of those of a file alone, of those that it needs, of those of which it has one; of those of a script alone, and
+/// of the one that it needs.
+const OF_FILE: u32 = 0b111_1111;
+const FILE_NEEDS: u32 = 0b11;
+const LINE_AND_KEY: u32 = 0b1100;
 const OF_SCRIPT: u32 = 0b111 << 8;
-const EXEC: u32 = 1 << 8;
+const SCRIPT_NEEDS: u32 = 1 << 8;
 
 /// Where in a file a number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,14 +57,14 @@ pub enum Line<'a> {
 }
 
 /// A script: a text for the shell, or a program and its arguments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Script<'a> {
-    /// The tokens of them.
+    /// The tokens of them, and the end of a list.
     tape: &'a [u8],
     is_list: bool,
     /// The user that it runs as, if not the agent's own.
     pub user: Option<&'a [u8]>,
-    /// Milliseconds that it may take; half the interval at most.
+    /// Milliseconds that it may take; half the interval if nothing is said.
     pub timeout: Option<u32>,
 }
 
@@ -74,27 +89,22 @@ impl<'a> Script<'a> {
 
     /// Its text, or the program and its arguments.
     fn words(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let most = if self.is_list { usize::MAX } else { 1 };
         let words = Tokens::new(self.tape).take_while(|token| token.kind == Kind::Text);
-        words.take(most).map(|token| token.text)
+        words.map(|token| token.text)
     }
 
     /// What it is called in the log.
-    pub fn name(&self) -> &'a [u8] {
+    fn name(&self) -> &'a [u8] {
         let text = self.words().next().unwrap_or_default();
-        let end = text
-            .iter()
-            .take(NAME_MAX)
-            .take_while(|byte| byte.is_ascii_graphic() || **byte == b' ');
-        text.get(..end.count()).unwrap_or(text)
+        let text = text.get(..NAME_MAX).unwrap_or(text);
+        let end = text.iter().position(|byte| !matches!(byte, b' '..=b'~'));
+        text.get(..end.unwrap_or(text.len())).unwrap_or_default()
     }
 }
 
-/// A metric of the user's own: a number out of a file, or what a script prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Custom<'a> {
-    /// The script, if it is one.
-    pub script: Option<Script<'a>>,
+/// A number out of a file.
+#[derive(Clone, Copy)]
+pub struct Number<'a> {
     /// The metric's name.
     pub metric: &'a str,
     /// The file.
@@ -107,104 +117,186 @@ pub struct Custom<'a> {
     pub scale: i8,
     /// The number is multiplied by the first of these and divided by the second.
     pub ratio: (u32, u32),
-    /// Milliseconds between two reads, if not those of most families.
-    pub interval: Option<u32>,
 }
 
-impl Custom<'_> {
+impl Number<'_> {
     const NONE: Self = Self {
-        script: None,
         metric: "",
         file: b"",
         line: Line::Number(1),
         field: 1,
         scale: 0,
         ratio: (1, 1),
-        interval: None,
     };
 }
 
-/// Takes a list of them, whose start has been taken: their number.
-pub(super) fn check(cursor: &mut Cursor) -> Result<usize, Why> {
-    let mut count = 0;
-    loop {
-        let token = cursor.take();
-        match token.kind {
-            Kind::ListEnd => return Ok(count),
-            Kind::Object if count == CUSTOM_MAX => return Err(Why::TooMany),
-            Kind::Object => {
-                let custom = take(cursor)?;
-                // It is asked for when the script is started, too: the file of users may change.
-                let user = custom.script.and_then(|script| script.user);
-                if user.is_some_and(|user| !has_user(user)) {
-                    return Err(Why::NoUser);
-                }
-            }
-            _ => return Err(Why::NoObject),
+/// Where a metric of the user's own comes from.
+#[derive(Clone, Copy)]
+pub enum Origin<'a> {
+    /// It is in a file.
+    File(Number<'a>),
+    /// A script prints it.
+    Script(Script<'a>),
+}
+
+/// A metric of the user's own.
+#[derive(Clone, Copy)]
+pub struct Custom<'a> {
+    /// Where it comes from.
+    pub origin: Origin<'a>,
+    /// Milliseconds between two reads, if not those of most families.
+    pub interval: Option<u32>,
+    /// All that is said of it, in tokens: two are the same if these are.
+    pub tape: &'a [u8],
+}
+
+impl<'a> Custom<'a> {
+    /// What it is called in the log.
+    pub fn name(&self) -> &'a [u8] {
+        match &self.origin {
+            Origin::File(number) => number.metric.as_bytes(),
+            Origin::Script(script) => script.name(),
         }
-        count += 1;
+    }
+}
+
+/// Takes a list of them, whose start has been taken.
+pub(super) fn check(cursor: &mut Cursor) -> Result<(), Why> {
+    let mut left = CUSTOM_MAX;
+    loop {
+        match cursor.take().kind {
+            Kind::ListEnd => return Ok(()),
+            Kind::Object => {}
+            _ => return Err(Said::NoObject.into()),
+        }
+        left = left.checked_sub(1).ok_or(Said::TooMany)?;
+        // It is asked for when the script is started, too: the file of users may change.
+        if let Origin::Script(script) = take(cursor)?.origin
+            && script.user.is_some_and(|user| !has_user(user))
+        {
+            return Err(Said::NoUser.into());
+        }
     }
 }
 
 /// Those of a list that has been checked, behind its start.
-pub(super) fn all(tape: &[u8]) -> impl Iterator<Item = Custom<'_>> {
-    let mut cursor = Cursor::new(tape);
-    core::iter::from_fn(move || match cursor.take().kind {
-        Kind::Object => take(&mut cursor).ok(),
+pub(super) fn all(tokens: Tokens<'_>) -> impl Iterator<Item = Custom<'_>> {
+    let mut cursor = Cursor::new(tokens);
+    core::iter::from_fn(move || next(&mut cursor))
+}
+
+#[inline(never)]
+fn next<'a>(cursor: &mut Cursor<'a>) -> Option<Custom<'a>> {
+    match cursor.take().kind {
+        Kind::Object => take(cursor).ok(),
         _ => None,
-    })
+    }
+}
+
+/// Whether each script of such a list has to end before half of its interval is over, which is usually that.
+pub(super) fn check_timeouts(cursor: &mut Cursor, usually: u32) -> Result<(), Why> {
+    while let Some(custom) = next(cursor) {
+        let most = custom.interval.unwrap_or(usually) / 2;
+        if let Origin::Script(script) = custom.origin
+            && script.timeout.is_some_and(|timeout| timeout > most)
+        {
+            cursor.keys = [b"custom", b"timeout", b""];
+            return Err(Said::TooSlow.into());
+        }
+    }
+    Ok(())
+}
+
+/// What has been read of one.
+struct Draft<'a> {
+    number: Number<'a>,
+    script: Script<'a>,
+    interval: Option<u32>,
+    /// Bits of the keys that were there.
+    given: u32,
+    /// The token of the timeout.
+    timeout_at: Option<usize>,
 }
 
 /// Takes one, behind its start.
 #[inline(never)]
 fn take<'a>(cursor: &mut Cursor<'a>) -> Result<Custom<'a>, Why> {
-    let (mut custom, mut script, mut given) = (Custom::NONE, Script::NONE, 0);
-    let start = cursor.at;
+    let mut draft = Draft {
+        number: Number::NONE,
+        script: Script::NONE,
+        interval: None,
+        given: 0,
+        timeout_at: None,
+    };
+    let (start, tape) = (cursor.at, cursor.tokens.rest);
     cursor.inside(1, &mut |cursor, key| {
-        let place = place_of_key(key, KEYS)?;
-        given |= 1 << place;
-        match place {
-            0 => custom.metric = metric(cursor)?,
-            1 => {
-                custom.file = text(cursor)
-                    .filter(|path| value::is_path(path))
-                    .ok_or(Why::Value(Takes::Path))?
-            }
-            2 => custom.line = Line::Number(place_in_file(cursor)?),
-            3 => custom.line = Line::Key(text(cursor).ok_or(Why::Value(Takes::Key))?),
-            4 => custom.field = place_in_file(cursor)?,
-            5 => custom.scale = scale(cursor)?,
-            6 => custom.ratio = ratio(cursor)?,
-            7 => custom.interval = Some(duration(cursor)?),
-            8 => command(cursor, &mut script).ok_or(Why::Value(Takes::Command))?,
-            9 => script.user = Some(text(cursor).ok_or(Why::Value(Takes::User))?),
-            _ => script.timeout = Some(duration(cursor)?),
+        let place = cursor.place_of_key(key, KEYS)?;
+        draft.given |= 1 << place;
+        if LINE_AND_KEY & 1 << place != 0 && draft.given & LINE_AND_KEY == LINE_AND_KEY {
+            return Err(Said::LineAndKey.into());
         }
-        // A line has one of two.
-        Ok(if place == 3 { 2 } else { place })
+        let takes = TAKES.get(place).copied().unwrap_or(Takes::Key);
+        draft.set(place, cursor).ok_or(Why::Value(takes))?;
+        Ok(place)
     })?;
     cursor.at = start;
-    custom.script = Some(script).filter(|_| given & EXEC != 0);
-    let is_file = given & NEEDED == NEEDED && given & OF_SCRIPT == 0;
-    let is_script = given & EXEC != 0 && given & OF_FILE == 0;
-    (is_file || is_script).then_some(custom).ok_or(Why::Incomplete)
+    let given = draft.given;
+    let origin = if given & FILE_NEEDS == FILE_NEEDS && given & OF_SCRIPT == 0 {
+        Origin::File(draft.number)
+    } else if given & SCRIPT_NEEDS != 0 && given & OF_FILE == 0 {
+        Origin::Script(draft.script)
+    } else {
+        return Err(Said::Incomplete.into());
+    };
+    // An error of what it says as a whole is about that.
+    cursor.at = draft.timeout_at.unwrap_or(start);
+    Ok(Custom {
+        origin,
+        interval: draft.interval,
+        tape: taken(tape, cursor),
+    })
+}
+
+/// What has been taken of the tape.
+fn taken<'a>(tape: &'a [u8], cursor: &Cursor) -> &'a [u8] {
+    let length = tape.len().checked_sub(cursor.tokens.rest.len());
+    length.and_then(|length| tape.get(..length)).unwrap_or_default()
+}
+
+impl<'a> Draft<'a> {
+    /// Takes what is behind the key of that place. `None` if it is not what that takes.
+    fn set(&mut self, place: usize, cursor: &mut Cursor<'a>) -> Option<()> {
+        match place {
+            0 => self.number.metric = metric_name(text(cursor)?)?,
+            1 => self.number.file = text(cursor).filter(|path| value::is_path(path))?,
+            2 => self.number.line = Line::Number(place_in_file(cursor)?),
+            3 => self.number.line = Line::Key(text(cursor)?),
+            4 => self.number.field = place_in_file(cursor)?,
+            5 => self.number.scale = scale(cursor)?,
+            6 => self.number.ratio = ratio(text(cursor)?)?,
+            7 => self.interval = Some(duration(cursor)?),
+            8 => command(cursor, &mut self.script)?,
+            9 => self.script.user = Some(text(cursor)?),
+            _ => {
+                self.script.timeout = Some(duration(cursor)?);
+                self.timeout_at = Some(cursor.at);
+            }
+        }
+        Some(())
+    }
 }
 
 /// Takes a text for the shell, or a list.
 fn command<'a>(cursor: &mut Cursor<'a>, script: &mut Script<'a>) -> Option<()> {
-    script.tape = cursor.rest();
-    let first = cursor.take();
-    script.is_list = first.kind == Kind::List;
+    let mut tape = cursor.tokens.rest;
+    script.is_list = cursor.take().kind == Kind::List;
     if script.is_list {
-        script.tape = cursor.rest();
-        let start = cursor.at;
-        cursor.list_end()?;
-        cursor.at = start;
+        tape = cursor.tokens.rest;
+        cursor.list_text()?;
     }
-    let (mut length, mut count) = (0, 0);
     // No more than what is its own: another one behind it makes it no other.
-    let behind = cursor.rest().len();
-    script.tape = script.tape.get(..script.tape.len() - behind).unwrap_or_default();
+    script.tape = taken(tape, cursor);
+    let (mut length, mut count) = (0, 0);
     for word in script.words() {
         length += word.len() + 1;
         count += 1;
@@ -223,12 +315,6 @@ fn text<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
     Some(token.text).filter(|text| token.kind == Kind::Text && !text.is_empty())
 }
 
-fn metric<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Why> {
-    text(cursor)
-        .and_then(metric_name)
-        .ok_or(Why::Value(Takes::Metric))
-}
-
 /// The text, if it can be the name of a metric: up to 64 letters, digits, dots, dashes and underscores.
 pub fn metric_name(text: &[u8]) -> Option<&str> {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
@@ -237,29 +323,25 @@ pub fn metric_name(text: &[u8]) -> Option<&str> {
 }
 
 #[inline(never)]
-fn place_in_file(cursor: &mut Cursor) -> Result<u32, Why> {
-    let token = cursor.take();
-    let number = parse_u64(token.text).filter(|number| (1..=PLACE_MAX).contains(number));
-    let number = number.filter(|_| token.kind == Kind::Number);
-    number.map(|number| number as u32).ok_or(Why::Value(Takes::Place))
+fn place_in_file(cursor: &mut Cursor) -> Option<u32> {
+    let number = parse_u64(number(cursor)?)?;
+    (1..=PLACE_MAX).contains(&number).then_some(number as u32)
 }
 
-fn scale(cursor: &mut Cursor) -> Result<i8, Why> {
-    let token = cursor.take();
-    let digits = token.text.strip_prefix(b"-");
-    let places = parse_u64(digits.unwrap_or(token.text)).filter(|places| *places <= SCALE_MAX);
-    match places.filter(|_| token.kind == Kind::Number) {
-        Some(places) if digits.is_some() => Ok(-(places as i8)),
-        Some(places) => Ok(places as i8),
-        None => Err(Why::Value(Takes::Scale)),
-    }
+fn scale(cursor: &mut Cursor) -> Option<i8> {
+    let text = number(cursor)?;
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let places = parse_u64(digits).filter(|places| *places <= SCALE_MAX)? as i8;
+    Some(if digits == text { places } else { -places })
 }
 
-fn ratio(cursor: &mut Cursor) -> Result<(u32, u32), Why> {
-    let ratio = text(cursor).and_then(|text| {
-        let slash = text.iter().position(|byte| *byte == b'/')?;
-        let number = |text: &[u8]| u32::try_from(parse_u64(text)?).ok().filter(|number| *number > 0);
-        Some((number(text.get(..slash)?)?, number(text.get(slash + 1..)?)?))
-    });
-    ratio.ok_or(Why::Value(Takes::Ratio))
+fn number<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+    let token = cursor.take();
+    (token.kind == Kind::Number).then_some(token.text)
+}
+
+fn ratio(text: &[u8]) -> Option<(u32, u32)> {
+    let slash = text.iter().position(|byte| *byte == b'/')?;
+    let number = |text: &[u8]| u32::try_from(parse_u64(text)?).ok().filter(|number| *number > 0);
+    Some((number(text.get(..slash)?)?, number(text.get(slash + 1..)?)?))
 }

@@ -3,8 +3,9 @@
 use super::cursor::Cursor;
 use super::grammar::tape_of;
 use super::place::{Place, place_of};
-use super::wrong::{Why, Wrong};
-use super::{Config, Find, Name, settings};
+use super::tape::Tokens;
+use super::wrong::{Said, Why, Wrong};
+use super::{Config, Find, Name, custom, settings};
 use crate::scan::lines;
 use crate::sys::{Errno, File};
 
@@ -33,8 +34,9 @@ pub struct Lengths {
 #[inline(never)]
 pub fn load<'a>(path: &'a [u8], memory: &mut [u8]) -> Result<Lengths, Wrong<'a>> {
     match read(path, memory) {
-        Ok(length) if length > FILE_MAX => Err(Wrong::of_file(path, Why::TooLong)),
+        Ok(length) if length > FILE_MAX => Err(Wrong::of_file(path, Said::TooLong.into())),
         Ok(length) => Ok(parse(memory, length)),
+        Err(Errno::NO_PLACES) => Err(Wrong::of_file(path, Said::NoFile.into())),
         Err(errno) => Err(Wrong::of_file(path, Why::System(errno))),
     }
 }
@@ -63,11 +65,26 @@ impl<'a> Document<'a> {
     /// Sets what the file says.
     #[inline(never)]
     pub fn apply(&self, config: &mut Config<'a>, find: Find, name: Name) -> Result<(), Wrong<'a>> {
-        let mut cursor = Cursor::new(self.tape.ok_or_else(|| self.flaw())?);
-        settings::read(&mut cursor, config, (find, name)).map_err(|why| {
-            let place = place_of(self.text, cursor.at);
-            Wrong::at(self.path, place, why).below(cursor.keys)
-        })
+        let mut cursor = Cursor::new(Tokens::new(self.tape.ok_or_else(|| self.flaw())?));
+        settings::read(&mut cursor, config, (find, name)).map_err(|why| self.wrong(&cursor, why))
+    }
+
+    /// Whether what it says can be done with all else that is asked for.
+    #[inline(never)]
+    pub fn check(&self, config: &Config<'a>) -> Result<(), Wrong<'a>> {
+        let mut cursor = Cursor::new(config.custom.clone());
+        custom::check_timeouts(&mut cursor, config.interval).map_err(|why| self.wrong(&cursor, why))
+    }
+
+    /// Endpoint and tags are too long, as they are in the file.
+    pub fn name_too_long(&self, config: &Config) -> Wrong<'a> {
+        let place = place_of(self.text, config.name_at);
+        Wrong::at(self.path, place, Said::NameTooLong.into())
+    }
+
+    fn wrong(&self, cursor: &Cursor<'a>, why: Why) -> Wrong<'a> {
+        let place = place_of(self.text, cursor.at);
+        Wrong::at(self.path, place, why).below(cursor.keys, cursor.meant)
     }
 
     /// Why it is not JSON.
@@ -75,12 +92,12 @@ impl<'a> Document<'a> {
         if let Err(error) = core::str::from_utf8(self.text) {
             let before = self.text.get(..error.valid_up_to()).unwrap_or_default();
             let line = lines(before).count() + 1;
-            return Wrong::at(self.path, Place { line, text: b"" }, Why::NotUtf8);
+            return Wrong::at(self.path, Place { line, text: b"" }, Said::NotUtf8.into());
         }
         match tape_of(self.text, &mut []) {
-            Err((place, flaw)) => Wrong::at(self.path, place, Why::Flaw(flaw)),
+            Err((place, why)) => Wrong::at(self.path, place, why),
             // What is not JSON has a flaw.
-            Ok(_) => Wrong::of_file(self.path, Why::TooLong),
+            Ok(_) => Wrong::of_file(self.path, Said::NoValue.into()),
         }
     }
 }

@@ -76,7 +76,7 @@ impl Flag {
 macro_rules! takes {
     ($($value:ident $words:literal $example:literal;)*) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Takes { $($value),* }
+        pub(crate) enum Takes { $($value),* }
 
         /// Two packed lines each, in that order.
         const TAKES: &[u8] = packed!(concat!($($words, "\n", $example, "\n"),*));

@@ -2,63 +2,57 @@
 
 use super::place::{Place, Scan};
 use super::tape::{Kind, Tape};
+use super::wrong::{Said, Why};
+use crate::text::line_of;
 
 /// Objects and lists that may be in one another.
 const DEPTH_MAX: usize = 5;
 
 /// What may come next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
     Value,
-    /// Or the end of the list that has just begun.
     FirstValue,
     Key,
-    /// Or the end of the object that has just begun.
     FirstKey,
     Colon,
-    /// Or the end of the object or the list.
-    Comma,
+    InObject,
+    InList,
     End,
 }
 
-/// The grammar: what may come next, and the brackets that are to close what is open, with where on the tape that
+impl Next {
+    /// It in words.
+    pub(super) fn text(self) -> &'static [u8] {
+        const WORDS: &str = "a value\na value or ]\na key in quotes\na key in quotes or }\na colon\na comma or }\n\
+                             a comma or ]\nthe end\n";
+        line_of(WORDS, self as usize)
+    }
+}
+
+/// The grammar: what may come next, and of all that is open whether it is an object, and where on the tape it
 /// begins.
 struct Grammar<'m> {
     next: Next,
-    open: [(u8, usize); DEPTH_MAX],
+    open: [(bool, usize); DEPTH_MAX],
     depth: usize,
     tape: Tape<'m>,
-}
-
-/// What is wrong with a text that is not JSON, or that is nested too deep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flaw {
-    /// Something else is there in place of this.
-    Instead(&'static [u8]),
-    /// A string without its second quote.
-    Unclosed,
-    /// A string with a byte or an escape that it cannot have.
-    BadString,
-    /// What is no value.
-    NoValue,
-    /// One object or list too many that is in others.
-    TooDeep,
 }
 
 /// Writes the tokens of a text into the memory, for `Tokens`, as far as there is room for them: how many bytes
 /// they take. Or where it is wrong first, and how. The text is UTF-8, and at most 64 KB.
 #[inline(never)]
-pub fn tape_of<'t>(text: &'t [u8], memory: &mut [u8]) -> Result<usize, (Place<'t>, Flaw)> {
+pub(crate) fn tape_of<'t>(text: &'t [u8], memory: &mut [u8]) -> Result<usize, (Place<'t>, Why)> {
     let mut scan = Scan::new(text);
     let mut grammar = Grammar {
         next: Next::Value,
-        open: [(0, 0); DEPTH_MAX],
+        open: [(false, 0); DEPTH_MAX],
         depth: 0,
         tape: Tape::new(memory),
     };
     loop {
         let place = scan.take();
-        grammar.step(place.text).map_err(|flaw| (place, flaw))?;
+        grammar.step(place.text).map_err(|why| (place, why))?;
         if place.text.is_empty() {
             return Ok(grammar.tape.length);
         }
@@ -67,56 +61,42 @@ pub fn tape_of<'t>(text: &'t [u8], memory: &mut [u8]) -> Result<usize, (Place<'t
 
 impl Grammar<'_> {
     /// Takes a token, or the end.
-    fn step(&mut self, token: &[u8]) -> Result<(), Flaw> {
+    fn step(&mut self, token: &[u8]) -> Result<(), Why> {
         self.next = match (self.next, token) {
             (Next::End, b"") => Next::End,
-            (Next::FirstKey | Next::Comma, b"}") if self.is_in(b'}') => self.close(),
-            (Next::FirstValue | Next::Comma, b"]") if self.is_in(b']') => self.close(),
-            (Next::Comma, b",") if self.is_in(b'}') => Next::Key,
-            (Next::Comma, b",") | (Next::Colon, b":") => Next::Value,
+            (Next::FirstKey | Next::InObject, b"}") | (Next::FirstValue | Next::InList, b"]") => self.close(),
+            (Next::InObject, b",") => Next::Key,
+            (Next::InList, b",") | (Next::Colon, b":") => Next::Value,
             (Next::Key | Next::FirstKey, [b'"', ..]) => {
                 self.string(Kind::Key, token)?;
                 Next::Colon
             }
             (Next::Value | Next::FirstValue, [first, ..]) if !b"}],:".contains(first) => self.value(token)?,
-            _ => return Err(Flaw::Instead(self.wanted())),
+            (wanted, _) => return Err(Why::Instead(wanted)),
         };
         Ok(())
     }
 
-    /// The bracket that closes what is open, and where that begins.
-    fn innermost(&self) -> (u8, usize) {
-        let last = self.open.get(self.depth.wrapping_sub(1));
-        last.copied().unwrap_or_default()
+    /// What is open last.
+    fn last(&self) -> Option<&(bool, usize)> {
+        self.open.get(..self.depth)?.last()
     }
 
-    fn is_in(&self, bracket: u8) -> bool {
-        self.innermost().0 == bracket
-    }
-
-    fn wanted(&self) -> &'static [u8] {
-        match self.next {
-            Next::Value => b"a value",
-            Next::FirstValue => b"a value or ]",
-            Next::Key => b"a key in quotes",
-            Next::FirstKey => b"a key in quotes or }",
-            Next::Colon => b"a colon",
-            Next::Comma if self.is_in(b'}') => b"a comma or }",
-            Next::Comma => b"a comma or ]",
-            Next::End => b"the end",
-        }
-    }
-
-    fn open(&mut self, kind: Kind, bracket: u8, next: Next) -> Result<Next, Flaw> {
+    fn open(&mut self, is_object: bool) -> Result<Next, Why> {
+        let (kind, next) = if is_object {
+            (Kind::Object, Next::FirstKey)
+        } else {
+            (Kind::List, Next::FirstValue)
+        };
         let start = self.tape.token(kind, b"");
-        *self.open.get_mut(self.depth).ok_or(Flaw::TooDeep)? = (bracket, start);
+        *self.open.get_mut(self.depth).ok_or(Said::TooDeep)? = (is_object, start);
         self.depth += 1;
         Ok(next)
     }
 
     fn close(&mut self) -> Next {
-        match self.innermost() {
-            (b']', start) => self.tape.end_list(start),
+        match self.last() {
+            Some((false, start)) => self.tape.end_list(*start),
             _ => _ = self.tape.token(Kind::ObjectEnd, b""),
         }
         self.depth -= 1;
@@ -124,36 +104,40 @@ impl Grammar<'_> {
     }
 
     fn behind_value(&self) -> Next {
-        if self.depth == 0 { Next::End } else { Next::Comma }
+        match self.last() {
+            Some((true, _)) => Next::InObject,
+            Some((false, _)) => Next::InList,
+            None => Next::End,
+        }
     }
 
-    fn value(&mut self, token: &[u8]) -> Result<Next, Flaw> {
+    fn value(&mut self, token: &[u8]) -> Result<Next, Why> {
         let kind = match token {
-            b"{" => return self.open(Kind::Object, b'}', Next::FirstKey),
-            b"[" => return self.open(Kind::List, b']', Next::FirstValue),
+            b"{" => return self.open(true),
+            b"[" => return self.open(false),
             [b'"', ..] => {
                 self.string(Kind::Text, token)?;
                 return Ok(self.behind_value());
             }
             b"true" | b"false" | b"null" => Kind::Word,
             _ if is_number(token) => Kind::Number,
-            _ => return Err(Flaw::NoValue),
+            _ => return Err(Said::NoValue.into()),
         };
         self.tape.token(kind, token);
         Ok(self.behind_value())
     }
 
     /// A string with its quotes (section 7).
-    fn string(&mut self, kind: Kind, token: &[u8]) -> Result<(), Flaw> {
+    fn string(&mut self, kind: Kind, token: &[u8]) -> Result<(), Why> {
         let Some((b'"', mut rest)) = token.split_last().filter(|_| token.len() > 1) else {
-            return Err(Flaw::Unclosed);
+            return Err(Said::Unclosed.into());
         };
         rest = rest.get(1..).unwrap_or_default();
         let start = self.tape.token(kind, b"");
         while let [byte, behind @ ..] = rest {
             rest = behind;
             match byte {
-                0..=0x1f => return Err(Flaw::BadString),
+                0..=0x1f => return Err(Said::BadString.into()),
                 b'\\' => {
                     let (letter, behind) = escaped(behind)?;
                     self.tape.put(letter.encode_utf8(&mut [0; 4]).as_bytes());
@@ -194,8 +178,8 @@ fn is_number(token: &[u8]) -> bool {
 }
 
 /// What stands for the beginning of the text, which is behind a backslash; and the text behind it.
-fn escaped(text: &[u8]) -> Result<(char, &[u8]), Flaw> {
-    let (letter, behind) = text.split_first().ok_or(Flaw::Unclosed)?;
+fn escaped(text: &[u8]) -> Result<(char, &[u8]), Said> {
+    let (letter, behind) = text.split_first().ok_or(Said::Unclosed)?;
     let meant = match letter {
         b'"' | b'\\' | b'/' => *letter,
         b'b' => 0x08,
@@ -203,8 +187,8 @@ fn escaped(text: &[u8]) -> Result<(char, &[u8]), Flaw> {
         b'n' => b'\n',
         b'r' => b'\r',
         b't' => b'\t',
-        b'u' => return take_character(behind).ok_or(Flaw::BadString),
-        _ => return Err(Flaw::BadString),
+        b'u' => return take_character(behind).ok_or(Said::BadString),
+        _ => return Err(Said::BadString),
     };
     Ok((meant.into(), behind))
 }
@@ -239,14 +223,14 @@ mod tests {
     const DOCUMENT: &str = "{\n\t\"a\": [1,\n-2.5e+3, \"x\\\"\\u00e9\\ud83d\\ude00\"], \"b\": true,\n\n\"c\": {\"d\": null, \
                             \"e\": {}}, \"f\": [[], [{}]]\n}\n";
 
-    fn tape(text: &str) -> Result<Vec<u8>, (Place<'_>, Flaw)> {
+    fn tape(text: &str) -> Result<Vec<u8>, (Place<'_>, Why)> {
         let mut memory = vec![0; 3 * text.len() + 4];
         let length = tape_of(text.as_bytes(), &mut memory)?;
         memory.truncate(length);
         Ok(memory)
     }
 
-    fn flaw_of(text: &str) -> Option<(Place<'_>, Flaw)> {
+    fn flaw_of(text: &str) -> Option<(Place<'_>, Why)> {
         tape(text).err()
     }
 
@@ -319,23 +303,26 @@ mod tests {
             let (place, flaw) = flaw_of(text).unwrap();
             (place.line, std::str::from_utf8(place.text).unwrap(), flaw)
         };
-        assert_eq!(flaw(""), (1, "", Flaw::Instead(b"a value")));
+        assert_eq!(flaw(""), (1, "", Why::Instead(Next::Value)));
         assert_eq!(
             flaw("{\n\"a\": 1\n\"b\": 2}"),
-            (3, "\"b\"", Flaw::Instead(b"a comma or }"))
+            (3, "\"b\"", Why::Instead(Next::InObject))
         );
-        assert_eq!(flaw("{\"a\": 1,\n}"), (2, "}", Flaw::Instead(b"a key in quotes")));
-        assert_eq!(flaw("[1,\n]"), (2, "]", Flaw::Instead(b"a value")));
-        assert_eq!(flaw("[1}"), (1, "}", Flaw::Instead(b"a comma or ]")));
-        assert_eq!(flaw("{\"a\"; 1}"), (1, ";", Flaw::Instead(b"a colon")));
-        assert_eq!(flaw("{a: 1}"), (1, "a", Flaw::Instead(b"a key in quotes or }")));
-        assert_eq!(flaw("[1] 2"), (1, "2", Flaw::Instead(b"the end")));
-        assert_eq!(flaw("\n[tru]"), (2, "tru", Flaw::NoValue));
-        assert_eq!(flaw("[01]"), (1, "01", Flaw::NoValue));
-        assert_eq!(flaw("[\"a\n\"]"), (1, "\"a", Flaw::Unclosed));
-        assert_eq!(flaw("[\"a\\q\"]"), (1, "\"a\\q\"", Flaw::BadString));
-        assert_eq!(flaw("[\"\\udc00\"]"), (1, "\"\\udc00\"", Flaw::BadString));
-        assert_eq!(flaw("[[[[[["), (1, "[", Flaw::TooDeep));
+        assert_eq!(flaw("{\"a\": 1,\n}"), (2, "}", Why::Instead(Next::Key)));
+        assert_eq!(flaw("[1,\n]"), (2, "]", Why::Instead(Next::Value)));
+        assert_eq!(flaw("[1}"), (1, "}", Why::Instead(Next::InList)));
+        assert_eq!(flaw("{\"a\"; 1}"), (1, ";", Why::Instead(Next::Colon)));
+        assert_eq!(flaw("{a: 1}"), (1, "a", Why::Instead(Next::FirstKey)));
+        assert_eq!(flaw("[1] 2"), (1, "2", Why::Instead(Next::End)));
+        assert_eq!(flaw("\n[tru]"), (2, "tru", Why::Of(Said::NoValue)));
+        assert_eq!(flaw("[01]"), (1, "01", Why::Of(Said::NoValue)));
+        assert_eq!(flaw("[\"a\n\"]"), (1, "\"a", Why::Of(Said::Unclosed)));
+        assert_eq!(flaw("[\"a\\q\"]"), (1, "\"a\\q\"", Why::Of(Said::BadString)));
+        assert_eq!(
+            flaw("[\"\\udc00\"]"),
+            (1, "\"\\udc00\"", Why::Of(Said::BadString))
+        );
+        assert_eq!(flaw("[[[[[["), (1, "[", Why::Of(Said::TooDeep)));
     }
 
     #[test]

@@ -12,13 +12,12 @@ mod tape;
 mod value;
 mod wrong;
 
-pub use custom::{CUSTOM_MAX, Custom, Line, Script, metric_name};
+pub use custom::{CUSTOM_MAX, Custom, Line, Number, Origin, Script, metric_name};
 pub use file::{DOCUMENT_MAX, Document, Lengths, load, parse as parse_file};
 pub use flags::{Error, FLAGS, Find, Flag, Name, parse, usage};
 
-pub use grammar::{Flaw, tape_of};
-pub use place::Place;
-pub use tape::{Kind, Tokens};
+pub(crate) use grammar::tape_of;
+pub(crate) use tape::{Kind, Tokens};
 pub use wrong::Wrong;
 
 use crate::pattern::Choice;
@@ -91,6 +90,8 @@ pub struct Config<'a> {
     pub endpoint: Option<&'a [u8]>,
     tags: [&'a [u8]; TAGS_MAX],
     tag_count: usize,
+    /// The token of the file that is the last key of what names this machine.
+    name_at: usize,
     /// Bytes of the ring.
     pub buffer: usize,
     /// A full ring thins before it drops.
@@ -110,8 +111,8 @@ pub struct Config<'a> {
     pub leases: &'a [u8],
     /// The socket at which lines are handed in, if there is one.
     pub listen: Option<&'a [u8]>,
-    /// The list of metrics of the user's own, as tokens: it is read through anew each time.
-    custom: &'a [u8],
+    /// The list of metrics of the user's own, behind its start: it is read through anew each time.
+    custom: Tokens<'a>,
     /// Where the kernel's `/proc` is.
     pub proc: &'a [u8],
     /// Where the kernel's `/sys` is.
@@ -152,7 +153,7 @@ impl<'a> Config<'a> {
 
     /// Metrics of the user's own, at most [`CUSTOM_MAX`].
     pub fn custom(&self) -> impl Iterator<Item = Custom<'a>> {
-        custom::all(self.custom)
+        custom::all(self.custom.clone())
     }
 
     /// Adds transfers to those that there are; standard output stands alone.
@@ -193,6 +194,7 @@ impl Default for Config<'_> {
             endpoint: None,
             tags: [&[]; TAGS_MAX],
             tag_count: 0,
+            name_at: 0,
             buffer: 64 << 10,
             is_thinning: true,
             replay: 10_000,
@@ -203,7 +205,7 @@ impl Default for Config<'_> {
             processes: b"",
             leases: b"/tmp/dhcp.leases",
             listen: None,
-            custom: b"",
+            custom: Tokens::NONE,
             proc: b"/proc",
             sys: b"/sys",
         }

@@ -2,7 +2,7 @@
 
 /// A token of the text as it stands there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place<'t> {
+pub(crate) struct Place<'t> {
     /// From 1 up.
     pub line: usize,
     /// Nothing at the end of the text.

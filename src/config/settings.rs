@@ -1,10 +1,9 @@
 //! What the keys of the configuration file mean.
 
-use super::cursor::{Cursor, place_of_key, unknown};
+use super::cursor::Cursor;
 use super::flags::{FLAGS, Find, Flag, Name, Takes, apply};
-use super::nearest::nearest;
 use super::tape::Kind;
-use super::wrong::Why;
+use super::wrong::{Said, Why};
 use super::{Config, Turns, custom, value};
 use crate::pattern::items;
 
@@ -26,18 +25,20 @@ pub(super) fn read<'a>(
         }
         if key == CUSTOM {
             if cursor.take().kind != Kind::List {
-                return Err(Why::NoList);
+                return Err(Said::NoList.into());
             }
-            config.custom = cursor.rest();
+            config.custom = cursor.tokens.clone();
             custom::check(cursor)?;
             return Ok(FLAGS.len() + 1);
         }
-        let flag = Flag::of(key).ok_or_else(|| unknown(key, &mut keys()))?;
+        let flag = Flag::of(key).ok_or_else(|| cursor.unknown(Said::Unknown, key, &mut keys()))?;
         if !flag.is_setting() {
-            return Err(Why::CommandLine);
+            return Err(Said::CommandLine.into());
         }
-        if flag.takes == Takes::Transfers {
-            flag.forget(config);
+        match flag.takes {
+            Takes::Transfers => flag.forget(config),
+            Takes::Name | Takes::Tag => config.name_at = cursor.at,
+            _ => {}
         }
         setting(cursor, flag, &mut |value| apply(config, flag, value, families.0))?;
         Ok(flag.number())
@@ -72,12 +73,10 @@ fn list<'a>(
     flag: Flag,
     apply: &mut dyn FnMut(&'a [u8]) -> Option<()>,
 ) -> Option<()> {
-    let start = cursor.at;
     if !flag.is_added() {
-        let end = cursor.list_end()?;
-        cursor.at = start;
-        return apply(end.text);
+        return apply(cursor.list_text()?);
     }
+    let start = cursor.at;
     let mut count = 0;
     loop {
         let token = cursor.take();
@@ -101,18 +100,18 @@ fn family<'a>(
     name: &'a [u8],
 ) -> Result<usize, Why> {
     let mut names = (0..).map_while(name_of);
-    let number = find(name, false).ok_or_else(|| Why::NoFamily(nearest(name, &mut names)))?;
+    let number = find(name, false).ok_or_else(|| cursor.unknown(Said::NoFamily, name, &mut names))?;
     let to_choose = find(name, true).is_some();
     cursor.object(2, &mut |cursor, key| {
-        let place = place_of_key(key, FAMILY_KEYS)?;
-        let turns = config.turns.get_mut(number).ok_or(Why::NoFamily(None))?;
+        let place = cursor.place_of_key(key, FAMILY_KEYS)?;
+        let turns = config.turns.get_mut(number).ok_or(Said::NoFamily)?;
         match place {
             0 => *turns = every(cursor, *turns)?,
             1 => *turns = on_or_off(cursor, *turns)?,
-            _ if !to_choose => return Err(Why::NoInstances),
+            _ if !to_choose => return Err(Said::NoInstances.into()),
             _ => {
                 let patterns = patterns(cursor)?;
-                let choice = config.choices.get_mut(number).ok_or(Why::NoFamily(None))?;
+                let choice = config.choices.get_mut(number).ok_or(Said::NoFamily)?;
                 if place == 2 {
                     choice.only = Some(patterns);
                 } else {
@@ -127,7 +126,7 @@ fn family<'a>(
 
 /// A family that is off stays off whatever its interval.
 fn every(cursor: &mut Cursor, turns: Option<Turns>) -> Result<Option<Turns>, Why> {
-    let period = duration(cursor)?;
+    let period = duration(cursor).ok_or(Why::Value(Takes::Duration))?;
     Ok(turns
         .filter(|turns| *turns == Turns::Off)
         .or(Some(Turns::Every(period))))
@@ -147,23 +146,20 @@ fn on_or_off(cursor: &mut Cursor, turns: Option<Turns>) -> Result<Option<Turns>,
 
 /// A duration, in milliseconds.
 #[inline(never)]
-pub(super) fn duration(cursor: &mut Cursor) -> Result<u32, Why> {
+pub(super) fn duration(cursor: &mut Cursor) -> Option<u32> {
     let token = cursor.take();
     let is_one = matches!(token.kind, Kind::Text | Kind::Number);
-    let millis = Some(token.text).filter(|_| is_one).and_then(value::duration);
-    millis.ok_or(Why::Value(Takes::Duration))
+    Some(token.text).filter(|_| is_one).and_then(value::duration)
 }
 
 /// A text of patterns with commas between, or a list of them.
 fn patterns<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Why> {
     let token = cursor.take();
-    let start = cursor.at;
-    let last = match token.kind {
-        Kind::List => cursor.list_end().ok_or(Why::NoPatterns)?,
-        Kind::Text => token,
-        _ => return Err(Why::NoPatterns),
+    let text = match token.kind {
+        Kind::List => cursor.list_text(),
+        Kind::Text => Some(token.text),
+        _ => None,
     };
-    cursor.at = start;
-    items(last.text).next().ok_or(Why::NoPatterns)?;
-    Ok(last.text)
+    let patterns = text.filter(|text| items(text).next().is_some());
+    Ok(patterns.ok_or(Said::NoPatterns)?)
 }

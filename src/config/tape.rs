@@ -4,7 +4,7 @@ use crate::scan::take;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The key of what follows.
     Key,
     /// A text.
@@ -36,13 +36,14 @@ const KINDS: [Kind; 8] = [
 
 /// A token, with its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Token<'a> {
-    pub kind: Kind,
-    pub text: &'a [u8],
+pub(crate) struct Token<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) text: &'a [u8],
 }
 
 /// The tokens of a document: a byte of kind, two of length, the text.
-pub struct Tokens<'a> {
+#[derive(Clone)]
+pub(crate) struct Tokens<'a> {
     /// What has not been taken.
     pub(super) rest: &'a [u8],
     /// Tokens that have been taken.
@@ -50,8 +51,11 @@ pub struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
+    /// None.
+    pub(super) const NONE: Self = Self { rest: b"", taken: 0 };
+
     /// All of them.
-    pub fn new(tape: &'a [u8]) -> Self {
+    pub(crate) fn new(tape: &'a [u8]) -> Self {
         Self { rest: tape, taken: 0 }
     }
 }

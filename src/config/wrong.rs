@@ -2,37 +2,68 @@
 
 use super::cursor::KEYS_MAX;
 use super::flags::{Takes, put_bounded};
-use super::grammar::Flaw;
+use super::grammar::Next;
 use super::place::Place;
 use crate::packed::{packed, put_line};
 use crate::sys::{Errno, describe};
 use crate::text::Text;
 
+/// What is wrong: words that are lines of one text.
+macro_rules! said {
+    ($($said:ident $words:literal;)*) => {
+        /// What is wrong, in words that are always the same.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+        pub(crate) enum Said {
+            $(#[doc = $words] $said),*
+        }
+
+        const WORDS: &[u8] = packed!(concat!($($words, "\n"),*));
+    };
+}
+
+said! {
+    Unclosed "has no second quote";
+    BadString "has an escape or a byte that JSON does not have";
+    NoValue "is not a value (a text needs quotes)";
+    TooDeep "is nested too deep";
+    NoObject "is not an object";
+    NoList "is not a list";
+    NoText "is not a text";
+    NoPatterns "is not a list of patterns (try \"eth*,br-lan\")";
+    TooSlow "is more than half the interval";
+    NameTooLong "is too long: endpoint and tags together take at most 1000 bytes in a line";
+    // Those up to here are said of what stands there.
+    TooLong "longer than 32 KB";
+    NoFile "a pipe, not a file";
+    NotUtf8 "not UTF-8";
+    NoInstances "this family has no instances to choose from";
+    NoFamily "no such family";
+    Twice "given twice";
+    LineAndKey "line and key are both given, of which it takes one";
+    TooMany "more than 32";
+    Incomplete "it needs a metric and a file, with what is of files, or exec, with what is of scripts";
+    NoUser "no such user";
+    CommandLine "for the command line alone";
+    Unknown "unknown key";
+}
+
 /// What is wrong.
-#[derive(Clone, Copy)]
-pub(super) enum Why {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
     /// It cannot be read.
     System(Errno),
-    TooLong,
-    NotUtf8,
-    Flaw(Flaw),
     /// It is something else than this.
     Value(Takes),
-    NoObject,
-    NoList,
-    NoText,
-    NoPatterns,
-    /// Nothing is to be chosen in this family.
-    NoInstances,
-    /// There is none of that name; this is a similar one.
-    NoFamily(Option<&'static [u8]>),
-    Twice,
-    TooMany,
-    Incomplete,
-    NoUser,
-    CommandLine,
-    /// Nobody knows this key; this is a similar one.
-    Unknown(Option<&'static [u8]>),
+    /// It stands in place of this.
+    Instead(Next),
+    /// This.
+    Of(Said),
+}
+
+impl From<Said> for Why {
+    fn from(said: Said) -> Self {
+        Self::Of(said)
+    }
 }
 
 /// What is wrong with a configuration file, and where.
@@ -43,68 +74,24 @@ pub struct Wrong<'a> {
     place: Option<Place<'a>>,
     /// The keys that lead there.
     keys: [&'a [u8]; KEYS_MAX],
+    /// The name that may have been meant.
+    meant: Option<&'static [u8]>,
     why: Why,
 }
 
-/// Lines in the order of [`Why::line`].
-const WORDS: &[u8] = packed!(
-    "longer than 32 KB\n\
-     not UTF-8\n\
-     has no second quote\n\
-     has an escape or a byte that JSON does not have\n\
-     is not a value (a text needs quotes)\n\
-     is nested too deep\n\
-     is not an object\n\
-     is not a list\n\
-     is not a text\n\
-     is not a list of patterns (try \"eth*,br-lan\")\n\
-     this family has no instances to choose from\n\
-     no such family\n\
-     given twice\n\
-     more than 32\n\
-     it needs a metric and a file, with what is of files, or exec, with what is of scripts\n\
-     no such user\n\
-     for the command line alone\n\
-     unknown key\n"
-);
-
-impl Why {
-    /// Its line, and whether it speaks of what stands there.
-    fn line(self) -> Option<(usize, bool)> {
-        Some(match self {
-            Self::TooLong => (0, false),
-            Self::NotUtf8 => (1, false),
-            Self::Flaw(Flaw::Unclosed) => (2, true),
-            Self::Flaw(Flaw::BadString) => (3, true),
-            Self::Flaw(Flaw::NoValue) => (4, true),
-            Self::Flaw(Flaw::TooDeep) => (5, true),
-            Self::NoObject => (6, true),
-            Self::NoList => (7, true),
-            Self::NoText => (8, true),
-            Self::NoPatterns => (9, true),
-            Self::NoInstances => (10, false),
-            Self::NoFamily(_) => (11, false),
-            Self::Twice => (12, false),
-            Self::TooMany => (13, false),
-            Self::Incomplete => (14, false),
-            Self::NoUser => (15, false),
-            Self::CommandLine => (16, false),
-            Self::Unknown(_) => (17, false),
-            Self::System(_) | Self::Value(_) | Self::Flaw(Flaw::Instead(_)) => return None,
-        })
-    }
-}
-
 impl<'a> Wrong<'a> {
+    /// It is about the whole file.
     pub(super) fn of_file(path: &'a [u8], why: Why) -> Self {
         Self {
             path,
             place: None,
             keys: [b""; KEYS_MAX],
+            meant: None,
             why,
         }
     }
 
+    /// It is at that place.
     pub(super) fn at(path: &'a [u8], place: Place<'a>, why: Why) -> Self {
         Self {
             place: Some(place),
@@ -112,9 +99,9 @@ impl<'a> Wrong<'a> {
         }
     }
 
-    /// The keys that lead to the place.
-    pub(super) fn below(self, keys: [&'a [u8]; KEYS_MAX]) -> Self {
-        Self { keys, ..self }
+    /// These keys lead to the place, and a name may have been meant.
+    pub(super) fn below(self, keys: [&'a [u8]; KEYS_MAX], meant: Option<&'static [u8]>) -> Self {
+        Self { keys, meant, ..self }
     }
 
     /// Whether there is no such file.
@@ -144,24 +131,23 @@ impl<'a> Wrong<'a> {
                 text.put(quote);
                 text.put(b")");
             }
-            Why::Flaw(Flaw::Instead(wanted)) => {
+            Why::Instead(wanted) => {
                 self.put_found(text);
                 text.put(b" in place of ");
-                text.put(wanted);
+                text.put(wanted.text());
             }
-            why => {
-                let (line, speaks_of_it) = why.line().unwrap_or_default();
-                if speaks_of_it {
+            Why::Of(said) => {
+                if said <= Said::NameTooLong {
                     self.put_found(text);
                     text.put(b" ");
                 }
-                put_line(text, WORDS, line);
-                if let Why::Unknown(Some(name)) | Why::NoFamily(Some(name)) = why {
-                    text.put(b" (");
-                    text.put(name);
-                    text.put(b"?)");
-                }
+                put_line(text, WORDS, said as usize);
             }
+        }
+        if let Some(name) = self.meant {
+            text.put(b" (");
+            text.put(name);
+            text.put(b"?)");
         }
     }
 
@@ -178,12 +164,16 @@ impl<'a> Wrong<'a> {
     }
 
     fn put_found(&self, text: &mut Text) {
-        match (self.place.map_or(b"".as_slice(), |place| place.text), self.why) {
-            (b"", _) => text.put(b"the end of the file"),
-            (found, Why::Flaw(_)) => put_bounded(text, found),
-            (b"{", _) => text.put(b"an object"),
-            (b"[", _) => text.put(b"this list"),
-            (found, _) => put_bounded(text, found),
+        let is_json = match self.why {
+            Why::Instead(_) => false,
+            Why::Of(said) => said > Said::TooDeep,
+            _ => true,
+        };
+        match self.place.map_or(b"".as_slice(), |place| place.text) {
+            b"" => text.put(b"the end of the file"),
+            b"{" if is_json => text.put(b"an object"),
+            b"[" if is_json => text.put(b"this list"),
+            found => put_bounded(text, found),
         }
     }
 }

@@ -7,11 +7,11 @@ mod line;
 pub use file::Trouble;
 pub use line::{PUSHED_MAX, Pushed, read_line};
 
-use crate::config::Custom;
+use crate::config::Number;
 use crate::num::Fixed;
 
 /// Reads the number that is asked for.
-pub fn read(custom: &Custom) -> Result<Fixed, Trouble> {
+pub fn read(custom: &Number) -> Result<Fixed, Trouble> {
     let number = file::read(custom.file, custom.line, custom.field)?;
     let (factor, divisor) = custom.ratio;
     let scaled = number.moved(custom.scale).and_then(|number| match custom.ratio {
