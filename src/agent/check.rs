@@ -9,13 +9,13 @@ use crate::world::Transfer;
 /// Writes a line for each transfer, each family that would run, and each metric of the user's own.
 pub(super) fn describe(config: &Config, put: Put) {
     for transfer in config.transfers() {
-        put_line(put, |line| {
+        put_line(put, &mut |line| {
             line.put(b"transfer: ");
             put_transfer(line, transfer);
         });
     }
     if let Some(path) = config.listen {
-        put_line(put, |line| {
+        put_line(put, &mut |line| {
             line.put(b"listens at ");
             line.put(path);
         });
@@ -25,7 +25,7 @@ pub(super) fn describe(config: &Config, put: Put) {
             continue;
         };
         let choice = config.choices().get(number).copied().unwrap_or_default();
-        put_line(put, |line| {
+        put_line(put, &mut |line| {
             line.put(family.name.as_bytes());
             line.put(b": every ");
             put_duration(line, period);
@@ -42,7 +42,7 @@ pub(super) fn describe(config: &Config, put: Put) {
 /// Writes a line for each metric of the user's own.
 fn describe_customs(config: &Config, put: Put) {
     for custom in config.custom() {
-        put_line(put, |line| {
+        put_line(put, &mut |line| {
             line.put(custom.name());
             line.put(b": every ");
             put_duration(line, custom.interval.unwrap_or(config.interval));
@@ -54,7 +54,8 @@ fn describe_customs(config: &Config, put: Put) {
     }
 }
 
-fn put_line(put: Put, write: impl FnOnce(&mut Text)) {
+#[inline(never)]
+fn put_line(put: Put, write: &mut dyn FnMut(&mut Text)) {
     let mut buffer = [0; 1024];
     let mut line = Text::new(&mut buffer);
     write(&mut line);

@@ -58,10 +58,12 @@ impl Customs {
     /// Others are asked for: those that are as they were go on.
     pub(super) fn change<W: World>(&mut self, [before, now_on]: [&Config; 2], world: &mut W, now: u64) {
         for number in 0..CUSTOM_MAX {
-            let [old, new] = [before, now_on].map(|config| config.custom().nth(number));
-            let is_usual = new.is_some_and(|custom| custom.interval.is_none());
-            let is_same = old.map(|custom| custom.tape) == new.map(|custom| custom.tape);
-            if is_same && (!is_usual || before.interval == now_on.interval) {
+            // What is said of it, and its interval.
+            let [old, new] = [before, now_on].map(|config| {
+                let custom = config.custom_at(number)?;
+                Some((custom.tape, custom.interval.unwrap_or(config.interval)))
+            });
+            if old == new {
                 continue;
             }
             self.end_run(number, world);
@@ -158,7 +160,7 @@ impl Agent<'_, '_> {
         if !self.state.customs.is_news(number, trouble, now) {
             return;
         }
-        let Some(custom) = self.config.custom().nth(number) else {
+        let Some(custom) = self.config.custom_at(number) else {
             return;
         };
         let nothing = Part::Text(b"");

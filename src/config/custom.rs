@@ -1,8 +1,8 @@
 //! What the configuration file says of metrics of the user's own.
 
 use super::cursor::Cursor;
-use super::flags::Takes;
 use super::settings::duration;
+use super::takes::Takes;
 use super::tape::{Kind, Tokens};
 use super::value;
 use super::wrong::{Said, Why};

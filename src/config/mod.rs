@@ -1,5 +1,7 @@
 //! What the user asks for: the flags, checked, with errors that a person can act on.
 
+mod apply;
+mod command_line;
 mod cursor;
 mod custom;
 mod file;
@@ -8,13 +10,15 @@ mod grammar;
 mod nearest;
 mod place;
 mod settings;
+mod takes;
 mod tape;
 mod value;
 mod wrong;
 
+pub use command_line::{Error, parse};
 pub use custom::{CUSTOM_MAX, Custom, Line, Number, Origin, Script, metric_name};
 pub use file::{DOCUMENT_MAX, Document, Lengths, load, parse as parse_file};
-pub use flags::{Error, FLAGS, Find, Flag, Name, parse, usage};
+pub use flags::{FLAGS, Flag, usage};
 
 pub(crate) use grammar::tape_of;
 pub(crate) use tape::{Kind, Tokens};
@@ -39,6 +43,12 @@ const NAME_MAX: usize = 255;
 const PROCESSES_MAX: usize = 32;
 /// Longest of these names.
 const PROCESS_NAME_MAX: usize = 255;
+
+/// The number of the family of a name; asked with `true`, only if there is something to choose in it.
+pub type Find = fn(&[u8], bool) -> Option<usize>;
+
+/// The name of the family of a number, as long as there are some.
+pub type Name = fn(usize) -> Option<&'static [u8]>;
 
 /// Whether a family runs, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +164,12 @@ impl<'a> Config<'a> {
     /// Metrics of the user's own, at most [`CUSTOM_MAX`].
     pub fn custom(&self) -> impl Iterator<Item = Custom<'a>> {
         custom::all(self.custom.clone())
+    }
+
+    /// The metric of the user's own of that number.
+    #[inline(never)]
+    pub fn custom_at(&self, number: usize) -> Option<Custom<'a>> {
+        self.custom().nth(number)
     }
 
     /// Adds transfers to those that there are; standard output stands alone.

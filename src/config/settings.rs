@@ -1,10 +1,12 @@
 //! What the keys of the configuration file mean.
 
+use super::apply::apply;
 use super::cursor::Cursor;
-use super::flags::{FLAGS, Find, Flag, Name, Takes, apply};
+use super::flags::{FLAGS, Flag};
+use super::takes::Takes;
 use super::tape::Kind;
 use super::wrong::{Said, Why};
-use super::{Config, Turns, custom, value};
+use super::{Config, Find, Name, Turns, custom, value};
 use crate::pattern::items;
 
 /// Keys of what is said of a family, in lines.

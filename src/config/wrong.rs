@@ -1,9 +1,10 @@
 //! What is wrong with a configuration file, in a line that a person can act on.
 
+use super::command_line::put_bounded;
 use super::cursor::KEYS_MAX;
-use super::flags::{Takes, put_bounded};
 use super::grammar::Next;
 use super::place::Place;
+use super::takes::Takes;
 use crate::packed::{packed, put_line};
 use crate::sys::{Errno, describe};
 use crate::text::Text;
