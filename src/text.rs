@@ -131,6 +131,40 @@ pub fn hash(bytes: &[u8]) -> u32 {
     })
 }
 
+/// The length of the character at the start, or of as much as there is of one (the Unicode Standard, table 3-7),
+/// and whether it is whole.
+#[inline(never)]
+pub fn character(bytes: &[u8]) -> (usize, bool) {
+    let (whole, mut low, mut high) = match bytes.first() {
+        Some(0..0x80) => (1, 0, 0),
+        Some(0xc2..0xe0) => (2, 0x80, 0xbf),
+        Some(0xe0) => (3, 0xa0, 0xbf),
+        Some(0xed) => (3, 0x80, 0x9f),
+        Some(0xe1..0xf0) => (3, 0x80, 0xbf),
+        Some(0xf0) => (4, 0x90, 0xbf),
+        Some(0xf1..0xf4) => (4, 0x80, 0xbf),
+        Some(0xf4) => (4, 0x80, 0x8f),
+        Some(_) => return (1, false),
+        None => return (0, true),
+    };
+    for length in 1..whole {
+        if bytes.get(length).is_none_or(|byte| !(low..=high).contains(byte)) {
+            return (length, false);
+        }
+        (low, high) = (0x80, 0xbf);
+    }
+    (whole, true)
+}
+
+/// Bytes of the text up to the first that is not UTF-8.
+pub fn utf8_length(text: &[u8]) -> usize {
+    let mut rest = text;
+    while let (length @ 1.., true) = character(rest) {
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    text.len() - rest.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,5 +197,25 @@ mod tests {
         assert_eq!(text.bytes(), b"abcde");
         text.put(b"h");
         assert_eq!(text.bytes(), b"abcde");
+    }
+
+    #[test]
+    fn utf8_is_what_the_standard_library_says() {
+        for text in [
+            &b""[..],
+            b"a\0\x7f",
+            b"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80.",
+            b"a\x80",
+            b"a\xc3",
+            b"ab\xc1\xa9",
+            b"\xe0\x9f\xbf",
+            b"a\xed\xa0\x80",
+            b"\xf4\x90\x80\x80",
+            b"a\xf0\x9f\x98",
+            b"\xff",
+        ] {
+            let length = std::str::from_utf8(text).map_or_else(|error| error.valid_up_to(), str::len);
+            assert_eq!(utf8_length(text), length, "{}", text.escape_ascii());
+        }
     }
 }

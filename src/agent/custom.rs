@@ -2,7 +2,7 @@
 
 use super::Agent;
 use super::ranks::CUSTOM;
-use super::script::{Lines, OUTPUT_MAX, Run};
+use super::script::{Lines, Run};
 use crate::config::{CUSTOM_MAX, Config, Number, Origin};
 use crate::custom::{self, Trouble};
 use crate::format::Record;
@@ -147,7 +147,7 @@ impl Agent<'_, '_> {
         self.tell(world, number, result.err(), b"");
     }
 
-    /// Tells how it has gone, if that is news; `line` is what a script has printed that is none.
+    /// Tells how it has gone, if that is news; `line` is what is said of a bad line.
     #[inline(never)]
     pub(super) fn tell<W: World>(
         &mut self,
@@ -163,28 +163,34 @@ impl Agent<'_, '_> {
         let Some(custom) = self.config.custom_at(number) else {
             return;
         };
-        let nothing = Part::Text(b"");
-        let (again, colon, file) = match custom.origin {
-            Origin::File(number) => ("%: can be read again", b": ".as_slice(), number.file),
-            Origin::Script(_) => ("%: all is well again", b"".as_slice(), b"".as_slice()),
+        let (colon, file, again): (&[u8], &[u8], &[u8]) = match &custom.origin {
+            Origin::File(number) => (b": ", number.file, b"can be read again"),
+            Origin::Script(_) => (b"", b"", b"all is well again"),
         };
-        let (words, what) = match trouble {
-            None => (again, nothing),
-            Some(Trouble::System(errno)) => ("%%%: %", Part::Cause(errno.into())),
-            Some(Trouble::Missing) => ("%%%: no such line or field", nothing),
-            Some(Trouble::NoNumber) => ("%%%: not a number, or too large a one", nothing),
-            Some(Trouble::BadLine) => ("%%%: \"%\" is not a name, a value and tags", Part::Text(line)),
-            Some(Trouble::Ended(Ended::Exit(status))) => ("%%%: exit status %", Part::Number(status.into())),
-            Some(Trouble::Ended(Ended::Signal(signal))) => {
-                ("%%%: ended by signal %", Part::Number(signal.into()))
+        let Some(trouble) = trouble else {
+            return world.log("%: %", &[custom.name(), again].map(Part::Text));
+        };
+        let mut what = Part::Text(line);
+        let words: &[u8] = match trouble {
+            Trouble::System(errno) => {
+                what = Part::Cause(errno.into());
+                b""
             }
-            Some(Trouble::TooSlow) => ("%%%: it takes too long", nothing),
-            Some(Trouble::TooMuch) => (
-                "%%%: it prints more than % bytes",
-                Part::Number(OUTPUT_MAX.into()),
-            ),
+            Trouble::Ended(Ended::Exit(status)) => {
+                what = Part::Number(status.into());
+                b"exit status "
+            }
+            Trouble::Ended(Ended::Signal(signal)) => {
+                what = Part::Number(signal.into());
+                b"ended by signal "
+            }
+            Trouble::Missing => b"no such line or field",
+            Trouble::NoNumber => b"not a number, or too large a one",
+            Trouble::BadLine => b"",
+            Trouble::TooSlow => b"it takes too long",
+            Trouble::TooMuch => b"it prints more than 16384 bytes",
         };
-        let [name, colon, file] = [custom.name(), colon, file].map(Part::Text);
-        world.log(words, &[name, colon, file, what]);
+        let [name, colon, file, words] = [custom.name(), colon, file, words].map(Part::Text);
+        world.log("%%%: %%", &[name, colon, file, words, what]);
     }
 }

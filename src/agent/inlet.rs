@@ -37,9 +37,9 @@ impl Agent<'_, '_> {
     fn push<W: World>(&mut self, pushed: &Pushed, world: &mut W) {
         let State { output, ranks, .. } = &mut *self.state;
         // Those of one name and tags are thinned among themselves, as far as there are numbers for all.
-        let mut number = hash(pushed.metric.as_bytes());
+        let mut number = hash(pushed.metric);
         for (key, value) in pushed.tags() {
-            number = number.rotate_left(5) ^ hash(key.as_bytes()) ^ hash(value).rotate_left(1);
+            number = number.rotate_left(5) ^ hash(key) ^ hash(value).rotate_left(1);
         }
         let number = PUSHED.start + number as usize % PUSHED.len();
         let rank = ranks.of(number, output.now);

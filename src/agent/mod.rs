@@ -362,7 +362,7 @@ impl<'a, 'm> Agent<'a, 'm> {
         let State { output, builtin, .. } = &mut *self.state;
         let result = builtin.take(number, self.host, plan::wishes(self.config), &mut |sample| {
             let record = Record {
-                metric: sample.metric.name,
+                metric: sample.metric.name.as_bytes(),
                 instance: sample.instance,
                 value: sample.value,
             };

@@ -94,7 +94,7 @@ fn log_sample<W: World>(world: &mut W, record: &Record, line: &[u8]) {
     let mut buffer = [0; 32];
     let mut value = Text::new(&mut buffer);
     value.fixed(record.value);
-    let name = Part::Text(record.metric.as_bytes());
+    let name = Part::Text(record.metric);
     world.log("sample % %", &[name, Part::Text(value.bytes())]);
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     world.log("~~ sender get metric %", &[Part::Text(line)]);

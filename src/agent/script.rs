@@ -5,14 +5,14 @@ use super::ranks::CUSTOM;
 use super::{Agent, State};
 use crate::config::Script;
 use crate::custom::{Trouble, read_line};
-use crate::scan::until;
+use crate::text::Text;
 use crate::wheel::{Timers, set_bits};
 use crate::world::{Ended, SCRIPTS_MAX, World};
 
 /// Bytes of the longest line that a script may print.
 const PRINTED_MAX: usize = 512;
-/// Bytes that it may print in one run.
-pub(super) const OUTPUT_MAX: u32 = 16 << 10;
+/// Bytes that it may print in one run, as the log has it.
+const OUTPUT_MAX: u32 = 16 << 10;
 /// What is read at once, and how many of that in one turn.
 const PIECE: usize = 1024;
 const PIECES: usize = 4;
@@ -255,8 +255,10 @@ impl Agent<'_, '_> {
         }
         run.trouble.get_or_insert(Trouble::BadLine);
         // The line is there now: it is told at once, and not again at the end of the run.
-        let told = printable(line.get(..held).unwrap_or(line));
-        self.tell(world, number, Some(Trouble::BadLine), until(&told, 0));
+        let mut buffer = [0; TOLD_MAX + 64];
+        let mut told = Text::new(&mut buffer);
+        put_bad_line(&mut told, line.get(..held).unwrap_or(line));
+        self.tell(world, number, Some(Trouble::BadLine), told.bytes());
     }
 
     /// Ends all that is left of it, and says how it has gone if that is new.
@@ -300,14 +302,14 @@ impl Agent<'_, '_> {
 }
 
 /// Bytes of a bad line that the log has.
-const TOLD: usize = 60;
+const TOLD_MAX: usize = 60;
 
-/// The beginning of a line, for the log; zeros behind it.
-fn printable(line: &[u8]) -> [u8; TOLD] {
-    let mut told = [0; TOLD];
-    for (place, byte) in told.iter_mut().zip(line) {
-        let is_plain = byte.is_ascii_graphic() || *byte == b' ';
-        *place = if is_plain { *byte } else { b'?' };
+/// What is said of a bad line.
+fn put_bad_line(told: &mut Text, line: &[u8]) {
+    told.put(b"\"");
+    for byte in line.iter().take(TOLD_MAX) {
+        let is_plain = matches!(byte, b' '..=b'~');
+        told.put(&[if is_plain { *byte } else { b'?' }]);
     }
-    told
+    told.put(b"\" is not a name, a value and tags");
 }

@@ -39,7 +39,7 @@ pub struct Sample<'a> {
     /// The metric.
     pub metric: &'a Metric,
     /// What tells one instance from another, such as `mount` and `/`.
-    pub instance: &'a [(&'static str, &'a [u8])],
+    pub instance: &'a [(&'static [u8], &'a [u8])],
     /// The value, in the metric's unit.
     pub value: Fixed,
 }
@@ -48,7 +48,7 @@ pub struct Sample<'a> {
 pub type Sink<'s> = &'s mut dyn FnMut(Sample);
 
 /// What tells one instance from another; nothing where there is one only.
-type Tags<'t> = &'t [(&'static str, &'t [u8])];
+type Tags<'t> = &'t [(&'static [u8], &'t [u8])];
 
 /// Interfaces that have samples; of more, the first ones.
 const INTERFACES_MAX: u32 = 64;
@@ -60,7 +60,7 @@ struct Out<'o> {
     /// Which instances the user wants.
     choice: Choice<'o>,
     /// The key of the tag that tells one instance from another.
-    key: &'static str,
+    key: &'static [u8],
     sink: Sink<'o>,
     /// Instances that have been taken, or would have been, and that have room.
     count: u32,
@@ -73,7 +73,7 @@ impl<'o> Out<'o> {
             family,
             wishes,
             choice,
-            key: "",
+            key: b"",
             sink,
             count: 0,
             most: u32::MAX,
@@ -104,7 +104,7 @@ impl<'o> Out<'o> {
 
     /// The instances are interfaces: the first ones.
     fn of_interfaces(&mut self) {
-        (self.key, self.most) = ("iface", INTERFACES_MAX);
+        (self.key, self.most) = (b"iface", INTERFACES_MAX);
     }
 
     /// More interfaces than have room are a fault.

@@ -106,7 +106,7 @@ impl<'a> Script<'a> {
 #[derive(Clone, Copy)]
 pub struct Number<'a> {
     /// The metric's name.
-    pub metric: &'a str,
+    pub metric: &'a [u8],
     /// The file.
     pub file: &'a [u8],
     /// The line in it.
@@ -121,7 +121,7 @@ pub struct Number<'a> {
 
 impl Number<'_> {
     const NONE: Self = Self {
-        metric: "",
+        metric: b"",
         file: b"",
         line: Line::Number(1),
         field: 1,
@@ -154,7 +154,7 @@ impl<'a> Custom<'a> {
     /// What it is called in the log.
     pub fn name(&self) -> &'a [u8] {
         match &self.origin {
-            Origin::File(number) => number.metric.as_bytes(),
+            Origin::File(number) => number.metric,
             Origin::Script(script) => script.name(),
         }
     }
@@ -316,10 +316,10 @@ fn text<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
 }
 
 /// The text, if it can be the name of a metric: up to 64 letters, digits, dots, dashes and underscores.
-pub fn metric_name(text: &[u8]) -> Option<&str> {
+pub fn metric_name(text: &[u8]) -> Option<&[u8]> {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let is_name = (1..=METRIC_MAX).contains(&text.len()) && text.iter().all(is_plain);
-    core::str::from_utf8(text).ok().filter(|_| is_name)
+    is_name.then_some(text)
 }
 
 #[inline(never)]

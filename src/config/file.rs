@@ -2,11 +2,10 @@
 
 use super::cursor::Cursor;
 use super::grammar::tape_of;
-use super::place::{Place, place_of};
+use super::place::place_of;
 use super::tape::Tokens;
 use super::wrong::{Said, Why, Wrong};
 use super::{Config, Find, Name, custom, settings};
-use crate::scan::lines;
 use crate::sys::{Errno, File};
 
 /// Bytes of the longest file that is read.
@@ -44,10 +43,9 @@ pub fn load<'a>(path: &'a [u8], memory: &mut [u8]) -> Result<Lengths, Wrong<'a>>
 /// Takes so many bytes of the memory, at most 32 KB, for what the file holds.
 pub fn parse(memory: &mut [u8], length: usize) -> Lengths {
     let (text, rest) = memory.split_at_mut_checked(length).unwrap_or_default();
-    let is_text = core::str::from_utf8(text).is_ok();
     Lengths {
         text: text.len(),
-        tape: tape_of(text, rest).ok().filter(|_| is_text),
+        tape: tape_of(text, rest).ok(),
     }
 }
 
@@ -89,11 +87,6 @@ impl<'a> Document<'a> {
 
     /// Why it is not JSON.
     fn flaw(&self) -> Wrong<'a> {
-        if let Err(error) = core::str::from_utf8(self.text) {
-            let before = self.text.get(..error.valid_up_to()).unwrap_or_default();
-            let line = lines(before).count() + 1;
-            return Wrong::at(self.path, Place { line, text: b"" }, Said::NotUtf8.into());
-        }
         match tape_of(self.text, &mut []) {
             Err((place, why)) => Wrong::at(self.path, place, why),
             // What is not JSON has a flaw.

@@ -3,7 +3,8 @@
 use super::place::{Place, Scan};
 use super::tape::{Kind, Tape};
 use super::wrong::{Said, Why};
-use crate::text::line_of;
+use crate::scan::lines;
+use crate::text::{line_of, place_of, utf8_length};
 
 /// Objects and lists that may be in one another.
 const DEPTH_MAX: usize = 5;
@@ -40,10 +41,15 @@ struct Grammar<'m> {
 }
 
 /// Writes the tokens of a text into the memory, for `Tokens`, as far as there is room for them: how many bytes
-/// they take. Or where it is wrong first, and how. The text is UTF-8, and at most 64 KB.
+/// they take. Or where it is wrong first, and how. The text is at most 64 KB.
 #[inline(never)]
 pub(crate) fn tape_of<'t>(text: &'t [u8], memory: &mut [u8]) -> Result<usize, (Place<'t>, Why)> {
     let mut scan = Scan::new(text);
+    let length = utf8_length(text);
+    if length < text.len() {
+        let line = lines(text.get(..length).unwrap_or_default()).count() + 1;
+        return Err((Place { line, text: b"" }, Said::NotUtf8.into()));
+    }
     let mut grammar = Grammar {
         next: Next::Value,
         open: [(false, 0); DEPTH_MAX],
@@ -62,16 +68,18 @@ pub(crate) fn tape_of<'t>(text: &'t [u8], memory: &mut [u8]) -> Result<usize, (P
 impl Grammar<'_> {
     /// Takes a token, or the end.
     fn step(&mut self, token: &[u8]) -> Result<(), Why> {
-        self.next = match (self.next, token) {
-            (Next::End, b"") => Next::End,
-            (Next::FirstKey | Next::InObject, b"}") | (Next::FirstValue | Next::InList, b"]") => self.close(),
-            (Next::InObject, b",") => Next::Key,
-            (Next::InList, b",") | (Next::Colon, b":") => Next::Value,
-            (Next::Key | Next::FirstKey, [b'"', ..]) => {
+        // No token begins with the end of a line.
+        let first = token.first().copied().unwrap_or(b'\n');
+        self.next = match (self.next, first) {
+            (Next::End, b'\n') => Next::End,
+            (Next::FirstKey | Next::InObject, b'}') | (Next::FirstValue | Next::InList, b']') => self.close(),
+            (Next::InObject, b',') => Next::Key,
+            (Next::InList, b',') | (Next::Colon, b':') => Next::Value,
+            (Next::Key | Next::FirstKey, b'"') => {
                 self.string(Kind::Key, token)?;
                 Next::Colon
             }
-            (Next::Value | Next::FirstValue, [first, ..]) if !b"}],:".contains(first) => self.value(token)?,
+            (Next::Value | Next::FirstValue, _) if !b"}],:\n".contains(&first) => self.value(first, token)?,
             (wanted, _) => return Err(Why::Instead(wanted)),
         };
         Ok(())
@@ -111,19 +119,21 @@ impl Grammar<'_> {
         }
     }
 
-    fn value(&mut self, token: &[u8]) -> Result<Next, Why> {
-        let kind = match token {
-            b"{" => return self.open(true),
-            b"[" => return self.open(false),
-            [b'"', ..] => {
-                self.string(Kind::Text, token)?;
-                return Ok(self.behind_value());
+    fn value(&mut self, first: u8, token: &[u8]) -> Result<Next, Why> {
+        match first {
+            b'{' | b'[' => return self.open(first == b'{'),
+            b'"' => self.string(Kind::Text, token)?,
+            _ => {
+                let kind = if place_of("true\nfalse\nnull\n", token).is_some() {
+                    Kind::Word
+                } else if is_number(token) {
+                    Kind::Number
+                } else {
+                    return Err(Said::NoValue.into());
+                };
+                self.tape.token(kind, token);
             }
-            b"true" | b"false" | b"null" => Kind::Word,
-            _ if is_number(token) => Kind::Number,
-            _ => return Err(Said::NoValue.into()),
-        };
-        self.tape.token(kind, token);
+        }
         Ok(self.behind_value())
     }
 
@@ -151,30 +161,28 @@ impl Grammar<'_> {
     }
 }
 
-/// Takes the digits off the front: whether there were any.
-fn take_digits(text: &mut &[u8]) -> bool {
-    let before = text.len();
-    while let [b'0'..=b'9', behind @ ..] = text {
-        *text = behind;
-    }
-    text.len() < before
-}
-
 /// Section 6.
 fn is_number(token: &[u8]) -> bool {
-    let mut rest = token.strip_prefix(b"-").unwrap_or(token);
-    let whole = rest;
-    let mut is_good = take_digits(&mut rest);
-    is_good &= !matches!(whole, [b'0', b'0'..=b'9', ..]);
+    let (whole, mut rest) = digits(token.strip_prefix(b"-").unwrap_or(token));
+    let mut is_good = whole.len() == 1 || !matches!(whole, [] | [b'0', ..]);
     if let [b'.', behind @ ..] = rest {
+        let (fraction, behind) = digits(behind);
+        is_good &= !fraction.is_empty();
         rest = behind;
-        is_good &= take_digits(&mut rest);
     }
     if let [b'e' | b'E', b'+' | b'-', behind @ ..] | [b'e' | b'E', behind @ ..] = rest {
+        let (exponent, behind) = digits(behind);
+        is_good &= !exponent.is_empty();
         rest = behind;
-        is_good &= take_digits(&mut rest);
     }
     is_good && rest.is_empty()
+}
+
+/// The digits at the front, and what is behind them.
+#[inline(never)]
+fn digits(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit());
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 /// What stands for the beginning of the text, which is behind a backslash; and the text behind it.

@@ -21,7 +21,6 @@ enum Key {
 // Its memory is not that of lines of the other kind.
 #[inline(never)]
 pub(super) fn parse(line: &[u8], take: &mut dyn FnMut(&Pushed)) -> Option<()> {
-    core::str::from_utf8(line).ok()?;
     let mut memory = [0; TAPE_MAX];
     let length = tape_of(line, &mut memory).ok()?;
     let tape = memory.get(..length)?;
@@ -76,10 +75,10 @@ mod tests {
             let tags = pushed
                 .tags()
                 .iter()
-                .map(|(key, value)| format!(" {key}={}", value.escape_ascii()));
+                .map(|(key, value)| format!(" {}={}", key.escape_ascii(), value.escape_ascii()));
             said = Some(format!(
                 "{} {whole} {fraction} {scale}{}",
-                pushed.metric,
+                pushed.metric.escape_ascii(),
                 tags.collect::<String>()
             ));
         })?;

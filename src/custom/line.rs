@@ -14,10 +14,10 @@ pub(super) const TAGS_MAX: usize = 8;
 /// What a line says.
 pub struct Pushed<'a> {
     /// The metric's name.
-    pub metric: &'a str,
+    pub metric: &'a [u8],
     /// Its value.
     pub value: Fixed,
-    tags: [(&'a str, &'a [u8]); TAGS_MAX],
+    tags: [(&'a [u8], &'a [u8]); TAGS_MAX],
     count: usize,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Pushed<'a> {
         Some(Self {
             metric: metric_name(metric)?,
             value: value.shortened(),
-            tags: [("", b""); TAGS_MAX],
+            tags: [(b"", b""); TAGS_MAX],
             count: 0,
         })
     }
@@ -42,7 +42,7 @@ impl<'a> Pushed<'a> {
     }
 
     /// What tells one instance from another.
-    pub fn tags(&self) -> &[(&'a str, &'a [u8])] {
+    pub fn tags(&self) -> &[(&'a [u8], &'a [u8])] {
         self.tags.get(..self.count).unwrap_or_default()
     }
 }
@@ -77,14 +77,20 @@ mod tests {
     #[test]
     fn a_line_is_a_name_a_value_and_tags() {
         let pushed = parse(b"room.temp -21.50  place=attic\tunit=C=1").unwrap();
-        assert_eq!(pushed.metric, "room.temp");
+        assert_eq!(pushed.metric, b"room.temp");
         assert_eq!(
             Some(pushed.value),
             Fixed::parse(b"-21.5").and_then(|_| Fixed::parse(b"-21.50"))
         );
-        assert_eq!(pushed.tags(), [("place", b"attic".as_slice()), ("unit", b"C=1")]);
+        assert_eq!(
+            pushed.tags(),
+            [(b"place".as_slice(), b"attic".as_slice()), (b"unit", b"C=1")]
+        );
         assert!(parse(b"a 1").unwrap().tags().is_empty());
-        assert_eq!(parse(b"a 1 k=").unwrap().tags(), [("k", b"".as_slice())]);
+        assert_eq!(
+            parse(b"a 1 k=").unwrap().tags(),
+            [(b"k".as_slice(), b"".as_slice())]
+        );
         let long = [b"a".repeat(65), b" 1".to_vec()].concat();
         let many = [b"a 1".to_vec(), b" k=v".repeat(9)].concat();
         for bad in [

@@ -4,7 +4,7 @@
 
 use super::Record;
 use crate::num::{DIGITS_MAX, format_u64, parse_u64};
-use crate::text::Text;
+use crate::text::{Text, character};
 use core::ops::Range;
 
 /// The longest encoded form of endpoint and tags.
@@ -68,11 +68,11 @@ impl Writer {
     pub fn line<'b>(&self, buffer: &'b mut [u8], record: &Record) -> Option<&'b [u8]> {
         let mut text = Text::new(buffer);
         text.put(b"{\"metric\":\"");
-        text.put(record.metric.as_bytes());
+        text.put(record.metric);
         text.put(self.identity());
         for (key, value) in record.instance {
             text.put(b"\",\"");
-            text.put(key.as_bytes());
+            text.put(key);
             text.put(b"=");
             escape(&mut text, value);
         }
@@ -129,30 +129,6 @@ fn escape(text: &mut Text, bytes: &[u8]) {
     }
 }
 
-/// The length of the character at the start, or of as much as there is of one (the Unicode Standard, table 3-7),
-/// and whether it is whole.
-fn character(bytes: &[u8]) -> (usize, bool) {
-    let (whole, mut low, mut high) = match bytes.first() {
-        Some(0..0x80) => (1, 0, 0),
-        Some(0xc2..0xe0) => (2, 0x80, 0xbf),
-        Some(0xe0) => (3, 0xa0, 0xbf),
-        Some(0xed) => (3, 0x80, 0x9f),
-        Some(0xe1..0xf0) => (3, 0x80, 0xbf),
-        Some(0xf0) => (4, 0x90, 0xbf),
-        Some(0xf1..0xf4) => (4, 0x80, 0xbf),
-        Some(0xf4) => (4, 0x80, 0x8f),
-        Some(_) => return (1, false),
-        None => return (0, true),
-    };
-    for length in 1..whole {
-        if bytes.get(length).is_none_or(|byte| !(low..=high).contains(byte)) {
-            return (length, false);
-        }
-        (low, high) = (0x80, 0xbf);
-    }
-    (whole, true)
-}
-
 fn escape_byte(text: &mut Text, byte: u8) {
     let hex = |digit: u8| b"0123456789abcdef"[usize::from(digit & 15)];
     let letter = match byte {
@@ -190,9 +166,9 @@ mod tests {
         String::from_utf8(writer.line(&mut buffer, record).unwrap().to_vec()).unwrap()
     }
 
-    fn usage<'a>(instance: &'a [(&'a str, &'a [u8])]) -> Record<'a> {
+    fn usage<'a>(instance: &'a [(&'a [u8], &'a [u8])]) -> Record<'a> {
         Record {
-            metric: "cpu.usage",
+            metric: b"cpu.usage",
             instance,
             value: Fixed::new(153_846, 4),
         }
@@ -206,7 +182,7 @@ mod tests {
              \"value\":15.3846,\"timestamp\":1503212470}\n"
         );
         assert_eq!(
-            written(b"j", &[b"site=a", b"b"], &usage(&[("iface", b"eth0")])),
+            written(b"j", &[b"site=a", b"b"], &usage(&[(b"iface", b"eth0")])),
             "{\"metric\":\"cpu.usage\",\"endpoint\":\"j\",\"tag\":[\"linux\",\"site=a\",\"b\",\"iface=eth0\"],\
              \"value\":15.3846,\"timestamp\":1503212470}\n"
         );
@@ -224,7 +200,7 @@ mod tests {
             b"",
         ];
         for bytes in hostile {
-            let line = written(bytes, &[bytes], &usage(&[("mount", bytes)]));
+            let line = written(bytes, &[bytes], &usage(&[(b"mount", bytes)]));
             assert_eq!(line.matches('\n').count(), 1, "{line}");
             assert!(line.ends_with('\n'));
             let parsed: Parsed = json::from_str(&line).unwrap();

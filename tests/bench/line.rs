@@ -44,7 +44,7 @@ fn cases() -> [Case; 2] {
         Case {
             name: "fraction",
             record: Record {
-                metric: "cpu.usage",
+                metric: b"cpu.usage",
                 instance: &[],
                 value: Fixed::new(153_846, 4),
             },
@@ -55,8 +55,8 @@ fn cases() -> [Case; 2] {
         Case {
             name: "whole",
             record: Record {
-                metric: "disk.usage",
-                instance: &[("mount", b"/")],
+                metric: b"disk.usage",
+                instance: &[(b"mount", b"/")],
                 value: Fixed::whole(12_108_206_080),
             },
             line: line("disk.usage", &["linux", "mount=/"], 12_108_206_080.0),

@@ -152,7 +152,7 @@ impl<'m> Ours<'m> {
         for number in 0..FAMILIES.len() {
             let _ = self.builtin.take(number, &mut self.host, WISHES, &mut |sample| {
                 let record = Record {
-                    metric: sample.metric.name,
+                    metric: sample.metric.name.as_bytes(),
                     instance: sample.instance,
                     value: sample.value,
                 };

@@ -159,7 +159,7 @@ impl Bench {
                 .take(*number, &mut self.host, self.wishes, &mut |sample| {
                     check_value(&sample);
                     let record = Record {
-                        metric: sample.metric.name,
+                        metric: sample.metric.name.as_bytes(),
                         instance: sample.instance,
                         value: sample.value,
                     };
