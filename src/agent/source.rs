@@ -48,24 +48,43 @@ impl<A: Iterator<Item = &'static [u8]> + Clone> Source<A> {
     pub(super) fn config<'a>(&self, memory: &'a [u8], found: Found) -> Result<Config<'a>, Problem<'a>> {
         let mut config = Config::default();
         let document = found.map(|lengths| Document::new(self.path, memory, lengths));
-        if let Some(document) = &document {
-            document.apply(&mut config, find, name).map_err(Problem::File)?;
+        match self.fill(&mut config, document.as_ref()) {
+            Ok(()) => Ok(config),
+            Err(problem) => Err(problem),
         }
-        let had_room = plan::has_room(&config);
+    }
+
+    #[inline(never)]
+    fn fill<'a>(&self, config: &mut Config<'a>, document: Option<&Document<'a>>) -> Result<(), Problem<'a>> {
+        if let Some(document) = document {
+            document.apply(config, find, name)?;
+        }
+        let had_room = plan::has_room(config);
         let arguments = self.arguments.clone().map(|argument| -> &'a [u8] { argument });
-        config::parse(&mut config, arguments, find).map_err(Problem::Flags)?;
-        let checked = plan::check(&config);
-        if let Some(document) = &document {
+        config::parse(config, arguments, find)?;
+        let checked = plan::check(config);
+        if let Some(document) = document {
             if !had_room && matches!(checked, Err(Error::TooLong)) {
-                return Err(Problem::File(document.name_too_long(&config)));
+                return Err(document.name_too_long(config).into());
             }
-            document.check(&config).map_err(Problem::File)?;
+            document.check(config)?;
         }
-        checked.map_err(Problem::Flags)?;
         if config.command == Command::Once {
             config.print();
         }
-        Ok(config)
+        Ok(checked?)
+    }
+}
+
+impl<'a> From<Wrong<'a>> for Problem<'a> {
+    fn from(wrong: Wrong<'a>) -> Self {
+        Self::File(wrong)
+    }
+}
+
+impl<'a> From<Error<'a>> for Problem<'a> {
+    fn from(error: Error<'a>) -> Self {
+        Self::Flags(error)
     }
 }
 

@@ -49,14 +49,15 @@ where
     let Some([memory, spare]) = DOCUMENTS.take() else {
         return FAILED;
     };
+    // What is wrong is large: it stays where it is.
     let found = match source.load(memory) {
         Ok(found) => found,
-        Err(problem) => return complain(&problem, wrong),
+        Err(ref problem) => return complain(problem, wrong),
     };
     match source.config(memory, found) {
-        Ok(config) if config.command == Command::Check => print_all(|put| check::describe(&config, put)),
+        Ok(ref config) if config.command == Command::Check => print_all(|put| check::describe(config, put)),
         Ok(_) => run(source, found, memory, spare),
-        Err(problem) => complain(&problem, wrong),
+        Err(ref problem) => complain(problem, wrong),
     }
 }
 
@@ -114,7 +115,7 @@ where
         if ending != Ending::Reload {
             return status(ending);
         }
-        match read_again(source, spare) {
+        match &read_again(source, spare) {
             // There is no file.
             Ok((None, _)) if found.is_none() => {}
             Ok((new, now_on)) => {
@@ -123,17 +124,18 @@ where
                     world.log("%: %; all stays as it was", &[path, Part::Cause(errno.into())]);
                     continue;
                 }
-                state.change([&config, &now_on], host, world);
+                state.change([&config, now_on], host, world);
                 world.change(now_on.buffer, now_on.timeout);
-                found = new;
+                found = *new;
                 core::mem::swap(&mut memory, &mut spare);
             }
-            Err(problem) => log(&problem, world),
+            Err(problem) => log(problem, world),
         }
     }
     FAILED
 }
 
+#[inline(never)]
 fn read_again<'a, A>(source: &Source<A>, memory: &'a mut [u8]) -> Result<(Found, Config<'a>), Problem<'a>>
 where
     A: Iterator<Item = &'static [u8]> + Clone,
