@@ -27,21 +27,27 @@ pub(super) fn parse(line: &[u8], take: &mut dyn FnMut(&Pushed)) -> Option<()> {
     let (mut metric, mut value, mut tags, mut count) = (None, None, [b"".as_slice(); TAGS_MAX], 0);
     let (mut key, mut depth) = (Key::Other, 0);
     for token in Tokens::new(tape) {
-        match (token.kind, key, depth) {
-            (Kind::Key, _, 1) => key = Key::of(token.text),
-            (Kind::Text, Key::Metric, 1) => metric = Some(token.text),
-            (Kind::Number, Key::Value, 1) => value = Fixed::parse(token.text),
-            (Kind::Text, Key::Tag, 2) if token.text.contains(&b'=') => {
-                *tags.get_mut(count)? = token.text;
-                count += 1;
-            }
-            (Kind::Object, _, 0) | (Kind::List, Key::Tag, 1) | (Kind::Object | Kind::List, Key::Other, _) => {
+        match token.kind {
+            Kind::Key if depth == 1 => key = Key::of(token.text),
+            Kind::Object | Kind::List => {
+                let is_expected = match depth {
+                    0 => token.kind == Kind::Object,
+                    1 => key == Key::Other || (key == Key::Tag && token.kind == Kind::List),
+                    _ => key == Key::Other,
+                };
                 depth += 1;
+                is_expected.then_some(())?;
             }
-            (Kind::ObjectEnd, _, 1)
-            | (Kind::ListEnd, Key::Tag, 2)
-            | (Kind::ObjectEnd | Kind::ListEnd, Key::Other, _) => depth -= 1,
-            (Kind::Text, Key::Tag, 2) | (_, Key::Other, 1..) => {}
+            Kind::ObjectEnd | Kind::ListEnd => depth -= 1,
+            _ if key == Key::Other => {}
+            Kind::Text if key == Key::Metric => metric = Some(token.text),
+            Kind::Number if key == Key::Value => value = Fixed::parse(token.text),
+            Kind::Text if key == Key::Tag && depth == 2 => {
+                if token.text.contains(&b'=') {
+                    *tags.get_mut(count)? = token.text;
+                    count += 1;
+                }
+            }
             _ => return None,
         }
     }
