@@ -190,7 +190,13 @@ impl Agent<'_, '_> {
             Trouble::TooSlow => b"it takes too long",
             Trouble::TooMuch => b"it prints more than 16384 bytes",
         };
-        let [name, colon, file, words] = [custom.name(), colon, file, words].map(Part::Text);
-        world.log("%%%: %%", &[name, colon, file, words, what]);
+        let given = [
+            Part::Text(custom.name()),
+            Part::Text(colon),
+            Part::Text(file),
+            Part::Text(words),
+            what,
+        ];
+        world.log("%%%: %%", &given);
     }
 }
