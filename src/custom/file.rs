@@ -31,6 +31,7 @@ pub enum Trouble {
 
 /// Reads the number in that field, from 1 up, of the line; behind a key the fields are counted from there.
 /// Fields are apart by blanks, `:`, `=` and `,`. The file is opened anew: it may be replaced.
+#[inline(never)]
 pub(super) fn read(path: &[u8], line: Line, field: u32) -> Result<Fixed, Trouble> {
     let file = File::open(path).map_err(Trouble::System)?;
     let mut search = Search::new(line, field);
@@ -110,23 +111,16 @@ impl<'a> Search<'a> {
 
     /// Takes a byte; says whether the field is whole.
     fn take(&mut self, byte: u8) -> bool {
+        let is_gap = is_separator(byte);
         self.state = match (self.state, self.wanted) {
-            (State::Within, _) if is_separator(byte) => {
-                if self.fields == self.field {
-                    return true;
-                }
-                State::Between
-            }
-            (State::Between, _) if !is_separator(byte) => {
+            (State::Within, _) if is_gap && self.fields == self.field => return true,
+            (State::Between | State::Within, _) if is_gap => State::Between,
+            (State::Between, _) => {
                 self.fields += 1;
                 self.length = 0;
-                self.keep(byte);
-                State::Within
+                self.keep(byte)
             }
-            (State::Within, _) => {
-                self.keep(byte);
-                State::Within
-            }
+            (State::Within, _) => self.keep(byte),
             (State::Key(seen), Line::Key(key)) => Self::key(seen, key, byte),
             (state, _) => state,
         };
@@ -146,7 +140,7 @@ impl<'a> Search<'a> {
     }
 
     /// Of a field that is too long to be a number, what is kept is none.
-    fn keep(&mut self, byte: u8) {
+    fn keep(&mut self, byte: u8) -> State {
         match self.text.get_mut(self.length) {
             Some(place) => {
                 *place = byte;
@@ -154,6 +148,7 @@ impl<'a> Search<'a> {
             }
             None => self.text[0] = b'?',
         }
+        State::Within
     }
 
     fn found(&self) -> &[u8] {
