@@ -99,6 +99,12 @@ impl<'t> Iterator for Fields<'t> {
     }
 }
 
+/// Whether the byte is in the text. (The standard library looks at whole words, for which short texts are too short.)
+#[inline(never)]
+pub fn has(text: &[u8], byte: u8) -> bool {
+    until(text, byte).len() < text.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

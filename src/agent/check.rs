@@ -3,6 +3,7 @@
 use super::plan;
 use crate::builtin::FAMILIES;
 use crate::config::{Config, Origin};
+use crate::scan::has;
 use crate::text::{Put, Text};
 use crate::world::Transfer;
 
@@ -82,11 +83,7 @@ fn put_transfer(line: &mut Text, transfer: &Transfer) {
             line.put(command);
         }
         Transfer::Tcp { host, port } => {
-            let (open, close): (&[u8], &[u8]) = if host.contains(&b':') {
-                (b"[", b"]")
-            } else {
-                (b"", b"")
-            };
+            let (open, close): (&[u8], &[u8]) = if has(host, b':') { (b"[", b"]") } else { (b"", b"") };
             line.put(open);
             line.put(host);
             line.put(close);

@@ -7,6 +7,7 @@ use super::tape::{Kind, Tokens};
 use super::value;
 use super::wrong::{Said, Why};
 use crate::num::parse_u64;
+use crate::scan::has;
 use crate::sys::has_user;
 
 /// Metrics of the user's own that can be asked for.
@@ -300,7 +301,7 @@ fn command<'a>(cursor: &mut Cursor<'a>, script: &mut Script<'a>) -> Option<()> {
     for word in script.words() {
         length += word.len() + 1;
         count += 1;
-        if word.contains(&0) {
+        if has(word, 0) {
             return None;
         }
     }

@@ -1,6 +1,7 @@
 //! Values of flags.
 
 use crate::num::parse_u64;
+use crate::scan::has;
 use crate::text::place_of;
 use crate::world::Transfer;
 use core::ops::RangeInclusive;
@@ -27,10 +28,6 @@ fn amount(text: &[u8], units: &'static str, factors: &[u32], bounds: &RangeInclu
     let number = u32::try_from(parse_u64(number)?).ok()?;
     let amount = number.checked_mul(*factors.get(place_of(units, unit)?)?)?;
     bounds.contains(&amount).then_some(amount)
-}
-
-fn has_colon(text: &[u8]) -> bool {
-    text.iter().any(|byte| matches!(byte, b':'))
 }
 
 /// `name=value`, apart at the first sign.
@@ -70,7 +67,7 @@ pub(super) fn transfers<'a>(text: &'a [u8], mut take: impl FnMut(Transfer<'a>) -
     loop {
         if let Some(command) = rest.strip_prefix(COMMAND) {
             let fits = (1..=COMMAND_MAX).contains(&command.len());
-            return take(Transfer::Command(command)).filter(|()| fits && !command.contains(&0));
+            return take(Transfer::Command(command)).filter(|()| fits && !has(command, 0));
         }
         let end = rest.iter().position(|byte| *byte == b',');
         take(transfer(rest.get(..end.unwrap_or(rest.len()))?)?)?;
@@ -103,8 +100,8 @@ fn transfer(text: &[u8]) -> Option<Transfer<'_>> {
     let (host, port) = (text.get(..colon)?, text.get(colon + 1..)?);
     let port = u16::try_from(parse_u64(port)?).ok().filter(|&port| port != 0)?;
     let host = match host.strip_prefix(b"[") {
-        Some(rest) => rest.strip_suffix(b"]").filter(|inside| has_colon(inside))?,
-        None if has_colon(host) => return None,
+        Some(rest) => rest.strip_suffix(b"]").filter(|inside| has(inside, b':'))?,
+        None if has(host, b':') => return None,
         None => host,
     };
     let is_name = host.len() <= HOST_MAX && host.iter().all(u8::is_ascii_graphic);

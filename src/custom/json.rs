@@ -3,6 +3,7 @@
 use super::line::{PUSHED_MAX, Pushed, TAGS_MAX};
 use crate::config::{Kind, Tokens, tape_of};
 use crate::num::Fixed;
+use crate::scan::has;
 
 /// Bytes of the tokens of a line: at most three for each of its own.
 const TAPE_MAX: usize = 3 * PUSHED_MAX;
@@ -43,7 +44,7 @@ pub(super) fn parse(line: &[u8], take: &mut dyn FnMut(&Pushed)) -> Option<()> {
             Kind::Text if key == Key::Metric => metric = Some(token.text),
             Kind::Number if key == Key::Value => value = Fixed::parse(token.text),
             Kind::Text if key == Key::Tag && depth == 2 => {
-                if token.text.contains(&b'=') {
+                if has(token.text, b'=') {
                     *tags.get_mut(count)? = token.text;
                     count += 1;
                 }
