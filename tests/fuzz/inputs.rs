@@ -1,7 +1,7 @@
 //! Every prefix and very many mutations of what else comes from outside: the configuration file, the
 //! answers of name servers, time zones, what scripts print and other programs hand in, and files with a
-//! number in them. No panic and no hang; and of the last two, what is taken is what a second, plain reader
-//! takes.
+//! number in them. No panic and no hang; of the last two, what is taken is what a second, plain reader takes,
+//! and makes a line that others can read.
 //!
 //! `MUTATIONS` and `SEED` are as in `fixtures.rs`.
 
@@ -182,6 +182,34 @@ fn is_plain_line(line: &[u8]) -> bool {
         && fields[2..].iter().all(is_tag)
 }
 
+/// An object with a metric, a value and tags as they have to be, each of them once.
+fn is_own_line(line: &[u8]) -> bool {
+    // The parts as they stand there are not looked into, but all of it is.
+    let whole = serde_json::from_slice::<serde_json::Value>(line);
+    let parts = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(line);
+    let (Ok(_), Ok(parsed)) = (whole, parts) else {
+        return false;
+    };
+    let text = String::from_utf8_lossy(line);
+    let is_once = |key: &str| text.matches(&format!("\"{key}\"")).count() <= 1;
+    let part = |key: &str| parsed.get(key).map_or("", |part| part.get());
+    let metric: String = serde_json::from_str(part("metric")).unwrap_or_default();
+    let tags = serde_json::from_str::<Vec<String>>(if part("tag").is_empty() { "[]" } else { part("tag") });
+    let is_tag = |tag: &&str| is_name(tag.split('=').next().unwrap().as_bytes());
+    let are_tags = tags.is_ok_and(|tags| {
+        let tags: Vec<&str> = tags
+            .iter()
+            .map(|tag| &**tag)
+            .filter(|tag| tag.contains('='))
+            .collect();
+        tags.len() <= 8 && tags.iter().all(is_tag)
+    });
+    ["metric", "value", "tag"].into_iter().all(is_once)
+        && is_name(metric.as_bytes())
+        && decimal(part("value").as_bytes()).is_some()
+        && are_tags
+}
+
 fn plain_fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| b" \t".contains(byte))
         .filter(|field| !field.is_empty())
@@ -254,7 +282,9 @@ fn check_line(line: &[u8], writer: &Writer) -> bool {
     });
     let trimmed = line.trim_ascii();
     assert_eq!(calls, i32::from(answer.is_some() && !trimmed.is_empty()));
-    if !trimmed.starts_with(b"{") {
+    if trimmed.starts_with(b"{") {
+        assert!(answer.is_some() || !is_own_line(trimmed));
+    } else {
         assert_eq!(answer.is_some(), trimmed.is_empty() || is_plain_line(trimmed));
     }
     // Handed in by another agent, it says the same.
@@ -274,6 +304,7 @@ fn lines_that_are_handed_in() {
     let many = (0..8)
         .map(|number| format!(" key{number}=value{number}"))
         .collect::<String>();
+    let long = "name".repeat(16);
     for (name, text) in [
         (
             "plain lines",
@@ -281,7 +312,7 @@ fn lines_that_are_handed_in() {
         ),
         (
             "tags",
-            &*format!("a 1{many}\nb -0.00001 k=\u{e9}\u{20ac}\u{1f600} q=\"\\ 7"),
+            &*format!("a 1{many}\n{long} 2\nb -0.00001 k=\u{e9}\u{20ac}\u{1f600} q=\"\\ 7"),
         ),
         (
             "JSON",
