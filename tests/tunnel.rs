@@ -173,7 +173,7 @@ fn a_command_that_reads_nothing_is_given_up_after_the_timeout_with_all_of_its_gr
     agent.stop();
 }
 
-/// A certificate for localhost, signed by itself, and its key.
+/// A certificate for localhost and collect.lan, signed by itself, and its key.
 fn certificate(folder: &Folder, name: &str) -> (String, String) {
     let [certificate, key] =
         ["pem", "key"].map(|kind| folder.join(&format!("{name}.{kind}")).display().to_string());
@@ -193,7 +193,7 @@ fn certificate(folder: &Folder, name: &str) -> (String, String) {
             "-subj",
             "/CN=localhost",
             "-addext",
-            "subjectAltName=DNS:localhost",
+            "subjectAltName=DNS:localhost,DNS:collect.lan",
         ])
         .args(["-out", &certificate, "-keyout", &key])
         .output()
@@ -233,7 +233,15 @@ impl Server {
     fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        without_cut(self.lines.rest())
+        let lines = std::mem::replace(&mut self.lines, Lines::of(std::io::empty()));
+        without_cut(lines.rest())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -503,4 +511,80 @@ fn ssh_gives_nothing_to_a_host_with_another_key() {
     }
     assert!(!receiver.has_one_waiting());
     agent.stop();
+}
+
+/// The README's command, with its file, to a server that this certificate is trusted of; `None` if there is no
+/// stunnel.
+fn stunnel(folder: &Folder, port: u16, trusted: &str) -> Option<String> {
+    program("stunnel")?;
+    let readme = include_str!("../README.md");
+    let start = readme.find("    client = yes\n").unwrap();
+    let config = readme[start..].split("\n\n").next().unwrap();
+    let config = config
+        .replace("collect.lan:6514", &format!("127.0.0.1:{port}"))
+        .replace("/etc/ssl/collect.pem", trusted);
+    let path = folder.join("collect.conf");
+    let log = folder.join("log");
+    fs::write(&path, format!("{config}\noutput = {}\n", log.display())).unwrap();
+    let command = recipe("exec:stunnel ").trim_start_matches("exec:");
+    Some(command.replace("/etc/stunnel/collect.conf", path.to_str().unwrap()))
+}
+
+#[test]
+fn stunnel_carries_every_line_over_the_death_of_its_server() {
+    let folder = Folder::new("stunnel");
+    let identity = certificate(&folder, "server");
+    let port = free_port();
+    let Some(command) = stunnel(&folder, port, &identity.0) else {
+        return;
+    };
+    let mut server = Server::start(port, &identity);
+    let mut agent = start(&command, &["-buffer=4M"]);
+    let (mut log, mut received) = (Vec::new(), Vec::new());
+    for is_frozen in [true, false] {
+        for _ in 0..60 {
+            received.push(server.lines.next());
+        }
+        log.extend(agent.log.so_far());
+        if is_frozen {
+            // The client takes lines that get no further.
+            signal("STOP", server.child.id());
+            make_more(&agent, 60, &mut log);
+        }
+        received.extend(server.kill());
+        agent.log.up_to("broken pipe", &mut log);
+        server = Server::start(port, &identity);
+        agent.signal("HUP");
+    }
+    for _ in 0..100 {
+        received.push(server.lines.next());
+    }
+    agent.stop();
+    log.extend(agent.log.so_far());
+    log.extend(agent.rest_of_log());
+    // The last lines are on their way through the server.
+    let last = made(&log).pop().unwrap();
+    server.lines.up_to(&last, &mut received);
+    received.extend(server.kill());
+    assert_no_gap(&log, &received);
+}
+
+#[test]
+fn stunnel_gives_nothing_to_a_server_with_another_certificate() {
+    let folder = Folder::new("wrong-stunnel");
+    let (right, wrong) = (certificate(&folder, "right"), certificate(&folder, "wrong"));
+    let port = free_port();
+    let Some(command) = stunnel(&folder, port, &right.0) else {
+        return;
+    };
+    let server = Server::start(port, &wrong);
+    let mut agent = start(&command, &[]);
+    let told = || {
+        let log = fs::read_to_string(folder.join("log")).ok()?;
+        log.contains("certificate verify failed").then_some(())
+    };
+    poll(told, "what stunnel complains of");
+    agent.log.wait_for("broken pipe");
+    agent.stop();
+    assert_eq!(server.kill(), [""; 0]);
 }
