@@ -416,3 +416,42 @@ fn a_script_that_cannot_be_killed_keeps_its_place_and_is_told_once() {
     );
     assert!(!is_gone(&second.0.to_string()));
 }
+
+#[test]
+fn a_script_that_cannot_be_killed_is_read_no_further_once_it_prints_too_much() {
+    let Some(mut command) = powerless() else {
+        return;
+    };
+    let folder = Folder::new("stuck-output");
+    let keys = r#", "user": "nobody", "interval": "1h""#;
+    let scripts = start_by(
+        &mut command,
+        &folder,
+        &[script("echo stuck $$; exec yes 'y 1'", keys)],
+    );
+    let _process = Stuck(scripts.next("stuck").value as u32);
+    scripts.agent.log.wait_for("it prints more than 16384 bytes");
+    // Nobody reads it any more, and it ends.
+    wait_for_no_child(scripts.agent.pid());
+    let log = scripts.log();
+    assert!(!log.iter().any(|line| line.contains("yes")), "{log:?}");
+}
+
+#[test]
+fn once_does_not_wait_for_a_script_that_cannot_be_killed() {
+    let Some(mut command) = powerless() else {
+        return;
+    };
+    let folder = Folder::new("stuck-once");
+    let path = folder.join("mini-monitor.json");
+    let text = format!(
+        r#"{{"metrics": "load", "custom": [{}]}}"#,
+        script(STUCK, AS_NOBODY)
+    );
+    fs::write(&path, text).unwrap();
+    let mut agent = Agent::spawn(command.arg(format!("-config={}", path.display())).arg("-once"));
+    let lines = Lines::of(agent.out());
+    let _process = Stuck(Line::parse(&lines.wait_for("\"stuck\"")).value as u32);
+    assert_eq!(agent.wait().code(), Some(0));
+    agent.log.wait_for("sleep 300: it takes too long");
+}
