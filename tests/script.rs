@@ -374,8 +374,17 @@ impl Drop for Stuck {
     }
 }
 
-const STUCK: &str = "echo stuck $$; exec sleep 300";
-const AS_NOBODY: &str = r#", "user": "nobody", "interval": "600ms", "timeout": "100ms""#;
+/// A script that such an agent cannot end. It goes on for as long as the test is there, whatever becomes of that.
+fn stuck() -> String {
+    let text = format!(
+        "echo stuck $$; while [ -e /proc/{} ]; do sleep 0.1; done",
+        std::process::id()
+    );
+    script(
+        &text,
+        r#", "user": "nobody", "interval": "1s", "timeout": "500ms""#,
+    )
+}
 
 #[test]
 fn a_script_that_cannot_be_killed_keeps_its_place_and_is_told_once() {
@@ -383,15 +392,10 @@ fn a_script_that_cannot_be_killed_keeps_its_place_and_is_told_once() {
         return;
     };
     let folder = Folder::new("stuck");
-    let scripts = start_by(
-        &mut command,
-        &folder,
-        &[script(STUCK, AS_NOBODY), script("echo beside 1", OFTEN)],
-    );
+    let scripts = start_by(&mut command, &folder, &[stuck(), script("echo beside 1", OFTEN)]);
     let next = || Stuck(scripts.next("stuck").value as u32);
-    let words = "sleep 300: it takes too long";
     let first = next();
-    scripts.agent.log.wait_for(words);
+    scripts.agent.log.wait_for(": it takes too long");
     // Its turn comes three times and more, and it is not started beside itself.
     let mut turns = 0;
     while turns < 4 {
@@ -444,14 +448,11 @@ fn once_does_not_wait_for_a_script_that_cannot_be_killed() {
     };
     let folder = Folder::new("stuck-once");
     let path = folder.join("mini-monitor.json");
-    let text = format!(
-        r#"{{"metrics": "load", "custom": [{}]}}"#,
-        script(STUCK, AS_NOBODY)
-    );
+    let text = format!(r#"{{"metrics": "load", "custom": [{}]}}"#, stuck());
     fs::write(&path, text).unwrap();
     let mut agent = Agent::spawn(command.arg(format!("-config={}", path.display())).arg("-once"));
     let lines = Lines::of(agent.out());
     let _process = Stuck(Line::parse(&lines.wait_for("\"stuck\"")).value as u32);
     assert_eq!(agent.wait().code(), Some(0));
-    agent.log.wait_for("sleep 300: it takes too long");
+    agent.log.wait_for(": it takes too long");
 }
