@@ -337,10 +337,16 @@ const POWERLESS: [&str; 5] = ["setpriv", "--bounding-set", "-kill", "--inh-caps"
 
 /// The agent as such a program; `None` without root or `setpriv`.
 fn powerless() -> Option<Command> {
-    // It is seen whether one that is somebody else's cannot be ended.
-    let script = "setpriv --reuid nobody --clear-groups sleep 1000 >/dev/null & \
-        pid=$!; until grep -q '^Uid:.[1-9]' /proc/$pid/status; do [ -e /proc/$pid/status ] || exit 9; sleep 0.01; done; \
-        \"$@\" kill -s KILL $pid; [ $? = 1 ]; status=$?; kill -s KILL $pid; exit $status";
+    // It is seen whether somebody else's cannot be ended.
+    let script = "[ $(id -u) = 0 ] || exit 1
+        setpriv --reuid nobody --clear-groups sleep 1000 >/dev/null & pid=$!
+        until grep -q '^Uid:.[1-9]' /proc/$pid/status; do
+            kill -s CONT $pid && ! grep -q '^State:.Z' /proc/$pid/status || exit 1
+            sleep 0.01
+        done
+        \"$@\" kill -s KILL $pid; status=$?
+        kill -s KILL $pid; wait $pid; killed=$?
+        [ $status = 1 ] && [ $killed = 137 ]";
     let is_powerless = Command::new("sh")
         .args(["-c", script, "sh"])
         .args(POWERLESS)
