@@ -49,7 +49,7 @@ check: ## formatting, lints (warnings are errors), the code of fuzzing and bench
 	$(CARGO) clippy --locked $(FUZZ) --tests --target-dir target/fuzz -- -D warnings
 	$(MAKE) test
 
-fuzz: ## every prefix and MUTATIONS=100000 mutations of every captured file through its parser, as many of a spool
+fuzz: ## every prefix and MUTATIONS=100000 mutations of every captured file and other input through its parser, as many of a spool
 	MUTATIONS=$(MUTATIONS) $(CARGO) test --locked $(FUZZ) --target-dir target/fuzz -- --nocapture
 	MUTATIONS=$(MUTATIONS) $(CARGO) test --locked --lib ring::tests::salvaged
 

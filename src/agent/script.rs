@@ -36,6 +36,8 @@ enum Stage {
     Running,
     /// It has been asked to end.
     Asked,
+    /// It could not be killed.
+    Stuck,
 }
 
 /// A run of a script.
@@ -67,8 +69,13 @@ impl Run {
         trouble: None,
     };
 
-    pub(super) fn is_idle(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.stage == Stage::Idle
+    }
+
+    /// Whether its end is near.
+    pub(super) fn is_under_way(&self) -> bool {
+        matches!(self.stage, Stage::Running | Stage::Asked)
     }
 }
 
@@ -188,7 +195,7 @@ impl Agent<'_, '_> {
         if !is_over {
             return;
         }
-        if run.stage == Stage::Asked {
+        if run.stage != Stage::Running {
             return self.finish_script(world, number);
         }
         run.stage = Stage::Asked;
@@ -282,9 +289,11 @@ impl Agent<'_, '_> {
             return;
         };
         if ended.is_none() && run.is_started {
-            run.stage = Stage::Asked;
+            run.stage = Stage::Stuck;
             run.deadline = output.now + AGAIN;
-            return customs.deadlines.arm(number, run.deadline);
+            let (deadline, trouble) = (run.deadline, run.trouble);
+            customs.deadlines.arm(number, deadline);
+            return self.tell(world, number, trouble);
         }
         customs.deadlines.disarm(number);
         run.stage = Stage::Idle;
@@ -301,8 +310,13 @@ impl Agent<'_, '_> {
         if held > 0 && trouble.is_none() {
             self.take_line(world, number);
         }
+        let run = self.state.customs.runs.get(number);
+        self.tell(world, number, trouble.or(run.and_then(|run| run.trouble)));
+    }
+
+    /// Says how a run goes, if that is new.
+    fn tell<W: World>(&mut self, world: &mut W, number: usize, trouble: Option<Trouble>) {
         let State { customs, output, .. } = &mut *self.state;
-        let trouble = trouble.or(customs.runs.get(number).and_then(|run| run.trouble));
         if customs.pass(number, trouble, output.now)
             && let Some(custom) = self.config.custom().nth(number)
         {
