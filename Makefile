@@ -19,7 +19,7 @@ SIM = $(CARGO) test $(NUMBERED) --test day
 
 # The tests that drive a binary from outside.
 OUTSIDE = --test loopback --test values --test live --test bad_input --test flags --test names \
-	--test namespaces --test clock --test spool --test config --test custom --test reload --test script --test inlet --test tunnel
+	--test namespaces --test clock --test spool --test config --test custom --test reload --test keys --test moved --test script --test inlet --test tunnel
 TARGETS = $(shell contrib/static/row)
 # Those that qemu runs here, both orders of bytes and both widths among them.
 CROSS = mips mipsel arm aarch64 riscv64gc powerpc
@@ -49,7 +49,7 @@ check: ## formatting, lints (warnings are errors), the code of fuzzing and bench
 	$(CARGO) clippy --locked $(FUZZ) --tests --target-dir target/fuzz -- -D warnings
 	$(MAKE) test
 
-fuzz: ## every prefix and MUTATIONS=100000 mutations of every captured file through its parser, as many of a spool
+fuzz: ## every prefix and MUTATIONS=100000 mutations of every captured file and other input through its parser, as many of a spool
 	MUTATIONS=$(MUTATIONS) $(CARGO) test --locked $(FUZZ) --target-dir target/fuzz -- --nocapture
 	MUTATIONS=$(MUTATIONS) $(CARGO) test --locked --lib ring::tests::salvaged
 

@@ -52,9 +52,12 @@ pub struct Counts {
     pub dropped: u64,
 }
 
+/// Words, and memory behind them.
+pub type Lent<'m> = (&'m mut Words, &'m mut [u8]);
+
 /// The ring. Its memory is lent, so that it may be a mapping.
 pub struct Ring<'m> {
-    words: &'m Words,
+    words: &'m mut Words,
     memory: &'m mut [u8],
     policy: Policy,
     /// Where the oldest record lies in the memory.
@@ -85,13 +88,13 @@ impl<'m> Ring<'m> {
     }
 
     /// An empty ring over [`Ring::memory_for`] at least [`BUFFER_MIN`] bytes.
-    pub fn new(words: &'m Words, memory: &'m mut [u8], policy: Policy) -> Self {
+    pub fn new(words: &'m mut Words, memory: &'m mut [u8], policy: Policy) -> Self {
         words.clear(memory.len());
         Self::over(words, memory, policy)
     }
 
     /// One that knows nothing yet of what the memory holds: to be resumed, or salvaged into.
-    pub fn over(words: &'m Words, memory: &'m mut [u8], policy: Policy) -> Self {
+    pub fn over(words: &'m mut Words, memory: &'m mut [u8], policy: Policy) -> Self {
         debug_assert!(memory.len() >= Self::memory_for(BUFFER_MIN));
         Self {
             words,
@@ -111,10 +114,43 @@ impl<'m> Ring<'m> {
         }
     }
 
-    /// Goes on with another policy; whether lines get their check does not change.
+    /// Goes on with another policy; whether lines get their check goes with the memory.
     pub fn change(&mut self, is_thinning: bool, replay: u32) {
         (self.policy.is_thinning, self.policy.replay) = (is_thinning, replay);
         self.marks.span = replay;
+    }
+
+    /// Goes on in other memory, of [`Ring::memory_for`] at least [`BUFFER_MIN`] bytes; what has no room there is
+    /// given up as a full ring would. Answers the memory of before, which still holds all of the rest.
+    pub fn move_to(&mut self, (words, memory): Lent<'m>, is_checked: bool, boot: u32) -> Lent<'m> {
+        while self.newest > memory.len() - SPARE {
+            self.give_up();
+        }
+        let mut other = Ring::new(
+            words,
+            memory,
+            Policy {
+                is_checked,
+                ..self.policy
+            },
+        );
+        other.words.boot.set(boot as usize);
+        other.words.clock.set(self.clock());
+        let mut line = [0; LINE_MAX];
+        let mut position = 0;
+        while position < self.newest {
+            let head = self.head(position);
+            let line = &mut line[..head.length()];
+            self.read(position + HEAD, line);
+            other.append(head, line);
+            position += HEAD + line.len();
+        }
+        other.touch(self.touched);
+        (self.policy, self.start) = (other.policy, 0);
+        (
+            core::mem::replace(&mut self.words, other.words),
+            core::mem::replace(&mut self.memory, other.memory),
+        )
     }
 
     /// Appends a line of at most [`LINE_MAX`] bytes that ends in its only `\n`. Of a full ring lines of
@@ -258,6 +294,11 @@ impl<'m> Ring<'m> {
     /// Bytes of records that are not known to have arrived.
     pub fn queued(&self) -> usize {
         self.newest - self.acked
+    }
+
+    /// Bytes of its memory.
+    pub fn memory_length(&self) -> usize {
+        self.memory.len()
     }
 
     fn room(&self) -> usize {

@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, Transfer, output, poll, wait_for_no_child};
+use common::{Agent, Folder, Line, Lines, Transfer, command, output, poll, wait_for_no_child};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 struct Scripts {
     agent: Agent,
@@ -15,6 +16,10 @@ struct Scripts {
 
 /// An agent with these scripts, and a family that runs every 20 ms.
 fn start(folder: &Folder, scripts: &[String]) -> Scripts {
+    start_by(&mut command(), folder, scripts)
+}
+
+fn start_by(command: &mut Command, folder: &Folder, scripts: &[String]) -> Scripts {
     let transfer = Transfer::new();
     let path = folder.join("mini-monitor.json");
     let text = format!(
@@ -23,7 +28,7 @@ fn start(folder: &Folder, scripts: &[String]) -> Scripts {
         scripts.join(", ")
     );
     fs::write(&path, text).unwrap();
-    let agent = Agent::start(&[&format!("-config={}", path.display())]);
+    let agent = Agent::spawn(command.arg(format!("-config={}", path.display())));
     let lines = Lines::of(transfer.accept());
     Scripts {
         agent,
@@ -325,4 +330,135 @@ fn once_waits_for_scripts_and_the_end_of_the_agent_is_theirs() {
     );
     scripts.agent.stop();
     poll(|| is_gone(&pid).then_some(()), "the script's end");
+}
+
+/// What starts a program of root's that may end no other user's, and that cannot be had back (`CAP_KILL`).
+const POWERLESS: [&str; 5] = ["setpriv", "--bounding-set", "-kill", "--inh-caps", "-kill"];
+
+/// The agent as such a program; `None` without root or `setpriv`.
+fn powerless() -> Option<Command> {
+    // It is seen whether somebody else's cannot be ended.
+    let script = "[ $(id -u) = 0 ] || exit 1
+        setpriv --reuid nobody --clear-groups sleep 1000 >/dev/null & pid=$!
+        until grep -q '^Uid:.[1-9]' /proc/$pid/status; do
+            kill -s CONT $pid && ! grep -q '^State:.Z' /proc/$pid/status || exit 1
+            sleep 0.01
+        done
+        \"$@\" kill -s KILL $pid; status=$?
+        kill -s KILL $pid; wait $pid; killed=$?
+        [ $status = 1 ] && [ $killed = 137 ]";
+    let is_powerless = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .args(POWERLESS)
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !is_powerless {
+        println!("skipped: root cannot be denied the right to end other users' programs");
+        return None;
+    }
+    let agent = command();
+    let mut command = Command::new(POWERLESS[0]);
+    command
+        .args(&POWERLESS[1..])
+        .arg(agent.get_program())
+        .args(agent.get_args())
+        .stdin(Stdio::null());
+    Some(command)
+}
+
+/// A process that its agent cannot end: the test does.
+struct Stuck(u32);
+
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        let script = format!("kill -s KILL {}", self.0);
+        let _ = Command::new("sh")
+            .args(["-c", &script])
+            .stderr(Stdio::null())
+            .status();
+    }
+}
+
+/// A script that such an agent cannot end. It goes on for as long as the test is there, whatever becomes of that.
+fn stuck() -> String {
+    let text = format!(
+        "echo stuck $$; while [ -e /proc/{} ]; do sleep 0.1; done",
+        std::process::id()
+    );
+    script(
+        &text,
+        r#", "user": "nobody", "interval": "1s", "timeout": "500ms""#,
+    )
+}
+
+#[test]
+fn a_script_that_cannot_be_killed_keeps_its_place_and_is_told_once() {
+    let Some(mut command) = powerless() else {
+        return;
+    };
+    let folder = Folder::new("stuck");
+    let scripts = start_by(&mut command, &folder, &[stuck(), script("echo beside 1", OFTEN)]);
+    let next = || Stuck(scripts.next("stuck").value as u32);
+    let first = next();
+    scripts.agent.log.wait_for(": it takes too long");
+    // Its turn comes three times and more, and it is not started beside itself.
+    let mut turns = 0;
+    while turns < 4 {
+        let line = Line::parse(&scripts.lines.next());
+        assert_ne!(line.metric, "stuck");
+        turns += u32::from(line.metric == "beside");
+    }
+    assert!(!is_gone(&first.0.to_string()));
+    // Once it is gone there is room again.
+    let before = first.0;
+    drop(first);
+    let second = next();
+    assert_ne!(second.0, before);
+    for _ in 0..4 {
+        scripts.next("beside");
+    }
+    let log = scripts.log();
+    assert!(
+        !log.iter()
+            .any(|line| line.contains("it takes too long") || line.contains("well again")),
+        "{log:?}"
+    );
+    assert!(!is_gone(&second.0.to_string()));
+}
+
+#[test]
+fn a_script_that_cannot_be_killed_is_read_no_further_once_it_prints_too_much() {
+    let Some(mut command) = powerless() else {
+        return;
+    };
+    let folder = Folder::new("stuck-output");
+    let keys = r#", "user": "nobody", "interval": "1h""#;
+    let scripts = start_by(
+        &mut command,
+        &folder,
+        &[script("echo stuck $$; exec yes 'y 1'", keys)],
+    );
+    let _process = Stuck(scripts.next("stuck").value as u32);
+    scripts.agent.log.wait_for("it prints more than 16384 bytes");
+    // Nobody reads it any more, and it ends.
+    wait_for_no_child(scripts.agent.pid());
+    let log = scripts.log();
+    assert!(!log.iter().any(|line| line.contains("yes")), "{log:?}");
+}
+
+#[test]
+fn once_does_not_wait_for_a_script_that_cannot_be_killed() {
+    let Some(mut command) = powerless() else {
+        return;
+    };
+    let folder = Folder::new("stuck-once");
+    let path = folder.join("mini-monitor.json");
+    let text = format!(r#"{{"metrics": "load", "custom": [{}]}}"#, stuck());
+    fs::write(&path, text).unwrap();
+    let mut agent = Agent::spawn(command.arg(format!("-config={}", path.display())).arg("-once"));
+    let lines = Lines::of(agent.out());
+    let _process = Stuck(Line::parse(&lines.wait_for("\"stuck\"")).value as u32);
+    assert_eq!(agent.wait().code(), Some(0));
+    agent.log.wait_for(": it takes too long");
 }

@@ -1,20 +1,21 @@
-//! The transfer behind a command's standard input: a file, a command that dies or reads nothing, and TLS by
-//! openssl, to a real server of it.
+//! The transfer behind a command's standard input: a file, a command that dies or reads nothing, TLS by openssl,
+//! to a real server of it, and ssh; and TLS by stunnel. Where ssh's server or stunnel is missing, a test says so
+//! and does nothing.
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, poll, wait_for_no_child};
+use common::{Agent, Folder, Line, Lines, Transfer, poll, wait_for_no_child};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Lines come often, and every one is in the log.
 const FLAGS: [&str; 4] = [
     "-debug",
     "-flush=50ms",
-    "-metrics=load,load=20ms",
+    "-metrics=agent=20ms,load=20ms,agent,load",
     "-endpoint=tunnel",
 ];
 
@@ -27,6 +28,14 @@ fn start(command: &str, more: &[&str]) -> Agent {
 fn made(log: &[String]) -> Vec<String> {
     let line = |line: &String| Some(line.split_once("~~ sender get metric ")?.1.to_owned());
     log.iter().filter_map(line).collect()
+}
+
+/// Waits until the agent has made so many more lines.
+fn make_more(agent: &Agent, count: usize, log: &mut Vec<String>) {
+    let before = made(log).len();
+    while made(log).len() < before + count {
+        log.push(agent.log.next());
+    }
 }
 
 /// Every line that was made is there, and each is whole.
@@ -45,6 +54,14 @@ fn assert_no_gap(log: &[String], received: &[String]) {
         made.len(),
         missing[0]
     );
+}
+
+/// Lines up to a stream's end, of which the last one may be cut.
+fn without_cut(mut lines: Vec<String>) -> Vec<String> {
+    if lines.last().is_some_and(|last| !last.ends_with('}')) {
+        lines.pop();
+    }
+    lines
 }
 
 fn whole_lines(path: &Path) -> Vec<String> {
@@ -87,7 +104,7 @@ fn a_command_that_is_killed_is_started_again_and_no_line_is_lost() {
         number.display(),
         path.display()
     );
-    let mut agent = start(&command, &[]);
+    let mut agent = start(&command, &["-buffer=4M"]);
     let mut log = Vec::new();
     for round in 0..4 {
         agent.log.up_to("local addr:", &mut log);
@@ -156,7 +173,7 @@ fn a_command_that_reads_nothing_is_given_up_after_the_timeout_with_all_of_its_gr
     agent.stop();
 }
 
-/// A certificate for localhost, signed by itself, and its key.
+/// A certificate for localhost and collect.lan, signed by itself, and its key.
 fn certificate(folder: &Folder, name: &str) -> (String, String) {
     let [certificate, key] =
         ["pem", "key"].map(|kind| folder.join(&format!("{name}.{kind}")).display().to_string());
@@ -176,7 +193,7 @@ fn certificate(folder: &Folder, name: &str) -> (String, String) {
             "-subj",
             "/CN=localhost",
             "-addext",
-            "subjectAltName=DNS:localhost",
+            "subjectAltName=DNS:localhost,DNS:collect.lan",
         ])
         .args(["-out", &certificate, "-keyout", &key])
         .output()
@@ -216,11 +233,15 @@ impl Server {
     fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        let mut lines = self.lines.rest();
-        if lines.last().is_some_and(|last| !last.ends_with('}')) {
-            lines.pop();
-        }
-        lines
+        let lines = std::mem::replace(&mut self.lines, Lines::of(std::io::empty()));
+        without_cut(lines.rest())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -246,7 +267,7 @@ fn tls_carries_every_line_over_the_death_of_its_server() {
     let identity = certificate(&folder, "server");
     let port = free_port();
     let server = Server::start(port, &identity);
-    let mut agent = start(&tls(port, &identity.0), &[]);
+    let mut agent = start(&tls(port, &identity.0), &["-buffer=4M"]);
     for _ in 0..60 {
         server.lines.next();
     }
@@ -281,4 +302,289 @@ fn tls_gives_nothing_to_a_server_with_another_certificate() {
     }
     assert_eq!(server.kill(), [""; 0]);
     agent.stop();
+}
+
+/// Where that program is, if it is installed.
+fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let folders = path.split(':').chain(["/usr/sbin", "/usr/local/sbin"]);
+    let found = folders
+        .map(|folder| Path::new(folder).join(name))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        println!("skipped: there is no {name} here");
+    }
+    found
+}
+
+/// The README's command that begins like this.
+fn recipe(start: &str) -> &'static str {
+    let readme = include_str!("../README.md").lines();
+    let mut recipes = readme.filter_map(|line| line.strip_prefix("    mini-monitor -trans '"));
+    let recipe = recipes.find(|recipe| recipe.starts_with(start)).unwrap();
+    recipe.split('\'').next().unwrap()
+}
+
+/// A server in the foreground with all that it has started, until the test is done with it.
+struct Daemon {
+    child: Child,
+    log: Lines,
+}
+
+impl Daemon {
+    fn start(command: &mut Command, is_ready: &str) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Lines::of(child.stderr.take().unwrap());
+        let daemon = Self { child, log };
+        daemon.log.wait_for(is_ready);
+        daemon
+    }
+
+    /// Stops it and all its children: they read nothing more.
+    fn freeze(&self) -> Vec<u32> {
+        let mut all = Vec::new();
+        stop(self.child.id(), &mut all);
+        all
+    }
+
+    /// Kills it and all its children. They are stopped first, so that none has another one meanwhile.
+    fn kill(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            for process in self.freeze() {
+                signal("KILL", process);
+            }
+            let _ = self.child.wait();
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn signal(name: &str, process: u32) {
+    let script = format!("kill -s {name} {process}");
+    let _ = Command::new("sh").args(["-c", &script]).status();
+}
+
+fn stop(process: u32, all: &mut Vec<u32>) {
+    signal("STOP", process);
+    all.push(process);
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+    for child in children.split_whitespace() {
+        stop(child.parse().unwrap(), all);
+    }
+}
+
+/// A pair of keys; the public one's text.
+fn keys(file: &Path) -> String {
+    let output = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    fs::read_to_string(file.with_extension("pub")).unwrap()
+}
+
+/// A host with a server of ssh, `collect.lan` by the name, that knows this user's key.
+struct SshHost {
+    server: PathBuf,
+    folder: Folder,
+}
+
+impl SshHost {
+    /// `None` if not all that is needed is here.
+    fn new(name: &str) -> Option<Self> {
+        program("ssh").and(program("ssh-keygen"))?;
+        let server = program("sshd")?;
+        // Root's server wants a folder, which a boot makes.
+        let _ = fs::create_dir_all("/run/sshd");
+        let folder = Folder::new(name);
+        let host = keys(&folder.join("host"));
+        let user = keys(&folder.join("user"));
+        fs::write(folder.join("known"), format!("collect.lan {host}")).unwrap();
+        fs::write(folder.join("authorized"), user).unwrap();
+        let (port, path) = (free_port(), folder.path());
+        let config = format!(
+            "ListenAddress 127.0.0.1\nPort {port}\nHostKey {path}/host\nAuthorizedKeysFile {path}/authorized\n\
+             StrictModes no\nUsePAM no\nPidFile none\nPasswordAuthentication no\n"
+        );
+        fs::write(folder.join("server"), config).unwrap();
+        let config = format!(
+            "Host collect.lan\nHostName 127.0.0.1\nPort {port}\nHostKeyAlias collect.lan\nIdentityFile {path}/user\n\
+             IdentitiesOnly yes\nIdentityAgent none\nUserKnownHostsFile {path}/known\n\
+             GlobalKnownHostsFile /dev/null\n"
+        );
+        fs::write(folder.join("client"), config).unwrap();
+        Some(Self { server, folder })
+    }
+
+    fn serve(&self) -> Daemon {
+        let mut command = Command::new(&self.server);
+        command.args(["-D", "-e", "-f"]).arg(self.folder.join("server"));
+        Daemon::start(&mut command, "Server listening on")
+    }
+
+    /// The README's command, to that host and the receiver behind it.
+    fn command(&self, receiver: &Transfer) -> String {
+        let client = format!("ssh -F {} ", self.folder.join("client").display());
+        let port = receiver.address().port().to_string();
+        let recipe = recipe("exec:ssh ").trim_start_matches("exec:");
+        recipe.replacen("ssh ", &client, 1).replace("6000", &port)
+    }
+}
+
+/// Lines through the command; the server is killed twice.
+fn carry_over_deaths(host: &SshHost, command: &str, receiver: &Transfer) {
+    let mut server = host.serve();
+    let mut agent = start(command, &["-buffer=4M"]);
+    let (mut log, mut received) = (Vec::new(), Vec::new());
+    for _ in 0..2 {
+        let lines = Lines::of(receiver.accept());
+        for _ in 0..60 {
+            received.push(lines.next());
+        }
+        log.extend(agent.log.so_far());
+        // The client takes lines that get no further.
+        server.freeze();
+        make_more(&agent, 60, &mut log);
+        server.kill();
+        received.extend(without_cut(lines.rest()));
+        agent.log.up_to("broken pipe", &mut log);
+        server = host.serve();
+        agent.signal("HUP");
+    }
+    let lines = Lines::of(receiver.accept());
+    for _ in 0..100 {
+        received.push(lines.next());
+    }
+    agent.stop();
+    log.extend(agent.log.so_far());
+    log.extend(agent.rest_of_log());
+    // With the agent its connection ends, and all that it was made of.
+    received.extend(without_cut(lines.rest()));
+    assert_no_gap(&log, &received);
+}
+
+#[test]
+fn ssh_carries_every_line_over_the_death_of_its_server() {
+    let Some(host) = program("nc").and_then(|_| SshHost::new("ssh")) else {
+        return;
+    };
+    let receiver = Transfer::localhost();
+    carry_over_deaths(&host, &host.command(&receiver), &receiver);
+}
+
+#[test]
+fn ssh_does_so_without_a_program_on_the_other_machine() {
+    let Some(host) = SshHost::new("ssh-forward") else {
+        return;
+    };
+    let receiver = Transfer::localhost();
+    let (command, address) = (host.command(&receiver), receiver.address());
+    let (options, _) = command.split_once(" collect.lan ").unwrap();
+    let command = format!("{options} -W {address} collect.lan");
+    carry_over_deaths(&host, &command, &receiver);
+}
+
+#[test]
+fn ssh_gives_nothing_to_a_host_with_another_key() {
+    let Some(host) = SshHost::new("wrong-ssh") else {
+        return;
+    };
+    let receiver = Transfer::localhost();
+    let other = keys(&host.folder.join("other"));
+    fs::write(host.folder.join("known"), format!("collect.lan {other}")).unwrap();
+    let _server = host.serve();
+    let mut agent = start(&host.command(&receiver), &[]);
+    agent.log.wait_for("Host key verification failed");
+    for _ in 0..2 {
+        agent.log.wait_for("broken pipe");
+    }
+    assert!(!receiver.has_one_waiting());
+    agent.stop();
+}
+
+/// The README's command, with its file, to a server that this certificate is trusted of; `None` if there is no
+/// stunnel.
+fn stunnel(folder: &Folder, port: u16, trusted: &str) -> Option<String> {
+    program("stunnel")?;
+    let readme = include_str!("../README.md");
+    let start = readme.find("    client = yes\n").unwrap();
+    let config = readme[start..].split("\n\n").next().unwrap();
+    let config = config
+        .replace("collect.lan:6514", &format!("127.0.0.1:{port}"))
+        .replace("/etc/ssl/collect.pem", trusted);
+    let path = folder.join("collect.conf");
+    let log = folder.join("log");
+    fs::write(&path, format!("{config}\noutput = {}\n", log.display())).unwrap();
+    let command = recipe("exec:stunnel ").trim_start_matches("exec:");
+    Some(command.replace("/etc/stunnel/collect.conf", path.to_str().unwrap()))
+}
+
+#[test]
+fn stunnel_carries_every_line_over_the_death_of_its_server() {
+    let folder = Folder::new("stunnel");
+    let identity = certificate(&folder, "server");
+    let port = free_port();
+    let Some(command) = stunnel(&folder, port, &identity.0) else {
+        return;
+    };
+    let mut server = Server::start(port, &identity);
+    let mut agent = start(&command, &["-buffer=4M"]);
+    let (mut log, mut received) = (Vec::new(), Vec::new());
+    for is_frozen in [true, false] {
+        for _ in 0..60 {
+            received.push(server.lines.next());
+        }
+        log.extend(agent.log.so_far());
+        if is_frozen {
+            // The client takes lines that get no further.
+            signal("STOP", server.child.id());
+            make_more(&agent, 60, &mut log);
+        }
+        received.extend(server.kill());
+        agent.log.up_to("broken pipe", &mut log);
+        server = Server::start(port, &identity);
+        agent.signal("HUP");
+    }
+    for _ in 0..100 {
+        received.push(server.lines.next());
+    }
+    agent.stop();
+    log.extend(agent.log.so_far());
+    log.extend(agent.rest_of_log());
+    // The last lines are on their way through the server.
+    let last = made(&log).pop().unwrap();
+    server.lines.up_to(&last, &mut received);
+    received.extend(server.kill());
+    assert_no_gap(&log, &received);
+}
+
+#[test]
+fn stunnel_gives_nothing_to_a_server_with_another_certificate() {
+    let folder = Folder::new("wrong-stunnel");
+    let (right, wrong) = (certificate(&folder, "right"), certificate(&folder, "wrong"));
+    let port = free_port();
+    let Some(command) = stunnel(&folder, port, &right.0) else {
+        return;
+    };
+    let server = Server::start(port, &wrong);
+    let mut agent = start(&command, &[]);
+    let told = || {
+        let log = fs::read_to_string(folder.join("log")).ok()?;
+        log.contains("certificate verify failed").then_some(())
+    };
+    poll(told, "what stunnel complains of");
+    agent.log.wait_for("broken pipe");
+    agent.stop();
+    assert_eq!(server.kill(), [""; 0]);
 }

@@ -77,9 +77,9 @@ impl Customs {
         }
     }
 
-    /// Whether a script runs.
+    /// Whether a script runs that will end.
     pub(super) fn are_running(&self) -> bool {
-        self.runs.iter().any(|run| !run.is_idle())
+        self.runs.iter().any(Run::is_under_way)
     }
 
     /// When the next is due.

@@ -1,12 +1,37 @@
 //! A running agent goes on with another configuration.
 
-use super::{State, plan, writer};
+use super::source::Problem;
+use super::{State, plan, spool, writer};
 use crate::config::Config;
-use crate::host::Host;
+use crate::host::{Host, Roots};
+use crate::sys::{Kernel, Spool};
 use crate::world::World;
 
+/// Does from now on what the second one asks for, if all that it names can be had; otherwise nothing changes.
+pub(super) fn follow<'c>(
+    [before, now_on]: [&Config<'c>; 2],
+    (state, file, host, world): (&mut State<'static>, &mut Option<Spool>, &mut Host, &mut Kernel),
+) -> Result<(), Problem<'c>> {
+    let problem = |what| move |errno| Problem::System(what, errno);
+    let has_other_roots = (before.proc, before.sys) != (now_on.proc, now_on.sys);
+    let roots = Roots::open(now_on.proc, now_on.sys).map_err(problem(now_on.proc))?;
+    let path = now_on.listen.unwrap_or_default();
+    world.listen(now_on.listen).map_err(problem(path))?;
+    if let Err(errno) = spool::change(&mut state.output.ring, file, now_on, world) {
+        let _ = world.listen(before.listen);
+        return Err(Problem::System(spool::name(now_on), errno));
+    }
+    if has_other_roots {
+        host.change(roots);
+        state.builtin.forget();
+    }
+    state.change([before, now_on], host, world);
+    world.change(now_on.buffer, now_on.timeout);
+    Ok(())
+}
+
 impl State<'_> {
-    /// Does from now on what the second one asks for: lines and connection stay, but for a connection to what is
+    /// The same, but for what the machine is asked for: lines and connection stay, but for a connection to what is
     /// no transfer any more.
     pub fn change<W: World>(&mut self, [before, now_on]: [&Config; 2], host: &mut Host, world: &mut W) {
         let now = world.now();
@@ -25,17 +50,5 @@ impl State<'_> {
         self.customs.change([before, now_on], world, now);
         self.builtin.forget_pass(host);
         world.log("the configuration has been read again", &[]);
-        if !can_change(before, now_on) {
-            world.log(
-                "buffer, spool, proc and sys: what has changed of them holds from the next start on",
-                &[],
-            );
-        }
     }
-}
-
-/// Whether all of it takes effect in a running agent.
-fn can_change(before: &Config, now_on: &Config) -> bool {
-    (before.buffer, before.spool) == (now_on.buffer, now_on.spool)
-        && (before.proc, before.sys) == (now_on.proc, now_on.sys)
 }

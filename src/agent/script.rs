@@ -36,6 +36,8 @@ enum Stage {
     Running,
     /// It has been asked to end.
     Asked,
+    /// It could not be killed.
+    Stuck,
 }
 
 /// A run of a script.
@@ -67,8 +69,13 @@ impl Run {
         trouble: None,
     };
 
-    pub(super) fn is_idle(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.stage == Stage::Idle
+    }
+
+    /// Whether its end is near.
+    pub(super) fn is_under_way(&self) -> bool {
+        matches!(self.stage, Stage::Running | Stage::Asked)
     }
 }
 
@@ -204,7 +211,7 @@ impl Agent<'_, '_> {
         if !is_over {
             return;
         }
-        if run.stage == Stage::Asked {
+        if run.stage != Stage::Running {
             return self.finish_script(world, number);
         }
         run.stage = Stage::Asked;
@@ -274,9 +281,11 @@ impl Agent<'_, '_> {
             return;
         };
         if ended.is_none() && run.is_started {
-            run.stage = Stage::Asked;
+            run.stage = Stage::Stuck;
             run.deadline = output.now + AGAIN;
-            return customs.deadlines.arm(number, output.now + AGAIN);
+            let trouble = run.trouble;
+            customs.deadlines.arm(number, output.now + AGAIN);
+            return self.tell_run(world, number, trouble);
         }
         run.stage = Stage::Idle;
         if run.printed > 0 {
@@ -294,7 +303,11 @@ impl Agent<'_, '_> {
             self.take_line(world, number);
         }
         let trouble = self.state.customs.run(number).0.trouble;
-        // A bad line has been told.
+        self.tell_run(world, number, trouble);
+    }
+
+    /// Says how a run goes, if that is new. A bad line has been told.
+    fn tell_run<W: World>(&mut self, world: &mut W, number: usize, trouble: Option<Trouble>) {
         if trouble != Some(Trouble::BadLine) {
             self.tell(world, number, trouble, b"");
         }

@@ -3,6 +3,7 @@
 use super::plan;
 use crate::builtin::{find, name};
 use crate::config::{self, Command, Config, Document, Error, Lengths, Wrong};
+use crate::sys::{self, Errno};
 use crate::text::Text;
 
 /// The file if the command line names none; it need not be there.
@@ -18,10 +19,12 @@ pub(super) struct Source<A> {
 /// Where a configuration file is in the memory that it was read into, if there is one.
 pub(super) type Found = Option<Lengths>;
 
-/// What is wrong with a configuration.
+/// What is wrong with a configuration, or with what it asks for.
 pub(super) enum Problem<'a> {
     File(Wrong<'a>),
     Flags(Error<'a>),
+    /// What it names cannot be had.
+    System(&'a [u8], Errno),
 }
 
 impl<A: Iterator<Item = &'static [u8]> + Clone> Source<A> {
@@ -94,6 +97,15 @@ impl Problem<'_> {
         match self {
             Self::File(wrong) => wrong.describe(text),
             Self::Flags(error) => error.describe(text),
+            Self::System(what, errno) => {
+                text.put(what);
+                text.put(b": ");
+                if *errno == Errno::BUSY {
+                    text.put(b"another agent has it");
+                } else {
+                    sys::describe(text, *errno);
+                }
+            }
         }
     }
 }

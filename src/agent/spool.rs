@@ -4,7 +4,7 @@ use super::clock::is_plausible;
 use crate::config::{Command, Config};
 use crate::format::json;
 use crate::ring::{Found, IsDated, Policy, Restamp, Ring, Words};
-use crate::sys::{self, Errno, Spool};
+use crate::sys::{self, Errno, Mapping, Spool};
 use crate::world::{Part, World};
 
 /// Bytes of the longest file.
@@ -14,47 +14,119 @@ const LENGTH_MAX: usize = size_of::<Words>() + Ring::memory_for(1 << 30);
 const STAMPS: (Restamp, IsDated) = (json::move_stamp, is_dated);
 
 /// The file, if the user asks for one.
-pub(super) fn path<'a>(config: &Config<'a>) -> Option<&'a [u8]> {
+fn path<'a>(config: &Config<'a>) -> Option<&'a [u8]> {
     // What is printed once does not go through a file that another agent may have.
     config.spool.filter(|_| config.command == Command::Run)
 }
 
-/// The ring that the user asks for. Says in the log what it has found in the file.
-pub(super) fn open<W: World>(config: &Config, world: &mut W) -> Result<Ring<'static>, Errno> {
-    let path = path(config);
+/// What a message calls the ring's memory.
+pub(super) fn name<'a>(config: &Config<'a>) -> &'a [u8] {
+    path(config).unwrap_or(b"-buffer")
+}
+
+/// The ring that the user asks for, and its file. Says in the log what it has found there.
+pub(super) fn open<W: World>(
+    config: &Config,
+    world: &mut W,
+) -> Result<(Ring<'static>, Option<Spool>), Errno> {
     let policy = Policy {
         is_thinning: config.is_thinning,
         replay: config.replay,
-        is_checked: path.is_some(),
+        is_checked: path(config).is_some(),
     };
-    let length = size_of::<Words>() + Ring::memory_for(config.buffer);
-    let Some(path) = path else {
-        let (words, memory) = sys::map(length).and_then(sys::split)?;
-        return Ok(Ring::new(words, memory, policy));
+    let (length, boot) = (length(config), sys::boot());
+    let Some(path) = path(config) else {
+        let (words, memory) = Mapping::new(length)?.lend();
+        return Ok((Ring::new(words, memory, policy), None));
     };
-    let (spool, boot) = (Spool::open(path)?, sys::boot());
+    let spool = Spool::open(path)?;
     let size = spool.size()?;
-    // Whatever it is, no ring is longer.
-    let copy = || spool.copy(size.min(LENGTH_MAX));
     let mut old = None;
     if size != length {
-        old = Some(copy()?);
+        old = Some(copy(&spool, size)?);
         spool.resize(size, length)?;
     }
-    let (words, memory) = spool.map(length)?;
+    let (words, memory) = spool.map(length)?.lend();
     let mut ring = Ring::over(words, memory, policy);
     let mut found = Found::default();
     if size == length {
         match ring.resume(boot, STAMPS) {
             Some(whole) => found = whole,
-            None => old = Some(copy()?),
+            None => old = Some(copy(&spool, size)?),
         }
     }
-    if let Some(old) = old {
-        found = ring.salvage(old.parts(), boot, STAMPS);
+    if let Some(mut old) = old {
+        let (words, memory) = old.parts();
+        found = ring.salvage((words, memory), boot, STAMPS);
     }
     tell(path, &found, world);
-    Ok(ring)
+    Ok((ring, Some(spool)))
+}
+
+/// Moves the lines to where the user wants them from now on. After an error they are where they were.
+pub(super) fn change<W: World>(
+    ring: &mut Ring<'static>,
+    file: &mut Option<Spool>,
+    config: &Config,
+    world: &mut W,
+) -> Result<(), Errno> {
+    let length = length(config);
+    match (path(config), &*file) {
+        (None, None) if ring.memory_length() == length - size_of::<Words>() => Ok(()),
+        (None, _) => {
+            move_to(Mapping::new(length)?, ring, file, None);
+            Ok(())
+        }
+        (Some(path), Some(spool)) if spool.is_at(path) => resize(spool, ring, length),
+        (Some(path), _) => {
+            let spool = Spool::open(path)?;
+            let size = spool.size()?;
+            let mut old = copy(&spool, size)?;
+            spool.resize(size, length)?;
+            move_to(spool.map(length)?, ring, file, Some(spool));
+            let (words, memory) = old.parts();
+            let found = ring.add((words, memory), sys::boot(), STAMPS);
+            tell(path, &found, world);
+            Ok(())
+        }
+    }
+}
+
+/// Moves the lines to other memory; none is left in the file of before.
+fn move_to(to: Mapping, ring: &mut Ring<'static>, file: &mut Option<Spool>, other: Option<Spool>) {
+    let mut before = Mapping::of(ring.move_to(to.lend(), other.is_some(), sys::boot()));
+    let (words, memory) = before.parts();
+    words.clear(memory.len());
+    *file = other;
+}
+
+/// Makes the file shorter or longer.
+fn resize(spool: &Spool, ring: &mut Ring<'static>, length: usize) -> Result<(), Errno> {
+    let size = spool.size()?;
+    if size == length {
+        return Ok(());
+    }
+    // The new memory is the old one in part: meanwhile the lines are elsewhere.
+    let elsewhere = Mapping::new(length)?;
+    if size < length {
+        spool.resize(size, length)?;
+    }
+    let to = spool.map(length)?;
+    drop(Mapping::of(ring.move_to(elsewhere.lend(), true, sys::boot())));
+    drop(Mapping::of(ring.move_to(to.lend(), true, sys::boot())));
+    if size > length {
+        spool.resize(size, length)?;
+    }
+    Ok(())
+}
+
+fn length(config: &Config) -> usize {
+    size_of::<Words>() + Ring::memory_for(config.buffer)
+}
+
+/// Whatever is in the file, no ring is longer.
+fn copy(spool: &Spool, size: usize) -> Result<Mapping, Errno> {
+    spool.copy(size.min(LENGTH_MAX))
 }
 
 fn is_dated(line: &[u8]) -> bool {

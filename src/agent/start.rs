@@ -1,11 +1,11 @@
 //! From the command line to a running agent.
 
 use super::source::{Found, Problem, Source};
-use super::{Agent, Ending, Lines, State, check, spool, writer};
+use super::{Agent, Ending, Lines, State, check, reload, spool, writer};
 use crate::builtin;
 use crate::config::{self, Command, Config, DOCUMENT_MAX};
 use crate::host::{self, Host};
-use crate::sys::{self, Errno, Kernel, Once};
+use crate::sys::{self, Errno, Kernel, Once, Spool};
 use crate::text::{Put, Text};
 use crate::world::{Part, World};
 use core::mem::ManuallyDrop;
@@ -81,9 +81,9 @@ where
     let Some(writer) = writer(&config) else {
         return complain(&Problem::Flags(config::Error::TooLong), BAD_USAGE);
     };
-    let ring = match spool::open(&config, world) {
-        Ok(ring) => ring,
-        Err(errno) => return fail(spool::path(&config).unwrap_or(b"-buffer"), errno),
+    let (ring, file) = match spool::open(&config, world) {
+        Ok((ring, file)) => (ring, ManuallyDrop::new(file)),
+        Err(errno) => return fail(spool::name(&config), errno),
     };
     if let (Command::Run, Some(path)) = (config.command, config.listen)
         && let Err(errno) = world.listen(Some(path))
@@ -96,7 +96,7 @@ where
         return status(Agent::new(&config, host, &mut state).once(world));
     }
     Agent::new(&config, host, &mut state).begin(world);
-    run_and_reload(source, found, [memory, spare], (&mut state, host, world))
+    run_and_reload(source, found, [memory, spare], (&mut state, file, host, world))
 }
 
 /// Runs with one configuration after the other.
@@ -104,7 +104,12 @@ fn run_and_reload<A>(
     source: &Source<A>,
     mut found: Found,
     [mut memory, mut spare]: [&mut [u8]; 2],
-    (state, host, world): (&mut State, &mut Host, &mut Kernel),
+    (state, mut file, host, world): (
+        &mut State<'static>,
+        ManuallyDrop<Option<Spool>>,
+        &mut Host,
+        &mut Kernel,
+    ),
 ) -> i32
 where
     A: Iterator<Item = &'static [u8]> + Clone,
@@ -119,13 +124,10 @@ where
             // There is no file.
             Ok((None, _)) if found.is_none() => {}
             Ok((new, now_on)) => {
-                if let Err(errno) = world.listen(now_on.listen) {
-                    let path = Part::Text(now_on.listen.unwrap_or_default());
-                    world.log("%: %; all stays as it was", &[path, Part::Cause(errno.into())]);
+                if let Err(problem) = reload::follow([&config, now_on], (state, &mut file, host, world)) {
+                    log(&problem, world);
                     continue;
                 }
-                state.change([&config, now_on], host, world);
-                world.change(now_on.buffer, now_on.timeout);
                 found = *new;
                 core::mem::swap(&mut memory, &mut spare);
             }
@@ -183,13 +185,7 @@ fn say(write: impl FnOnce(&mut Text), status: i32) -> i32 {
 fn fail(what: &[u8], errno: Errno) -> i32 {
     let write = |text: &mut Text| {
         text.put(b"mini-monitor: ");
-        text.put(what);
-        text.put(b": ");
-        if errno == Errno::BUSY {
-            text.put(b"another agent has it");
-        } else {
-            sys::describe(text, errno);
-        }
+        Problem::System(what, errno).describe(text);
     };
     say(write, FAILED)
 }

@@ -205,6 +205,11 @@ impl Builtin {
         result
     }
 
+    /// What was read before is of another machine.
+    pub fn forget(&mut self) {
+        *self.memory = Memory::EMPTY;
+    }
+
     /// A pass over all processes starts anew: other ones are asked for.
     pub fn forget_pass(&mut self, host: &mut Host) {
         self.memory.processes = process::Processes::NONE;

@@ -4,7 +4,7 @@
 mod linux;
 
 #[cfg(host_linux)]
-pub use linux::{Host, Memory, OS, Source};
+pub use linux::{Host, Memory, OS, Roots, Source};
 
 pub use crate::sys::{Discipline, FileSystem, page_size, ticks_per_second};
 

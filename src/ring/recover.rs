@@ -122,7 +122,7 @@ impl Ring<'_> {
     // Its buffers must not lie under all that follows.
     #[inline(never)]
     pub fn resume(&mut self, boot: u32, (restamp, is_dated): (Restamp, IsDated)) -> Option<Found> {
-        let words = self.words;
+        let words = &*self.words;
         // One that was of another size is none of this one.
         if words.capacity.get() != self.memory.len() || !words.can_be_of(self.memory.len()) {
             return None;
@@ -151,9 +151,9 @@ impl Ring<'_> {
         if let Some(unmoved) = unmoved {
             self.end_lap(unmoved, last, restamp);
         }
-        if words.boot.get() != boot as usize || boot == 0 {
+        if self.words.boot.get() != boot as usize || boot == 0 {
             self.settle(&mut found, is_dated);
-            words.boot.set(boot as usize);
+            self.words.boot.set(boot as usize);
         }
         Some(found)
     }
@@ -172,30 +172,41 @@ impl Ring<'_> {
 
     /// Starts anew, with each whole line of what was the words and the memory of a ring, whatever has become of
     /// them.
-    pub fn salvage(
+    pub fn salvage(&mut self, left: (&Words, &[u8]), boot: u32, stamps: (Restamp, IsDated)) -> Found {
+        self.words.clear(self.memory.len());
+        self.words.boot.set(boot as usize);
+        self.add(left, boot, stamps)
+    }
+
+    /// Appends each whole line of what was the words and the memory of another ring.
+    pub fn add(
         &mut self,
         (words, memory): (&Words, &[u8]),
         boot: u32,
         (restamp, is_dated): (Restamp, IsDated),
     ) -> Found {
-        self.words.clear(self.memory.len());
-        self.words.boot.set(boot as usize);
         let mut found = Found::default();
         let is_known = words.can_be_of(memory.len());
         let is_of_this_boot = is_known && boot != 0 && words.boot.get() == boot as usize;
-        let mut seconds = 0;
+        let mut seconds = [0; 2];
         if is_of_this_boot {
             let has_lap = words.lap.get() != Words::NO_LAP;
-            let clock = if has_lap { &words.lap_clock } else { &words.clock }.get();
-            self.words.clock.set(clock);
-            seconds = clock as i64 - words.clock.get() as i64;
+            let clocks = [
+                if has_lap { &words.lap_clock } else { &words.clock },
+                &words.clock,
+            ];
+            if self.newest == 0 {
+                self.words.clock.set(clocks[0].get());
+            }
+            seconds = clocks.map(|clock| self.clock() as i64 - clock.get() as i64);
         }
+        let [moved, unmoved] = seconds;
         let mut view = View::new(words, memory);
         let touched = view.distance(words.touched.get());
         // What a lap has moved comes first; what it has not is still to be changed.
-        let unmoved = view.distance(words.lap.get());
+        let lap = view.distance(words.lap.get());
         let mut line = [0; LINE_MAX];
-        for (from, to, seconds) in [(unmoved, view.length, 0), (0, unmoved, seconds)] {
+        for (from, to, seconds) in [(lap, view.length, moved), (0, lap, unmoved)] {
             (view.at, view.length) = (from, to);
             while let Some(mut head) = view.next(&mut line) {
                 let line = &mut line[..head.length()];

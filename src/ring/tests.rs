@@ -40,7 +40,7 @@ impl Store {
     }
 
     fn ring(&mut self, policy: Policy) -> Ring<'_> {
-        Ring::new(&self.words, &mut self.memory, policy)
+        Ring::new(&mut self.words, &mut self.memory, policy)
     }
 }
 
@@ -239,6 +239,8 @@ fn lines_that_have_been_sent_keep_their_stamps_and_the_others_get_new_ones() {
     // The first has arrived, the second is in flight, of the third a byte.
     ring.mark_sent(11);
     ring.acknowledge(6, 0);
+    let mut other = Store::new(BUFFER_MIN);
+    ring.move_to((&mut other.words, &mut other.memory), true, 1);
     ring.set_clock(20, restamp);
     assert_eq!(unsent(&ring), b" 12\nd 33\n");
     ring.push(b"e 34\n", 0);

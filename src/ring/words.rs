@@ -29,7 +29,7 @@ impl Words {
     pub(super) const NO_LAP: usize = u32::MAX as usize;
 
     /// An empty ring over so many bytes.
-    pub(super) fn clear(&self, capacity: usize) {
+    pub fn clear(&self, capacity: usize) {
         // Until the end it is none.
         self.magic.set(0);
         self.capacity.set(capacity);

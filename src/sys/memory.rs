@@ -13,7 +13,7 @@ use libc::SYS_mmap2 as SYS_MMAP;
 
 /// Zeroed memory of that length for the rest of the program's life. A page costs nothing until
 /// it is written.
-pub fn map(length: usize) -> Result<&'static mut [u8], Errno> {
+pub(super) fn map(length: usize) -> Result<&'static mut [u8], Errno> {
     map_from(-1, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, length)
 }
 

@@ -26,6 +26,7 @@ mod localtime;
 mod log;
 mod lookup;
 mod machine;
+mod mapping;
 mod memory;
 mod once;
 #[cfg(static_pie)]
@@ -47,9 +48,9 @@ pub use errno::{NOT_SUPPORTED, describe};
 pub use file::{Directory, File, fill_standard_descriptors, print};
 pub use kernel::Kernel;
 pub use machine::{FileSystem, boot, file_system, host_name, page_size, random_seed, ticks_per_second};
-pub use memory::map;
+pub use mapping::Mapping;
 pub use once::Once;
 #[cfg(static_pie)]
 pub use relro::protect_relocated;
-pub use spool::{Copied, Spool, split};
+pub use spool::Spool;
 pub use user::has_user;

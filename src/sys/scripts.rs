@@ -80,10 +80,12 @@ impl Scripts {
         }
     }
 
-    /// Ends all that is left of it; `None` if that takes longer.
+    /// Ends all that is left of it; `None` if that takes longer: nothing more is read of it then.
     pub(super) fn end(&mut self, number: usize) -> Option<Ended> {
         let place = self.0.get_mut(number)?;
-        let ended = place.as_ref()?.child.end()?;
+        let script = place.as_mut()?;
+        script.output = None;
+        let ended = script.child.end()?;
         *place = None;
         Some(ended)
     }

@@ -5,10 +5,9 @@ use super::errno::{INVALID, last};
 use super::fd::Fd;
 use super::file::open;
 use super::machine;
-use super::memory::{map, map_from};
-use crate::ring::Words;
+use super::mapping::Mapping;
+use super::memory::map_from;
 use crate::world::Errno;
-use core::mem::ManuallyDrop;
 
 /// There is no room on the disk.
 const FULL: Errno = Errno(libc::ENOSPC);
@@ -19,8 +18,8 @@ const SET_LOCK: usize = 6;
 /// Bytes that are written at once.
 const PIECE: usize = 4096;
 
-/// The file of a ring, locked against other agents for as long as this process lives: it is never closed.
-pub struct Spool(ManuallyDrop<Fd>);
+/// The file of a ring, locked against other agents for as long as it is open.
+pub struct Spool(Fd);
 
 impl Spool {
     /// Opens the file, or makes one. [`Errno::BUSY`] if another process has it.
@@ -38,7 +37,7 @@ impl Spool {
             return Err(INVALID);
         }
         lock(&file)?;
-        Ok(Self(ManuallyDrop::new(file)))
+        Ok(Self(file))
     }
 
     /// Bytes of the file.
@@ -47,18 +46,21 @@ impl Spool {
         unsafe { call(libc::SYS_lseek, self.0.argument(), 0, int(libc::SEEK_END)) }
     }
 
-    /// A copy of the first `length` bytes, with zeros behind them if those are too few for words.
-    pub fn copy(&self, length: usize) -> Result<Copied, Errno> {
-        let memory = map(length.max(size_of::<Words>()))?;
+    /// A copy of the file's first `size` bytes, with zeros behind them if those are too few for words.
+    pub fn copy(&self, size: usize) -> Result<Mapping, Errno> {
+        let mut copied = Mapping::new(size)?;
         let mut filled = 0;
-        while let Some(rest) = memory.get_mut(filled..length).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = copied
+            .bytes()
+            .get_mut(filled..size)
+            .filter(|rest| !rest.is_empty())
+        {
             match self.0.read_at(rest, filled as u64)? {
                 0 => break,
                 count => filled += count,
             }
         }
-        let (words, rest) = split(memory)?;
-        Ok(Copied(words, rest))
+        Ok(copied)
     }
 
     /// Makes the file of `size` bytes one of `length`. What is new is written, so that there is room for all
@@ -93,45 +95,22 @@ impl Spool {
         }
     }
 
-    /// The file as memory, for the rest of the program's life: words, and the ring's memory behind them.
-    pub fn map(&self, length: usize) -> Result<(&'static Words, &'static mut [u8]), Errno> {
+    /// The file as memory.
+    pub fn map(&self, length: usize) -> Result<Mapping, Errno> {
         self.reserve(length)?;
         // The lock keeps others out.
-        split(map_from(self.0.number(), libc::MAP_SHARED, length)?)
+        map_from(self.0.number(), libc::MAP_SHARED, length).map(Mapping::over)
     }
-}
 
-/// What a file held, in memory that goes with it: words, and what was behind them.
-pub struct Copied(&'static Words, &'static mut [u8]);
-
-impl Copied {
-    /// All of it.
-    pub fn parts(&self) -> (&Words, &[u8]) {
-        (self.0, self.1)
+    /// Whether this path leads to the file.
+    pub fn is_at(&self, path: &[u8]) -> bool {
+        // Closing what was opened to be read or written would give up the lock.
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        let there = open(path, flags)
+            .ok()
+            .and_then(|file| machine::identity(file.number()));
+        there.is_some() && there == machine::identity(self.0.number())
     }
-}
-
-impl Drop for Copied {
-    fn drop(&mut self) {
-        let start: *const Words = self.0;
-        // SAFETY: the mapping starts with the words, is that long, and nobody has any part of it for longer than this.
-        let _ = unsafe {
-            call(
-                libc::SYS_munmap,
-                start as usize,
-                size_of::<Words>() + self.1.len(),
-                0,
-            )
-        };
-    }
-}
-
-/// The words at the start of some memory, and the rest of it.
-pub fn split(memory: &'static mut [u8]) -> Result<(&'static Words, &'static mut [u8]), Errno> {
-    let (words, rest) = memory.split_at_mut_checked(size_of::<Words>()).ok_or(INVALID)?;
-    // SAFETY: any bytes are words.
-    let (_, words, _) = unsafe { words.align_to_mut::<Words>() };
-    Ok((words.first().ok_or(INVALID)?, rest))
 }
 
 /// Locks the whole file against other processes. A child has no part in it, unlike in `flock(2)`: so the

@@ -107,7 +107,7 @@ const WISHES: Wishes = Wishes {
 };
 
 impl<'m> Ours<'m> {
-    fn new(words: &'m Words, memory: &'m mut [u8]) -> Self {
+    fn new(words: &'m mut Words, memory: &'m mut [u8]) -> Self {
         let policy = Policy {
             is_thinning: true,
             replay: 10_000,
@@ -185,9 +185,9 @@ fn median(mut times: Vec<Duration>) -> Duration {
 fn main() {
     let is_test = std::env::args().any(|argument| argument == "--test");
     let rounds = if is_test { 5 } else { 1_000 };
-    let words = Words::default();
+    let mut words = Words::default();
     let mut memory = vec![0; Ring::memory_for(64 << 10)];
-    let mut ours = Ours::new(&words, &mut memory);
+    let mut ours = Ours::new(&mut words, &mut memory);
     ours.learn();
     let mut bare = Bare::open(&ours.interfaces, ours.mounts.clone());
     let mut filler = vec![1_u8; 64 << 20];

@@ -6,6 +6,8 @@
 // Each test crate uses a part of it, and none exports it.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod reloaded;
+
 use miniserde::{Deserialize, json};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::collections::BTreeMap;
@@ -145,9 +147,14 @@ impl Lines {
     /// Adds the lines up to the first one that holds the text; fails when none comes.
     pub fn up_to(&self, text: &str, seen: &mut Vec<String>) {
         let start = Instant::now();
-        while !seen.last().is_some_and(|line| line.contains(text)) {
+        loop {
             assert!(start.elapsed() < PATIENCE, "{text:?} did not come");
-            seen.push(self.next());
+            let line = self.next();
+            let is_it = line.contains(text);
+            seen.push(line);
+            if is_it {
+                return;
+            }
         }
     }
 
@@ -286,12 +293,17 @@ impl Transfer {
 }
 
 impl Transfer {
-    /// Whether somebody has connected and has not been accepted.
-    pub fn has_one_waiting(&self) -> bool {
+    /// A connection that has come and has not been accepted, if there is one.
+    pub fn waiting(&self) -> Option<TcpStream> {
         self.listener.set_nonblocking(true).unwrap();
-        let is_waiting = self.listener.accept().is_ok();
+        let accepted = self.listener.accept();
         self.listener.set_nonblocking(false).unwrap();
-        is_waiting
+        accepted.ok().map(|(stream, _)| stream)
+    }
+
+    /// Whether there is one. It ends.
+    pub fn has_one_waiting(&self) -> bool {
+        self.waiting().is_some()
     }
 }
 
@@ -414,6 +426,14 @@ pub fn passed_inside(flags: &[&str], script: &str, name: &str) -> bool {
 /// Open descriptors of a process.
 pub fn descriptors(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// Pieces of its memory.
+pub fn mappings(pid: u32) -> usize {
+    std::fs::read_to_string(format!("/proc/{pid}/maps"))
+        .unwrap()
+        .lines()
+        .count()
 }
 
 /// Waits until the process has no child, not even one that has ended.

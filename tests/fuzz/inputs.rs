@@ -1,19 +1,44 @@
 //! Every prefix and very many mutations of what else comes from outside: the configuration file, the
-//! answers of name servers, time zones. No panic and no hang.
+//! answers of name servers, time zones, what scripts print and other programs hand in, and files with a
+//! number in them. No panic and no hang; of the last two, what is taken is what a second, plain reader takes,
+//! and makes a line that others can read.
 //!
 //! `MUTATIONS` and `SEED` are as in `fixtures.rs`.
 
 mod mutate;
 
 use mini_monitor::builtin::{find, name};
-use mini_monitor::config::{Config, DOCUMENT_MAX, Document, parse_file};
+use mini_monitor::config::{Config, DOCUMENT_MAX, Document, Origin, parse_file};
+use mini_monitor::custom::{self, Pushed, Trouble, read_line};
 use mini_monitor::dns::{self, Query};
+use mini_monitor::format::{Record, json::Writer};
+use mini_monitor::num::Fixed;
+use mini_monitor::ring::LINE_MAX;
 use mini_monitor::text::Text;
 use mini_monitor::zone;
 use mutate::{count, mutate, seed};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// The input that is being read, which is printed if that fails.
+struct Input<'a>(&'a [u8]);
+
+impl Drop for Input<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("FAILED with b\"{}\"", self.0.escape_ascii());
+        }
+    }
+}
 
 /// Hands over every prefix of the text, and its mutations.
 fn each(name: &str, text: &[u8], mut read: impl FnMut(&[u8])) {
+    let mut read = |text: &[u8]| {
+        let input = Input(text);
+        read(input.0);
+    };
     for length in 0..=text.len() {
         read(&text[..length]);
     }
@@ -107,4 +132,285 @@ fn time_zones() {
             }
         }
     });
+}
+
+/// A decimal number in units of its ninth place, as [`Fixed::parse`] has to read it.
+fn decimal(text: &[u8]) -> Option<i128> {
+    let text = std::str::from_utf8(text).ok()?;
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let places = digits
+        .split_once('.')
+        .map_or(0, |(_, fraction)| fraction.len().min(9));
+    let mantissa: u64 = format!("{whole}{}", &fraction[..places]).parse().ok()?;
+    let amount = i128::from(mantissa) * 10_i128.pow(9 - places as u32);
+    Some(if text.starts_with('-') { -amount } else { amount })
+}
+
+/// What a value says, in the same unit; no more than four places are written.
+fn amount(value: Fixed) -> i128 {
+    let (whole, fraction, scale) = value.parts();
+    assert!(scale <= 4 && fraction < 10_u64.pow(scale.into()), "{value:?}");
+    let amount = i128::from(whole) * 1_000_000_000 + i128::from(fraction) * 10_i128.pow(9 - u32::from(scale));
+    if value.is_negative() { -amount } else { amount }
+}
+
+fn is_amount(value: Fixed, text: &[u8]) -> bool {
+    decimal(text).is_some_and(|wanted| amount(value) == wanted / 100_000 * 100_000)
+}
+
+fn is_name(text: &[u8]) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    (1..=64).contains(&text.len()) && text.iter().all(is_plain)
+}
+
+/// `name value [key=value ...]`.
+fn is_plain_line(line: &[u8]) -> bool {
+    let fields: Vec<_> = plain_fields(line).collect();
+    let is_tag = |field: &&[u8]| {
+        field.split(|byte| *byte == b'=').next() != Some(field) && {
+            is_name(field.split(|byte| *byte == b'=').next().unwrap())
+        }
+    };
+    (2..=10).contains(&fields.len())
+        && is_name(fields[0])
+        && decimal(fields[1]).is_some()
+        && fields[2..].iter().all(is_tag)
+}
+
+/// An object with a metric, a value and tags as they have to be, each of them once.
+fn is_own_line(line: &[u8]) -> bool {
+    // The parts as they stand there are not looked into, but all of it is.
+    let whole = serde_json::from_slice::<serde_json::Value>(line);
+    let parts = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(line);
+    let (Ok(_), Ok(parsed)) = (whole, parts) else {
+        return false;
+    };
+    let text = String::from_utf8_lossy(line);
+    let is_once = |key: &str| text.matches(&format!("\"{key}\"")).count() <= 1;
+    let part = |key: &str| parsed.get(key).map_or("", |part| part.get());
+    let metric: String = serde_json::from_str(part("metric")).unwrap_or_default();
+    let tags = serde_json::from_str::<Vec<String>>(if part("tag").is_empty() { "[]" } else { part("tag") });
+    let is_tag = |tag: &&str| is_name(tag.split('=').next().unwrap().as_bytes());
+    let are_tags = tags.is_ok_and(|tags| {
+        let tags: Vec<&str> = tags
+            .iter()
+            .map(|tag| &**tag)
+            .filter(|tag| tag.contains('='))
+            .collect();
+        tags.len() <= 8 && tags.iter().all(is_tag)
+    });
+    ["metric", "value", "tag"].into_iter().all(is_once)
+        && is_name(metric.as_bytes())
+        && decimal(part("value").as_bytes()).is_some()
+        && are_tags
+}
+
+fn plain_fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| b" \t".contains(byte))
+        .filter(|field| !field.is_empty())
+}
+
+/// The output line of what was taken; `None` if there is no room for it.
+fn written(pushed: &Pushed, writer: &Writer) -> Option<String> {
+    let record = Record {
+        metric: pushed.metric,
+        instance: pushed.tags(),
+        value: pushed.value,
+    };
+    let mut room = [0; LINE_MAX];
+    let line = writer.line(&mut room, &record)?;
+    Some(std::str::from_utf8(line).unwrap().to_owned())
+}
+
+/// Holds what was taken to its bounds, and the line that is made of it to JSON that says the same.
+fn check_taken(pushed: &Pushed, writer: &Writer) -> Option<String> {
+    assert!(is_name(pushed.metric) && pushed.tags().len() <= 8);
+    assert!(pushed.tags().iter().all(|(key, _)| is_name(key)));
+    let Some(line) = written(pushed, writer) else {
+        // A byte takes six at most.
+        let tags = pushed
+            .tags()
+            .iter()
+            .map(|(key, value)| key.len() + 6 * value.len() + 4);
+        assert!(tags.sum::<usize>() + 250 > LINE_MAX);
+        return None;
+    };
+    assert!(line.len() <= LINE_MAX && line.ends_with("}\n") && line.matches('\n').count() == 1);
+    let parsed: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&line).unwrap();
+    let tags: Vec<String> = serde_json::from_str(parsed["tag"].get()).unwrap();
+    let mut wanted = vec!["linux".to_owned()];
+    wanted.extend(
+        pushed
+            .tags()
+            .iter()
+            .map(|(key, value)| format!("{}={}", key.escape_ascii(), String::from_utf8_lossy(value))),
+    );
+    assert_eq!(tags, wanted);
+    assert_eq!(
+        parsed["metric"].get(),
+        format!("\"{}\"", pushed.metric.escape_ascii())
+    );
+    assert!(is_amount(pushed.value, parsed["value"].get().as_bytes()));
+    Some(line)
+}
+
+/// Reads a line; answers whether it was taken.
+fn check_line(line: &[u8], writer: &Writer) -> bool {
+    let (mut calls, mut made) = (0, None);
+    let answer = read_line(line, &mut |pushed| {
+        calls += 1;
+        made = check_taken(pushed, writer);
+        let line = line.trim_ascii();
+        if line.starts_with(b"{") {
+            let parsed: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(line).unwrap();
+            let metric: String = serde_json::from_str(parsed["metric"].get()).unwrap();
+            assert_eq!(metric.as_bytes(), pushed.metric);
+            assert!(is_amount(pushed.value, parsed["value"].get().as_bytes()));
+        } else {
+            let fields: Vec<_> = plain_fields(line).collect();
+            assert_eq!(fields[0], pushed.metric);
+            assert!(is_amount(pushed.value, fields[1]));
+            let tags: Vec<_> = pushed
+                .tags()
+                .iter()
+                .map(|(key, value)| [*key, b"=", value].concat())
+                .collect();
+            assert_eq!(tags, fields[2..]);
+        }
+    });
+    let trimmed = line.trim_ascii();
+    assert_eq!(calls, i32::from(answer.is_some() && !trimmed.is_empty()));
+    if trimmed.starts_with(b"{") {
+        assert!(answer.is_some() || !is_own_line(trimmed));
+    } else {
+        assert_eq!(answer.is_some(), trimmed.is_empty() || is_plain_line(trimmed));
+    }
+    // Handed in by another agent, it says the same.
+    if let Some(made) = made {
+        let mut again = None;
+        read_line(made.as_bytes(), &mut |pushed| again = written(pushed, writer));
+        assert_eq!(again.as_ref(), Some(&made));
+    }
+    calls > 0
+}
+
+/// What scripts print and datagrams hold: any number of lines.
+#[test]
+fn lines_that_are_handed_in() {
+    let mut writer = Writer::new(b"fuzz", "linux", &[]).unwrap();
+    writer.set_time(1_790_000_000);
+    let many = (0..8)
+        .map(|number| format!(" key{number}=value{number}"))
+        .collect::<String>();
+    let long = "name".repeat(16);
+    for (name, text) in [
+        (
+            "plain lines",
+            "room.temp -21.50  place=attic\tunit=C=1\r\n\nup 18446744073709551615\nx_y-z 0.123456789 k=\n",
+        ),
+        (
+            "tags",
+            &*format!("a 1{many}\n{long} 2\nb -0.00001 k=\u{e9}\u{20ac}\u{1f600} q=\"\\ 7"),
+        ),
+        (
+            "JSON",
+            r#"{"metric":"a.b","endpoint":"x","tag":["linux","k=v","m=\u00e9\ud83d\ude00\"\\\n"],"value":-1.50,"timestamp":1503212470}"#,
+        ),
+        (
+            "other JSON",
+            r#" { "other" : {"metric":[5,{}],"tag":["w=x",null,true]}, "value" : 18446744073709551615 , "tag":[], "metric":"a\u002db","e":1e5}"#,
+        ),
+    ] {
+        let (mut good, mut bad) = (0_u64, 0_u64);
+        each(name, text.as_bytes(), |text| {
+            for line in text.split(|byte| *byte == b'\n') {
+                *if check_line(line, &writer) {
+                    &mut good
+                } else {
+                    &mut bad
+                } += 1;
+            }
+        });
+        assert!(good > 0 && bad > 0, "{good} good, {bad} bad");
+    }
+}
+
+/// The field of that number behind the key in its first line that has so many, or in the second line of all.
+fn field<'a>(text: &'a [u8], key: Option<&[u8]>, number: usize) -> Option<&'a [u8]> {
+    let is_apart = |byte: &u8| b" \t\r\n:=,".contains(byte);
+    let fields = |line: &'a [u8]| {
+        line.split(is_apart)
+            .filter(|field| !field.is_empty())
+            .nth(number - 1)
+    };
+    let mut lines = text.split(|byte| *byte == b'\n');
+    let Some(key) = key else {
+        return fields(lines.nth(1)?);
+    };
+    lines.find_map(|line| {
+        let start = line.iter().position(|byte| !is_apart(byte))?;
+        let behind = line[start..].strip_prefix(key)?;
+        behind.first().is_none_or(is_apart).then(|| fields(behind))?
+    })
+}
+
+#[test]
+fn files_with_a_number() {
+    let shared = Path::new("/dev/shm");
+    let folder = if shared.is_dir() {
+        shared.to_owned()
+    } else {
+        std::env::temp_dir()
+    };
+    let path = folder.join(format!("mini-monitor-{}-number", std::process::id()));
+    let document = format!(
+        r#"{{"custom": [{{"metric": "a", "file": "{0}", "line": 2, "field": 2}},
+            {{"metric": "b", "file": "{0}", "key": "Dirty", "field": 1}},
+            {{"metric": "c", "file": "{0}", "key": "Dirty", "field": 1, "scale": 9, "ratio": "9/7"}}]}}"#,
+        path.display()
+    );
+    let mut memory = vec![0; DOCUMENT_MAX];
+    memory[..document.len()].copy_from_slice(document.as_bytes());
+    let mut config = Config::default();
+    let lengths = parse_file(&mut memory, document.len());
+    let applied = Document::new(b"x", &memory, lengths).apply(&mut config, find, name);
+    assert!(applied.is_ok());
+    let (mut good, mut bad) = (0_u64, 0_u64);
+    each(
+        "a file with a number",
+        b"Dirty2: 1\n\tDirty: -34.125 kB\nDirty=5,6\n",
+        |text| {
+            fs::write(&path, text).unwrap();
+            let mut all = config.custom().filter_map(|custom| match custom.origin {
+                Origin::File(number) => Some(number),
+                Origin::Script(_) => None,
+            });
+            for key in [None, Some(&b"Dirty"[..])] {
+                let number = if key.is_some() { 1 } else { 2 };
+                let found = field(text, key, number);
+                match custom::read(&all.next().unwrap()) {
+                    Ok(value) => {
+                        good += 1;
+                        assert!(is_amount(value, found.unwrap()));
+                    }
+                    Err(trouble) => {
+                        bad += 1;
+                        let is_number = found.is_some_and(|text| text.len() <= 32 && decimal(text).is_some());
+                        assert!(!is_number);
+                        assert_eq!(trouble == Trouble::Missing, found.is_none());
+                    }
+                }
+            }
+            if let Ok(value) = custom::read(&all.next().unwrap()) {
+                amount(value);
+            }
+        },
+    );
+    fs::remove_file(path).unwrap();
+    assert!(good > 0 && bad > 0, "{good} good, {bad} bad");
 }

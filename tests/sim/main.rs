@@ -39,14 +39,14 @@ fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
     let mut config = Config::default();
     let parsed = config::parse(&mut config, arguments, builtin::find);
     parsed.unwrap_or_else(|_| panic!("bad flags"));
-    let words = Words::default();
+    let mut words = Words::default();
     let mut memory = vec![0; Ring::memory_for(config.buffer)];
     let policy = Policy {
         is_thinning: config.is_thinning,
         replay: config.replay,
         is_checked: false,
     };
-    let ring = Ring::new(&words, &mut memory, policy);
+    let ring = Ring::new(&mut words, &mut memory, policy);
     let mut host = Host::open(config.proc, config.sys, Box::leak(Box::new(host::Memory::EMPTY))).unwrap();
     let writer = writer(&config).unwrap();
     let now = mini_monitor::world::World::now(&mut sim);

@@ -77,6 +77,12 @@ impl Files {
         }
     }
 
+    /// They are opened anew, below another root.
+    pub(super) fn change(&mut self, proc: Directory) {
+        self.proc = proc;
+        self.kept = [const { None }; KEPT];
+    }
+
     /// Hands over a file's lines, without their newlines, to what says whether a line is of use. After an
     /// error the file is opened anew, and it is one, the flaw, if no line has been of use.
     ///

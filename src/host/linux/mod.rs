@@ -51,10 +51,26 @@ impl Memory {
     };
 }
 
+/// The roots of `/proc` and `/sys`.
+pub struct Roots {
+    proc: Directory,
+    /// A container may have none.
+    sys: Option<Directory>,
+}
+
+impl Roots {
+    /// Opens both.
+    pub fn open(proc: &[u8], sys: &[u8]) -> Result<Self, Errno> {
+        Ok(Self {
+            proc: Directory::open(proc)?,
+            sys: Directory::open(sys).ok(),
+        })
+    }
+}
+
 /// The machine. Its files stay open.
 pub struct Host {
     files: Files,
-    /// A container may have none.
     sys: Option<Directory>,
     links: &'static mut Links,
     /// A pass over the processes that is under way.
@@ -68,18 +84,31 @@ pub struct Host {
 }
 
 impl Host {
-    /// Opens the roots of `/proc` and `/sys`; the files below are opened when they are asked for.
-    pub fn open(proc: &[u8], sys: &[u8], memory: &'static mut Memory) -> Result<Self, Errno> {
-        Ok(Self {
-            files: Files::new(Directory::open(proc)?, &mut memory.buffer),
-            sys: Directory::open(sys).ok(),
+    /// The machine that is seen through these roots; the files below are opened when they are asked for.
+    pub fn new(roots: Roots, memory: &'static mut Memory) -> Self {
+        Self {
+            files: Files::new(roots.proc, &mut memory.buffer),
+            sys: roots.sys,
             links: &mut memory.links,
             pass: None,
             failed_mount: ([0; 96], 0),
             turn: 1,
             tasks: [None; 2],
             tasks_turn: 0,
-        })
+        }
+    }
+
+    /// Opens the roots, and sees the machine through them.
+    pub fn open(proc: &[u8], sys: &[u8], memory: &'static mut Memory) -> Result<Self, Errno> {
+        Ok(Self::new(Roots::open(proc, sys)?, memory))
+    }
+
+    /// Sees the machine through other roots from now on.
+    pub fn change(&mut self, roots: Roots) {
+        self.files.change(roots.proc);
+        self.sys = roots.sys;
+        *self.links = Links::NONE;
+        self.pass = None;
     }
 
     /// What was read before is old now.

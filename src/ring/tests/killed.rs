@@ -62,7 +62,7 @@ fn story(seed: u64, ring: &mut Ring, steps: usize, told: &mut dyn FnMut(Vec<Stri
 }
 
 fn resumed(store: &mut Store, boot: u32) -> (Ring<'_>, Found) {
-    let mut ring = Ring::over(&store.words, &mut store.memory, THINNING);
+    let mut ring = Ring::over(&mut store.words, &mut store.memory, THINNING);
     let found = ring.resume(boot, (restamp, |_| true)).expect("a whole ring");
     (ring, found)
 }
@@ -176,7 +176,7 @@ fn lines_of_an_earlier_boot_without_a_date_are_left_out() {
     ring.push(&stamped(2, 5, 50, 40), 0);
     let is_dated = |line: &[u8]| line.ends_with(b"55\n");
     let both = (restamp as Restamp, is_dated as IsDated);
-    let mut ring = Ring::over(&store.words, &mut store.memory, THINNING);
+    let mut ring = Ring::over(&mut store.words, &mut store.memory, THINNING);
     let found = ring.resume(1, both).unwrap();
     assert_eq!((found.lines, found.undated), (1, 1));
     assert_eq!(held(&ring).len(), 1);

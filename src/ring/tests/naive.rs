@@ -18,7 +18,13 @@ impl Naive {
     }
 
     fn push(&mut self, line: Vec<u8>) {
-        while Self::bytes(&self.lines) + HEAD + line.len() > self.capacity {
+        self.fit(HEAD + line.len());
+        self.lines.push(line);
+    }
+
+    /// Gives up lines until there are so many bytes free.
+    fn fit(&mut self, free: usize) {
+        while Self::bytes(&self.lines) + free > self.capacity {
             if self.sent == 0 && self.part > 0 {
                 // As many behind it as it takes to have its length free.
                 let mut free = 0;
@@ -36,7 +42,6 @@ impl Naive {
             }
             self.sent = self.sent.saturating_sub(1);
         }
-        self.lines.push(line);
     }
 
     fn in_flight(&self) -> usize {
@@ -99,9 +104,11 @@ fn check_stream(stream: &[u8], seed: u64) {
 fn against_naive(seed: u64) {
     let mut random = Random(seed);
     let mut below = |bound: usize| random.below(bound);
-    let buffer = BUFFER_MIN + below(3000);
-    let mut store = Store::new(buffer);
+    let (mut buffer, mut other) = (BUFFER_MIN + below(3000), BUFFER_MIN + below(3000));
+    let mut stores = [buffer, other].map(Store::new);
+    let [store, spare] = &mut stores;
     let mut ring = store.ring(DROPPING);
+    let mut spare = (&mut spare.words, &mut spare.memory[..]);
     let mut naive = Naive {
         capacity: buffer + 2 * HEAD,
         lines: Vec::new(),
@@ -137,6 +144,12 @@ fn against_naive(seed: u64) {
                 stream.clear();
                 ring.rewind(false);
                 naive.rewind();
+            }
+            _ if below(4) == 0 => {
+                spare = ring.move_to(spare, below(2) == 0, 7);
+                (buffer, other) = (other, buffer);
+                naive.capacity = buffer + 2 * HEAD;
+                naive.fit(0);
             }
             _ => {}
         }

@@ -49,7 +49,7 @@ fn opened(file: &[u8], buffer: usize) -> (BTreeSet<Vec<u8>>, Found) {
         store.words = Words::from_bytes(words);
         store.memory = memory.to_vec();
         let both = (restamp as Restamp, (|_| true) as IsDated);
-        let mut ring = Ring::over(&store.words, &mut store.memory, DROPPING);
+        let mut ring = Ring::over(&mut store.words, &mut store.memory, DROPPING);
         if let Some(found) = ring.resume(BOOT, both) {
             return (lines(&ring), found);
         }
@@ -167,6 +167,43 @@ fn a_file_of_another_size_gives_all_its_lines() {
         assert!(found.iter().all(|line| written.contains(line)));
         assert!(written.len() < 30 || found.len() >= 4, "seed {seed:#x}");
     }
+}
+
+#[test]
+fn what_moved_is_found_as_it_was() {
+    let mut stores = [BUFFER_MIN, BUFFER_MIN + 99].map(Store::new);
+    let [store, other] = &mut stores;
+    let mut ring = store.ring(DROPPING);
+    ring.push(b"a 10\n", 0);
+    ring.push(b"b 11\n", 0);
+    ring.mark_sent(5);
+    ring.move_to((&mut other.words, &mut other.memory), true, BOOT);
+    let mut next = Ring::over(&mut other.words, &mut other.memory, DROPPING);
+    let found = next.resume(BOOT, (restamp, |_| true)).expect("a whole ring");
+    assert_eq!((found.lines, found.damaged), (2, 0));
+    // The first has been sent.
+    next.set_clock(20, restamp);
+    assert_eq!(unsent(&next), b"a 10\nb 31\n");
+}
+
+#[test]
+fn lines_of_two_rings_of_a_boot_get_the_clock_of_one() {
+    let mut stores = [BUFFER_MIN; 2].map(Store::new);
+    for (store, clock) in stores.iter_mut().zip([20, 50]) {
+        let mut ring = store.ring(DROPPING);
+        ring.words.boot.set(BOOT as usize);
+        ring.push(b"settled 10\n", 0);
+        ring.mark_sent(11);
+        ring.set_clock(clock, restamp);
+        ring.push(format!("a {}\n", clock + 1).as_bytes(), 0);
+    }
+    let [store, left] = stores;
+    let mut next = Store::new(BUFFER_MIN);
+    let mut ring = Ring::new(&mut next.words, &mut next.memory, DROPPING);
+    ring.salvage((&store.words, &store.memory), BOOT, (restamp, |_| true));
+    assert_eq!(ring.clock(), 20);
+    ring.add((&left.words, &left.memory), BOOT, (restamp, |_| true));
+    assert_eq!(unsent(&ring), b"settled 10\na 21\nsettled 10\na 21\n");
 }
 
 #[test]

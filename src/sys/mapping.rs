@@ -1,0 +1,58 @@
+//! The memory of a ring, in pages of its own.
+
+use super::call::call;
+use super::memory::map;
+use crate::ring::{Lent, Words};
+use crate::world::Errno;
+use core::mem::{ManuallyDrop, take};
+use core::slice::from_raw_parts_mut;
+
+/// Words, and memory behind them. The pages go with it.
+pub struct Mapping(&'static mut [u8]);
+
+impl Mapping {
+    /// Zeros, of that length with the words, which it has room for at least.
+    pub fn new(length: usize) -> Result<Self, Errno> {
+        map(length.max(size_of::<Words>())).map(Self)
+    }
+
+    /// What is there already.
+    pub(super) fn over(memory: &'static mut [u8]) -> Self {
+        Self(memory)
+    }
+
+    pub(super) fn bytes(&mut self) -> &mut [u8] {
+        self.0
+    }
+
+    /// The words and the memory.
+    pub fn parts(&mut self) -> Lent<'_> {
+        split(self.0)
+    }
+
+    /// The same, until they come back or for the rest of the program's life.
+    pub fn lend(self) -> Lent<'static> {
+        split(take(&mut ManuallyDrop::new(self).0))
+    }
+
+    /// Gets back what was lent.
+    pub fn of((words, memory): Lent<'static>) -> Self {
+        let (start, length): (*mut Words, _) = (words, size_of::<Words>() + memory.len());
+        // SAFETY: `split` has made two of one, and both are here.
+        Self(unsafe { from_raw_parts_mut(start.cast(), length) })
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: nobody has any part of the mapping for longer than this.
+        let _ = unsafe { call(libc::SYS_munmap, self.0.as_ptr() as usize, self.0.len(), 0) };
+    }
+}
+
+/// The words at the start of a mapping, and the rest of it.
+fn split(memory: &mut [u8]) -> Lent<'_> {
+    let (words, rest) = memory.split_at_mut(size_of::<Words>());
+    // SAFETY: any bytes are words, a mapping starts at a page, and there are enough of them.
+    (unsafe { &mut *words.as_mut_ptr().cast() }, rest)
+}
