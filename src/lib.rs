@@ -17,6 +17,8 @@
     )
 )]
 
+extern crate alloc;
+
 // Floor 0: pure code.
 pub mod backoff;
 pub mod dns;

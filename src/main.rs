@@ -6,7 +6,10 @@
 
 use core::ffi::{c_char, c_int};
 use mini_monitor::agent;
-use mini_monitor::sys::Args;
+use mini_monitor::sys::{Args, Heap};
+
+#[global_allocator]
+static HEAP: Heap = Heap;
 
 // The `libc` crate asks for it only in some of its forms.
 #[link(name = "c")]

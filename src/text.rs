@@ -156,15 +156,6 @@ pub fn character(bytes: &[u8]) -> (usize, bool) {
     (whole, true)
 }
 
-/// Bytes of the text up to the first that is not UTF-8.
-pub fn utf8_length(text: &[u8]) -> usize {
-    let mut rest = text;
-    while let (length @ 1.., true) = character(rest) {
-        rest = rest.get(length..).unwrap_or_default();
-    }
-    text.len() - rest.len()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,25 +188,5 @@ mod tests {
         assert_eq!(text.bytes(), b"abcde");
         text.put(b"h");
         assert_eq!(text.bytes(), b"abcde");
-    }
-
-    #[test]
-    fn utf8_is_what_the_standard_library_says() {
-        for text in [
-            &b""[..],
-            b"a\0\x7f",
-            b"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80.",
-            b"a\x80",
-            b"a\xc3",
-            b"ab\xc1\xa9",
-            b"\xe0\x9f\xbf",
-            b"a\xed\xa0\x80",
-            b"\xf4\x90\x80\x80",
-            b"a\xf0\x9f\x98",
-            b"\xff",
-        ] {
-            let length = std::str::from_utf8(text).map_or_else(|error| error.valid_up_to(), str::len);
-            assert_eq!(utf8_length(text), length, "{}", text.escape_ascii());
-        }
     }
 }

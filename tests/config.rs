@@ -39,17 +39,17 @@ const BAD: &[(&str, &str, &str)] = &[
     ),
     (
         "{\"flush\": 5s}",
-        ":1: 5s is not a value (a text needs quotes)",
+        ":1: flush: 5s is not a value (a text needs quotes)",
         "",
     ),
     (
         "{\"flush\": 05}",
-        ":1: 05 is not a value (a text needs quotes)",
+        ":1: flush: 05 is not a number, or too large a one",
         "",
     ),
     ("{flush: 5}", ":1: flush in place of a key in quotes or }", ""),
-    ("{\"flush\" 5}", ":1: 5 in place of a colon", ""),
-    ("{\"flush\": }", ":1: } in place of a value", ""),
+    ("{\"flush\" 5}", ":1: flush: 5 in place of a colon", ""),
+    ("{\"flush\": }", ":1: flush: } in place of a value", ""),
     (
         "{\"flush\": 5,\n\"interval\": 5,\n}\n",
         ":3: } in place of a key in quotes",
@@ -60,28 +60,32 @@ const BAD: &[(&str, &str, &str)] = &[
         ":3: \"interval\" in place of a comma or }",
         "",
     ),
-    ("{\"tag\": [\"a\", ]}", ":1: ] in place of a value", ""),
+    ("{\"tag\": [\"a\", ]}", ":1: tag: ] in place of a value", ""),
     (
         "{\"tag\": [\"a\" \"b\"]}",
-        ":1: \"b\" in place of a comma or ]",
+        ":1: tag: \"b\" in place of a comma or ]",
         "",
     ),
-    ("{\"tag\": [\"a\"}", ":1: } in place of a comma or ]", ""),
+    ("{\"tag\": [\"a\"}", ":1: tag: } in place of a comma or ]", ""),
     ("{}\n{}", ":2: { in place of the end", ""),
     ("{} // that's all", ":1: // in place of the end", ""),
-    ("{\n\"flush\": \"5s\n}", ":2: \"5s has no second quote", ""),
+    ("{\n\"flush\": \"5s\n}", ":2: flush: \"5s has no second quote", ""),
     (
         "{\"flush\": \"5\\s\"}",
-        ":1: \"5\\s\" has an escape or a byte that JSON does not have",
+        ":1: flush: \"5\\s\" has an escape or a byte that JSON does not have",
         "",
     ),
     (
         "{\"tag\": \"a\tb\"}",
-        ":1: \"a?b\" has an escape or a byte that JSON does not have",
+        ":1: tag: \"a?b\" has an escape or a byte that JSON does not have",
         "",
     ),
     ("[[[[[[]]]]]]", ":1: [ is nested too deep", ""),
-    ("{\n\"flush\": 1e999}", ":2: flush: 1e999", DURATION),
+    (
+        "{\n\"flush\": 1e999}",
+        ":2: flush: 1e999 is not a number, or too large a one",
+        "",
+    ),
     // What is JSON, and something else than an object.
     ("[]", ":1: this list is not an object", ""),
     ("\n\"flush\"", ":2: \"flush\" is not an object", ""),
@@ -276,7 +280,7 @@ fn a_file_full_of_anything_is_a_clear_error() {
     let digits = "1".repeat(80);
     assert_eq!(
         full("{\"flush\": ", "1", "}"),
-        format!(":1: flush: {digits}...{DURATION}\n")
+        format!(":1: flush: {digits}... is not a number, or too large a one\n")
     );
     fs::write(&path, " ".repeat(32 * 1024 + 1)).unwrap();
     assert_eq!(check(&path).2, ": longer than 32 KB\n");

@@ -1,11 +1,12 @@
 //! The configuration file: from its bytes to a document.
 
 use super::cursor::Cursor;
-use super::grammar::tape_of;
-use super::place::place_of;
-use super::tape::Tokens;
+use super::grammar::flaw_of;
+use super::place::{Place, place_of};
+use super::tape::{Tokens, tape_of};
 use super::wrong::{Said, Why, Wrong};
 use super::{Config, Find, Name, custom, settings};
+use crate::scan::lines;
 use crate::sys::{Errno, File};
 
 /// Bytes of the longest file that is read.
@@ -43,9 +44,13 @@ pub fn load<'a>(path: &'a [u8], memory: &mut [u8]) -> Result<Lengths, Wrong<'a>>
 /// Takes so many bytes of the memory, at most 32 KB, for what the file holds.
 pub fn parse(memory: &mut [u8], length: usize) -> Lengths {
     let (text, rest) = memory.split_at_mut_checked(length).unwrap_or_default();
+    let kept = tape_of(text).and_then(|tape| {
+        rest.get_mut(..tape.len())?.copy_from_slice(&tape);
+        Some(tape.len())
+    });
     Lengths {
         text: text.len(),
-        tape: tape_of(text, rest).ok(),
+        tape: kept,
     }
 }
 
@@ -87,10 +92,15 @@ impl<'a> Document<'a> {
 
     /// Why it is not JSON.
     fn flaw(&self) -> Wrong<'a> {
-        match tape_of(self.text, &mut []) {
-            Err((place, why)) => Wrong::at(self.path, place, why),
+        if let Err(error) = core::str::from_utf8(self.text) {
+            let before = self.text.get(..error.valid_up_to()).unwrap_or_default();
+            let line = lines(before).count() + 1;
+            return Wrong::at(self.path, Place { line, text: b"" }, Said::NotUtf8.into());
+        }
+        match flaw_of(self.text) {
+            Some(flaw) => Wrong::at(self.path, flaw.place, flaw.why).below(flaw.keys, None),
             // What is not JSON has a flaw.
-            Ok(_) => Wrong::of_file(self.path, Said::NoValue.into()),
+            None => Wrong::of_file(self.path, Said::NoValue.into()),
         }
     }
 }

@@ -1,13 +1,11 @@
-//! JSON (RFC 8259): the tokens of a text, in the order in which they have to come, or what is wrong with it.
+//! What is wrong with a text that is not JSON (RFC 8259), for a person: its tokens do not come in the order in which
+//! they have to, or miniserde does not take one of them.
 
+use super::cursor::KEYS_MAX;
 use super::place::{Place, Scan};
-use super::tape::{Kind, Tape};
+use super::tape::{DEPTH_MAX, tape_of};
 use super::wrong::{Said, Why};
-use crate::scan::lines;
-use crate::text::{line_of, place_of, utf8_length};
-
-/// Objects and lists that may be in one another.
-const DEPTH_MAX: usize = 5;
+use crate::text::line_of;
 
 /// What may come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,43 +29,48 @@ impl Next {
     }
 }
 
-/// The grammar: what may come next, and of all that is open whether it is an object, and where on the tape it
-/// begins.
-struct Grammar<'m> {
+/// The grammar: what may come next, of all that is open whether it is an object, and the keys that lead there.
+struct Grammar<'t> {
     next: Next,
-    open: [(bool, usize); DEPTH_MAX],
+    open: [bool; DEPTH_MAX],
     depth: usize,
-    tape: Tape<'m>,
+    keys: [&'t [u8]; KEYS_MAX],
 }
 
-/// Writes the tokens of a text into the memory, for `Tokens`, as far as there is room for them: how many bytes
-/// they take. Or where it is wrong first, and how. The text is at most 64 KB.
+/// What is wrong first in a text, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Flaw<'t> {
+    pub(super) place: Place<'t>,
+    /// Nothing for those that are not there.
+    pub(super) keys: [&'t [u8]; KEYS_MAX],
+    pub(super) why: Why,
+}
+
+/// What is wrong with a text, if it is not JSON.
 #[inline(never)]
-pub(crate) fn tape_of<'t>(text: &'t [u8], memory: &mut [u8]) -> Result<usize, (Place<'t>, Why)> {
+pub(super) fn flaw_of(text: &[u8]) -> Option<Flaw<'_>> {
     let mut scan = Scan::new(text);
-    let length = utf8_length(text);
-    if length < text.len() {
-        let line = lines(text.get(..length).unwrap_or_default()).count() + 1;
-        return Err((Place { line, text: b"" }, Said::NotUtf8.into()));
-    }
     let mut grammar = Grammar {
         next: Next::Value,
-        open: [(false, 0); DEPTH_MAX],
+        open: [false; DEPTH_MAX],
         depth: 0,
-        tape: Tape::new(memory),
+        keys: [b""; KEYS_MAX],
     };
     loop {
         let place = scan.take();
-        grammar.step(place.text).map_err(|why| (place, why))?;
+        if let Err(why) = grammar.step(place.text) {
+            let keys = grammar.keys;
+            return Some(Flaw { place, keys, why });
+        }
         if place.text.is_empty() {
-            return Ok(grammar.tape.length);
+            return None;
         }
     }
 }
 
-impl Grammar<'_> {
+impl<'t> Grammar<'t> {
     /// Takes a token, or the end.
-    fn step(&mut self, token: &[u8]) -> Result<(), Why> {
+    fn step(&mut self, token: &'t [u8]) -> Result<(), Why> {
         // No token begins with the end of a line.
         let first = token.first().copied().unwrap_or(b'\n');
         self.next = match (self.next, first) {
@@ -76,181 +79,86 @@ impl Grammar<'_> {
             (Next::InObject, b',') => Next::Key,
             (Next::InList, b',') | (Next::Colon, b':') => Next::Value,
             (Next::Key | Next::FirstKey, b'"') => {
-                self.string(Kind::Key, token)?;
+                check(first, token)?;
+                self.set_key(token.get(1..token.len() - 1).unwrap_or_default());
                 Next::Colon
             }
-            (Next::Value | Next::FirstValue, _) if !b"}],:\n".contains(&first) => self.value(first, token)?,
+            (Next::Value | Next::FirstValue, b'{' | b'[') => self.open(first == b'{')?,
+            (Next::Value | Next::FirstValue, _) if !b"}],:\n".contains(&first) => {
+                check(first, token)?;
+                self.behind_value()
+            }
             (wanted, _) => return Err(Why::Instead(wanted)),
         };
         Ok(())
     }
 
-    /// What is open last.
-    fn last(&self) -> Option<&(bool, usize)> {
-        self.open.get(..self.depth)?.last()
-    }
-
     fn open(&mut self, is_object: bool) -> Result<Next, Why> {
-        let (kind, next) = if is_object {
-            (Kind::Object, Next::FirstKey)
-        } else {
-            (Kind::List, Next::FirstValue)
-        };
-        let start = self.tape.token(kind, b"");
-        *self.open.get_mut(self.depth).ok_or(Said::TooDeep)? = (is_object, start);
+        *self.open.get_mut(self.depth).ok_or(Said::TooDeep)? = is_object;
         self.depth += 1;
-        Ok(next)
+        Ok(if is_object {
+            Next::FirstKey
+        } else {
+            Next::FirstValue
+        })
     }
 
     fn close(&mut self) -> Next {
-        match self.last() {
-            Some((false, start)) => self.tape.end_list(*start),
-            _ => _ = self.tape.token(Kind::ObjectEnd, b""),
-        }
         self.depth -= 1;
         self.behind_value()
     }
 
-    fn behind_value(&self) -> Next {
-        match self.last() {
-            Some((true, _)) => Next::InObject,
-            Some((false, _)) => Next::InList,
+    fn behind_value(&mut self) -> Next {
+        match self.all_open().last() {
+            Some(true) => {
+                self.set_key(b"");
+                Next::InObject
+            }
+            Some(false) => Next::InList,
             None => Next::End,
         }
     }
 
-    fn value(&mut self, first: u8, token: &[u8]) -> Result<Next, Why> {
-        match first {
-            b'{' | b'[' => return self.open(first == b'{'),
-            b'"' => self.string(Kind::Text, token)?,
-            _ => {
-                let kind = if place_of("true\nfalse\nnull\n", token).is_some() {
-                    Kind::Word
-                } else if is_number(token) {
-                    Kind::Number
-                } else {
-                    return Err(Said::NoValue.into());
-                };
-                self.tape.token(kind, token);
-            }
+    fn all_open(&self) -> &[bool] {
+        self.open.get(..self.depth).unwrap_or_default()
+    }
+
+    /// The key in the object that is open last.
+    fn set_key(&mut self, key: &'t [u8]) {
+        let objects = self.all_open().iter().filter(|is_object| **is_object).count();
+        if let Some(place) = self.keys.get_mut(objects.wrapping_sub(1)) {
+            *place = key;
         }
-        Ok(self.behind_value())
-    }
-
-    /// A string with its quotes (section 7).
-    fn string(&mut self, kind: Kind, token: &[u8]) -> Result<(), Why> {
-        let Some((b'"', mut rest)) = token.split_last().filter(|_| token.len() > 1) else {
-            return Err(Said::Unclosed.into());
-        };
-        rest = rest.get(1..).unwrap_or_default();
-        let start = self.tape.token(kind, b"");
-        while let [byte, behind @ ..] = rest {
-            rest = behind;
-            match byte {
-                0..=0x1f => return Err(Said::BadString.into()),
-                b'\\' => {
-                    let (letter, behind) = escaped(behind)?;
-                    self.tape.put(letter.encode_utf8(&mut [0; 4]).as_bytes());
-                    rest = behind;
-                }
-                _ => self.tape.put(&[*byte]),
-            }
-        }
-        self.tape.end(start);
-        Ok(())
     }
 }
 
-/// Section 6.
-fn is_number(token: &[u8]) -> bool {
-    let (whole, mut rest) = digits(token.strip_prefix(b"-").unwrap_or(token));
-    let mut is_good = whole.len() == 1 || !matches!(whole, [] | [b'0', ..]);
-    if let [b'.', behind @ ..] = rest {
-        let (fraction, behind) = digits(behind);
-        is_good &= !fraction.is_empty();
-        rest = behind;
+/// Whether miniserde takes a token that is a value.
+fn check(first: u8, token: &[u8]) -> Result<(), Why> {
+    if tape_of(token).is_some() {
+        return Ok(());
     }
-    if let [b'e' | b'E', b'+' | b'-', behind @ ..] | [b'e' | b'E', behind @ ..] = rest {
-        let (exponent, behind) = digits(behind);
-        is_good &= !exponent.is_empty();
-        rest = behind;
-    }
-    is_good && rest.is_empty()
-}
-
-/// The digits at the front, and what is behind them.
-#[inline(never)]
-fn digits(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit());
-    text.split_at(end.unwrap_or(text.len()))
-}
-
-/// What stands for the beginning of the text, which is behind a backslash; and the text behind it.
-fn escaped(text: &[u8]) -> Result<(char, &[u8]), Said> {
-    let (letter, behind) = text.split_first().ok_or(Said::Unclosed)?;
-    let meant = match letter {
-        b'"' | b'\\' | b'/' => *letter,
-        b'b' => 0x08,
-        b'f' => 0x0c,
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'u' => return take_character(behind).ok_or(Said::BadString),
-        _ => return Err(Said::BadString),
+    let said = match first {
+        b'"' if token.len() < 2 || !token.ends_with(b"\"") => Said::Unclosed,
+        b'"' => Said::BadString,
+        _ if token.iter().all(|byte| b"0123456789.-+eE".contains(byte)) => Said::BadNumber,
+        _ => Said::NoValue,
     };
-    Ok((meant.into(), behind))
-}
-
-/// The four digits of a character, or of half of one and then the other half.
-fn take_character(text: &[u8]) -> Option<(char, &[u8])> {
-    let (mut code, mut behind) = take_code(text)?;
-    if let 0xd800..=0xdbff = code {
-        let (low, rest) = take_code(behind.strip_prefix(b"\\u")?)?;
-        let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
-        (code, behind) = (0x1_0000 + (code - 0xd800) * 0x400 + low, rest);
-    }
-    Some((char::from_u32(code)?, behind))
-}
-
-fn take_code(text: &[u8]) -> Option<(u32, &[u8])> {
-    let (digits, behind) = text.split_first_chunk::<4>()?;
-    let mut code = 0;
-    for digit in digits {
-        code = code << 4 | char::from(*digit).to_digit(16)?;
-    }
-    Some((code, behind))
+    Err(said.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::place::place_of;
-    use super::super::tape::{Token, Tokens};
+    use super::super::tape::{Kind, Tokens};
     use super::*;
     use miniserde::json;
 
     const DOCUMENT: &str = "{\n\t\"a\": [1,\n-2.5e+3, \"x\\\"\\u00e9\\ud83d\\ude00\"], \"b\": true,\n\n\"c\": {\"d\": null, \
                             \"e\": {}}, \"f\": [[], [{}]]\n}\n";
 
-    fn tape(text: &str) -> Result<Vec<u8>, (Place<'_>, Why)> {
-        let mut memory = vec![0; 3 * text.len() + 4];
-        let length = tape_of(text.as_bytes(), &mut memory)?;
-        memory.truncate(length);
-        Ok(memory)
-    }
-
-    fn flaw_of(text: &str) -> Option<(Place<'_>, Why)> {
-        tape(text).err()
-    }
-
-    fn tokens(text: &str) -> Option<String> {
-        let tape = tape(text).ok()?;
-        let told = Tokens::new(&tape).map(|Token { kind, text }| format!("{kind:?} {}", text.escape_ascii()));
-        Some(told.collect::<Vec<_>>().join("; "))
-    }
-
     #[test]
     fn the_tokens_have_their_places_in_the_text() {
-        let tape = tape(DOCUMENT).unwrap();
+        let tape = tape_of(DOCUMENT.as_bytes()).unwrap();
         let mut count = 0;
         for (number, token) in Tokens::new(&tape).enumerate() {
             let place = place_of(DOCUMENT.as_bytes(), number);
@@ -259,6 +167,8 @@ mod tests {
                 Kind::ObjectEnd => "}",
                 Kind::List => "[",
                 Kind::ListEnd => "]",
+                // It has a fraction.
+                Kind::Number if token.text.is_empty() => "-2.5e+3",
                 _ => std::str::from_utf8(token.text).unwrap(),
             };
             let text = std::str::from_utf8(place.text).unwrap();
@@ -296,7 +206,7 @@ mod tests {
             let Ok(text) = String::from_utf8(text) else {
                 continue;
             };
-            let flaw = flaw_of(&text);
+            let flaw = flaw_of(text.as_bytes());
             assert_eq!(
                 json::from_str::<json::Value>(&text).is_err(),
                 flaw.is_some(),
@@ -308,8 +218,8 @@ mod tests {
     #[test]
     fn the_first_flaw_is_told_with_its_line() {
         let flaw = |text: &'static str| {
-            let (place, flaw) = flaw_of(text).unwrap();
-            (place.line, std::str::from_utf8(place.text).unwrap(), flaw)
+            let Flaw { place, why, .. } = flaw_of(text.as_bytes()).unwrap();
+            (place.line, std::str::from_utf8(place.text).unwrap(), why)
         };
         assert_eq!(flaw(""), (1, "", Why::Instead(Next::Value)));
         assert_eq!(
@@ -323,7 +233,7 @@ mod tests {
         assert_eq!(flaw("{a: 1}"), (1, "a", Why::Instead(Next::FirstKey)));
         assert_eq!(flaw("[1] 2"), (1, "2", Why::Instead(Next::End)));
         assert_eq!(flaw("\n[tru]"), (2, "tru", Why::Of(Said::NoValue)));
-        assert_eq!(flaw("[01]"), (1, "01", Why::Of(Said::NoValue)));
+        assert_eq!(flaw("[01]"), (1, "01", Why::Of(Said::BadNumber)));
         assert_eq!(flaw("[\"a\n\"]"), (1, "\"a", Why::Of(Said::Unclosed)));
         assert_eq!(flaw("[\"a\\q\"]"), (1, "\"a\\q\"", Why::Of(Said::BadString)));
         assert_eq!(
@@ -334,45 +244,16 @@ mod tests {
     }
 
     #[test]
-    fn tokens_come_in_the_order_of_the_text_and_without_escapes() {
-        assert_eq!(
-            tokens(
-                r#" {"a": [1, -2], "z": ["x\"\u00e9\u0000", "y"], "b\n": true, "c": {"d": null, "e": 0.5}}"#
-            )
-            .unwrap(),
-            "Object ; Key a; List ; Number 1; Number -2; ListEnd ; Key z; List ; Text x\\\"\\xc3\\xa9\\x00; Text y; \
-             ListEnd x\\\"\\xc3\\xa9\\x00,y; Key b\\n; Word true; Key c; Object ; Key d; Word null; Key e; \
-             Number 0.5; ObjectEnd ; ObjectEnd "
-        );
-        assert_eq!(
-            tokens("-9223372036854775808").unwrap(),
-            "Number -9223372036854775808"
-        );
-        assert_eq!(
-            tokens("18446744073709551615").unwrap(),
-            "Number 18446744073709551615"
-        );
-        assert_eq!(
-            tokens("[-1E400, 0]").unwrap(),
-            "List ; Number -1E400; Number 0; ListEnd "
-        );
-        assert_eq!(
-            tokens("[\"a\", \"\"]").unwrap(),
-            "List ; Text a; Text ; ListEnd a,"
-        );
-        assert_eq!(
-            tokens("[\"a\", []]").unwrap(),
-            "List ; Text a; List ; ListEnd ; ListEnd "
-        );
-    }
-
-    #[test]
-    fn what_is_no_document_or_too_deep_gives_none() {
-        for text in ["", "{", "[1,]", "{\"a\" 1}", "01", "\"\\x\"", "[1] 2"] {
-            assert_eq!(tokens(text), None, "{text}");
-        }
-        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(tokens(&nested(DEPTH_MAX)).is_some());
-        assert!(tokens(&nested(DEPTH_MAX + 1)).is_none());
+    fn a_flaw_has_the_keys_that_lead_there() {
+        let keys = |text: &str| {
+            let keys = flaw_of(text.as_bytes()).unwrap().keys;
+            keys.map(|key| String::from_utf8(key.to_vec()).unwrap()).join(" ")
+        };
+        assert_eq!(keys("{\"a\": x}"), "a  ");
+        assert_eq!(keys("{\"a\": 1 \"b\""), "  ");
+        assert_eq!(keys("{\"a\": {\"b\": [1, {\"c\": {\"d\": x"), "a b c");
+        assert_eq!(keys("{\"a\": {\"b\": [1, {\"c\": {\"d\": 1}}, x"), "a b ");
+        assert_eq!(keys("{\"a\": {\"b\": 1} x"), "  ");
+        assert_eq!(keys("[[{\"a\" x"), "a  ");
     }
 }

@@ -20,8 +20,8 @@ pub use custom::{CUSTOM_MAX, Custom, Line, Number, Origin, Script, metric_name};
 pub use file::{DOCUMENT_MAX, Document, Lengths, load, parse as parse_file};
 pub use flags::{FLAGS, Flag, usage};
 
-pub(crate) use grammar::tape_of;
-pub(crate) use tape::{Kind, Tokens};
+pub(crate) use place::place_of;
+pub(crate) use tape::{Kind, Tokens, tape_of};
 pub use wrong::Wrong;
 
 use crate::pattern::Choice;

@@ -71,7 +71,7 @@ impl<'t> Scan<'t> {
 
 /// The token of that number among those that `Tokens` has too: all but commas and colons. The end if there are
 /// not so many.
-pub(super) fn place_of(text: &[u8], number: usize) -> Place<'_> {
+pub(crate) fn place_of(text: &[u8], number: usize) -> Place<'_> {
     let mut scan = Scan::new(text);
     let mut left = number;
     loop {

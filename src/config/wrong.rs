@@ -26,6 +26,7 @@ said! {
     Unclosed "has no second quote";
     BadString "has an escape or a byte that JSON does not have";
     NoValue "is not a value (a text needs quotes)";
+    BadNumber "is not a number, or too large a one";
     TooDeep "is nested too deep";
     NoObject "is not an object";
     NoList "is not a list";

@@ -1,12 +1,9 @@
 //! A line of this agent's own shape, from another program.
 
-use super::line::{PUSHED_MAX, Pushed, TAGS_MAX};
-use crate::config::{Kind, Tokens, tape_of};
+use super::line::{Pushed, TAGS_MAX};
+use crate::config::{Kind, Tokens, place_of, tape_of};
 use crate::num::Fixed;
 use crate::scan::has;
-
-/// Bytes of the tokens of a line: at most three for each of its own.
-const TAPE_MAX: usize = 3 * PUSHED_MAX;
 
 /// What the values of an object are of.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,12 +19,10 @@ enum Key {
 // Its memory is not that of lines of the other kind.
 #[inline(never)]
 pub(super) fn parse(line: &[u8], take: &mut dyn FnMut(&Pushed)) -> Option<()> {
-    let mut memory = [0; TAPE_MAX];
-    let length = tape_of(line, &mut memory).ok()?;
-    let tape = memory.get(..length)?;
+    let tape = tape_of(line)?;
     let (mut metric, mut value, mut tags, mut count) = (None, None, [b"".as_slice(); TAGS_MAX], 0);
     let (mut key, mut depth) = (Key::Other, 0);
-    for token in Tokens::new(tape) {
+    for (number, token) in Tokens::new(&tape).enumerate() {
         match token.kind {
             Kind::Key if depth == 1 => key = Key::of(token.text),
             Kind::Object | Kind::List => {
@@ -42,7 +37,8 @@ pub(super) fn parse(line: &[u8], take: &mut dyn FnMut(&Pushed)) -> Option<()> {
             Kind::ObjectEnd | Kind::ListEnd => depth -= 1,
             _ if key == Key::Other => {}
             Kind::Text if key == Key::Metric => metric = Some(token.text),
-            Kind::Number if key == Key::Value => value = Fixed::parse(token.text),
+            // As it stands there: nobody keeps a fraction.
+            Kind::Number if key == Key::Value => value = Fixed::parse(place_of(line, number).text),
             Kind::Text if key == Key::Tag && depth == 2 => {
                 if has(token.text, b'=') {
                     *tags.get_mut(count)? = token.text;

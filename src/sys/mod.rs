@@ -17,6 +17,7 @@ mod fd;
 mod file;
 #[cfg(not(target_feature = "crt-static"))]
 mod getaddrinfo;
+mod heap;
 mod inlet;
 mod kernel;
 #[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
@@ -46,6 +47,7 @@ pub use args::Args;
 pub use clock::{Discipline, discipline, own_cpu_micros};
 pub use errno::{NOT_SUPPORTED, describe};
 pub use file::{Directory, File, fill_standard_descriptors, print};
+pub use heap::Heap;
 pub use kernel::Kernel;
 pub use machine::{FileSystem, boot, file_system, host_name, page_size, random_seed, ticks_per_second};
 pub use mapping::Mapping;
