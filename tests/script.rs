@@ -428,6 +428,28 @@ fn a_script_that_cannot_be_killed_keeps_its_place_and_is_told_once() {
 }
 
 #[test]
+fn what_becomes_of_a_script_that_was_left_is_not_told_of_the_one_in_its_place() {
+    let Some(mut command) = powerless() else {
+        return;
+    };
+    let folder = Folder::new("left");
+    let scripts = start_by(&mut command, &folder, &[stuck()]);
+    let left = Stuck(scripts.next("stuck").value as u32);
+    let path = folder.join("mini-monitor.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace(&stuck(), &script("echo other 1", OFTEN))).unwrap();
+    scripts.agent.signal("HUP");
+    scripts.agent.log.wait_for("has been read again");
+    assert!(!is_gone(&left.0.to_string()));
+    drop(left);
+    for _ in 0..4 {
+        scripts.next("other");
+    }
+    let log = scripts.log();
+    assert!(!log.iter().any(|line| line.contains("echo")), "{log:?}");
+}
+
+#[test]
 fn a_script_that_cannot_be_killed_is_read_no_further_once_it_prints_too_much() {
     let Some(mut command) = powerless() else {
         return;

@@ -46,6 +46,8 @@ pub(super) struct Run {
     stage: Stage,
     /// There is a process.
     is_started: bool,
+    /// It is not asked for any more, and could not be ended: what becomes of it is not news of another.
+    is_left: bool,
     /// When it has to have ended.
     deadline: u64,
     /// Bytes that it has printed.
@@ -62,6 +64,7 @@ impl Run {
     pub(super) const NONE: Self = Self {
         stage: Stage::Idle,
         is_started: false,
+        is_left: false,
         deadline: 0,
         printed: 0,
         held: 0,
@@ -116,9 +119,14 @@ impl Customs {
 
     /// Ends the script, if it runs. One that cannot be ended keeps its place until it has ended.
     pub(super) fn end_run<W: World>(&mut self, number: usize, world: &mut W) {
-        if self.running(number).is_some() && world.end_script(number).is_some() {
-            self.run(number).0.stage = Stage::Idle;
+        let Some(run) = self.running(number) else {
+            return;
+        };
+        if world.end_script(number).is_some() {
+            run.stage = Stage::Idle;
             self.deadlines.disarm(number);
+        } else {
+            (run.is_left, run.held) = (true, 0);
         }
     }
 }
@@ -308,7 +316,7 @@ impl Agent<'_, '_> {
 
     /// Says how a run goes, if that is new. A bad line has been told.
     fn tell_run<W: World>(&mut self, world: &mut W, number: usize, trouble: Option<Trouble>) {
-        if trouble != Some(Trouble::BadLine) {
+        if trouble != Some(Trouble::BadLine) && !self.state.customs.run(number).0.is_left {
             self.tell(world, number, trouble, b"");
         }
     }
