@@ -1,17 +1,23 @@
 //! A running agent goes on with another configuration.
 
 use super::source::Problem;
+use super::start::Running;
 use super::{State, plan, spool, writer};
 use crate::config::Config;
 use crate::host::{Host, Roots};
-use crate::sys::{Kernel, Spool};
 use crate::world::World;
 
 /// Does from now on what the second one asks for, if all that it names can be had; otherwise nothing changes.
 pub(super) fn follow<'c>(
     [before, now_on]: [&Config<'c>; 2],
-    (state, file, host, world): (&mut State<'static>, &mut Option<Spool>, &mut Host, &mut Kernel),
+    running: &mut Running,
 ) -> Result<(), Problem<'c>> {
+    let Running {
+        world,
+        host,
+        state,
+        file,
+    } = running;
     let problem = |what| move |errno| Problem::System(what, errno);
     let has_other_roots = (before.proc, before.sys) != (now_on.proc, now_on.sys);
     let roots = Roots::open(now_on.proc, now_on.sys).map_err(problem(now_on.proc))?;

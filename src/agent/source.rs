@@ -46,27 +46,23 @@ impl<A: Iterator<Item = &'static [u8]> + Clone> Source<A> {
         }
     }
 
-    /// What is asked for, by what the memory holds and by the command line.
+    /// Sets what is asked for, by what the memory holds and by the command line.
     #[inline(never)]
-    pub(super) fn config<'a>(&self, memory: &'a [u8], found: Found) -> Result<Config<'a>, Problem<'a>> {
-        let mut config = Config::default();
+    pub(super) fn fill<'a>(
+        &self,
+        config: &mut Config<'a>,
+        memory: &'a [u8],
+        found: Found,
+    ) -> Result<(), Problem<'a>> {
         let document = found.map(|lengths| Document::new(self.path, memory, lengths));
-        match self.fill(&mut config, document.as_ref()) {
-            Ok(()) => Ok(config),
-            Err(problem) => Err(problem),
-        }
-    }
-
-    #[inline(never)]
-    fn fill<'a>(&self, config: &mut Config<'a>, document: Option<&Document<'a>>) -> Result<(), Problem<'a>> {
-        if let Some(document) = document {
+        if let Some(document) = &document {
             document.apply(config, find, name)?;
         }
         let had_room = plan::has_room(config);
         let arguments = self.arguments.clone().map(|argument| -> &'a [u8] { argument });
         config::parse(config, arguments, find)?;
         let checked = plan::check(config);
-        if let Some(document) = document {
+        if let Some(document) = &document {
             if !had_room && matches!(checked, Err(Error::TooLong)) {
                 return Err(document.name_too_long(config).into());
             }

@@ -25,19 +25,44 @@ static DOCUMENTS: Once<[[u8; DOCUMENT_MAX]; 2]> = Once::new([[0; DOCUMENT_MAX]; 
 static MEMORY: Once<(builtin::Memory, host::Memory, Lines)> =
     Once::new((builtin::Memory::EMPTY, host::Memory::EMPTY, Lines::EMPTY));
 
+/// What a running agent has, whatever its configuration is.
+pub(super) struct Running {
+    pub(super) world: Kernel,
+    pub(super) host: Host,
+    pub(super) state: State<'static>,
+    /// The file that the ring is in.
+    pub(super) file: Option<Spool>,
+}
+
 /// Does what the arguments (behind the program's name) ask for; answers the exit status.
 pub fn start(arguments: impl Iterator<Item = &'static [u8]> + Clone) -> i32 {
     sys::fill_standard_descriptors();
+    let (command, file) = match asked_for(arguments.clone()) {
+        Ok(asked_for) => asked_for,
+        Err(status) => return status,
+    };
+    let wrong = match command {
+        Command::Help => return print_all(config::usage),
+        Command::List => return print_all(builtin::list),
+        Command::Version => {
+            return print_all(|put| put(concat!(env!("MINI_MONITOR_VERSION"), "\n").as_bytes()));
+        }
+        Command::Check => FAILED,
+        Command::Once | Command::Run => BAD_USAGE,
+    };
+    start_with_file(&Source::new(arguments, file), wrong)
+}
+
+/// What the command line says of what to do, and the file that it names; or the exit status if it is wrong.
+// What is large here is not under all that follows.
+#[inline(never)]
+fn asked_for(
+    arguments: impl Iterator<Item = &'static [u8]>,
+) -> Result<(Command, Option<&'static [u8]>), i32> {
     let mut config = Config::default();
-    if let Err(error) = config::parse(&mut config, arguments.clone(), builtin::find) {
-        return complain(&Problem::Flags(error), BAD_USAGE);
-    }
-    match config.command {
-        Command::Help => print_all(config::usage),
-        Command::List => print_all(builtin::list),
-        Command::Version => print_all(|put| put(concat!(env!("MINI_MONITOR_VERSION"), "\n").as_bytes())),
-        Command::Check => start_with_file(&Source::new(arguments, config.file), FAILED),
-        Command::Once | Command::Run => start_with_file(&Source::new(arguments, config.file), BAD_USAGE),
+    match config::parse(&mut config, arguments, builtin::find) {
+        Ok(()) => Ok((config.command, config.file)),
+        Err(error) => Err(complain(&Problem::Flags(error), BAD_USAGE)),
     }
 }
 
@@ -54,96 +79,125 @@ where
         Ok(found) => found,
         Err(ref problem) => return complain(problem, wrong),
     };
-    match source.config(memory, found) {
-        Ok(ref config) if config.command == Command::Check => print_all(|put| check::describe(config, put)),
-        Ok(_) => run(source, found, memory, spare),
-        Err(ref problem) => complain(problem, wrong),
+    // The process ends with it: the kernel closes its files.
+    let mut running = ManuallyDrop::new(None);
+    if let Err(status) = open_all(source, memory, found, wrong, &mut running) {
+        return status;
+    }
+    match &mut *running {
+        Some(running) => run(source, found, [memory, spare], running),
+        None => FAILED,
     }
 }
 
-/// Runs with the configuration that has been found in the memory, and was good.
-fn run<A>(source: &Source<A>, found: Found, memory: &mut [u8], spare: &mut [u8]) -> i32
+/// Opens what the configuration asks for that has been found in the memory, unless it is only to be looked at or
+/// something cannot be had: then that is said, and this is the exit status.
+// What is large here is not under all that follows.
+#[inline(never)]
+fn open_all<A>(
+    source: &Source<A>,
+    memory: &[u8],
+    found: Found,
+    wrong: i32,
+    running: &mut Option<Running>,
+) -> Result<(), i32>
 where
     A: Iterator<Item = &'static [u8]> + Clone,
 {
-    let (Some((for_builtin, for_host, lines)), Ok(config)) = (MEMORY.take(), source.config(memory, found))
-    else {
-        return FAILED;
-    };
-    // The process ends with them: the kernel closes its files.
-    let mut world = ManuallyDrop::new(Kernel::new(config.buffer, config.timeout));
-    let mut host = ManuallyDrop::new(Host::open(config.proc, config.sys, for_host));
-    let (world, host) = match (&mut *world, &mut *host) {
-        (Ok(world), Ok(host)) => (world, host),
-        (Err(errno), _) => return fail(b"signals", *errno),
-        (_, Err(errno)) => return fail(config.proc, *errno),
-    };
-    let Some(writer) = writer(&config) else {
-        return complain(&Problem::Flags(config::Error::TooLong), BAD_USAGE);
-    };
-    let (ring, file) = match spool::open(&config, world) {
-        Ok((ring, file)) => (ring, ManuallyDrop::new(file)),
-        Err(errno) => return fail(spool::name(&config), errno),
-    };
-    if let (Command::Run, Some(path)) = (config.command, config.listen)
-        && let Err(errno) = world.listen(Some(path))
-    {
-        return fail(path, errno);
+    let mut config = Config::default();
+    let checked = source.fill(&mut config, memory, found);
+    if checked.is_ok() && config.command == Command::Check {
+        return Err(print_all(|put| check::describe(&config, put)));
+    }
+    match checked.and_then(|()| open(&config, running)) {
+        Ok(()) => Ok(()),
+        Err(Problem::System(what, errno)) => Err(fail(what, errno)),
+        Err(ref problem) => Err(complain(problem, wrong)),
+    }
+}
+
+/// Opens what the configuration asks for.
+fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<(), Problem<'a>> {
+    let system = |what: &'a [u8]| move |errno| Problem::System(what, errno);
+    let memory = MEMORY.take().ok_or(Errno::BUSY).map_err(system(b"memory"))?;
+    let (for_builtin, for_host, lines) = memory;
+    let mut world = Kernel::new(config.buffer, config.timeout).map_err(system(b"signals"))?;
+    let host = Host::open(config.proc, config.sys, for_host).map_err(system(config.proc))?;
+    let writer = writer(config).ok_or(config::Error::TooLong)?;
+    let (ring, file) = spool::open(config, &mut world).map_err(system(spool::name(config)))?;
+    if let (Command::Run, Some(path)) = (config.command, config.listen) {
+        world.listen(Some(path)).map_err(system(path))?;
     }
     let (seed, now) = (sys::random_seed(), world.now());
-    let mut state = ManuallyDrop::new(State::new(&config, for_builtin, lines, writer, ring, seed, now));
-    if config.command == Command::Once {
-        return status(Agent::new(&config, host, &mut state).once(world));
-    }
-    Agent::new(&config, host, &mut state).begin(world);
-    run_and_reload(source, found, [memory, spare], (&mut state, file, host, world))
+    let state = State::new(config, for_builtin, lines, writer, ring, seed, now);
+    *running = Some(Running {
+        world,
+        host,
+        state,
+        file,
+    });
+    Ok(())
 }
 
 /// Runs with one configuration after the other.
-fn run_and_reload<A>(
+#[inline(never)]
+fn run<A>(
     source: &Source<A>,
     mut found: Found,
     [mut memory, mut spare]: [&mut [u8]; 2],
-    (state, mut file, host, world): (
-        &mut State<'static>,
-        ManuallyDrop<Option<Spool>>,
-        &mut Host,
-        &mut Kernel,
-    ),
+    running: &mut Running,
 ) -> i32
 where
     A: Iterator<Item = &'static [u8]> + Clone,
 {
-    // It has been good before.
-    while let Ok(config) = source.config(memory, found) {
-        let ending = Agent::new(&config, host, state).run(world);
+    let mut is_first = true;
+    loop {
+        let mut config = Config::default();
+        // It has been good before.
+        if source.fill(&mut config, memory, found).is_err() {
+            return FAILED;
+        }
+        let mut agent = Agent::new(&config, &mut running.host, &mut running.state);
+        if config.command == Command::Once {
+            return status(agent.once(&mut running.world));
+        }
+        if core::mem::take(&mut is_first) {
+            agent.begin(&mut running.world);
+        }
+        let ending = agent.run(&mut running.world);
         if ending != Ending::Reload {
             return status(ending);
         }
-        match &read_again(source, spare) {
-            // There is no file.
-            Ok((None, _)) if found.is_none() => {}
-            Ok((new, now_on)) => {
-                if let Err(problem) = reload::follow([&config, now_on], (state, &mut file, host, world)) {
-                    log(&problem, world);
-                    continue;
-                }
-                found = *new;
+        match follow(source, spare, (&config, found.is_some()), running) {
+            Ok(Some(new)) => {
+                found = new;
                 core::mem::swap(&mut memory, &mut spare);
             }
-            Err(problem) => log(problem, world),
+            Ok(None) => {}
+            Err(ref problem) => log(problem, &mut running.world),
         }
     }
-    FAILED
 }
 
+/// Goes on with what the file says now, which is read into the memory; if there is one.
 #[inline(never)]
-fn read_again<'a, A>(source: &Source<A>, memory: &'a mut [u8]) -> Result<(Found, Config<'a>), Problem<'a>>
+fn follow<'a, A>(
+    source: &Source<A>,
+    memory: &'a mut [u8],
+    (before, had_file): (&Config<'a>, bool),
+    running: &mut Running,
+) -> Result<Option<Found>, Problem<'a>>
 where
     A: Iterator<Item = &'static [u8]> + Clone,
 {
     let found = source.load(memory)?;
-    Ok((found, source.config(memory, found)?))
+    if found.is_none() && !had_file {
+        return Ok(None);
+    }
+    let mut now_on = Config::default();
+    source.fill(&mut now_on, memory, found)?;
+    reload::follow([before, &now_on], running)?;
+    Ok(Some(found))
 }
 
 fn log(problem: &Problem, world: &mut Kernel) {
