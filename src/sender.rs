@@ -225,7 +225,8 @@ impl Sender {
         let connected = before
             .transfers
             .get(self.current)
-            .filter(|_| self.state == State::Up);
+            // Standard output goes on where it stopped, be it within a line.
+            .filter(|one| self.state == State::Up || **one == Transfer::Stdout);
         let kept = connected.and_then(|one| now_on.transfers.iter().position(|other| other == one));
         match kept {
             Some(number) => self.current = number,

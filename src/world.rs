@@ -126,6 +126,11 @@ pub trait World {
     /// ready (`writing`: also when it can take more), or until a signal comes.
     fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready;
 
+    /// The same, while scripts may wait.
+    fn sleep_for_transfer(&mut self, until: Option<u64>, writing: bool) -> Ready {
+        self.sleep(until, writing)
+    }
+
     /// Starts to look up the addresses of the transfer: their number, if known at once.
     fn resolve(&mut self, transfer: &Transfer) -> Result<Option<usize>, Cause>;
 
@@ -189,10 +194,8 @@ pub trait World {
         None
     }
 
-    /// Lets programs of this machine hand in datagrams there, or nowhere.
-    fn listen(&mut self, _path: Option<&[u8]>) -> Result<(), Errno> {
-        Ok(())
-    }
+    /// Lets programs of this machine hand in no more datagrams; those that they have can still be taken.
+    fn stop_listening(&mut self) {}
 
     /// Takes a datagram that has been handed in, as much of it as fits: its length.
     fn receive(&mut self, _buffer: &mut [u8]) -> Option<usize> {

@@ -377,6 +377,33 @@ fn flags_win_over_the_file() {
 
 /// What stands first and what behind is of no matter.
 #[test]
+fn what_does_not_go_together_is_told_where_it_stands() {
+    let folder = Folder::new("together");
+    let path = folder.join("mini-monitor.json");
+    for (text, expected) in [
+        (
+            "{\"custom\": [\n{\"exec\": \"true\",\n\"user\": \"nobody at all\"}]}",
+            ":3: custom.user: \"nobody at all\" is no user of this machine\n",
+        ),
+        (
+            "{\"custom\": [{\"metric\": \"a\", \"file\": \"/b\",\n\"timeout\": \"1s\"}]}",
+            ":2: custom.timeout: \"timeout\" is not for what the keys before it are for: a number of a file, or a script\n",
+        ),
+        (
+            "{\"custom\": [{\"exec\": \"true\",\n\"metric\": \"a\"}]}",
+            ":2: custom.metric: \"metric\" is not for what the keys before it are for: a number of a file, or a script\n",
+        ),
+        (
+            "{\"metrics\": \"cpu\", \"families\": {\"cpu\": {\"on\": false}}}",
+            ": no family is left (process runs with process)\n",
+        ),
+    ] {
+        fs::write(&path, text).unwrap();
+        assert_eq!(check(&path), (1, String::new(), expected.to_owned()), "{text}");
+    }
+}
+
+#[test]
 fn keys_mean_the_same_in_any_order() {
     let folder = Folder::new("order");
     let path = folder.join("mini-monitor.json");
@@ -390,6 +417,13 @@ fn keys_mean_the_same_in_any_order() {
         (r#""families": {"cpu": {"on": false}}"#, r#""metrics": "net=1s""#),
         (r#""families": {"net": {"interval": 1}}"#, r#""metrics": "cpu""#),
         (r#""families": {"net": {"ignore": "a"}}"#, r#""only": "net=b""#),
+        (
+            r#""metrics": "net=1s""#,
+            r#""families": {"net": {"interval": "2s"}}"#,
+        ),
+        (r#""metrics": "cpu=off""#, r#""families": {"cpu": {"on": true}}"#),
+        (r#""metrics": "cpu,mem""#, r#""families": {"cpu": {"on": false}}"#),
+        (r#""only": "net=a""#, r#""families": {"net": {"only": ["b"]}}"#),
         (r#""trans": ["a:1", "b:2"]"#, r#""tag": ["a", "b"]"#),
         (
             r#""interval": "7s""#,

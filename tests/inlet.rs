@@ -238,3 +238,115 @@ fn a_reload_opens_moves_and_closes_it() {
     lines.wait_for("\"stays\"");
     agent.stop();
 }
+
+/// An agent that listens at a path of its file.
+struct Moved {
+    agent: Agent,
+    lines: Lines,
+    transfer: Transfer,
+    folder: Folder,
+}
+
+impl Moved {
+    fn start(name: &str) -> Self {
+        let folder = Folder::new(name);
+        let transfer = Transfer::new();
+        let path = folder.join("mini-monitor.json");
+        fs::write(&path, Self::text(&transfer, &folder.join("a"), "")).unwrap();
+        let agent = Agent::start(&[&format!("-config={}", path.display()), "-buffer=8M"]);
+        let lines = Lines::of(transfer.accept());
+        Self {
+            agent,
+            lines,
+            transfer,
+            folder,
+        }
+    }
+
+    fn text(transfer: &Transfer, listen: &Path, more: &str) -> String {
+        format!(
+            r#"{{"trans": "{}", "flush": "20ms", "metrics": "load", "listen": "{}"{more}}}"#,
+            transfer.address(),
+            listen.display()
+        )
+    }
+
+    /// Another path, and what follows.
+    fn change(&self, name: &str, more: &str, words: &str) {
+        let text = Self::text(&self.transfer, &self.folder.join(name), more);
+        fs::write(self.folder.join("mini-monitor.json"), text).unwrap();
+        self.agent.signal("HUP");
+        self.agent.log.wait_for(words);
+    }
+}
+
+#[test]
+fn nothing_that_was_taken_is_lost_where_the_socket_moves() {
+    let moved = Moved::start("moves");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    // Whatever the kernel has taken has to come.
+    let taken = std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let socket = UnixDatagram::unbound().unwrap();
+            let mut taken = Vec::new();
+            for number in 0.. {
+                if done.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                let path = moved.folder.join(["a", "b"][number % 2]);
+                let text = format!("number {number}");
+                if socket.send_to(text.as_bytes(), path).is_ok() {
+                    taken.push(number);
+                }
+            }
+            taken
+        });
+        for round in 0..40 {
+            moved.change(["b", "a"][round % 2], "", "has been read again");
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        sender.join().unwrap()
+    });
+    let Moved { mut agent, lines, .. } = moved;
+    agent.stop();
+    let lines = lines.rest();
+    let came: std::collections::BTreeSet<usize> = lines
+        .iter()
+        .map(|line| Line::parse(line))
+        .filter(|line| line.metric == "number")
+        .map(|line| line.value as usize)
+        .collect();
+    let missing: Vec<_> = taken.iter().filter(|number| !came.contains(number)).collect();
+    assert!(
+        taken.len() > 100 && missing.is_empty(),
+        "of {} are missing: {missing:?}",
+        taken.len()
+    );
+}
+
+#[test]
+fn a_reload_that_fails_leaves_the_socket_and_those_who_are_connected() {
+    let moved = Moved::start("kept");
+    let client = poll(
+        || {
+            let socket = UnixDatagram::unbound().unwrap();
+            socket.connect(moved.folder.join("a")).ok().map(|()| socket)
+        },
+        "the socket",
+    );
+    moved.change("b", r#", "spool": "/nowhere/at/all""#, "all stays as it was");
+    client.send(b"still 1").unwrap();
+    moved.lines.wait_for("\"still\"");
+    assert!(!moved.folder.join("b").exists());
+}
+
+#[test]
+fn a_socket_that_somebody_has_removed_is_made_again() {
+    let moved = Moved::start("removed");
+    moved.lines.next();
+    let path = moved.folder.join("a");
+    fs::remove_file(&path).unwrap();
+    moved.change("a", "", "has been read again");
+    connected(&path).send(b"again 1").unwrap();
+    moved.lines.wait_for("\"again\"");
+}

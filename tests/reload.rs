@@ -69,7 +69,7 @@ fn a_bad_file_is_told_and_all_stays_as_it_was() {
         ),
         (
             "{\"metrics\": \"process\"}",
-            "no family is left (process runs with -process); all stays as it was",
+            ": no family is left (process runs with process); all stays as it was",
         ),
     ] {
         reloaded.change(text);

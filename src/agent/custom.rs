@@ -118,8 +118,11 @@ impl Agent<'_, '_> {
         for (number, custom) in self.config.custom().enumerate() {
             if due & 1 << number != 0 {
                 let period = custom.interval.unwrap_or(self.config.interval);
-                let next = turn(self.state.sched.phase(), period, now);
-                self.state.customs.wheel.arm(number, next);
+                // What is printed once is taken once.
+                if !self.state.output.is_patient {
+                    let next = turn(self.state.sched.phase(), period, now);
+                    self.state.customs.wheel.arm(number, next);
+                }
                 match &custom.origin {
                     Origin::Script(script) => self.start_script(world, number, script, period),
                     Origin::File(file) => self.take_number(world, number, file, &mut room),

@@ -9,7 +9,7 @@ use crate::world::World;
 /// Datagrams of one turn: a burst must not keep the loop from all else.
 pub(super) const TURN_MAX: usize = 64;
 /// The kernel holds no more of them (`net.unix.max_dgram_qlen` is 10 to 512).
-pub(super) const HELD_MAX: usize = 1024;
+const HELD_MAX: usize = 1024;
 
 impl Agent<'_, '_> {
     /// Takes what has come, so many datagrams at most: lines of name, value and tags, or of this agent's own
@@ -32,6 +32,12 @@ impl Agent<'_, '_> {
             }
             self.state.malformed += u64::from(!is_good);
         }
+    }
+
+    /// Takes all that has come, and nothing comes any more.
+    pub(super) fn take_last_pushed<W: World>(&mut self, world: &mut W) {
+        world.stop_listening();
+        self.take_pushed(world, HELD_MAX);
     }
 
     fn push<W: World>(&mut self, pushed: &Pushed, world: &mut W) {

@@ -100,6 +100,7 @@ impl<'m> State<'m> {
                 lines: 0,
                 errors: 0,
                 is_patient: false,
+                has_missed_child: false,
             },
             builtin: Builtin::new(memory),
         }
@@ -159,12 +160,8 @@ impl<'a, 'm> Agent<'a, 'm> {
                     self.take_now(world, due);
                     return self.finish(world);
                 }
-                Some(Signal::Retry) => {
-                    // What has been handed in so far may be of another socket than what comes.
-                    self.take_pushed(world, inlet::HELD_MAX);
-                    return Ending::Reload;
-                }
-                _ if self.state.output.sender.has_ended() => return Ending::Failed,
+                Some(Signal::Retry) => return Ending::Reload,
+                _ if self.state.output.sender.has_ended() => return self.finish(world),
                 _ => {}
             }
         }
@@ -220,6 +217,9 @@ impl<'a, 'm> Agent<'a, 'm> {
     /// One wake-up: sleeps until something is due (or until `at_most`), and does it, unless the user asks to
     /// end. Answers what he asks for.
     fn step<W: World>(&mut self, world: &mut W, at_most: u64) -> Option<Signal> {
+        if core::mem::take(&mut self.state.output.has_missed_child) {
+            self.look_after_all(world);
+        }
         self.state.sched.set_sender(self.state.output.sender.deadline());
         let next = self
             .state
@@ -312,9 +312,7 @@ impl<'a, 'm> Agent<'a, 'm> {
 
     /// Sends what the connection takes within two seconds.
     fn finish<W: World>(&mut self, world: &mut W) -> Ending {
-        // What has been handed in is not to be lost.
-        self.take_pushed(world, inlet::HELD_MAX);
-        let _ = world.listen(None);
+        self.take_last_pushed(world);
         self.state.customs.end_all(world);
         let until = world.now() + LAST_FLUSH;
         self.state.output.sender.stay();

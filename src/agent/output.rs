@@ -19,6 +19,8 @@ pub(super) struct Output<'a> {
     pub(super) errors: u64,
     /// Lines are waited for until they are written, as nothing else is to be done.
     pub(super) is_patient: bool,
+    /// A child has ended while nobody looked.
+    pub(super) has_missed_child: bool,
 }
 
 impl Output<'_> {
@@ -75,10 +77,13 @@ impl Output<'_> {
         self.tell_sender(Event::Flush, aims, world);
         while self.ring.unsent_length() > 0 && self.sender.is_under_way() && self.now < until {
             let deadline = self.sender.deadline();
-            let ready = self.sleep(world, deadline.min(until));
+            let until = deadline.min(until);
+            let ready = world.sleep_for_transfer((until != NEVER).then_some(until), self.sender.is_stalled());
             self.now = world.now();
-            if ready.signal == Some(Signal::Stop) {
-                return false;
+            match ready.signal {
+                Some(Signal::Stop) => return false,
+                Some(Signal::Child) => self.has_missed_child = true,
+                _ => {}
             }
             if ready.transfer {
                 self.tell_sender(Event::Ready, aims, world);

@@ -23,7 +23,7 @@ pub(super) fn check<'a>(config: &Config) -> Result<(), config::Error<'a>> {
 }
 
 /// Whether endpoint and tags fit into a line.
-pub(super) fn has_room(config: &Config) -> bool {
+fn has_room(config: &Config) -> bool {
     // A host name of the worst kind has to fit too: it may come later.
     let worst = config.endpoint.unwrap_or(&[1; HOST_NAME_MAX]);
     Writer::new(worst, OS, config.tags()).is_some()

@@ -2,7 +2,7 @@
 
 use super::source::Problem;
 use super::start::Running;
-use super::{State, plan, spool, writer};
+use super::{Agent, State, plan, spool, writer};
 use crate::config::Config;
 use crate::host::{Host, Roots};
 use crate::world::World;
@@ -22,10 +22,12 @@ pub(super) fn follow<'c>(
     let has_other_roots = (before.proc, before.sys) != (now_on.proc, now_on.sys);
     let roots = Roots::open(now_on.proc, now_on.sys).map_err(problem(now_on.proc))?;
     let path = now_on.listen.unwrap_or_default();
-    world.listen(now_on.listen).map_err(problem(path))?;
-    if let Err(errno) = spool::change(&mut state.output.ring, file, now_on, world) {
-        let _ = world.listen(before.listen);
-        return Err(Problem::System(spool::name(now_on), errno));
+    let inlet = world.next_inlet(now_on.listen).map_err(problem(path))?;
+    let moved = spool::change(&mut state.output.ring, file, now_on, world);
+    moved.map_err(problem(spool::name(now_on)))?;
+    if let Some(inlet) = inlet {
+        Agent::new(before, host, state).take_last_pushed(world);
+        world.change_inlet(inlet);
     }
     if has_other_roots {
         host.change(roots);

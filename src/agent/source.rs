@@ -46,6 +46,11 @@ impl<A: Iterator<Item = &'static [u8]> + Clone> Source<A> {
         }
     }
 
+    /// The file was there before.
+    pub(super) fn missing(&self) -> Problem<'static> {
+        Problem::System(self.path, Errno::NOT_FOUND)
+    }
+
     /// Sets what is asked for, by what the memory holds and by the command line.
     #[inline(never)]
     pub(super) fn fill<'a>(
@@ -58,13 +63,19 @@ impl<A: Iterator<Item = &'static [u8]> + Clone> Source<A> {
         if let Some(document) = &document {
             document.apply(config, find, name)?;
         }
-        let had_room = plan::has_room(config);
+        let by_file = plan::check(config);
         let arguments = self.arguments.clone().map(|argument| -> &'a [u8] { argument });
         config::parse(config, arguments, find)?;
         let checked = plan::check(config);
         if let Some(document) = &document {
-            if !had_room && matches!(checked, Err(Error::TooLong)) {
-                return Err(document.name_too_long(config).into());
+            match (by_file, checked) {
+                (Err(Error::TooLong), Err(Error::TooLong)) => {
+                    return Err(document.name_too_long(config).into());
+                }
+                (Err(Error::NothingRuns), Err(Error::NothingRuns)) => {
+                    return Err(document.nothing_runs().into());
+                }
+                _ => {}
             }
             document.check(config)?;
         }

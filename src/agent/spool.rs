@@ -71,13 +71,19 @@ pub(super) fn change<W: World>(
     world: &mut W,
 ) -> Result<(), Errno> {
     let length = length(config);
+    let has_length = ring.memory_length() == length - size_of::<Words>();
     match (path(config), &*file) {
-        (None, None) if ring.memory_length() == length - size_of::<Words>() => Ok(()),
+        (None, None) if has_length => Ok(()),
         (None, _) => {
             move_to(Mapping::new(length)?, ring, file, None);
             Ok(())
         }
-        (Some(path), Some(spool)) if spool.is_at(path) => resize(spool, ring, length),
+        (Some(path), Some(spool)) if spool.is_at(path) => {
+            if has_length {
+                return Ok(());
+            }
+            resize(spool, ring, length)
+        }
         (Some(path), _) => {
             let spool = Spool::open(path)?;
             let size = spool.size()?;
@@ -103,9 +109,6 @@ fn move_to(to: Mapping, ring: &mut Ring<'static>, file: &mut Option<Spool>, othe
 /// Makes the file shorter or longer.
 fn resize(spool: &Spool, ring: &mut Ring<'static>, length: usize) -> Result<(), Errno> {
     let size = spool.size()?;
-    if size == length {
-        return Ok(());
-    }
     // The new memory is the old one in part: meanwhile the lines are elsewhere.
     let elsewhere = Mapping::new(length)?;
     if size < length {

@@ -125,8 +125,10 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<(), Pr
     let host = Host::open(config.proc, config.sys, for_host).map_err(system(config.proc))?;
     let writer = writer(config).ok_or(config::Error::TooLong)?;
     let (ring, file) = spool::open(config, &mut world).map_err(system(spool::name(config)))?;
-    if let (Command::Run, Some(path)) = (config.command, config.listen) {
-        world.listen(Some(path)).map_err(system(path))?;
+    if let (Command::Run, Some(path)) = (config.command, config.listen)
+        && let Some(inlet) = world.next_inlet(Some(path)).map_err(system(path))?
+    {
+        world.change_inlet(inlet);
     }
     let (seed, now) = (sys::random_seed(), world.now());
     let state = State::new(config, for_builtin, lines, writer, ring, seed, now);
@@ -191,8 +193,10 @@ where
     A: Iterator<Item = &'static [u8]> + Clone,
 {
     let found = source.load(memory)?;
-    if found.is_none() && !had_file {
-        return Ok(None);
+    match found {
+        None if had_file => return Err(source.missing()),
+        None => return Ok(None),
+        Some(_) => {}
     }
     let mut now_on = Config::default();
     source.fill(&mut now_on, memory, found)?;

@@ -80,6 +80,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes by a value.
+    pub(super) fn pass(&mut self) {
+        let mut depth = 0_usize;
+        loop {
+            match self.take().kind {
+                Kind::Object | Kind::List => depth += 1,
+                Kind::ObjectEnd | Kind::ListEnd => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 {
+                return;
+            }
+        }
+    }
+
     fn comment(&mut self) -> Result<(), Why> {
         if self.take().kind != Kind::Text {
             return Err(Said::NoText.into());

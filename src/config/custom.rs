@@ -171,12 +171,7 @@ pub(super) fn check(cursor: &mut Cursor) -> Result<(), Why> {
             _ => return Err(Said::NoObject.into()),
         }
         left = left.checked_sub(1).ok_or(Said::TooMany)?;
-        // It is asked for when the script is started, too: the file of users may change.
-        if let Origin::Script(script) = take(cursor)?.origin
-            && script.user.is_some_and(|user| !has_user(user))
-        {
-            return Err(Said::NoUser.into());
-        }
+        take(cursor, has_user)?;
     }
 }
 
@@ -189,7 +184,8 @@ pub(super) fn all(tokens: Tokens<'_>) -> impl Iterator<Item = Custom<'_>> {
 #[inline(never)]
 fn next<'a>(cursor: &mut Cursor<'a>) -> Option<Custom<'a>> {
     match cursor.take().kind {
-        Kind::Object => take(cursor).ok(),
+        // Users are asked for again when the script is started: their file may change.
+        Kind::Object => take(cursor, |_| true).ok(),
         _ => None,
     }
 }
@@ -221,7 +217,7 @@ struct Draft<'a> {
 
 /// Takes one, behind its start.
 #[inline(never)]
-fn take<'a>(cursor: &mut Cursor<'a>) -> Result<Custom<'a>, Why> {
+fn take<'a>(cursor: &mut Cursor<'a>, is_user: fn(&[u8]) -> bool) -> Result<Custom<'a>, Why> {
     let mut draft = Draft {
         number: Number::NONE,
         script: Script::NONE,
@@ -236,15 +232,21 @@ fn take<'a>(cursor: &mut Cursor<'a>) -> Result<Custom<'a>, Why> {
         if LINE_AND_KEY & 1 << place != 0 && draft.given & LINE_AND_KEY == LINE_AND_KEY {
             return Err(Said::LineAndKey.into());
         }
+        if draft.given & OF_FILE != 0 && draft.given & OF_SCRIPT != 0 {
+            return Err(Said::OtherKind.into());
+        }
         let takes = TAKES.get(place).copied().unwrap_or(Takes::Key);
         draft.set(place, cursor).ok_or(Why::Value(takes))?;
+        if takes == Takes::User && !draft.script.user.is_some_and(is_user) {
+            return Err(Said::NoUser.into());
+        }
         Ok(place)
     })?;
     cursor.at = start;
     let given = draft.given;
-    let origin = if given & FILE_NEEDS == FILE_NEEDS && given & OF_SCRIPT == 0 {
+    let origin = if given & FILE_NEEDS == FILE_NEEDS {
         Origin::File(draft.number)
-    } else if given & SCRIPT_NEEDS != 0 && given & OF_FILE == 0 {
+    } else if given & SCRIPT_NEEDS != 0 {
         Origin::Script(draft.script)
     } else {
         return Err(Said::Incomplete.into());

@@ -85,6 +85,11 @@ impl<'a> Document<'a> {
         Wrong::at(self.path, place, Said::NameTooLong.into())
     }
 
+    /// All families are off.
+    pub fn nothing_runs(&self) -> Wrong<'a> {
+        Wrong::of_file(self.path, Said::NothingRuns.into())
+    }
+
     fn wrong(&self, cursor: &Cursor<'a>, why: Why) -> Wrong<'a> {
         let place = place_of(self.text, cursor.at);
         Wrong::at(self.path, place, why).below(cursor.keys, cursor.meant)

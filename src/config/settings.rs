@@ -20,9 +20,11 @@ pub(super) fn read<'a>(
     config: &mut Config<'a>,
     families: (Find, Name),
 ) -> Result<(), Why> {
+    let mut said_of_families = None;
     cursor.object(0, &mut |cursor, key| {
         if key == FAMILIES {
-            cursor.object(1, &mut |cursor, name| family(cursor, config, families, name))?;
+            said_of_families = Some(cursor.tokens.clone());
+            cursor.pass();
             return Ok(FLAGS.len());
         }
         if key == CUSTOM {
@@ -44,7 +46,14 @@ pub(super) fn read<'a>(
         }
         setting(cursor, flag, &mut |value| apply(config, flag, value, families.0))?;
         Ok(flag.number())
-    })
+    })?;
+    // What is said of one family goes beyond what is said of several, wherever it stands.
+    if let Some(tokens) = said_of_families {
+        cursor.tokens = tokens;
+        cursor.keys[0] = FAMILIES;
+        cursor.object(1, &mut |cursor, name| family(cursor, config, families, name))?;
+    }
+    Ok(())
 }
 
 fn keys() -> impl Iterator<Item = &'static [u8]> {

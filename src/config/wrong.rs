@@ -32,19 +32,21 @@ said! {
     NoList "is not a list";
     NoText "is not a text";
     NoPatterns "is not a list of patterns (try \"eth*,br-lan\")";
+    NoUser "is no user of this machine";
+    OtherKind "is not for what the keys before it are for: a number of a file, or a script";
     TooSlow "is more than half the interval";
     NameTooLong "is too long: endpoint and tags together take at most 1000 bytes in a line";
     // Those up to here are said of what stands there.
     TooLong "longer than 32 KB";
     NoFile "a pipe, not a file";
     NotUtf8 "not UTF-8";
+    NothingRuns "no family is left (process runs with process)";
     NoInstances "this family has no instances to choose from";
     NoFamily "no such family";
     Twice "given twice";
     LineAndKey "line and key are both given, of which it takes one";
     TooMany "more than 32";
-    Incomplete "it needs a metric and a file, with what is of files, or exec, with what is of scripts";
-    NoUser "no such user";
+    Incomplete "it needs a metric and a file, or exec";
     CommandLine "for the command line alone";
     Unknown "unknown key";
 }

@@ -83,8 +83,14 @@ impl Child {
     /// Ends all of its group that is still there, and says how the command itself has ended; `None` if it still
     /// has not. One that has become another user's does not mind, nor one that waits for a dead disk.
     pub(super) fn end(&self) -> Option<Ended> {
-        self.signal(libc::SIGKILL);
-        self.wait(END);
+        if self.signal(libc::SIGKILL) {
+            self.wait(END);
+        }
+        self.reap()
+    }
+
+    /// How it has ended, if it has: then nothing is left of it.
+    fn reap(&self) -> Option<Ended> {
         let mut status: c_int = 0;
         let place = &raw mut status as usize;
         // SAFETY: there is room for the status.
@@ -99,10 +105,40 @@ impl Child {
         })
     }
 
-    fn signal(&self, signal: c_int) {
+    /// Says whether that is not forbidden.
+    fn signal(&self, signal: c_int) -> bool {
         // SAFETY: the call takes numbers only. The group has the child's number, which is nobody else's as long
         // as the child has not been waited for.
-        let _ = unsafe { call(libc::SYS_kill, self.group.wrapping_neg(), int(signal), 0) };
+        let answer = unsafe { call(libc::SYS_kill, self.group.wrapping_neg(), int(signal), 0) };
+        answer != Err(Errno(libc::EPERM))
+    }
+}
+
+/// Those that are kept in mind.
+const LEFT_MAX: usize = 16;
+
+/// Commands that could not be ended, until they have: of more than there is room for, nobody asks again.
+pub(super) struct Left([Option<Child>; LEFT_MAX]);
+
+impl Left {
+    pub(super) const NONE: Self = Self([const { None }; LEFT_MAX]);
+
+    /// Ends the command, or keeps it in mind.
+    pub(super) fn end(&mut self, child: Child) {
+        if child.end().is_none()
+            && let Some(place) = self.0.iter_mut().find(|place| place.is_none())
+        {
+            *place = Some(child);
+        }
+    }
+
+    /// Looks after all.
+    pub(super) fn reap(&mut self) {
+        for place in &mut self.0 {
+            if place.as_ref().is_some_and(|child| child.reap().is_some()) {
+                *place = None;
+            }
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) struct Inlet {
     length: usize,
     /// The file of it: what is at the path later may be somebody else's.
     file: Option<(u64, u64)>,
+    is_stopped: bool,
 }
 
 impl Inlet {
@@ -53,6 +54,7 @@ impl Inlet {
             path: [0; UNIX_PATH_MAX],
             length: path.len(),
             file: identity_at(path),
+            is_stopped: false,
         };
         // The address has room for no longer one.
         inlet
@@ -63,13 +65,34 @@ impl Inlet {
         Ok(inlet)
     }
 
+    /// The descriptor to watch; a negative one if nothing can come any more.
     pub(super) fn number(&self) -> c_int {
-        self.socket.number()
+        if self.is_stopped { -1 } else { self.socket.number() }
     }
 
-    /// Whether this is its path.
+    /// Whether it can be reached at this path.
     pub(super) fn is_at(&self, path: &[u8]) -> bool {
-        self.path.get(..self.length) == Some(path)
+        self.path() == path && self.is_there()
+    }
+
+    fn path(&self) -> &[u8] {
+        self.path.get(..self.length).unwrap_or_default()
+    }
+
+    /// Whether its file is.
+    fn is_there(&self) -> bool {
+        self.file.is_some() && identity_at(self.path()) == self.file
+    }
+
+    /// Nothing more can be handed in; what has been can still be taken.
+    pub(super) fn stop(&mut self) {
+        self.is_stopped = true;
+        if self.is_there() {
+            let _ = unlink(self.path());
+        }
+        let arguments = [self.socket.argument(), int(libc::SHUT_RD), 0, 0, 0, 0];
+        // SAFETY: the call takes numbers only.
+        let _ = unsafe { socket_call(number::SHUTDOWN, &arguments) };
     }
 
     /// Takes one datagram, as much of it as fits: its length; `None` if there is none.
@@ -80,9 +103,8 @@ impl Inlet {
 
 impl Drop for Inlet {
     fn drop(&mut self) {
-        let path = self.path.get(..self.length).unwrap_or_default();
-        if self.file.is_some() && identity_at(path) == self.file {
-            let _ = unlink(path);
+        if self.is_there() {
+            let _ = unlink(self.path());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The real world.
 
 use super::address::Address;
-use super::child::{Child, Streams};
+use super::child::{Child, Left, Streams};
 use super::errno::{self, WOULD_BLOCK};
 use super::fd::{Fd, poll};
 use super::inlet::Inlet;
@@ -12,7 +12,7 @@ use super::signal::Signals;
 use super::{address, clock, file, machine, socket};
 use crate::dns::{self, Ip};
 use crate::text::Text;
-use crate::world::{Cause, Ended, Errno, Part, Ready, SCRIPTS_MAX, Transfer, World, pieces};
+use crate::world::{Cause, Ended, Errno, Part, Ready, SCRIPTS_MAX, Signal, Transfer, World, pieces};
 use core::ffi::{c_int, c_short};
 
 /// What is open.
@@ -45,12 +45,17 @@ pub struct Kernel {
     target: Target,
     signals: Signals,
     scripts: Scripts,
+    /// Commands that could not be ended.
+    left: Left,
     inlet: Option<Inlet>,
     log: Log,
     options: socket::Options,
     /// The last sleep found the connection broken.
     broken: bool,
 }
+
+/// Another socket to listen at, or none.
+pub struct NextInlet(Option<Inlet>);
 
 /// The ring, not the socket, holds the backlog. (The kernel doubles this for its own records.)
 const SEND_BUFFER_MAX: usize = 16 * 1024;
@@ -74,6 +79,7 @@ impl Kernel {
             target: Target::Stdout,
             signals: Signals::take_over()?,
             scripts: Scripts::NONE,
+            left: Left::NONE,
             inlet: None,
             log: Log::open(),
             options: options(ring, timeout),
@@ -84,6 +90,73 @@ impl Kernel {
     /// Goes on with another size of the ring, and another timeout, which hold for connections to come.
     pub fn change(&mut self, ring: usize, timeout: u32) {
         self.options = options(ring, timeout);
+    }
+
+    /// Sleeps; scripts are watched only if asked for.
+    fn sleep_for(&mut self, until: Option<u64>, writing: bool, has_scripts: bool) -> Ready {
+        let (fd, events) = self.interest(writing);
+        let watch = |fd, events| libc::pollfd {
+            fd,
+            events,
+            revents: 0,
+        };
+        let mut entries = [watch(-1, 0); OWN + SCRIPTS_MAX];
+        let (own, others) = entries.split_at_mut(OWN);
+        let inlet = self.inlet.as_ref().map_or(-1, Inlet::number);
+        own.copy_from_slice(&[
+            watch(fd, events),
+            watch(self.signals.number(), libc::POLLIN),
+            watch(inlet, libc::POLLIN),
+        ]);
+        let mut numbers = [0; SCRIPTS_MAX];
+        let count = if has_scripts {
+            self.scripts.watch(others, &mut numbers)
+        } else {
+            0
+        };
+        let entries = entries.get_mut(..OWN + count).unwrap_or_default();
+        let left = until.map(|until| (until * 1_000_000).saturating_sub(clock::monotonic_nanos()));
+        if !poll(entries, left) {
+            // A call that failed has said nothing of the entries.
+            self.broken = false;
+            return Ready::default();
+        }
+        let [transfer, signal, inlet, others @ ..] = entries else {
+            return Ready::default();
+        };
+        self.broken = transfer.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
+        let printed = others.iter().zip(numbers).filter(|(entry, _)| entry.revents != 0);
+        let signal = if signal.revents == 0 {
+            None
+        } else {
+            self.signals.take()
+        };
+        if signal == Some(Signal::Child) {
+            self.left.reap();
+        }
+        Ready {
+            transfer: transfer.revents != 0,
+            pushed: inlet.revents != 0,
+            scripts: printed.fold(0, |set, (_, number)| set | 1 << number),
+            signal,
+        }
+    }
+
+    /// Opens the socket at that path, unless it is the one that is listened at: the next one, if there is another.
+    pub fn next_inlet(&self, path: Option<&[u8]>) -> Result<Option<NextInlet>, Errno> {
+        let stays = match (path, &self.inlet) {
+            (Some(path), Some(inlet)) => inlet.is_at(path),
+            (path, inlet) => path.is_none() && inlet.is_none(),
+        };
+        if stays {
+            return Ok(None);
+        }
+        Ok(Some(NextInlet(path.map(Inlet::open).transpose()?)))
+    }
+
+    /// Listens there from now on.
+    pub fn change_inlet(&mut self, next: NextInlet) {
+        self.inlet = next.0;
     }
 
     /// The descriptor to watch, and for what. A negative one is not watched.
@@ -158,44 +231,11 @@ impl World for Kernel {
     }
 
     fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready {
-        let (fd, events) = self.interest(writing);
-        let watch = |fd, events| libc::pollfd {
-            fd,
-            events,
-            revents: 0,
-        };
-        let mut entries = [watch(-1, 0); OWN + SCRIPTS_MAX];
-        let (own, others) = entries.split_at_mut(OWN);
-        let inlet = self.inlet.as_ref().map_or(-1, Inlet::number);
-        own.copy_from_slice(&[
-            watch(fd, events),
-            watch(self.signals.number(), libc::POLLIN),
-            watch(inlet, libc::POLLIN),
-        ]);
-        let mut numbers = [0; SCRIPTS_MAX];
-        let count = self.scripts.watch(others, &mut numbers);
-        let entries = entries.get_mut(..OWN + count).unwrap_or_default();
-        let left = until.map(|until| (until * 1_000_000).saturating_sub(clock::monotonic_nanos()));
-        if !poll(entries, left) {
-            // A call that failed has said nothing of the entries.
-            self.broken = false;
-            return Ready::default();
-        }
-        let [transfer, signal, inlet, others @ ..] = entries else {
-            return Ready::default();
-        };
-        self.broken = transfer.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
-        let printed = others.iter().zip(numbers).filter(|(entry, _)| entry.revents != 0);
-        Ready {
-            transfer: transfer.revents != 0,
-            pushed: inlet.revents != 0,
-            scripts: printed.fold(0, |set, (_, number)| set | 1 << number),
-            signal: if signal.revents == 0 {
-                None
-            } else {
-                self.signals.take()
-            },
-        }
+        self.sleep_for(until, writing, true)
+    }
+
+    fn sleep_for_transfer(&mut self, until: Option<u64>, writing: bool) -> Ready {
+        self.sleep_for(until, writing, false)
     }
 
     fn resolve(&mut self, transfer: &Transfer) -> Result<Option<usize>, Cause> {
@@ -335,10 +375,9 @@ impl World for Kernel {
     }
 
     fn close(&mut self) {
-        if let Link::Command { child, .. } = &self.link {
-            child.end();
+        if let Link::Command { child, .. } = core::mem::replace(&mut self.link, Link::Nothing) {
+            self.left.end(child);
         }
-        self.link = Link::Nothing;
     }
 
     fn end(&mut self) {
@@ -346,7 +385,7 @@ impl World for Kernel {
         if let Link::Command { input, child } = core::mem::replace(&mut self.link, Link::Nothing) {
             drop(input);
             child.wait(COMMAND_END);
-            child.end();
+            self.left.end(child);
         }
     }
 
@@ -375,12 +414,10 @@ impl World for Kernel {
         self.scripts.end(number)
     }
 
-    fn listen(&mut self, path: Option<&[u8]>) -> Result<(), Errno> {
-        let is_there = |inlet: &Inlet| path.is_some_and(|path| inlet.is_at(path));
-        if !self.inlet.as_ref().is_some_and(is_there) {
-            self.inlet = path.map(Inlet::open).transpose()?;
+    fn stop_listening(&mut self) {
+        if let Some(inlet) = &mut self.inlet {
+            inlet.stop();
         }
-        Ok(())
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> Option<usize> {

@@ -48,7 +48,7 @@ pub use clock::{Discipline, discipline, own_cpu_micros};
 pub use errno::{NOT_SUPPORTED, describe};
 pub use file::{Directory, File, fill_standard_descriptors, print};
 pub use heap::Heap;
-pub use kernel::Kernel;
+pub use kernel::{Kernel, NextInlet};
 pub use machine::{FileSystem, boot, file_system, host_name, page_size, random_seed, ticks_per_second};
 pub use mapping::Mapping;
 pub use once::Once;

@@ -37,10 +37,11 @@ fn numbers(name: &[u8]) -> Option<(u32, u32)> {
     let mut buffer = [0; 1024];
     let (mut held, mut offset) = (0, 0);
     loop {
-        let length = file
-            .read_at(buffer.get_mut(held..)?, offset)
-            .ok()
-            .filter(|length| *length > 0)?;
+        let length = file.read_at(buffer.get_mut(held..)?, offset).ok()?;
+        if length == 0 {
+            // The last line may have no end.
+            return of_line(buffer.get(..held)?, name);
+        }
         offset += length as u64;
         let text = buffer.get(..held + length)?;
         if let Some(found) = lines(text).find_map(|line| of_line(line, name)) {
