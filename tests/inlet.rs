@@ -301,7 +301,7 @@ fn nothing_that_was_taken_is_lost_where_the_socket_moves() {
             }
             taken
         });
-        for round in 0..40 {
+        for round in 0..400 {
             moved.change(["b", "a"][round % 2], "", "has been read again");
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);

@@ -484,3 +484,31 @@ fn once_does_not_wait_for_a_script_that_cannot_be_killed() {
     assert_eq!(agent.wait().code(), Some(0));
     agent.log.wait_for(": it takes too long");
 }
+
+/// Children that have ended and that nobody has waited for.
+fn zombies(pid: u32) -> usize {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    let is_zombie = |child: &&str| {
+        let status = fs::read_to_string(format!("/proc/{child}/status"));
+        status.is_ok_and(|status| status.contains("State:\tZ"))
+    };
+    children.split_whitespace().filter(is_zombie).count()
+}
+
+#[test]
+fn a_tunnel_that_cannot_be_killed_is_waited_for_once_it_has_ended() {
+    let Some(mut command) = powerless() else {
+        return;
+    };
+    let flags = [
+        "-trans=exec:exec setpriv --reuid nobody --clear-groups sleep 1",
+        "-metrics=agent=20ms",
+        "-flush=20ms",
+        "-timeout=100ms",
+    ];
+    let agent = Agent::spawn(command.args(flags));
+    for _ in 0..4 {
+        agent.log.wait_for("i/o timeout");
+    }
+    poll(|| (zombies(agent.pid()) == 0).then_some(()), "no zombie");
+}

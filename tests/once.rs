@@ -1,0 +1,103 @@
+//! `-once` with metrics of the user's own, and what is left when standard output ends.
+
+mod common;
+
+use common::{Agent, Folder, Line, Lines, command, poll};
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::Stdio;
+
+fn config(folder: &Folder, text: &str) -> String {
+    let path = folder.join("mini-monitor.json");
+    fs::write(&path, text).unwrap();
+    format!("-config={}", path.display())
+}
+
+fn lines(text: &str, metric: &str) -> usize {
+    text.lines()
+        .filter(|line| Line::parse(line).metric == metric)
+        .count()
+}
+
+#[test]
+fn each_metric_is_taken_once_however_long_the_slowest_takes() {
+    let folder = Folder::new("once-each");
+    let config = config(
+        &folder,
+        r#"{"metrics": "load", "custom": [
+            {"metric": "file", "file": "/proc/self/stat", "field": 4, "interval": "10ms"},
+            {"exec": "echo quick 1", "interval": "20ms"},
+            {"exec": "sleep 1; echo slow 1", "interval": "1h"}]}"#,
+    );
+    let output = command().args([&config, "-once"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for metric in ["file", "quick", "slow", "cpu.load1"] {
+        assert_eq!(lines(&text, metric), 1, "{metric} in {text}");
+    }
+    assert_eq!(output.status.code(), Some(0));
+}
+
+/// Clock ticks of processor time (`proc(5)`).
+fn ticks(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, rest) = text.rsplit_once(')').unwrap();
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    [11, 12]
+        .iter()
+        .map(|place| fields[*place].parse::<u64>().unwrap())
+        .sum()
+}
+
+#[test]
+fn a_slow_reader_is_waited_for_and_scripts_wait_with_it() {
+    let folder = Folder::new("once-slow");
+    let done = folder.join("done");
+    // Together more than the pipe holds.
+    let script = |name: &str, last: &str| {
+        let text = format!("i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo {name}$i $i; done; {last}");
+        format!(r#"{{"exec": "{text}", "interval": "24h"}}"#)
+    };
+    let text = format!(
+        r#"{{"metrics": "load", "buffer": "4K", "custom": [{}, {}, {}]}}"#,
+        script("a", "true"),
+        script("b", "true"),
+        script("c", &format!("sleep 2; touch {}", done.display()))
+    );
+    let config = config(&folder, &text);
+    let mut child = command()
+        .args([&config, "-once"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = child.stdout.take().unwrap();
+    poll(|| done.exists().then_some(()), "the script's end");
+    let used = ticks(child.id());
+    assert!(used < 100, "{used} ticks while there was nothing to do");
+    let mut text = String::new();
+    out.read_to_string(&mut text).unwrap();
+    assert!(text.len() > 64 << 10);
+    for name in ["a1", "a400", "b1", "b400", "c1", "c400"] {
+        assert_eq!(lines(&text, name), 1, "{name}");
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn nothing_is_left_when_nobody_reads_standard_output_any_more() {
+    let folder = Folder::new("reader-gone");
+    let socket = folder.join("socket");
+    let text = format!(
+        r#"{{"trans": "-", "metrics": "agent=20ms", "flush": "20ms", "listen": "{}",
+            "custom": [{{"exec": "trap '' TERM; echo own $$; sleep 1000; sleep 1000", "interval": "1h"}}]}}"#,
+        socket.display()
+    );
+    let mut agent = Agent::start(&[&config(&folder, &text)]);
+    let out = Lines::of(agent.out());
+    let script = Line::parse(&out.wait_for("\"own\"")).value as u32;
+    assert!(socket.exists());
+    drop(out);
+    assert_eq!(agent.wait().code(), Some(1));
+    assert!(!socket.exists());
+    assert!(!Path::new(&format!("/proc/{script}")).exists());
+}
