@@ -52,7 +52,7 @@ fn ticks(pid: u32) -> u64 {
 #[test]
 fn a_slow_reader_is_waited_for_and_scripts_wait_with_it() {
     let folder = Folder::new("once-slow");
-    let done = folder.join("done");
+    let [printed, done] = ["printed", "done"].map(|name| folder.join(name));
     // Together more than the pipe holds.
     let script = |name: &str, last: &str| {
         let text = format!("i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo {name}$i $i; done; {last}");
@@ -62,7 +62,10 @@ fn a_slow_reader_is_waited_for_and_scripts_wait_with_it() {
         r#"{{"metrics": "load", "buffer": "4K", "custom": [{}, {}, {}]}}"#,
         script("a", "true"),
         script("b", "true"),
-        script("c", &format!("sleep 2; touch {}", done.display()))
+        script(
+            "c",
+            &format!("touch {}; sleep 2; touch {}", printed.display(), done.display())
+        )
     );
     let config = config(&folder, &text);
     let mut child = command()
@@ -71,8 +74,10 @@ fn a_slow_reader_is_waited_for_and_scripts_wait_with_it() {
         .spawn()
         .unwrap();
     let mut out = child.stdout.take().unwrap();
+    poll(|| printed.exists().then_some(()), "all that the script prints");
+    let before = ticks(child.id());
     poll(|| done.exists().then_some(()), "the script's end");
-    let used = ticks(child.id());
+    let used = ticks(child.id()) - before;
     assert!(used < 100, "{used} ticks while there was nothing to do");
     let mut text = String::new();
     out.read_to_string(&mut text).unwrap();
