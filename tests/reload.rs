@@ -3,7 +3,7 @@
 mod common;
 
 use common::reloaded::{Reloaded, file, next_of};
-use common::{Agent, Folder, Line, Lines, Transfer, descriptors, mappings};
+use common::{Agent, Folder, Line, Lines, Transfer, descriptors, mappings, runner};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -168,8 +168,9 @@ fn two_hundred_reloads_good_and_bad_leave_no_gap_and_cost_nothing() {
         made.len(),
         missing[0]
     );
-    // The ring may have filled meanwhile; nothing else grows.
-    assert!(now <= size + 256 + 64, "{size} kB have become {now}");
+    // The ring of 320 KB may have filled meanwhile; nothing else grows, but an emulator with what it has translated.
+    let emulator = if runner().is_empty() { 0 } else { 2_048 };
+    assert!(now <= size + 320 + 64 + emulator, "{size} kB have become {now}");
 }
 
 #[test]
