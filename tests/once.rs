@@ -2,9 +2,11 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, command};
+use common::{Agent, Folder, Line, Lines, command, poll};
 use std::fs;
+use std::io::Read;
 use std::path::Path;
+use std::process::Stdio;
 
 fn config(folder: &Folder, text: &str) -> String {
     let path = folder.join("mini-monitor.json");
@@ -34,6 +36,56 @@ fn each_metric_is_taken_once_however_long_the_slowest_takes() {
         assert_eq!(lines(&text, metric), 1, "{metric} in {text}");
     }
     assert_eq!(output.status.code(), Some(0));
+}
+
+/// Clock ticks of processor time (`proc(5)`).
+fn ticks(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, rest) = text.rsplit_once(')').unwrap();
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    [11, 12]
+        .iter()
+        .map(|place| fields[*place].parse::<u64>().unwrap())
+        .sum()
+}
+
+#[test]
+fn a_slow_reader_is_waited_for_and_scripts_wait_with_it() {
+    let folder = Folder::new("once-slow");
+    let [printed, done] = ["printed", "done"].map(|name| folder.join(name));
+    // Together more than the pipe holds.
+    let script = |name: &str, last: &str| {
+        let text = format!("i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo {name}$i $i; done; {last}");
+        format!(r#"{{"exec": "{text}", "interval": "24h"}}"#)
+    };
+    let text = format!(
+        r#"{{"metrics": "load", "buffer": "4K", "custom": [{}, {}, {}]}}"#,
+        script("a", "true"),
+        script("b", "true"),
+        script(
+            "c",
+            &format!("touch {}; sleep 2; touch {}", printed.display(), done.display())
+        )
+    );
+    let config = config(&folder, &text);
+    let mut child = command()
+        .args([&config, "-once"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = child.stdout.take().unwrap();
+    poll(|| printed.exists().then_some(()), "all that the script prints");
+    let before = ticks(child.id());
+    poll(|| done.exists().then_some(()), "the script's end");
+    let used = ticks(child.id()) - before;
+    assert!(used < 100, "{used} ticks while there was nothing to do");
+    let mut text = String::new();
+    out.read_to_string(&mut text).unwrap();
+    assert!(text.len() > 64 << 10);
+    for name in ["a1", "a400", "b1", "b400", "c1", "c400"] {
+        assert_eq!(lines(&text, name), 1, "{name}");
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -217,8 +217,10 @@ impl<'a, 'm> Agent<'a, 'm> {
     /// One wake-up: sleeps until something is due (or until `at_most`), and does it, unless the user asks to
     /// end. Answers what he asks for.
     fn step<W: World>(&mut self, world: &mut W, at_most: u64) -> Option<Signal> {
-        while core::mem::take(&mut self.state.output.has_missed_child) {
+        if core::mem::take(&mut self.state.output.has_missed_child) {
             self.look_after_all(world);
+            // There may be nothing left to wait for.
+            return None;
         }
         self.state.sched.set_sender(self.state.output.sender.deadline());
         let next = self
