@@ -394,6 +394,10 @@ fn what_does_not_go_together_is_told_where_it_stands() {
             ":2: custom.metric: \"metric\" is not for what the keys before it are for: a number of a file, or a script\n",
         ),
         (
+            "{\"custom\": [\n{\"metric\": \"a\"}]}",
+            ":2: custom: it needs a metric and a file, or exec\n",
+        ),
+        (
             "{\"metrics\": \"cpu\", \"families\": {\"cpu\": {\"on\": false}}}",
             ": no family is left (process runs with process)\n",
         ),

@@ -3,11 +3,9 @@
 mod common;
 
 use common::reloaded::Reloaded;
-use common::{Agent, Folder, Lines, Transfer, output};
+use common::{Agent, Folder, Lines, TOLD, Transfer, output, told};
 use std::collections::BTreeSet;
 use std::path::Path;
-
-const TOLD: &str = "~~ sender get metric ";
 
 fn text(transfer: &str, keys: &str) -> String {
     format!(
@@ -22,11 +20,6 @@ fn spool(path: &Path) -> String {
 
 fn start(name: &str, transfer: &str, keys: &str) -> Reloaded {
     Reloaded::start(name, &text(transfer, keys), &[])
-}
-
-/// The lines that the log tells of.
-fn told(log: &[String]) -> impl Iterator<Item = &str> {
-    log.iter().filter_map(|line| Some(line.split_once(TOLD)?.1))
 }
 
 /// What an agent has made whose log this is, and makes until it is killed.

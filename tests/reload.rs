@@ -3,7 +3,7 @@
 mod common;
 
 use common::reloaded::{Reloaded, file, next_of};
-use common::{Agent, Folder, Line, Lines, Transfer, descriptors, mappings, runner};
+use common::{Agent, Folder, Line, Lines, Transfer, descriptors, mappings, runner, told};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -37,10 +37,7 @@ fn another_address_gets_the_next_lines() {
     received.extend(before.rest());
     received.extend(after.rest());
     let received: BTreeSet<String> = received.into_iter().collect();
-    let made = log
-        .iter()
-        .filter_map(|line| line.split_once("~~ sender get metric "));
-    let missing: Vec<_> = made.filter(|(_, line)| !received.contains(*line)).collect();
+    let missing: Vec<_> = told(&log).filter(|line| !received.contains(*line)).collect();
     assert!(
         missing.is_empty(),
         "{} lines are missing: {missing:?}",
@@ -155,12 +152,9 @@ fn two_hundred_reloads_good_and_bad_leave_no_gap_and_cost_nothing() {
     log.extend(reloaded.agent.rest_of_log());
     received.extend(lines.rest());
     let received: BTreeSet<&str> = received.iter().map(String::as_str).collect();
-    let made: Vec<_> = log
-        .iter()
-        .filter_map(|line| line.split_once("~~ sender get metric "))
-        .collect();
+    let made: Vec<_> = told(&log).collect();
     assert!(made.len() > 200, "{} lines", made.len());
-    let missing: Vec<_> = made.iter().filter(|(_, line)| !received.contains(line)).collect();
+    let missing: Vec<_> = made.iter().filter(|line| !received.contains(*line)).collect();
     assert!(
         missing.is_empty(),
         "{} of {} are missing: {:?}",

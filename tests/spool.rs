@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Agent, Folder, Lines, Space, Transfer, accept, command, narrow_listener, output};
+use common::{Agent, Folder, Lines, Space, TOLD, Transfer, accept, command, narrow_listener, output, told};
 use socket2::SockRef;
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -19,8 +19,6 @@ const QUICK: [&str; 4] = [
     "-replay=60s",
     "-debug",
 ];
-
-const TOLD: &str = "~~ sender get metric ";
 
 /// Where nobody listens.
 fn nowhere() -> String {
@@ -42,16 +40,10 @@ fn made(agent: &Agent, count: usize) -> Vec<String> {
     (0..count).map(|_| line()).collect()
 }
 
-/// The lines that these lines of the log tell of.
-fn told(log: Vec<String>) -> impl Iterator<Item = String> {
-    log.into_iter()
-        .filter_map(|line| Some(line.split_once(TOLD)?.1.to_owned()))
-}
-
 /// The lines of an agent that makes so many at least, and is killed.
 fn made_and_killed(agent: &mut Agent, count: usize) -> Vec<String> {
     let mut lines = made(agent, count);
-    lines.extend(told(agent.kill()));
+    lines.extend(told(&agent.kill()).map(str::to_owned));
     lines
 }
 
@@ -298,7 +290,7 @@ fn what_sigterm_leaves_behind_is_sent_by_the_next_agent() {
     agent.stop();
     lines.extend(agent.rest_of_log());
     drop(stream);
-    let lines: Vec<String> = told(lines).collect();
+    let lines: Vec<String> = told(&lines).map(str::to_owned).collect();
     assert_all(&sent_by_next(&spool, &["-buffer=1M"]).0, &lines);
 }
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, Transfer, poll, wait_for_no_child};
+use common::{Agent, Folder, Line, Lines, Transfer, poll, told, wait_for_no_child};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
@@ -26,8 +26,7 @@ fn start(command: &str, more: &[&str]) -> Agent {
 
 /// The lines that the agent has made, as its log has them.
 fn made(log: &[String]) -> Vec<String> {
-    let line = |line: &String| Some(line.split_once("~~ sender get metric ")?.1.to_owned());
-    log.iter().filter_map(line).collect()
+    told(log).map(str::to_owned).collect()
 }
 
 /// Waits until the agent has made so many more lines.
@@ -261,21 +260,8 @@ fn tls(port: u16, trusted: &str) -> String {
     )
 }
 
-#[test]
-fn tls_carries_every_line_over_the_death_of_its_server() {
-    let folder = Folder::new("tls");
-    let identity = certificate(&folder, "server");
-    let port = free_port();
-    let server = Server::start(port, &identity);
-    let mut agent = start(&tls(port, &identity.0), &["-buffer=4M"]);
-    for _ in 0..60 {
-        server.lines.next();
-    }
-    let mut received = server.kill();
-    let mut log = Vec::new();
-    agent.log.up_to("broken pipe", &mut log);
-    let server = Server::start(port, &identity);
-    agent.signal("HUP");
+/// Lines go on to the server until the agent is stopped, and none is missing.
+fn end_without_gap(mut agent: Agent, server: Server, mut log: Vec<String>, mut received: Vec<String>) {
     for _ in 0..100 {
         received.push(server.lines.next());
     }
@@ -287,6 +273,24 @@ fn tls_carries_every_line_over_the_death_of_its_server() {
     server.lines.up_to(&last, &mut received);
     received.extend(server.kill());
     assert_no_gap(&log, &received);
+}
+
+#[test]
+fn tls_carries_every_line_over_the_death_of_its_server() {
+    let folder = Folder::new("tls");
+    let identity = certificate(&folder, "server");
+    let port = free_port();
+    let server = Server::start(port, &identity);
+    let agent = start(&tls(port, &identity.0), &["-buffer=4M"]);
+    for _ in 0..60 {
+        server.lines.next();
+    }
+    let received = server.kill();
+    let mut log = Vec::new();
+    agent.log.up_to("broken pipe", &mut log);
+    let server = Server::start(port, &identity);
+    agent.signal("HUP");
+    end_without_gap(agent, server, log, received);
 }
 
 #[test]
@@ -539,7 +543,7 @@ fn stunnel_carries_every_line_over_the_death_of_its_server() {
         return;
     };
     let mut server = Server::start(port, &identity);
-    let mut agent = start(&command, &["-buffer=4M"]);
+    let agent = start(&command, &["-buffer=4M"]);
     let (mut log, mut received) = (Vec::new(), Vec::new());
     for is_frozen in [true, false] {
         for _ in 0..60 {
@@ -556,17 +560,7 @@ fn stunnel_carries_every_line_over_the_death_of_its_server() {
         server = Server::start(port, &identity);
         agent.signal("HUP");
     }
-    for _ in 0..100 {
-        received.push(server.lines.next());
-    }
-    agent.stop();
-    log.extend(agent.log.so_far());
-    log.extend(agent.rest_of_log());
-    // The last lines are on their way through the server.
-    let last = made(&log).pop().unwrap();
-    server.lines.up_to(&last, &mut received);
-    received.extend(server.kill());
-    assert_no_gap(&log, &received);
+    end_without_gap(agent, server, log, received);
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Output<'_> {
 
     /// Sleeps until then, or until the connection is ready or a signal comes.
     pub(super) fn sleep<W: World>(&self, world: &mut W, until: u64) -> Ready {
-        world.sleep((until != NEVER).then_some(until), self.sender.is_stalled())
+        world.sleep(moment(until), self.sender.is_stalled())
     }
 
     /// Flushes, and waits until the connection has taken all lines or is gone, or until `until`. Says
@@ -77,8 +77,7 @@ impl Output<'_> {
         self.tell_sender(Event::Flush, aims, world);
         while self.ring.unsent_length() > 0 && self.sender.is_under_way() && self.now < until {
             let deadline = self.sender.deadline();
-            let until = deadline.min(until);
-            let ready = world.sleep_for_transfer((until != NEVER).then_some(until), self.sender.is_stalled());
+            let ready = world.sleep_for_transfer(moment(deadline.min(until)), self.sender.is_stalled());
             self.now = world.now();
             match ready.signal {
                 Some(Signal::Stop) => return false,
@@ -93,6 +92,10 @@ impl Output<'_> {
         }
         true
     }
+}
+
+fn moment(until: u64) -> Option<u64> {
+    (until != NEVER).then_some(until)
 }
 
 fn log_sample<W: World>(world: &mut W, record: &Record, line: &[u8]) {

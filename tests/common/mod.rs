@@ -105,6 +105,14 @@ pub fn output(arguments: &[&str]) -> Output {
     command().args(arguments).output().unwrap()
 }
 
+/// What the log says of each line with `-debug`, before the line.
+pub const TOLD: &str = "~~ sender get metric ";
+
+/// The lines that the log tells of.
+pub fn told(log: &[String]) -> impl Iterator<Item = &str> {
+    log.iter().filter_map(|line| Some(line.split_once(TOLD)?.1))
+}
+
 /// Lines that come from a stream, as they come.
 pub struct Lines(Receiver<String>);
 
