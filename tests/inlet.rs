@@ -92,6 +92,8 @@ fn lines_of_both_shapes_become_samples_and_the_rest_is_counted() {
     assert!(line.endpoint != "x" && line.timestamp > 1_503_212_470);
 
     let long = format!("long 1 k={}", "x".repeat(2_100));
+    // Each takes two bytes in JSON.
+    let wide = format!("wide 1 k={}", "\"".repeat(1_100));
     let bad = [
         "",
         "\n\n",
@@ -101,6 +103,7 @@ fn lines_of_both_shapes_become_samples_and_the_rest_is_counted() {
         "{\"metric\":\"a\"}",
         "\u{0}",
         &long,
+        &wide,
     ];
     // A datagram with a good line beside a bad one is bad, and its good line is taken.
     for datagram in bad.iter().chain(&["beside 7\nword"]) {
@@ -110,6 +113,7 @@ fn lines_of_both_shapes_become_samples_and_the_rest_is_counted() {
     // One that has nothing but the ends of lines says nothing, but is not wrong.
     let expected = f64::from(u32::try_from(bad.len()).unwrap());
     inlet.wait_for_malformed(expected);
+    assert!(inlet.next("agent.errors").value < 0.5);
     inlet.agent.stop();
 }
 

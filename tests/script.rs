@@ -205,6 +205,10 @@ fn each_trouble_is_told_by_name() {
             .replace('\\', "")
             .as_str(),
     );
+    // Each byte of the tag takes six in a line of JSON, which has room for 2048.
+    let bytes = "$(head -c 400 /dev/zero | tr '\\\\0' '\\\\1')";
+    let line = format!("\"wide 1 k={}\" is not", "?".repeat(51));
+    told(&format!("n=wide; echo wide 1 k={bytes}"), seldom, &line);
 }
 
 #[test]

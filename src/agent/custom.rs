@@ -142,7 +142,8 @@ impl Agent<'_, '_> {
                     value,
                 };
                 let rank = self.state.ranks.of(CUSTOM + number, output.now);
-                output.take(&record, rank, room, &self.aims, world);
+                // A name alone is never too long.
+                let _ = output.take(&record, rank, room, &self.aims, world);
                 self.state.ranks.note(CUSTOM + number, output.now);
             }
             Err(_) => output.errors += 1,

@@ -40,7 +40,7 @@ impl Agent<'_, '_> {
         self.take_pushed(world, HELD_MAX);
     }
 
-    fn push<W: World>(&mut self, pushed: &Pushed, world: &mut W) {
+    fn push<W: World>(&mut self, pushed: &Pushed, world: &mut W) -> Option<()> {
         let State { output, ranks, .. } = &mut *self.state;
         // Those of one name and tags are thinned among themselves, as far as there are numbers for all.
         let mut number = hash(pushed.metric);
@@ -49,7 +49,8 @@ impl Agent<'_, '_> {
         }
         let number = PUSHED.start + number as usize % PUSHED.len();
         let rank = ranks.of(number, output.now);
-        output.push(pushed, rank, &self.aims, world);
+        output.push(pushed, rank, &self.aims, world)?;
         ranks.note(number, output.now);
+        Some(())
     }
 }

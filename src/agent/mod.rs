@@ -366,7 +366,9 @@ impl<'a, 'm> Agent<'a, 'm> {
                 instance: sample.instance,
                 value: sample.value,
             };
-            output.take(&record, rank, room, &self.aims, world);
+            // An instance's name may be longer than a line.
+            let taken = output.take(&record, rank, room, &self.aims, world);
+            output.errors += u64::from(taken.is_none());
         });
         if self.state.output.lines > made {
             self.state.ranks.note(number, self.state.output.now);

@@ -24,7 +24,8 @@ pub(super) struct Output<'a> {
 }
 
 impl Output<'_> {
-    /// Makes a line of the record, in `room` before it goes into the ring. A ring that is crowded is written out.
+    /// Makes a line of the record, in `room` before it goes into the ring; `None` if its tags make it longer than a
+    /// line may be. A ring that is crowded is written out.
     pub(super) fn take<W: World>(
         &mut self,
         record: &Record,
@@ -32,12 +33,8 @@ impl Output<'_> {
         room: &mut [u8],
         aims: &Aims,
         world: &mut W,
-    ) {
-        let Some(line) = self.writer.line(room, record) else {
-            // A name that is longer than a line.
-            self.errors += 1;
-            return;
-        };
+    ) -> Option<()> {
+        let line = self.writer.line(room, record)?;
         self.ring.push(line, rank);
         self.lines += 1;
         if aims.debug {
@@ -49,16 +46,23 @@ impl Output<'_> {
         } else if !self.sender.is_stalled() {
             self.tell_sender(Event::Flush, aims, world);
         }
+        Some(())
     }
 
     /// Makes a line of what a script or another program says.
-    pub(super) fn push<W: World>(&mut self, pushed: &Pushed, rank: u8, aims: &Aims, world: &mut W) {
+    pub(super) fn push<W: World>(
+        &mut self,
+        pushed: &Pushed,
+        rank: u8,
+        aims: &Aims,
+        world: &mut W,
+    ) -> Option<()> {
         let record = Record {
             metric: pushed.metric,
             instance: pushed.tags(),
             value: pushed.value,
         };
-        self.take(&record, rank, &mut [0; LINE_MAX], aims, world);
+        self.take(&record, rank, &mut [0; LINE_MAX], aims, world)
     }
 
     pub(super) fn tell_sender<W: World>(&mut self, event: Event, aims: &Aims, world: &mut W) {

@@ -262,7 +262,7 @@ impl Agent<'_, '_> {
         let (rank, aims) = (run.rank, &self.aims);
         let taken = read_line(text, &mut |pushed| {
             output.writer.set_time(*time);
-            output.push(pushed, rank, aims, world);
+            output.push(pushed, rank, aims, world)
         });
         // One that is too long has left nothing here.
         if taken.is_some() && held <= line.len() {
@@ -332,5 +332,5 @@ fn put_bad_line(told: &mut Text, line: &[u8]) {
         let is_plain = matches!(byte, b' '..=b'~');
         told.put(&[if is_plain { *byte } else { b'?' }]);
     }
-    told.put(b"\" is not a name, a value and tags");
+    told.put(b"\" is not a name, a value and tags, or too long");
 }

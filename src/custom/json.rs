@@ -1,6 +1,6 @@
 //! A line of this agent's own shape, from another program.
 
-use super::line::{Pushed, TAGS_MAX};
+use super::line::{Pushed, TAGS_MAX, Take};
 use crate::config::{Kind, Tokens, place_of, tape_of};
 use crate::num::Fixed;
 use crate::scan::has;
@@ -15,10 +15,11 @@ enum Key {
     Other,
 }
 
-/// Hands over what a JSON object says: `metric`, `value`, and of `tag` what is `key=value`. `None` if it is none.
+/// Hands over what a JSON object says: `metric`, `value`, and of `tag` what is `key=value`. `None` if it is none,
+/// or is not taken.
 // Its memory is not that of lines of the other kind.
 #[inline(never)]
-pub(super) fn parse(line: &[u8], take: &mut dyn FnMut(&Pushed)) -> Option<()> {
+pub(super) fn parse(line: &[u8], take: Take) -> Option<()> {
     let tape = tape_of(line)?;
     let (mut metric, mut value, mut tags, mut count) = (None, None, [b"".as_slice(); TAGS_MAX], 0);
     let (mut key, mut depth) = (Key::Other, 0);
@@ -52,8 +53,7 @@ pub(super) fn parse(line: &[u8], take: &mut dyn FnMut(&Pushed)) -> Option<()> {
     for tag in tags.get(..count)? {
         pushed.add(tag)?;
     }
-    take(&pushed);
-    Some(())
+    take(&pushed)
 }
 
 impl Key {
@@ -84,6 +84,7 @@ mod tests {
                 pushed.metric.escape_ascii(),
                 tags.collect::<String>()
             ));
+            Some(())
         })?;
         said
     }

@@ -47,17 +47,17 @@ impl<'a> Pushed<'a> {
     }
 }
 
+/// Takes what a line says; `None` if there is no room for it.
+pub(super) type Take<'t> = &'t mut dyn FnMut(&Pushed) -> Option<()>;
+
 /// Hands over what a line says, of this kind or of this agent's own shape; one with nothing in it says nothing.
-/// `None` if it is no line.
-pub fn read_line(line: &[u8], take: &mut dyn FnMut(&Pushed)) -> Option<()> {
+/// `None` if it is no line, or is not taken.
+pub fn read_line(line: &[u8], take: Take) -> Option<()> {
     let line = line.trim_ascii();
     match line.first() {
         None => Some(()),
         Some(b'{') => json::parse(line, take),
-        Some(_) => {
-            take(&parse(line)?);
-            Some(())
-        }
+        Some(_) => take(&parse(line)?),
     }
 }
 

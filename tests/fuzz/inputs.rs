@@ -282,6 +282,7 @@ fn check_line(line: &[u8], writer: &Writer) -> bool {
                 .collect();
             assert_eq!(tags, fields[2..]);
         }
+        Some(())
     });
     let trimmed = line.trim_ascii();
     assert_eq!(calls, i32::from(answer.is_some() && !trimmed.is_empty()));
@@ -293,7 +294,10 @@ fn check_line(line: &[u8], writer: &Writer) -> bool {
     // Handed in by another agent, it says the same.
     if let Some(made) = made {
         let mut again = None;
-        read_line(made.as_bytes(), &mut |pushed| again = written(pushed, writer));
+        read_line(made.as_bytes(), &mut |pushed| {
+            again = written(pushed, writer);
+            Some(())
+        });
         assert_eq!(again.as_ref(), Some(&made));
     }
     calls > 0
