@@ -256,6 +256,35 @@ fn a_bad_file_is_one_line_with_its_place_its_key_and_what_it_takes() {
     }
 }
 
+#[test]
+fn a_script_may_have_a_thousand_bytes_and_twenty_four_words() {
+    let folder = Folder::new("long-script");
+    let path = folder.join("mini-monitor.json");
+    let status = |exec: &str| {
+        fs::write(&path, format!("{{\"custom\": [{{\"exec\": {exec}}}]}}")).unwrap();
+        check(&path).0
+    };
+    let text = |length: usize| format!("\"{}\"", "x".repeat(length));
+    let list = |count: usize, last| format!("[{}{}]", "\"x\", ".repeat(count - 1), text(last));
+    assert_eq!([status(&text(1000)), status(&text(1001))], [0, 1]);
+    assert_eq!([status(&list(24, 977)), status(&list(24, 978))], [0, 1]);
+    assert_eq!([status(&list(25, 1)), status("\"\"")], [1, 1]);
+    // All of it reaches the shell, which takes one argument more of a list.
+    let run = |exec: &str| {
+        status(exec);
+        let output = output(&["-once", "-metrics=load", "-config", path.to_str().unwrap()]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let words = format!("\"echo x.end 5 #{}\"", "x".repeat(986));
+    assert!(words.len() == 1002 && run(&words).contains("x.end"));
+    let words = format!(
+        "[\"sh\", \"-c\", \"echo x.end $#\"{}, {}]",
+        ", \"x\"".repeat(20),
+        text(963)
+    );
+    assert!(run(&words).contains("\"x.end\",") && run(&words).contains("\"value\":20,"));
+}
+
 /// What takes most memory to read, of the greatest length that is read.
 #[test]
 fn a_file_full_of_anything_is_a_clear_error() {

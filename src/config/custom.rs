@@ -17,7 +17,7 @@ pub const CUSTOM_MAX: usize = 32;
 const METRIC_MAX: usize = 64;
 /// Lines and fields that can be asked for.
 const PLACE_MAX: u64 = 1_000_000;
-/// Bytes of a script, each word with its end, and its words.
+/// Bytes of a script's words, and how many there are.
 const LENGTH_MAX: usize = 1000;
 const WORDS_MAX: usize = 24;
 /// Bytes of its name in the log.
@@ -301,7 +301,7 @@ fn command<'a>(cursor: &mut Cursor<'a>, script: &mut Script<'a>) -> Option<()> {
     script.tape = taken(tape, cursor);
     let (mut length, mut count) = (0, 0);
     for word in script.words() {
-        length += word.len() + 1;
+        length += word.len();
         count += 1;
         if has(word, 0) {
             return None;
