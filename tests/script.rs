@@ -277,7 +277,10 @@ fn a_script_runs_as_another_user_and_with_signals_and_streams_as_programs_expect
     } else {
         OFTEN
     };
-    let scripts = start(
+    // An agent of root's that has more groups than its own.
+    let with_groups = root.then(|| by_setpriv(&["--groups=7,8"], "[ $(id -G | wc -w) -gt 1 ]"));
+    let scripts = start_by(
+        &mut with_groups.flatten().unwrap_or_else(command),
         &folder,
         &[script(
             "echo uid $(id -u); echo gids $(id -G | wc -w); grep -q 'SigBlk:.0*$' /proc/self/status && echo unblocked 1; \
@@ -336,6 +339,68 @@ fn once_waits_for_scripts_and_the_end_of_the_agent_is_theirs() {
     poll(|| is_gone(&pid).then_some(()), "the script's end");
 }
 
+/// The agent, started by what has these words.
+fn behind(words: &[&str]) -> Command {
+    let agent = command();
+    let mut command = Command::new(words[0]);
+    command
+        .args(&words[1..])
+        .arg(agent.get_program())
+        .args(agent.get_args())
+        .stdin(Stdio::null());
+    command
+}
+
+/// The agent with what `setpriv` makes of it, which can do so; the test is skipped otherwise.
+fn by_setpriv(flags: &[&str], script: &str) -> Option<Command> {
+    let words = [&["setpriv"], flags].concat();
+    let status = Command::new(words[0])
+        .args(flags)
+        .args(["sh", "-c", script])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if !status.is_ok_and(|status| status.success()) {
+        println!("skipped: setpriv cannot do {flags:?}, with {script:?} behind it");
+        return None;
+    }
+    Some(behind(&words))
+}
+
+/// The output of a command without the end of its line.
+fn said(script: &str) -> String {
+    let output = Command::new("sh").args(["-c", script]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn a_script_of_the_agents_own_user_needs_no_right_to_leave_groups() {
+    let folder = Folder::new("own-user");
+    let (command, user) = if said("id -u") == "0" {
+        let group = format!("--regid={}", said("id -g nobody"));
+        // It has to be where everybody may run it.
+        let agent = behind(&["exec"]);
+        let words: Vec<_> = agent.get_args().map(|word| word.to_str().unwrap()).collect();
+        let can = format!("cd {} && {} -version", folder.path(), words.join(" "));
+        let flags = ["--reuid=nobody", &group, "--groups=7,8"];
+        (by_setpriv(&flags, &can), "nobody".to_owned())
+    } else {
+        (Some(command()), said("id -un"))
+    };
+    let Some(mut command) = command else {
+        return;
+    };
+    let keys = format!(r#", "user": "{user}"{OFTEN}"#);
+    let scripts = start_by(&mut command, &folder, &[script("echo own 1", &keys)]);
+    scripts.next("own");
+    // Another one it cannot be.
+    let (path, root) = (folder.join("mini-monitor.json"), r#""user": "root""#);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace(&format!(r#""user": "{user}""#), root)).unwrap();
+    scripts.agent.signal("HUP");
+    scripts.agent.log.wait_for("echo own 1: exit status 126");
+}
+
 /// What starts a program of root's that may end no other user's, and that cannot be had back (`CAP_KILL`).
 const POWERLESS: [&str; 5] = ["setpriv", "--bounding-set", "-kill", "--inh-caps", "-kill"];
 
@@ -361,14 +426,7 @@ fn powerless() -> Option<Command> {
         println!("skipped: root cannot be denied the right to end other users' programs");
         return None;
     }
-    let agent = command();
-    let mut command = Command::new(POWERLESS[0]);
-    command
-        .args(&POWERLESS[1..])
-        .arg(agent.get_program())
-        .args(agent.get_args())
-        .stdin(Stdio::null());
-    Some(command)
+    Some(behind(&POWERLESS))
 }
 
 /// A process that its agent cannot end: the test does.

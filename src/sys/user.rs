@@ -17,13 +17,22 @@ pub fn has_user(name: &[u8]) -> bool {
     numbers(name).is_some()
 }
 
-/// This process is from now on that user's, and of its first group alone.
+/// This process is from now on that user's, and of its first group alone (unless it is that user's already, and must
+/// not leave its groups).
 pub(super) fn become_user(name: &[u8]) -> Option<()> {
     let (user, group) = numbers(name)?;
     let [set_groups, set_group, set_user] = CALLS;
     let list = [group];
     // SAFETY: a list of one number of 32 bits.
-    unsafe { call(set_groups, 1, list.as_ptr() as usize, 0) }.ok()?;
+    let has_one_group = unsafe { call(set_groups, 1, list.as_ptr() as usize, 0) }.is_ok();
+    // SAFETY: it takes nothing.
+    let is_user = unsafe { libc::getuid() } == user;
+    // SAFETY: as above.
+    let is_it = is_user && unsafe { libc::getgid() } == group;
+    // Who is that user already may lack the right to leave groups, and goes on with those that it has.
+    if !has_one_group && !is_it {
+        return None;
+    }
     // SAFETY: the call takes numbers only.
     unsafe { call(set_group, group as usize, 0, 0) }.ok()?;
     // SAFETY: as above.
