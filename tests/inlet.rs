@@ -13,7 +13,7 @@ struct Inlet {
     agent: Agent,
     lines: Lines,
     path: PathBuf,
-    _folder: Folder,
+    folder: Folder,
     _transfer: Transfer,
 }
 
@@ -34,7 +34,7 @@ fn start(name: &str) -> Inlet {
         agent,
         lines,
         path,
-        _folder: folder,
+        folder,
         _transfer: transfer,
     }
 }
@@ -114,6 +114,43 @@ fn lines_of_both_shapes_become_samples_and_the_rest_is_counted() {
     let expected = f64::from(u32::try_from(bad.len()).unwrap());
     inlet.wait_for_malformed(expected);
     assert!(inlet.next("agent.errors").value < 0.5);
+    inlet.agent.stop();
+}
+
+/// All flags of tags, and all that a script may add.
+#[test]
+fn what_an_agent_sends_is_taken_as_it_was_sent() {
+    let mut inlet = start("relay");
+    let config = inlet.folder.join("mini-monitor.json");
+    let eight: Vec<String> = (0..8).map(|number| format!("s{number}={number}")).collect();
+    let text = format!(
+        r#"{{"custom": [{{"exec": "echo relayed 1.25 {}"}}]}}"#,
+        eight.join(" ")
+    );
+    fs::write(&config, text).unwrap();
+    let mut tags = [
+        "rack row=1",
+        "=",
+        "\"q\\\"=\u{e9}",
+        "key with\ta tab=",
+        "x=y=z",
+        "plain",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    tags.extend((tags.len()..32).map(|number| format!("t{number}=v")));
+    let flags: Vec<String> = tags.iter().map(|tag| format!("-tag={tag}")).collect();
+    let file = format!("-config={}", config.display());
+    let mut flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    flags.extend([file.as_str(), "-once", "-metrics=load"]);
+    let sent = String::from_utf8(output(&flags).stdout).unwrap();
+    let sent = sent.lines().find(|line| line.contains("\"relayed\"")).unwrap();
+    connected(&inlet.path).send(sent.as_bytes()).unwrap();
+    let line = inlet.next("relayed");
+    tags.retain(|tag| tag.contains('='));
+    assert_eq!(line.tag[1..], [tags, eight].concat());
+    assert!((line.value - 1.25).abs() < 1e-9, "{line:?}");
+    inlet.wait_for_malformed(0.0);
     inlet.agent.stop();
 }
 

@@ -29,7 +29,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ),
     ("host", &["sys", "scan", "num", "text"]),
     ("builtin", &["host", "num", "text", "packed", "pattern", "wheel"]),
-    ("custom", &["config", "sys", "num", "scan", "world"]),
+    ("custom", &["config", "sys", "num", "scan", "world", "format"]),
     ("sender", &["world", "ring", "backoff", "throttle"]),
     ("sched", &["num", "wheel", "builtin"]),
     (

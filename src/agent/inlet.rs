@@ -2,7 +2,8 @@
 
 use super::ranks::PUSHED;
 use super::{Agent, State};
-use crate::custom::{PUSHED_MAX, Pushed, read_line};
+use crate::custom::{PUSHED_MAX, read_line};
+use crate::format::Record;
 use crate::text::hash;
 use crate::world::World;
 
@@ -28,7 +29,7 @@ impl Agent<'_, '_> {
             let mut is_good = datagram.is_some_and(|datagram| !datagram.is_empty());
             let datagram = datagram.unwrap_or_default();
             for line in datagram.split(|byte| *byte == b'\n') {
-                is_good &= read_line(line, &mut |pushed| self.push(pushed, world)).is_some();
+                is_good &= read_line(line, &mut |record| self.push(record, world)).is_some();
             }
             self.state.malformed += u64::from(!is_good);
         }
@@ -40,16 +41,16 @@ impl Agent<'_, '_> {
         self.take_pushed(world, HELD_MAX);
     }
 
-    fn push<W: World>(&mut self, pushed: &Pushed, world: &mut W) -> Option<()> {
+    fn push<W: World>(&mut self, record: &Record, world: &mut W) -> Option<()> {
         let State { output, ranks, .. } = &mut *self.state;
         // Those of one name and tags are thinned among themselves, as far as there are numbers for all.
-        let mut number = hash(pushed.metric);
-        for (key, value) in pushed.tags() {
-            number = number.rotate_left(5) ^ hash(key) ^ hash(value).rotate_left(1);
+        let mut number = hash(record.metric);
+        for (_, tag) in record.instance {
+            number = number.rotate_left(5) ^ hash(tag);
         }
         let number = PUSHED.start + number as usize % PUSHED.len();
         let rank = ranks.of(number, output.now);
-        output.push(pushed, rank, &self.aims, world)?;
+        output.push(record, rank, &self.aims, world)?;
         ranks.note(number, output.now);
         Some(())
     }

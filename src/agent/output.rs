@@ -1,6 +1,5 @@
 //! What becomes of samples: lines in the ring, which the sender carries to the transfer.
 
-use crate::custom::Pushed;
 use crate::format::{Record, json};
 use crate::ring::{LINE_MAX, Ring};
 use crate::sender::{Aims, Event, Sender};
@@ -52,17 +51,12 @@ impl Output<'_> {
     /// Makes a line of what a script or another program says.
     pub(super) fn push<W: World>(
         &mut self,
-        pushed: &Pushed,
+        record: &Record,
         rank: u8,
         aims: &Aims,
         world: &mut W,
     ) -> Option<()> {
-        let record = Record {
-            metric: pushed.metric,
-            instance: pushed.tags(),
-            value: pushed.value,
-        };
-        self.take(&record, rank, &mut [0; LINE_MAX], aims, world)
+        self.take(record, rank, &mut [0; LINE_MAX], aims, world)
     }
 
     pub(super) fn tell_sender<W: World>(&mut self, event: Event, aims: &Aims, world: &mut W) {

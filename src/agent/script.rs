@@ -260,9 +260,9 @@ impl Agent<'_, '_> {
         let held = core::mem::take(&mut run.held);
         let text = line.get(..held).unwrap_or_default();
         let (rank, aims) = (run.rank, &self.aims);
-        let taken = read_line(text, &mut |pushed| {
+        let taken = read_line(text, &mut |record| {
             output.writer.set_time(*time);
-            output.push(pushed, rank, aims, world)
+            output.push(record, rank, aims, world)
         });
         // One that is too long has left nothing here.
         if taken.is_some() && held <= line.len() {

@@ -62,7 +62,7 @@ impl Cpu {
         {
             let mut digits = [0; DIGITS_MAX];
             let name = format_u64(number, &mut digits);
-            out.tell_one(CORE_USAGE, &[(b"core", name)], share);
+            out.tell_one(CORE_USAGE, &[(b"core=", name)], share);
         }
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn take(_: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Valu
         &mut |point, kind, sizes| {
             let mut values = Values::default();
             set(&mut values, sizes);
-            out.tell(&[(b"mount", point), (b"fstype", kind)], &values);
+            out.tell(&[(b"mount=", point), (b"fstype=", kind)], &values);
         },
     )
 }

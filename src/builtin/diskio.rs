@@ -61,7 +61,7 @@ pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Va
         ..Disks::NONE
     };
     let mut is_over = false;
-    out.key = b"device";
+    out.key = b"device=";
     let result = host.disks(&mut |name, device, values| {
         if !is_wanted(out, name) {
             return;

@@ -38,7 +38,7 @@ use crate::wheel::Timers;
 pub struct Sample<'a> {
     /// The metric.
     pub metric: &'a Metric,
-    /// What tells one instance from another, such as `mount` and `/`.
+    /// What tells one instance from another, such as `mount=` and `/`.
     pub instance: &'a [(&'static [u8], &'a [u8])],
     /// The value, in the metric's unit.
     pub value: Fixed,
@@ -59,7 +59,7 @@ struct Out<'o> {
     wishes: Wishes<'o>,
     /// Which instances the user wants.
     choice: Choice<'o>,
-    /// The key of the tag that tells one instance from another.
+    /// The key of the tag that tells one instance from another, with its `=`.
     key: &'static [u8],
     sink: Sink<'o>,
     /// Instances that have been taken, or would have been, and that have room.
@@ -104,7 +104,7 @@ impl<'o> Out<'o> {
 
     /// The instances are interfaces: the first ones.
     fn of_interfaces(&mut self) {
-        (self.key, self.most) = (b"iface", INTERFACES_MAX);
+        (self.key, self.most) = (b"iface=", INTERFACES_MAX);
     }
 
     /// More interfaces than have room are a fault.

@@ -72,7 +72,11 @@ fn entries(all: &mut Neighbours, host: &mut Host, out: &mut Out) -> Result<(), F
     }
     for (name, &entries) in all.names.iter().zip(&all.entries) {
         if !name.bytes().is_empty() {
-            out.tell_one(ENTRIES, &[(b"iface", name.bytes())], Fixed::whole(entries.into()));
+            out.tell_one(
+                ENTRIES,
+                &[(b"iface=", name.bytes())],
+                Fixed::whole(entries.into()),
+            );
         }
     }
     if is_over {

@@ -62,7 +62,7 @@ impl Processes {
 
     fn tell(&self, names: &[u8], out: &mut Out) {
         let mut values = Values::default();
-        out.key = b"name";
+        out.key = b"name=";
         for (name, sum) in items(names).zip(&self.sums) {
             // Named again, it has been told.
             if items(names).find(|other| *other == name).map(<[u8]>::as_ptr) != Some(name.as_ptr()) {

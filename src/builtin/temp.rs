@@ -10,6 +10,6 @@ pub(super) static METRICS: Metrics = metrics! {
 };
 
 pub(super) fn take(_: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
-    out.key = b"sensor";
+    out.key = b"sensor=";
     host.sensors(out)
 }

@@ -1,9 +1,11 @@
 //! A line of this agent's own shape, from another program.
 
-use super::line::{Pushed, TAGS_MAX, Take};
+use super::line::{NO_TAG, Take, hand_over};
 use crate::config::{Kind, Tokens, place_of, tape_of};
-use crate::num::Fixed;
 use crate::scan::has;
+
+/// Tags with a `=` that a line may have: those of all flags, and as many as a script's line may have.
+const TAGS_MAX: usize = 32 + 8;
 
 /// What the values of an object are of.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,7 +23,7 @@ enum Key {
 #[inline(never)]
 pub(super) fn parse(line: &[u8], take: Take) -> Option<()> {
     let tape = tape_of(line)?;
-    let (mut metric, mut value, mut tags, mut count) = (None, None, [b"".as_slice(); TAGS_MAX], 0);
+    let (mut metric, mut value, mut tags, mut count) = (None, None, [NO_TAG; TAGS_MAX], 0);
     let (mut key, mut depth) = (Key::Other, 0);
     for (number, token) in Tokens::new(&tape).enumerate() {
         match token.kind {
@@ -39,21 +41,17 @@ pub(super) fn parse(line: &[u8], take: Take) -> Option<()> {
             _ if key == Key::Other => {}
             Kind::Text if key == Key::Metric => metric = Some(token.text),
             // As it stands there: nobody keeps a fraction.
-            Kind::Number if key == Key::Value => value = Fixed::parse(place_of(line, number).text),
+            Kind::Number if key == Key::Value => value = Some(place_of(line, number).text),
             Kind::Text if key == Key::Tag && depth == 2 => {
                 if has(token.text, b'=') {
-                    *tags.get_mut(count)? = token.text;
+                    tags.get_mut(count)?.1 = token.text;
                     count += 1;
                 }
             }
             _ => return None,
         }
     }
-    let mut pushed = Pushed::new(metric?, value?)?;
-    for tag in tags.get(..count)? {
-        pushed.add(tag)?;
-    }
-    take(&pushed)
+    hand_over(metric?, value?, tags.get(..count)?, take)
 }
 
 impl Key {
@@ -73,15 +71,13 @@ mod tests {
 
     fn said(line: &str) -> Option<String> {
         let mut said = None;
-        parse(line.as_bytes(), &mut |pushed| {
-            let (whole, fraction, scale) = pushed.value.parts();
-            let tags = pushed
-                .tags()
-                .iter()
-                .map(|(key, value)| format!(" {}={}", key.escape_ascii(), value.escape_ascii()));
+        parse(line.as_bytes(), &mut |record| {
+            let (whole, fraction, scale) = record.value.parts();
+            let tags = record.instance.iter();
+            let tags = tags.map(|(key, value)| format!(" {}{}", key.escape_ascii(), value.escape_ascii()));
             said = Some(format!(
                 "{} {whole} {fraction} {scale}{}",
-                pushed.metric.escape_ascii(),
+                record.metric.escape_ascii(),
                 tags.collect::<String>()
             ));
             Some(())
@@ -104,6 +100,18 @@ mod tests {
     }
 
     #[test]
+    fn tags_are_any_texts_with_a_sign_as_many_as_an_agent_sends() {
+        let line = |tags: &str| format!(r#"{{"metric":"a","value":1,"tag":[{tags}]}}"#);
+        assert_eq!(
+            said(&line(r#""rack row=1","=x","a\"b=c","no""#)).unwrap(),
+            "a 1 0 0 rack row=1 =x a\\\"b=c"
+        );
+        let many = |count| line(&vec!["\"k=v\""; count].join(","));
+        assert_eq!(said(&many(40)).unwrap(), format!("a 1 0 0{}", " k=v".repeat(40)));
+        assert_eq!(said(&many(41)), None);
+    }
+
+    #[test]
     fn what_is_no_line_is_none() {
         for line in [
             "",
@@ -122,7 +130,6 @@ mod tests {
             r#"{"metric":"a","value":1,"tag":["a=1",["k=v"]]}"#,
             r#"{"metric":"a","value":1,"tag":{"k":"v"}}"#,
             r#"[{"metric":"a","value":1}]"#,
-            r#"{"metric":"a","value":1,"tag":["a b=c"]}"#,
             r#"{"metric":"a","value":1"#,
         ] {
             assert_eq!(said(line), None, "{line}");

@@ -5,7 +5,7 @@ mod json;
 mod line;
 
 pub use file::Trouble;
-pub use line::{PUSHED_MAX, Pushed, read_line};
+pub use line::{PUSHED_MAX, read_line};
 
 use crate::config::Number;
 use crate::num::Fixed;

@@ -73,7 +73,6 @@ impl Writer {
         for (key, value) in record.instance {
             text.put(b"\",\"");
             text.put(key);
-            text.put(b"=");
             escape(&mut text, value);
         }
         text.put(b"\"],\"value\":");
@@ -182,7 +181,7 @@ mod tests {
              \"value\":15.3846,\"timestamp\":1503212470}\n"
         );
         assert_eq!(
-            written(b"j", &[b"site=a", b"b"], &usage(&[(b"iface", b"eth0")])),
+            written(b"j", &[b"site=a", b"b"], &usage(&[(b"iface=", b"eth0")])),
             "{\"metric\":\"cpu.usage\",\"endpoint\":\"j\",\"tag\":[\"linux\",\"site=a\",\"b\",\"iface=eth0\"],\
              \"value\":15.3846,\"timestamp\":1503212470}\n"
         );
@@ -200,7 +199,7 @@ mod tests {
             b"",
         ];
         for bytes in hostile {
-            let line = written(bytes, &[bytes], &usage(&[(b"mount", bytes)]));
+            let line = written(bytes, &[bytes], &usage(&[(b"mount=", bytes)]));
             assert_eq!(line.matches('\n').count(), 1, "{line}");
             assert!(line.ends_with('\n'));
             let parsed: Parsed = json::from_str(&line).unwrap();

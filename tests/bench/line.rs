@@ -56,7 +56,7 @@ fn cases() -> [Case; 2] {
             name: "whole",
             record: Record {
                 metric: b"disk.usage",
-                instance: &[(b"mount", b"/")],
+                instance: &[(b"mount=", b"/")],
                 value: Fixed::whole(12_108_206_080),
             },
             line: line("disk.usage", &["linux", "mount=/"], 12_108_206_080.0),

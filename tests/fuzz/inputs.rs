@@ -9,7 +9,7 @@ mod mutate;
 
 use mini_monitor::builtin::{find, name};
 use mini_monitor::config::{Config, DOCUMENT_MAX, Document, Origin, parse_file};
-use mini_monitor::custom::{self, Pushed, Trouble, read_line};
+use mini_monitor::custom::{self, Trouble, read_line};
 use mini_monitor::dns::{self, Query};
 use mini_monitor::format::{Record, json::Writer};
 use mini_monitor::num::Fixed;
@@ -195,15 +195,7 @@ fn is_own_line(line: &[u8]) -> bool {
     let part = |key: &str| parsed.get(key).map_or("", |part| part.get());
     let metric: String = serde_json::from_str(part("metric")).unwrap_or_default();
     let tags = serde_json::from_str::<Vec<String>>(if part("tag").is_empty() { "[]" } else { part("tag") });
-    let is_tag = |tag: &&str| is_name(tag.split('=').next().unwrap().as_bytes());
-    let are_tags = tags.is_ok_and(|tags| {
-        let tags: Vec<&str> = tags
-            .iter()
-            .map(|tag| &**tag)
-            .filter(|tag| tag.contains('='))
-            .collect();
-        tags.len() <= 8 && tags.iter().all(is_tag)
-    });
+    let are_tags = tags.is_ok_and(|tags| tags.iter().filter(|tag| tag.contains('=')).count() <= 40);
     ["metric", "value", "tag"].into_iter().all(is_once)
         && is_name(metric.as_bytes())
         && decimal(part("value").as_bytes()).is_some()
@@ -216,71 +208,67 @@ fn plain_fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The output line of what was taken; `None` if there is no room for it.
-fn written(pushed: &Pushed, writer: &Writer) -> Option<String> {
-    let record = Record {
-        metric: pushed.metric,
-        instance: pushed.tags(),
-        value: pushed.value,
-    };
+fn written(record: &Record, writer: &Writer) -> Option<String> {
     let mut room = [0; LINE_MAX];
-    let line = writer.line(&mut room, &record)?;
+    let line = writer.line(&mut room, record)?;
     Some(std::str::from_utf8(line).unwrap().to_owned())
 }
 
+/// The tags of what was taken, each as a whole.
+fn tags<'a>(record: &Record<'a>) -> Vec<&'a [u8]> {
+    record.instance.iter().map(|(_, tag)| *tag).collect()
+}
+
 /// Holds what was taken to its bounds, and the line that is made of it to JSON that says the same.
-fn check_taken(pushed: &Pushed, writer: &Writer) -> Option<String> {
-    assert!(is_name(pushed.metric) && pushed.tags().len() <= 8);
-    assert!(pushed.tags().iter().all(|(key, _)| is_name(key)));
-    let Some(line) = written(pushed, writer) else {
-        // A byte takes six at most.
-        let tags = pushed
-            .tags()
+fn check_taken(record: &Record, writer: &Writer) -> Option<String> {
+    assert!(is_name(record.metric) && record.instance.len() <= 40);
+    assert!(
+        record
+            .instance
             .iter()
-            .map(|(key, value)| key.len() + 6 * value.len() + 4);
+            .all(|(key, tag)| key.is_empty() && tag.contains(&b'='))
+    );
+    let Some(line) = written(record, writer) else {
+        // A byte takes six at most.
+        let tags = record.instance.iter().map(|(_, tag)| 6 * tag.len() + 3);
         assert!(tags.sum::<usize>() + 250 > LINE_MAX);
         return None;
     };
     assert!(line.len() <= LINE_MAX && line.ends_with("}\n") && line.matches('\n').count() == 1);
     let parsed: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&line).unwrap();
-    let tags: Vec<String> = serde_json::from_str(parsed["tag"].get()).unwrap();
+    let told: Vec<String> = serde_json::from_str(parsed["tag"].get()).unwrap();
     let mut wanted = vec!["linux".to_owned()];
     wanted.extend(
-        pushed
-            .tags()
-            .iter()
-            .map(|(key, value)| format!("{}={}", key.escape_ascii(), String::from_utf8_lossy(value))),
+        tags(record)
+            .into_iter()
+            .map(|tag| String::from_utf8_lossy(tag).into_owned()),
     );
-    assert_eq!(tags, wanted);
+    assert_eq!(told, wanted);
     assert_eq!(
         parsed["metric"].get(),
-        format!("\"{}\"", pushed.metric.escape_ascii())
+        format!("\"{}\"", record.metric.escape_ascii())
     );
-    assert!(is_amount(pushed.value, parsed["value"].get().as_bytes()));
+    assert!(is_amount(record.value, parsed["value"].get().as_bytes()));
     Some(line)
 }
 
 /// Reads a line; answers whether it was taken.
 fn check_line(line: &[u8], writer: &Writer) -> bool {
     let (mut calls, mut made) = (0, None);
-    let answer = read_line(line, &mut |pushed| {
+    let answer = read_line(line, &mut |record| {
         calls += 1;
-        made = check_taken(pushed, writer);
+        made = check_taken(record, writer);
         let line = line.trim_ascii();
         if line.starts_with(b"{") {
             let parsed: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(line).unwrap();
             let metric: String = serde_json::from_str(parsed["metric"].get()).unwrap();
-            assert_eq!(metric.as_bytes(), pushed.metric);
-            assert!(is_amount(pushed.value, parsed["value"].get().as_bytes()));
+            assert_eq!(metric.as_bytes(), record.metric);
+            assert!(is_amount(record.value, parsed["value"].get().as_bytes()));
         } else {
             let fields: Vec<_> = plain_fields(line).collect();
-            assert_eq!(fields[0], pushed.metric);
-            assert!(is_amount(pushed.value, fields[1]));
-            let tags: Vec<_> = pushed
-                .tags()
-                .iter()
-                .map(|(key, value)| [*key, b"=", value].concat())
-                .collect();
-            assert_eq!(tags, fields[2..]);
+            assert_eq!(fields[0], record.metric);
+            assert!(is_amount(record.value, fields[1]));
+            assert_eq!(tags(record), fields[2..]);
         }
         Some(())
     });
@@ -294,8 +282,8 @@ fn check_line(line: &[u8], writer: &Writer) -> bool {
     // Handed in by another agent, it says the same.
     if let Some(made) = made {
         let mut again = None;
-        read_line(made.as_bytes(), &mut |pushed| {
-            again = written(pushed, writer);
+        read_line(made.as_bytes(), &mut |record| {
+            again = written(record, writer);
             Some(())
         });
         assert_eq!(again.as_ref(), Some(&made));
