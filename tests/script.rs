@@ -154,9 +154,14 @@ fn what_goes_wrong_is_one_line_of_the_log_and_the_loop_goes_on() {
         .wait_for("yes 'y 1': it prints more than 16384 bytes");
     let count = || fs::read_to_string(&pids).unwrap_or_default().lines().count();
     poll(|| (count() >= 4).then_some(()), "two runs of each");
-    let all = fs::read_to_string(&pids).unwrap();
-    let pid = scripts.agent.pid();
-    let children = || fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    // All that these runs had started is gone while the agent goes on, and so are they.
+    for pid in fs::read_to_string(&pids).unwrap().lines() {
+        poll(|| is_gone(pid).then_some(()), "the end of what a script has left");
+    }
+    poll(
+        || (zombies(scripts.agent.pid()) == 0).then_some(()),
+        "a moment without zombies",
+    );
     let mut log = scripts.log();
     // What has been told up to then was waited for above.
     log.push("yes 'y 1': it prints more than 16384 bytes".to_owned());
@@ -169,11 +174,6 @@ fn what_goes_wrong_is_one_line_of_the_log_and_the_loop_goes_on() {
         assert!(times(words) <= 1, "{words}: {log:?}");
     }
     assert!(times("n=nothing") == 0, "{log:?}");
-    // All that they had started is gone, and so are they.
-    for pid in all.lines() {
-        poll(|| is_gone(pid).then_some(()), "the end of what a script has left");
-    }
-    assert_eq!(children(), "");
 }
 
 #[test]
@@ -212,28 +212,87 @@ fn each_trouble_is_told_by_name() {
 }
 
 #[test]
-fn a_script_that_is_well_again_is_told_and_one_still_running_is_not_started_twice() {
-    let folder = Folder::new("again");
-    let (flag, runs) = (folder.join("flag"), folder.join("runs"));
+fn what_goes_wrong_is_counted_once_a_run() {
+    let folder = Folder::new("counted");
+    let all = [
+        "exit 3",
+        "echo one two; echo three four",
+        "printf 'no end'",
+        "echo good 1",
+    ];
+    let scripts = start(
+        &folder,
+        &all.map(|text| script(text, r#", "interval": "1h", "timeout": "30s""#)),
+    );
+    let errors = || scripts.next("agent.errors").value as u32;
+    assert!((0..500).any(|_| errors() == 3), "{}", errors());
+    for _ in 0..20 {
+        assert_eq!(errors(), 3);
+    }
+    scripts.log();
+}
+
+#[test]
+fn half_the_interval_is_the_time_that_a_script_has_if_nothing_is_said() {
+    let folder = Folder::new("half");
+    let keys = r#", "interval": "4s""#;
     let scripts = start(
         &folder,
         &[
-            script(&format!("n=again; test -e {}", flag.display()), OFTEN),
-            // A second one would see the first.
-            script(
-                &format!(
-                    "n=alone; mkdir {0} || echo twice 1; sleep 0.2; rmdir {0}",
-                    runs.display()
-                ),
-                r#", "interval": "2s", "timeout": "1s""#,
-            ),
+            script("n=soon; sleep 1; echo soon 1", keys),
+            script("n=late; sleep 3; echo late 1", keys),
         ],
+    );
+    scripts.next("soon");
+    scripts.agent.log.wait_for("echo late 1: it takes too long");
+    let log = scripts.log();
+    assert!(!log.iter().any(|line| line.contains("n=soon")), "{log:?}");
+}
+
+#[test]
+fn a_script_is_asked_to_end_before_it_is_ended() {
+    let folder = Folder::new("asked");
+    let text = "trap 'echo asked 1; exit' TERM; while :; do sleep 1; done";
+    let scripts = start(
+        &folder,
+        &[script(text, r#", "interval": "1h", "timeout": "100ms""#)],
+    );
+    scripts.next("asked");
+    scripts.agent.log.wait_for(": it takes too long");
+    scripts.log();
+}
+
+#[test]
+fn one_that_still_runs_is_not_started_beside_itself() {
+    let folder = Folder::new("alone");
+    // It does not end when it is asked to, so that its next turns come while it runs. A second one sees the first.
+    let text = format!(
+        "n=alone; trap '' TERM; for p in $(cat {0}); do kill -s CONT $p && echo beside 1; done; \
+         echo $$ >>{0}; echo alone 1; sleep 5",
+        folder.join("pids").display()
+    );
+    let mut scripts = start(&folder, &[script(&text, r#", "interval": "300ms""#)]);
+    let mut runs = 0;
+    while runs < 4 {
+        let line = Line::parse(&scripts.lines.next());
+        assert_ne!(line.metric, "beside");
+        runs += u32::from(line.metric == "alone");
+    }
+    scripts.agent.stop();
+}
+
+#[test]
+fn a_script_that_is_well_again_is_told() {
+    let folder = Folder::new("again");
+    let flag = folder.join("flag");
+    let scripts = start(
+        &folder,
+        &[script(&format!("n=again; test -e {}", flag.display()), OFTEN)],
     );
     scripts.agent.log.wait_for(": exit status 1");
     fs::write(&flag, "").unwrap();
     scripts.agent.log.wait_for(": all is well again");
-    let log = scripts.log();
-    assert!(!log.iter().any(|line| line.contains("n=alone")), "{log:?}");
+    scripts.log();
 
     // A text of several lines is one line of the log, and so is what escapes from a terminal.
     let scripts = start(&folder, &[script("first\\nsecond; exit 3 # \\u001b[31m", OFTEN)]);

@@ -302,15 +302,14 @@ impl Agent<'_, '_> {
         if let Some(ended) = ended.filter(|ended| *ended != Ended::Exit(0)) {
             run.trouble.get_or_insert(Trouble::Ended(ended));
         }
-        let has_failed = run.trouble.is_some();
-        let is_held = run.held > 0;
-        output.errors += u64::from(has_failed);
-        customs.deadlines.disarm(number);
         // Its last line may have no end; if it was killed, that may be missing.
-        if is_held && !has_failed {
+        let has_last_line = run.held > 0 && run.trouble.is_none();
+        customs.deadlines.disarm(number);
+        if has_last_line {
             self.take_line(world, number);
         }
         let trouble = self.state.customs.run(number).0.trouble;
+        self.state.output.errors += u64::from(trouble.is_some());
         self.tell_run(world, number, trouble);
     }
 
