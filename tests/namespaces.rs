@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, Space, Transfer, can, command, passed_inside};
+use common::{Agent, Folder, Line, Lines, Space, Transfer, can, command, output, passed_inside};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Shutdown, TcpStream};
@@ -74,6 +74,58 @@ fn each_file_system_is_told_once_at_a_point_where_it_is_seen() {
         })
         .collect();
     assert_eq!(found, expected, "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_file_in_etc_is_read_unless_another_one_is_named() {
+    let name = "the_file_in_etc_is_read_unless_another_one_is_named";
+    if passed_inside(&["-m"], "mount -t tmpfs none /etc", name) {
+        return;
+    }
+    let path = "/etc/mini-monitor.json";
+    let other = Folder::new("etc");
+    let named = other.join("other.json");
+    fs::write(&named, r#"{"trans": "10.0.0.1:3"}"#).unwrap();
+    let named = format!("-config={}", named.display());
+    let check = |flags: &[&str]| {
+        let told = output(&[&["-check"], flags].concat()).stdout;
+        String::from_utf8(told)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(check(&[]), "transfer: 127.0.0.1:6000");
+    fs::write(path, r#"{"trans": "10.0.0.1:2"}"#).unwrap();
+    assert_eq!(check(&[]), "transfer: 10.0.0.1:2");
+    assert_eq!(check(&[&named]), "transfer: 10.0.0.1:3");
+
+    let transfer = Transfer::new();
+    let write = |endpoint: &str| {
+        let text = format!(
+            r#"{{"trans": "{}", "endpoint": "{endpoint}", "metrics": "agent=20ms,agent", "flush": "20ms"}}"#,
+            transfer.address()
+        );
+        fs::write(path, text).unwrap();
+    };
+    write("first");
+    let mut agent = Agent::start(&[]);
+    let lines = Lines::of(transfer.accept());
+    assert_eq!(Line::parse(&lines.next()).endpoint, "first");
+    fs::remove_file(path).unwrap();
+    agent.signal("HUP");
+    agent
+        .log
+        .wait_for("/etc/mini-monitor.json: no such file or directory; all stays as it was");
+    lines.so_far();
+    for _ in 0..100 {
+        assert_eq!(Line::parse(&lines.next()).endpoint, "first");
+    }
+    write("second");
+    agent.signal("HUP");
+    lines.wait_for("\"endpoint\":\"second\"");
+    agent.stop();
 }
 
 /// What `net.up` says of each interface, once every interface has been told of so many times.
