@@ -1,6 +1,6 @@
-//! The transfer behind a command's standard input: a file, a command that dies or reads nothing, TLS by openssl,
-//! to a real server of it, and ssh; and TLS by stunnel. Where ssh's server or stunnel is missing, a test says so
-//! and does nothing.
+//! The transfer behind a command's standard input: a file, a command that dies or reads nothing; TLS by openssl, to a
+//! real server of it, ssh, and TLS by stunnel, each by the README's own words. Where ssh's server or stunnel is
+//! missing, a test says so and does nothing.
 
 mod common;
 
@@ -208,7 +208,11 @@ struct Server {
 }
 
 impl Server {
-    fn start(port: u16, (certificate, key): &(String, String)) -> Self {
+    fn start(port: u16, identity: &(String, String)) -> Self {
+        Self::start_with(port, identity, &[])
+    }
+
+    fn start_with(port: u16, (certificate, key): &(String, String), more: &[&str]) -> Self {
         let mut child = Command::new("openssl")
             .args([
                 "s_server",
@@ -219,6 +223,7 @@ impl Server {
                 &format!("127.0.0.1:{port}"),
             ])
             .args(["-cert", certificate, "-key", key])
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -252,12 +257,12 @@ fn free_port() -> u16 {
         .port()
 }
 
-/// The README's command.
+/// The README's command, to a server that this certificate is trusted of.
 fn tls(port: u16, trusted: &str) -> String {
-    format!(
-        "openssl s_client -quiet -no_ign_eof -verify_return_error -verify_hostname localhost -CAfile {trusted} \
-         -connect 127.0.0.1:{port}"
-    )
+    recipe("exec:openssl ")
+        .trim_start_matches("exec:")
+        .replace("collect.lan:6514", &format!("127.0.0.1:{port}"))
+        .replace("/etc/ssl/collect.pem", trusted)
 }
 
 /// Lines go on to the server until the agent is stopped, and none is missing.
@@ -308,6 +313,28 @@ fn tls_gives_nothing_to_a_server_with_another_certificate() {
     agent.stop();
 }
 
+#[test]
+fn tls_shows_the_servers_the_certificate_of_this_machine() {
+    let folder = Folder::new("both-tls");
+    let (identity, own) = (certificate(&folder, "server"), certificate(&folder, "own"));
+    let port = free_port();
+    let wanted = ["-Verify", "1", "-verify_return_error", "-CAfile", &own.0];
+    let server = Server::start_with(port, &identity, &wanted);
+    let command = tls(port, &identity.0);
+    let mut without = start(&command, &[]);
+    for _ in 0..2 {
+        without.log.wait_for("broken pipe");
+    }
+    without.stop();
+    assert_eq!(server.lines.so_far(), [""; 0]);
+    let (certificate, key) = &own;
+    let flags = words("-cert")
+        .replacen("FILE", certificate, 1)
+        .replacen("FILE", key, 1);
+    let command = command.replace("-connect", &format!("{flags} -connect"));
+    end_without_gap(start(&command, &[]), server, Vec::new(), Vec::new());
+}
+
 /// Where that program is, if it is installed.
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
@@ -327,6 +354,15 @@ fn recipe(start: &str) -> &'static str {
     let mut recipes = readme.filter_map(|line| line.strip_prefix("    mini-monitor -trans '"));
     let recipe = recipes.find(|recipe| recipe.starts_with(start)).unwrap();
     recipe.split('\'').next().unwrap()
+}
+
+/// The words of the README between back quotes that begin with this one.
+fn words(start: &str) -> &'static str {
+    let readme = include_str!("../README.md");
+    let (_, behind) = readme.split_once(&format!("`{start} ")).unwrap();
+    let end = readme.len() - behind.len();
+    let begin = end - start.len() - 1;
+    readme[begin..].split('`').next().unwrap()
 }
 
 /// A server in the foreground with all that it has started, until the test is done with it.
@@ -493,9 +529,10 @@ fn ssh_does_so_without_a_program_on_the_other_machine() {
         return;
     };
     let receiver = Transfer::localhost();
-    let (command, address) = (host.command(&receiver), receiver.address());
+    let command = host.command(&receiver);
     let (options, _) = command.split_once(" collect.lan ").unwrap();
-    let command = format!("{options} -W {address} collect.lan");
+    let port = receiver.address().port().to_string();
+    let command = format!("{options} {}", words("-W").replace("6000", &port));
     carry_over_deaths(&host, &command, &receiver);
 }
 
