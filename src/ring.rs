@@ -122,6 +122,7 @@ impl<'m> Ring<'m> {
 
     /// Goes on in other memory, of [`Ring::memory_for`] at least [`BUFFER_MIN`] bytes; what has no room there is
     /// given up as a full ring would. Answers the memory of before, which still holds all of the rest.
+    #[cold]
     pub fn move_to(&mut self, (words, memory): Lent<'m>, is_checked: bool, boot: u32) -> Lent<'m> {
         while self.newest > memory.len() - SPARE {
             self.give_up();

@@ -5,8 +5,8 @@
 # usage: tests/size.sh seconds target...    target: one of contrib/static/targets, or host: target/release
 #
 # Binaries of other processors run under qemu's user mode emulation. Their memory is what the emulator's
-# process has at the addresses that are theirs; it also sees all of the code that they run, as the processor
-# would.
+# process has at the addresses that are theirs. Code that it has translated it does not read again, as a processor
+# would: there, all of the code counts that is not seldom run.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -56,7 +56,7 @@ runner_of() {
     arm*) reach=$guest_size ;;
     *) reach=0x7f000000 ;;
     esac
-    [ -z "$emulator" ] || echo "$emulator -B $guest_base -R $reach"
+    [ -z "$emulator" ] || echo "$emulator -B $guest_base -R $reach -strace -D $runs/$1.calls"
 }
 
 # Not every awk reads numbers of base 16.
@@ -86,16 +86,35 @@ linking() {
         END { print interpreter ? interpreter : "none", pie, relro ? relro : "no", stack ? stack : "yes" }'
 }
 
-# Rss, Pss, private memory, the part of it that was written, and the resident part of the ring, in kB.
+# Of the code that is not seldom run, as the emulator has logged it: where it starts and how much it is, in bytes.
+# (The program keeps away what is before it, and then gives back all of its code.)
+often_run() {
+    awk -v page="$(getconf PAGESIZE)" "$number"'
+        { split($0, word, /[(,)]/); split(word[2], start, "x") }
+        /MADV_RANDOM/ { first = number(start[2]) + word[3] }
+        /MADV_DONTNEED/ { end = number(start[2]) + word[3] + page }
+        END { print first + 0, end - first }
+    ' "$1"
+}
+
+# Rss, Pss, private memory, the part of it that was written, and the resident part of the ring, in kB, of a process;
+# with a second argument, of what it emulates, and that has logged these calls.
 memory() {
-    awk -v ring="$ring_kb" -v base="$([ -z "$2" ] || printf %d $guest_base)" -v reach="$(printf %d $guest_size)" "$number"'
+    base=
+    # shellcheck disable=SC2046
+    [ -z "$2" ] || { base=$(printf %d $guest_base) && set -- "$1" "$2" $(often_run "$2"); }
+    awk -v ring="$ring_kb" -v base="$base" -v reach="$(printf %d $guest_size)" -v code="${3:-}" -v often="${4:-}" "$number"'
         $1 ~ /^[0-9a-f]+-[0-9a-f]+$/ {
             split($1, ends, "-")
             is_anonymous = NF < 6
-            counts = base == "" || (number(ends[1]) >= base && number(ends[1]) < base + reach)
+            start = number(ends[1]) - base
+            end = number(ends[2]) - base
+            counts = base == "" || (start >= 0 && start < reach)
+            is_code = code != "" && start <= code && code < end
             next
         }
         !counts { next }
+        is_code && /^(Rss|Pss|Private_Clean):/ { $2 = often / 1024 }
         $1 == "Size:" { is_ring = is_anonymous && $2 == ring }
         $1 == "Rss:" && is_ring { in_ring += $2 }
         { kb[$1] += $2 }
@@ -162,7 +181,7 @@ for target in $targets; do
     pid=$(cat "$runs/$target.pid")
     bytes=$(wc -c <"$binary" | tr -d ' ')
     # shellcheck disable=SC2046
-    set -- $(sizes "$binary") $(linking "$binary") $(memory "$pid" "$runner")
+    set -- $(sizes "$binary") $(linking "$binary") $(memory "$pid" "${runner:+$runs/$target.calls}")
     interpreter=$4 pie=$5 relro=$6 stack=$7 rss=$8
     sizes="$1 $2 $3" memory="$8 $9 ${10} ${11} ${12}" dirty=${11} ring=${12}
     [ "$rss" != 0 ] || { cat "$runs/$target" >&2; fail "$target: its memory is not to be read"; }

@@ -73,6 +73,7 @@ pub struct State<'m> {
 impl<'m> State<'m> {
     /// Of an agent that has read nothing yet. Equal seeds give equal backoff.
     #[inline(never)]
+    #[cold]
     pub fn new(
         config: &Config,
         memory: &'static mut builtin::Memory,

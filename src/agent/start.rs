@@ -55,6 +55,7 @@ pub fn start(arguments: impl Iterator<Item = &'static [u8]> + Clone) -> i32 {
 
 /// What the command line says of what to do, and the file that it names; or the exit status if it is wrong.
 // What is large here is not under all that follows.
+#[cold]
 #[inline(never)]
 fn asked_for(
     arguments: impl Iterator<Item = &'static [u8]>,
@@ -93,6 +94,7 @@ where
 /// Opens what the configuration asks for that has been found in the memory, unless it is only to be looked at or
 /// something cannot be had: then that is said, and this is the exit status.
 // What is large here is not under all that follows.
+#[cold]
 #[inline(never)]
 fn open_all<A>(
     source: &Source<A>,
@@ -166,6 +168,8 @@ where
         if core::mem::take(&mut is_first) {
             agent.begin(&mut running.world);
         }
+        #[cfg(in_order)]
+        sys::forget_start();
         let ending = agent.run(&mut running.world);
         if ending != Ending::Reload {
             return status(ending);
@@ -182,6 +186,7 @@ where
 }
 
 /// Goes on with what the file says now, which is read into the memory; if there is one.
+#[cold]
 #[inline(never)]
 fn follow<'a, A>(
     source: &Source<A>,
@@ -204,6 +209,7 @@ where
     Ok(Some(found))
 }
 
+#[cold]
 fn log(problem: &Problem, world: &mut Kernel) {
     let mut buffer = [0; MESSAGE_MAX];
     let mut text = Text::new(&mut buffer);
@@ -226,6 +232,7 @@ fn print_all(write: impl FnOnce(Put)) -> i32 {
     status
 }
 
+#[cold]
 fn complain(problem: &Problem, status: i32) -> i32 {
     say(|text| problem.describe(text), status)
 }
@@ -240,6 +247,7 @@ fn say(write: impl FnOnce(&mut Text), status: i32) -> i32 {
     status
 }
 
+#[cold]
 fn fail(what: &[u8], errno: Errno) -> i32 {
     let write = |text: &mut Text| {
         text.put(b"mini-monitor: ");

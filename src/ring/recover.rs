@@ -121,6 +121,7 @@ impl Ring<'_> {
     /// than this are settled, and left out if `is_dated` does not take them.
     // Its buffers must not lie under all that follows.
     #[inline(never)]
+    #[cold]
     pub fn resume(&mut self, boot: u32, (restamp, is_dated): (Restamp, IsDated)) -> Option<Found> {
         let words = &*self.words;
         // One that was of another size is none of this one.
@@ -179,6 +180,7 @@ impl Ring<'_> {
     }
 
     /// Appends each whole line of what was the words and the memory of another ring.
+    #[cold]
     pub fn add(
         &mut self,
         (words, memory): (&Words, &[u8]),

@@ -51,6 +51,8 @@ pub use heap::Heap;
 pub use kernel::{Kernel, NextInlet};
 pub use machine::{FileSystem, boot, file_system, host_name, page_size, random_seed, ticks_per_second};
 pub use mapping::Mapping;
+#[cfg(in_order)]
+pub use memory::forget_start;
 pub use once::Once;
 #[cfg(static_pie)]
 pub use relro::protect_relocated;
