@@ -17,12 +17,13 @@ const LEFT_OUT: &str = "*(.eh_frame) *(.eh_frame_hdr) *(.comment) *(.pdr)";
 const RELEASED: &str = "1793491200";
 
 /// What runs at the start, at a reload, or where it has been asked for; beside what is marked as `cold`.
-const SELDOM: [&str; 22] = [
+const SELDOM: [&str; 23] = [
     "miniserde",
     "alloc",
     "mini_monitor::config",
     "mini_monitor::custom",
-    "mini_monitor::zone",
+    "zone::by_file",
+    "zone::by_rule",
     "builtin::process",
     "dns::files",
     "dns::message",

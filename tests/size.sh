@@ -14,7 +14,7 @@ row=$root/contrib/static/row
 
 # Bytes of a file; kilobytes of memory without the ring: written by this process alone, and all that is resident.
 # (The pages of the file count as private (USS) as long as nobody else runs it, but the kernel can drop them.)
-file_max=163840 dirty_max=112 rss_max=256
+file_max=172032 dirty_max=88 rss_max=192
 # The ring of the default buffer, with its head, in whole pages.
 ring_kb=68
 # Where the emulator puts address 0 of the program, and how far the program's addresses reach.
