@@ -147,9 +147,9 @@ fn each_has_its_own_interval_and_a_file_may_be_replaced() {
     fs::write(&path, "1").unwrap();
     let text = |often: &str, interval: &str| {
         format!(
-            r#"{{"trans": "-", "flush": "10ms", "metrics": "load=1h,load", "custom": [
+            r#"{{"trans": "-", "flush": "10ms", "metrics": "load=24h,load", "custom": [
             {{"metric": "{often}", "file": "{0}", "interval": "{interval}"}},
-            {{"metric": "seldom", "file": "{0}", "interval": "1h"}}]}}"#,
+            {{"metric": "seldom", "file": "{0}", "interval": "24h"}}]}}"#,
             path.display()
         )
     };

@@ -187,7 +187,7 @@ fn each_trouble_is_told_by_name() {
         assert!(!log.iter().any(|line| line.contains(words)), "twice: {log:?}");
     };
     let short = r#", "interval": "2s", "timeout": "100ms""#;
-    let seldom = r#", "interval": "1h", "timeout": "30s""#;
+    let seldom = r#", "interval": "24h", "timeout": "30s""#;
     told("sleep 1000", short, "sleep 1000: it takes too long");
     told(
         "trap : TERM; while :; do sleep 1; done",
@@ -222,7 +222,7 @@ fn what_goes_wrong_is_counted_once_a_run() {
     ];
     let scripts = start(
         &folder,
-        &all.map(|text| script(text, r#", "interval": "1h", "timeout": "30s""#)),
+        &all.map(|text| script(text, r#", "interval": "24h", "timeout": "30s""#)),
     );
     let errors = || scripts.next("agent.errors").value as u32;
     assert!((0..500).any(|_| errors() == 3), "{}", errors());
@@ -255,7 +255,7 @@ fn a_script_is_asked_to_end_before_it_is_ended() {
     let text = "trap 'echo asked 1; exit' TERM; while :; do sleep 1; done";
     let scripts = start(
         &folder,
-        &[script(text, r#", "interval": "1h", "timeout": "100ms""#)],
+        &[script(text, r#", "interval": "24h", "timeout": "100ms""#)],
     );
     scripts.next("asked");
     scripts.agent.log.wait_for(": it takes too long");
@@ -387,7 +387,7 @@ fn once_waits_for_scripts_and_the_end_of_the_agent_is_theirs() {
     let pids = folder.join("pids");
     let running = script(
         &format!("n=running; echo $$ >{}; sleep 1000", pids.display()),
-        r#", "interval": "1h""#,
+        r#", "interval": "24h""#,
     );
     let mut scripts = start(&folder, &[running]);
     let pid = poll(
@@ -576,7 +576,7 @@ fn a_script_that_cannot_be_killed_is_read_no_further_once_it_prints_too_much() {
         return;
     };
     let folder = Folder::new("stuck-output");
-    let keys = r#", "user": "nobody", "interval": "1h""#;
+    let keys = r#", "user": "nobody", "interval": "24h""#;
     let scripts = start_by(
         &mut command,
         &folder,
