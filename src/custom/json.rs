@@ -1,11 +1,11 @@
 //! A line of this agent's own shape, from another program.
 
-use super::line::{NO_TAG, Take, hand_over};
-use crate::config::{Kind, Tokens, place_of, tape_of};
+use super::line::{self, NO_TAG, Take, hand_over};
+use crate::config::{self, Kind, Tokens, place_of, tape_of};
 use crate::scan::has;
 
 /// Tags with a `=` that a line may have: those of all flags, and as many as a script's line may have.
-const TAGS_MAX: usize = 32 + 8;
+const TAGS_MAX: usize = config::TAGS_MAX + line::TAGS_MAX;
 
 /// What the values of an object are of.
 #[derive(Clone, Copy, PartialEq, Eq)]

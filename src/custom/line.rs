@@ -10,7 +10,7 @@ use crate::scan::fields;
 pub const PUSHED_MAX: usize = 2048;
 
 /// Tags that it may have.
-const TAGS_MAX: usize = 8;
+pub(super) const TAGS_MAX: usize = 8;
 
 /// A tag of a line: all of it is the value, which may be any text.
 pub(super) type Tag<'a> = (&'a [u8], &'a [u8]);

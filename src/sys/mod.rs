@@ -15,6 +15,8 @@ mod errno;
 mod errors;
 mod fd;
 mod file;
+#[cfg(in_order)]
+mod forget;
 #[cfg(not(target_feature = "crt-static"))]
 mod getaddrinfo;
 mod heap;
@@ -47,12 +49,12 @@ pub use args::Args;
 pub use clock::{Discipline, discipline, own_cpu_micros};
 pub use errno::{NOT_SUPPORTED, describe};
 pub use file::{Directory, File, fill_standard_descriptors, print};
+#[cfg(in_order)]
+pub use forget::forget_start;
 pub use heap::Heap;
 pub use kernel::{Kernel, NextInlet};
 pub use machine::{FileSystem, boot, file_system, host_name, page_size, random_seed, ticks_per_second};
 pub use mapping::Mapping;
-#[cfg(in_order)]
-pub use memory::forget_start;
 pub use once::Once;
 #[cfg(static_pie)]
 pub use relro::protect_relocated;
