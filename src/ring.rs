@@ -2,12 +2,17 @@
 //!
 //! Positions count bytes from the oldest record on: 0 ≤ acked ≤ sent ≤ newest, each at the start of a
 //! record; all move down when the oldest goes. What is before `acked` has arrived and is kept for a while,
-//! should the receiver die with it unread; `acked..sent` is in flight, `sent..newest` waits. A ring that is
-//! full gives up what has arrived, then thins what waits, then drops the oldest.
+//! should the receiver die with it unread; `acked..sent` is in flight, `sent..newest` waits. Lines before
+//! `known` have been acknowledged by this connection or one before it.
+//!
+//! A full ring evicts lines before `known` first, which is no loss; then it thins lines that wait; then it
+//! drops the oldest. A line is counted as thinned or dropped only if no connection has acknowledged it: one
+//! that is dropped in flight is counted when its connection ends without the acknowledgement.
 //!
 //! The memory may be a file that outlives the agent: a store to [`Words`] makes valid what was written
 //! before it, so that whenever the agent is killed whole lines stay, each of them, in their order.
 
+mod evicted;
 mod lap;
 mod record;
 mod recover;
@@ -19,6 +24,8 @@ pub use record::RANK_MAX;
 pub use recover::{Found, IsDated};
 pub use words::Words;
 
+use core::mem::{replace, take};
+use evicted::Evicted;
 use record::{HEAD, Head, RECORD_MAX};
 use replay::Marks;
 
@@ -47,8 +54,7 @@ pub struct Counts {
     pub arrived: u64,
     /// Left out between others for want of room.
     pub thinned: u64,
-    /// Lost for want of room: they went before they had been sent whole, or were in flight when a
-    /// connection broke.
+    /// Dropped because the buffer was full; lines that some connection has acknowledged do not count.
     pub dropped: u64,
 }
 
@@ -69,15 +75,23 @@ pub struct Ring<'m> {
     part: usize,
     /// Bytes of lines that have been sent since `acked`.
     flying: usize,
-    /// How far connections before this one have come.
+    /// Lines before it have been acknowledged, by this connection or one before it.
     known: usize,
+    /// A line has been acknowledged for the first time since the last rewind.
+    has_advanced: bool,
+    /// A line has been acknowledged since the last rewind, be it again.
+    has_taken: bool,
+    /// Connections in a row that have acknowledged repeats alone: each halves the replay.
+    halvings: u32,
     /// Lines before it have been sent once, at least in part: a repeat must be the same to the byte, also
     /// that of the next agent.
     touched: usize,
+    /// When lines were acknowledged on this connection, and when for the first time.
     marks: Marks,
+    first_marks: Marks,
     counts: Counts,
-    /// Lines that went while in flight, as long as nobody knows whether they arrive.
-    unproven: u64,
+    /// Lines that left the ring in flight, until they are acknowledged or their connection ends.
+    evicted: Evicted,
 }
 
 impl<'m> Ring<'m> {
@@ -107,17 +121,21 @@ impl<'m> Ring<'m> {
             part: 0,
             flying: 0,
             known: 0,
+            has_advanced: false,
+            has_taken: false,
+            halvings: 0,
             touched: 0,
             marks: Marks::new(policy.replay),
+            first_marks: Marks::new(policy.replay),
             counts: Counts::default(),
-            unproven: 0,
+            evicted: Evicted::NONE,
         }
     }
 
     /// Goes on with another policy; whether lines get their check goes with the memory.
     pub fn change(&mut self, is_thinning: bool, replay: u32) {
         (self.policy.is_thinning, self.policy.replay) = (is_thinning, replay);
-        self.marks.span = replay;
+        (self.marks.span, self.first_marks.span) = (replay, replay);
     }
 
     /// Goes on in other memory, of [`Ring::memory_for`] at least [`BUFFER_MIN`] bytes; what has no room there is
@@ -125,7 +143,11 @@ impl<'m> Ring<'m> {
     #[cold]
     pub fn move_to(&mut self, (words, memory): Lent<'m>, is_checked: bool, boot: u32) -> Lent<'m> {
         while self.newest > memory.len() - SPARE {
-            self.give_up();
+            if !self.evict(self.newest + SPARE - memory.len()) {
+                // More lines are in flight than can be kept account of.
+                self.counts.dropped += 1;
+                self.evict_first(self.behind(0));
+            }
         }
         let mut other = Ring::new(
             words,
@@ -147,10 +169,11 @@ impl<'m> Ring<'m> {
             position += HEAD + line.len();
         }
         other.touch(self.touched);
+        other.set_known(self.known);
         (self.policy, self.start) = (other.policy, 0);
         (
-            core::mem::replace(&mut self.words, other.words),
-            core::mem::replace(&mut self.memory, other.memory),
+            replace(&mut self.words, other.words),
+            replace(&mut self.memory, other.memory),
         )
     }
 
@@ -164,10 +187,25 @@ impl<'m> Ring<'m> {
     }
 
     fn push_record(&mut self, head: Head, line: &[u8]) {
-        while self.room() < HEAD + line.len() {
-            self.give_up();
+        let length = HEAD + line.len();
+        while self.room() < length {
+            if !self.evict(length - self.room()) {
+                // All of the ring is in flight, and no more of it can be kept account of.
+                self.counts.dropped += 1;
+                return;
+            }
         }
         self.append(head, line);
+    }
+
+    /// Whether a line of `length` bytes has room only if lines go that no connection has acknowledged.
+    pub fn is_short_for(&self, length: usize) -> bool {
+        let stays = if self.part > 0 && self.sent < self.known {
+            self.behind(self.sent) - self.sent
+        } else {
+            0
+        };
+        self.room() + self.known - stays < HEAD + length
     }
 
     /// Writes a record behind the newest, for which there is room, and makes it valid.
@@ -235,16 +273,16 @@ impl<'m> Ring<'m> {
     }
 
     /// All sent bytes but the last `unacked` have arrived, at `now` at the latest: their whole lines are
-    /// kept for as long as the policy says, and then leave the ring. Says whether one has arrived for
+    /// kept for as long as the policy says, and then leave the ring. Returns whether one has arrived for
     /// the first time.
     pub fn acknowledge(&mut self, unacked: u64, now: u64) -> bool {
-        // Less than that is held where lines went while in flight.
         let unacked = usize::try_from(unacked).unwrap_or(usize::MAX);
-        let Some(mut arrived) = self.flying.checked_sub(unacked) else {
-            return false;
-        };
-        self.unproven = 0;
+        let evicted = self.evicted.acknowledge(unacked.saturating_sub(self.flying));
+        self.counts.arrived += evicted;
+        let mut is_first = evicted > 0;
         let before = self.acked;
+        // What is unacknowledged beyond the held lines has left the ring in flight.
+        let mut arrived = self.flying.saturating_sub(unacked);
         while self.acked < self.sent {
             let length = self.head(self.acked).length();
             if length > arrived {
@@ -255,36 +293,61 @@ impl<'m> Ring<'m> {
             self.acked += HEAD + length;
             self.counts.arrived += 1;
         }
-        if self.acked == before {
-            // A receiver that takes nothing may have stopped to read long ago: all that is kept stays.
-            return false;
+        if self.acked > before {
+            self.has_taken = true;
+            let now = now as u32;
+            if self.acked > self.known {
+                is_first = true;
+                self.set_known(self.acked);
+                self.first_marks.note(now, self.acked);
+                self.first_marks.shorten(now);
+            }
+            // The receiver may have died right after its last acknowledgement before this one; this one may
+            // be of what was under way then.
+            let heard = self.marks.heard(now);
+            self.marks.note(now, self.acked);
+            if let Some(position) = self.marks.expired(heard) {
+                self.leave(position);
+            }
         }
-        // It may have died right after what it acknowledged before this; all that has come since may be what
-        // was under way then.
-        let now = now as u32;
-        let heard = self.marks.heard(now);
-        self.marks.note(now, self.acked);
-        let is_first = self.acked > self.known;
-        if let Some(position) = self.marks.expired(heard) {
-            self.leave(position);
-        }
+        self.has_advanced |= is_first;
         is_first
     }
 
-    /// The connection is gone. The next one starts at the first line not known to have arrived; or, if
-    /// the receiver may have died with lines unread, at the first that is kept.
-    pub fn rewind(&mut self, is_replay: bool) {
-        self.known = self.known.max(self.acked);
-        if is_replay {
-            self.acked = 0;
-        } else {
-            self.leave(self.acked);
+    /// The connection has ended at `now`, with a proper close by the receiver if `is_closed`. The next one
+    /// starts with the lines that were acknowledged within the replay span before the end, since the
+    /// receiver may have died with them unread. A receiver that was silent may have died when it was heard last.
+    ///
+    /// Two rules bound the repeats to a receiver that ends each connection soon: after a proper close a line is
+    /// repeated only within the span after its first acknowledgement; and each connection in a row that
+    /// has acknowledged repeats, and no line for the first time, halves the bytes that the next one repeats.
+    pub fn rewind(&mut self, now: u64, is_closed: bool) {
+        let now = now as u32;
+        let is_proper = is_closed && self.flying == 0;
+        let end = if is_proper { now } else { self.marks.heard(now) };
+        if let Some(position) = self.marks.expired(end) {
+            self.leave(position);
+        }
+        if is_proper && let Some(position) = self.first_marks.expired(now) {
+            self.leave(position.min(self.acked));
         }
         self.marks.clear();
-        self.sent = self.acked;
+        let (has_taken, has_advanced) = (take(&mut self.has_taken), take(&mut self.has_advanced));
+        if has_advanced {
+            self.halvings = 0;
+        } else if has_taken {
+            self.halvings += 1;
+        }
+        let repeats = self.known.checked_shr(self.halvings).unwrap_or(0);
+        let mut start = 0;
+        while start < self.known - repeats {
+            start = self.behind(start);
+        }
+        self.acked = start;
+        self.sent = start;
         self.part = 0;
         self.flying = 0;
-        self.counts.dropped += core::mem::take(&mut self.unproven);
+        self.counts.dropped += self.evicted.give_up();
     }
 
     /// What has become of lines.
@@ -306,40 +369,70 @@ impl<'m> Ring<'m> {
         self.memory.len() - SPARE - self.newest
     }
 
-    /// Makes some room: of what has arrived first, then between others, otherwise of the oldest line.
-    fn give_up(&mut self) {
+    /// Makes some of the `wanted` bytes of room; returns false if it cannot. Lines that some connection has
+    /// acknowledged go first, then lines between others, then the oldest.
+    fn evict(&mut self, wanted: usize) -> bool {
+        // A line that is part-sent stays whole.
+        let is_cut_off = self.sent == 0 && self.part > 0;
         let end = self.behind(0);
-        if self.acked > 0 {
-            return self.leave(end);
+        if self.known > 0 && !is_cut_off {
+            self.evict_first(end);
+            return true;
+        }
+        if self.known > end {
+            return self.drop_waiting(wanted, self.known);
         }
         if self.policy.is_thinning && self.thin() {
-            return;
+            return true;
+        }
+        if is_cut_off || self.sent > 0 && self.evicted.is_full() {
+            return self.drop_waiting(wanted, self.newest);
         }
         if self.sent > 0 {
-            self.flying -= end - HEAD;
-            self.unproven += 1;
-        } else if self.part > 0 {
-            return self.give_up_behind(end);
+            self.evicted.push(end - HEAD);
         } else {
             self.counts.dropped += 1;
+        }
+        self.evict_first(end);
+        true
+    }
+
+    /// The oldest line, which ends at this position, leaves the ring.
+    fn evict_first(&mut self, end: usize) {
+        if self.acked == 0 && self.sent > 0 {
+            self.flying -= end - HEAD;
         }
         self.leave(end);
     }
 
-    /// The oldest line, up to `end`, is part-sent and must not be cut: those behind it go in its place,
-    /// as many as it takes to copy it over them without writing over itself.
-    fn give_up_behind(&mut self, end: usize) {
-        let mut gap_end = end;
-        while gap_end < 2 * end && gap_end < self.newest {
-            gap_end = self.behind(gap_end);
-            self.counts.dropped += 1;
+    /// Drops the oldest of the lines before `last` that wait whole, until there are about as many bytes of
+    /// room more; returns false if none waits.
+    fn drop_waiting(&mut self, wanted: usize, last: usize) -> bool {
+        let first = self.first_waiting();
+        // Each lap moves the whole ring: it should be worth it.
+        let goal = wanted.max(self.memory.len() / 16);
+        let known = self.known;
+        let (mut freed, mut dropped) = (0, 0);
+        self.lap(self.words.clock.get(), None, &mut |position, head, _| {
+            let goes = (first..last).contains(&position) && freed < goal;
+            if goes {
+                freed += HEAD + head.length();
+                dropped += u64::from(position >= known);
+            }
+            !goes
+        });
+        self.counts.dropped += dropped;
+        self.first_marks.close_gap(first, first + freed);
+        freed > 0
+    }
+
+    /// The position of the first line of which no byte has been sent.
+    fn first_waiting(&self) -> usize {
+        if self.part > 0 {
+            self.behind(self.sent)
+        } else {
+            self.sent
         }
-        let mut record = [0; RECORD_MAX];
-        let record = &mut record[..end];
-        self.read(0, record);
-        self.write(gap_end - end, record);
-        self.touch(gap_end);
-        self.leave(gap_end - end);
     }
 
     /// The records before the position leave the ring.
@@ -347,20 +440,31 @@ impl<'m> Ring<'m> {
         self.cut(position);
         self.acked = self.acked.saturating_sub(position);
         self.sent = self.sent.saturating_sub(position);
-        self.known = self.known.saturating_sub(position);
         self.marks.move_down(position);
+        self.first_marks.move_down(position);
     }
 
-    /// The same for what the memory holds: it starts at this position.
+    /// The oldest end of the records is at this position; those before it are elsewhere, or gone.
     fn cut(&mut self, position: usize) {
         self.start = self.index(position);
         self.newest -= position;
         self.words.oldest.set(self.start);
-        // Until then it lies outside, and says nothing.
+        // Until then these lie outside, and say nothing.
         if self.touched < position {
             self.words.touched.set(self.start);
         }
+        if self.known < position {
+            self.words.known.set(self.start);
+        }
         self.touched = self.touched.saturating_sub(position);
+        self.known = self.known.saturating_sub(position);
+    }
+
+    fn set_known(&mut self, position: usize) {
+        if position != self.known {
+            self.known = position;
+            self.words.known.set(self.index(position));
+        }
     }
 
     fn head(&self, position: usize) -> Head {

@@ -5,7 +5,7 @@
 //! | waiting | look up | | | look up |
 //! | resolving | fail | connect, or fail | | |
 //! | connecting | next address, or fail | up, next address, or fail | | |
-//! | up | | read, go on writing, or lost | write, lost, or back to the first | |
+//! | up | lost, if the peer was silent for too long | read, go on writing, or lost | write, lost, or back to the first | |
 //! | ended | | | | |
 //!
 //! To fail is to look up the next transfer; a round in which all have failed ends in waiting.
@@ -41,7 +41,7 @@ pub struct Aims<'a> {
     pub first: usize,
     /// It is preferred to the others.
     pub returns: bool,
-    /// Milliseconds that a connection may take nothing, where the kernel does not look after that.
+    /// Milliseconds for which a peer may owe an answer.
     pub timeout: u32,
     /// The log is told of each step.
     pub debug: bool,
@@ -58,6 +58,8 @@ pub enum Event {
     Flush,
     /// The user does not want to wait for the next attempt.
     Retry,
+    /// The ring is about to give up lines that have not been acknowledged as far as it knows.
+    Crowded,
 }
 
 /// What a sender works with in one step.
@@ -81,7 +83,10 @@ pub struct Sender {
     /// The connection has not taken all: it is to be watched for room.
     is_stalled: bool,
     up_since: u64,
-    /// When the connection has last taken something, or all that it had taken had arrived.
+    /// Bytes that the connection has taken, and those of them that have been acknowledged.
+    taken: u64,
+    acknowledged: u64,
+    /// When more was acknowledged, or all was.
     moved: u64,
     /// How the first address of this transfer failed.
     failure: Option<(usize, Cause)>,
@@ -109,6 +114,8 @@ impl Sender {
             backoff: Backoff::new(seed),
             is_stalled: false,
             up_since: now,
+            taken: 0,
+            acknowledged: 0,
             moved: now,
             failure: None,
             told: Told::new(),
@@ -210,6 +217,8 @@ impl Sender {
             }
             (State::Up, Event::Ready) => self.serve(with),
             (State::Up, Event::Flush) => self.flush(with),
+            (State::Up, Event::Due) => self.check_silence(with),
+            (State::Up, Event::Crowded) => self.make_room(with),
             _ => {}
         }
     }
@@ -232,7 +241,9 @@ impl Sender {
             Some(number) => self.current = number,
             None if self.state == State::Ended => {}
             None => {
-                ring.rewind(true);
+                if self.state == State::Up {
+                    ring.rewind(now, true);
+                }
                 let with = &mut Context {
                     world,
                     ring,
@@ -361,6 +372,7 @@ impl Sender {
         self.deadline = NEVER;
         self.failure = None;
         (self.up_since, self.moved) = (with.now, with.now);
+        (self.taken, self.acknowledged) = (0, 0);
         self.connected += 1;
         self.tell_connection(true, with);
         self.flush(with);

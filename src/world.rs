@@ -150,6 +150,12 @@ pub trait World {
     /// nobody tells.
     fn unacked(&mut self) -> u64;
 
+    /// Milliseconds since the peer has answered anything, if it owes an answer: to data that its kernel has not
+    /// acknowledged, or to a window probe that had to be repeated. A peer that answers with a closed window owes
+    /// none. A command or a Unix socket always owes one. `None` also where the kernel does not tell: there it
+    /// looks after silent peers itself.
+    fn silence(&mut self) -> Option<u64>;
+
     /// Reads what the peer has sent, a bounded piece, and throws it away.
     fn drain(&mut self) -> Result<(), Cause>;
 

@@ -34,6 +34,10 @@ impl Output<'_> {
         world: &mut W,
     ) -> Option<()> {
         let line = self.writer.line(room, record)?;
+        if self.ring.is_short_for(line.len()) {
+            self.sender
+                .on(Event::Crowded, world, &mut self.ring, aims, self.now);
+        }
         self.ring.push(line, rank);
         self.lines += 1;
         if aims.debug {

@@ -30,11 +30,7 @@ impl Ring<'_> {
     /// Leaves out lines of low rank between the oldest that may go and the newest quarter, so that at
     /// least a sixteenth of the memory is free. Says whether it could.
     pub(super) fn thin(&mut self) -> bool {
-        let first = if self.part > 0 {
-            self.behind(self.sent)
-        } else {
-            self.sent
-        };
+        let first = self.first_waiting();
         let last = self.newest - self.newest / 4;
         let goal = self.memory.len() / 4;
         let (level, free) = self.level(first, last, goal);
@@ -119,7 +115,7 @@ impl Ring<'_> {
     /// are not settled change with the clock.
     fn run_lap(&mut self, end: usize, restamp: Option<Restamp>, keep: Keep) {
         let seconds = self.words.lap_clock.get() as i64 - self.clock() as i64;
-        let touched = self.touched;
+        let (touched, known) = (self.touched, self.known);
         let has_touched = touched > 0 && touched <= end;
         let mut record = [0; RECORD_MAX];
         let mut position = 0;
@@ -138,6 +134,9 @@ impl Ring<'_> {
             position += HEAD + head.length();
             if has_touched && position == touched {
                 self.touch(self.newest);
+            }
+            if position == known {
+                self.set_known(self.newest);
             }
         }
         self.words.clock.set(self.words.lap_clock.get());

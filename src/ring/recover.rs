@@ -147,8 +147,9 @@ impl Ring<'_> {
         if view.damaged > 0 || has_lap && unmoved.is_none() {
             return None;
         }
-        let touched = view.distance(words.touched.get());
-        (self.start, self.newest, self.touched) = (view.start, view.length, touched);
+        let [touched, known] = [&words.touched, &words.known].map(|word| view.distance(word.get()));
+        (self.start, self.newest) = (view.start, view.length);
+        (self.touched, self.known) = (touched, known);
         if let Some(unmoved) = unmoved {
             self.end_lap(unmoved, last, restamp);
         }

@@ -60,15 +60,33 @@ impl Marks {
         let mut position = None;
         while self.count > 0 && is_past(self.list[0].moved, self.span, now) {
             position = Some(self.list[0].position);
-            self.list.copy_within(1.., 0);
-            self.count -= 1;
+            self.remove_first();
         }
         position
     }
 
-    /// Nothing that was acknowledged is kept any more.
+    /// Nothing is known of what was acknowledged when.
     pub(super) fn clear(&mut self) {
         self.count = 0;
+    }
+
+    /// Leaves one mark of what was acknowledged longer ago than the span: [`Marks::expired`] finds it.
+    pub(super) fn shorten(&mut self, now: u32) {
+        while self.count > 1 && is_past(self.list[1].moved, self.span, now) {
+            self.remove_first();
+        }
+    }
+
+    fn remove_first(&mut self) {
+        self.list.copy_within(1.., 0);
+        self.count -= 1;
+    }
+
+    /// The records between these positions are gone.
+    pub(super) fn close_gap(&mut self, from: usize, to: usize) {
+        for mark in self.list.iter_mut().filter(|mark| mark.position > from) {
+            mark.position = mark.position.max(to) - (to - from);
+        }
     }
 
     /// All positions are smaller by as much.

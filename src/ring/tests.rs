@@ -1,6 +1,7 @@
 //! The ring: against a naive model that keeps a list of lines, thinned over long outages, and killed at
 //! every store.
 
+mod counted;
 pub(super) mod fuse;
 mod killed;
 mod naive;
@@ -99,7 +100,7 @@ fn lines_come_out_as_they_went_in() {
     ring.mark_sent(6);
     assert_eq!(unsent(&ring), b"o\n");
     assert!(ring.in_flight());
-    ring.rewind(false);
+    ring.rewind(0, true);
     assert_eq!(unsent(&ring), b"one\ntwo\n");
 }
 
@@ -113,7 +114,7 @@ fn a_new_connection_starts_at_the_first_line_not_known_to_have_arrived() {
     assert!(!ring.acknowledge(5, 0), "no whole line has arrived");
     assert!(ring.acknowledge(2, 0), "all of the first has");
     assert!(!ring.acknowledge(2, 0));
-    ring.rewind(false);
+    ring.rewind(0, true);
     assert_eq!(unsent(&ring), b"two\n");
     assert_eq!((ring.queued(), ring.counts().dropped), (4 + HEAD, 0));
     assert_eq!(ring.counts().arrived, 1);
@@ -127,16 +128,89 @@ fn what_was_acknowledged_lately_is_sent_again_if_the_receiver_may_have_died_with
         ring.push(&line(second, 10), 0);
         deliver(&mut ring, second * 1_000);
     }
-    ring.rewind(true);
+    ring.rewind(60_000, false);
     let again = unsent(&ring);
     let first: u64 = std::str::from_utf8(&again[..7]).unwrap().parse().unwrap();
     assert!((48..=50).contains(&first), "from {first} on");
     assert!(again.ends_with(b"0000059..\n"));
-    // Who has closed in order has read all of it.
+    // A proxy may close in order for a receiver that died.
     deliver(&mut ring, 61_000);
-    ring.rewind(false);
-    ring.rewind(true);
-    assert_eq!(unsent(&ring), b"");
+    ring.push(&line(60, 10), 0);
+    deliver(&mut ring, 65_000);
+    ring.rewind(72_000, true);
+    assert_eq!(unsent(&ring), line(60, 10));
+}
+
+#[test]
+fn a_receiver_that_takes_repeats_alone_gets_fewer_each_time_until_it_takes_a_new_line() {
+    let mut store = Store::new(BUFFER_MIN);
+    let mut ring = store.ring(REPLAYING);
+    for second in 0..60 {
+        ring.push(&line(second, 10), 0);
+        deliver(&mut ring, second * 1_000);
+    }
+    ring.push(&line(60, 10), 0);
+    let repeats = |ring: &mut Ring, takes: usize| {
+        ring.rewind(60_000, false);
+        let count = unsent(ring).len() / 10 - 1;
+        ring.mark_sent(takes * 10);
+        ring.acknowledge(0, 60_000);
+        count
+    };
+    let counts: Vec<usize> = (0..5).map(|_| repeats(&mut ring, 1)).collect();
+    assert!((10..=13).contains(&counts[0]), "{counts:?}");
+    for pair in counts.windows(2) {
+        assert_eq!(pair[1], pair[0] / 2, "{counts:?}");
+    }
+    assert_eq!(counts[4], 0, "{counts:?}");
+    // It has taken the new line: what it had acknowledged lately is repeated again.
+    assert!(repeats(&mut ring, 0) > 1);
+    // One that takes nothing at all does not say that these are too many.
+    assert!(repeats(&mut ring, 0) > 1);
+}
+
+#[test]
+fn lines_that_were_acknowledged_once_go_first_and_do_not_count_as_lost() {
+    for policy in [DROPPING, THINNING] {
+        let mut store = Store::new(BUFFER_MIN);
+        let mut ring = store.ring(Policy {
+            replay: 10_000,
+            ..policy
+        });
+        for number in 0..3 {
+            ring.push(&line(number, 1000), 0);
+        }
+        deliver(&mut ring, 0);
+        ring.rewind(0, false);
+        // Of the repeats, one is in flight, and of one a byte.
+        ring.mark_sent(1001);
+        for number in 3..7 {
+            // It has room for four lines, and one that is part-sent stays.
+            assert_eq!(ring.is_short_for(1000), number == 6);
+            ring.push(&line(number, 1000), 0);
+            let counts = ring.counts();
+            assert_eq!(counts.thinned + counts.dropped > 0, number == 6);
+        }
+    }
+}
+
+#[test]
+fn a_line_that_left_in_flight_counts_as_lost_only_if_it_is_not_acknowledged() {
+    let mut store = Store::new(BUFFER_MIN);
+    let mut ring = store.ring(DROPPING);
+    for number in 0..4 {
+        ring.push(&line(number, 1000), 0);
+    }
+    ring.mark_sent(4000);
+    for number in 4..7 {
+        ring.push(&line(number, 1000), 0);
+    }
+    // Of the three that went, all of the first and a part of the second have arrived.
+    assert!(ring.acknowledge(2_500, 0));
+    assert_eq!((ring.counts().arrived, ring.counts().dropped), (1, 0));
+    ring.rewind(0, false);
+    assert_eq!((ring.counts().arrived, ring.counts().dropped), (1, 2));
+    assert!(unsent(&ring).starts_with(b"0000003"));
 }
 
 #[test]
@@ -150,7 +224,7 @@ fn what_was_acknowledged_before_the_receiver_took_no_more_is_kept_however_long_t
     for second in 1..60 {
         assert!(!ring.acknowledge(10, second * 1_000));
     }
-    ring.rewind(true);
+    ring.rewind(60_000, false);
     assert!(unsent(&ring).starts_with(b"0000000"));
 }
 
@@ -177,7 +251,7 @@ fn what_has_arrived_goes_first() {
         ring.push(&line(number, 1000), 0);
     }
     assert_eq!(ring.counts().dropped + ring.counts().thinned, 0);
-    ring.rewind(true);
+    ring.rewind(0, false);
     assert!(unsent(&ring).starts_with(b"0000002"));
 }
 
@@ -212,12 +286,12 @@ fn lines_given_up_in_flight_count_only_when_the_connection_breaks() {
     ring.mark_sent(4000);
     ring.push(&line(4, 1000), 0);
     assert_eq!(ring.counts().dropped, 0);
-    ring.rewind(false);
+    ring.rewind(0, true);
     assert_eq!(ring.counts().dropped, 1);
     ring.mark_sent(4000);
     ring.push(&line(5, 1000), 0);
     ring.acknowledge(3000, 0);
-    ring.rewind(false);
+    ring.rewind(0, true);
     assert_eq!(ring.counts().dropped, 1, "it has arrived after all");
 }
 
@@ -247,7 +321,7 @@ fn lines_that_have_been_sent_keep_their_stamps_and_the_others_get_new_ones() {
     ring.set_clock(15, restamp);
     assert_eq!(unsent(&ring), b" 12\nd 28\ne 29\n");
     ring.acknowledge(1, 0);
-    ring.rewind(true);
+    ring.rewind(0, false);
     assert_eq!(unsent(&ring), b"a 10\nb 11\nc 12\nd 28\ne 29\n");
     ring.set_clock(16, restamp);
     assert_eq!(unsent(&ring), b"a 10\nb 11\nc 12\nd 29\ne 30\n");

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
 /// Says that this is a spool, and of which version.
-const MAGIC: u32 = u32::from_be_bytes(*b"mms\x02");
+const MAGIC: u32 = u32::from_be_bytes(*b"mms\x03");
 
 /// The words before the memory of a ring. Offsets are into that memory.
 #[derive(Default)]
@@ -23,6 +23,8 @@ pub struct Words {
     pub(super) touched: Word,
     /// Which boot the lines are of that are not settled.
     pub boot: Word,
+    /// The lines before it have been acknowledged.
+    pub(super) known: Word,
 }
 
 impl Words {
@@ -40,6 +42,7 @@ impl Words {
         self.lap_clock.set(0);
         self.touched.set(0);
         self.boot.set(0);
+        self.known.set(0);
         self.magic.set(MAGIC as usize);
     }
 
@@ -72,6 +75,7 @@ impl Words {
             lap_clock: word(),
             touched: word(),
             boot: word(),
+            known: word(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A connection that is up: it is written to, read, lost, or left for the first transfer.
 
 use super::{Context, Sender, State, told};
-use crate::world::{Cause, Part, Transfer, World};
+use crate::world::{Cause, NEVER, Part, World};
 
 /// A connection that was lost within so many milliseconds has failed: the next transfer is tried.
 const FAILED: u64 = 5_000;
@@ -12,6 +12,8 @@ const PIECES: usize = 16;
 /// A connection to another than the first transfer stands for so many milliseconds, before the first
 /// is tried again.
 const STANDBY: u64 = 600_000;
+/// A receiver that is alive and takes nothing is left for another one after so many times the timeout.
+const CLOSED_TIMEOUTS: u64 = 10;
 
 impl Sender {
     pub(super) fn serve<W: World>(&mut self, with: &mut Context<W>) {
@@ -24,24 +26,78 @@ impl Sender {
 
     pub(super) fn flush<W: World>(&mut self, with: &mut Context<W>) {
         self.acknowledge(with);
-        if self.is_stuck(with) {
-            return self.lose(b"write ", Cause::TimedOut, with);
+        if self.give_up_silent(with) {
+            return;
         }
         self.has_caught_up = !(with.ring.in_flight() || self.is_stalled || self.is_held);
         self.tell_connection(false, with);
         // A stalled connection says when it has room again.
-        if self.is_stalled || self.is_held {
+        if !self.is_stalled && !self.is_held {
+            if !self.is_to_return(with) {
+                self.write(with);
+            } else if self.acknowledged == self.taken {
+                // (Until then nothing is added to it: there might always be some on its way.)
+                return self.return_to_first(with);
+            }
+        }
+        self.await_acknowledgement(with);
+    }
+
+    /// The peer has been silent for the timeout, or may have been.
+    pub(super) fn check_silence<W: World>(&mut self, with: &mut Context<W>) {
+        self.acknowledge(with);
+        if !self.give_up_silent(with) {
+            self.await_acknowledgement(with);
+        }
+    }
+
+    /// The ring needs room: asks what has arrived, and sends more if that is something.
+    pub(super) fn make_room<W: World>(&mut self, with: &mut Context<W>) {
+        let before = self.acknowledged;
+        self.acknowledge(with);
+        if self.acknowledged > before && !self.is_held && !self.is_to_return(with) {
+            self.write(with);
+        }
+    }
+
+    /// Whether it is time to try the first transfer again.
+    fn is_to_return<W: World>(&self, with: &Context<W>) -> bool {
+        let is_standby = with.aims.returns && !self.stays && self.current != with.aims.first;
+        is_standby && with.now >= self.up_since + STANDBY
+    }
+
+    /// Looks again at the latest when a silent peer is to be given up.
+    fn await_acknowledgement<W: World>(&mut self, with: &Context<W>) {
+        if self.state != State::Up {
             return;
         }
-        let is_standby = with.aims.returns && !self.stays && self.current != with.aims.first;
-        if !is_standby || with.now < self.up_since + STANDBY {
-            self.write(with);
-        } else if with.world.unacked() == 0 {
-            // (Until then nothing is added to it: there might always be some.) The ring may not hold all of
-            // it any more, but learns that it has arrived.
-            with.ring.acknowledge(0, with.now);
-            self.return_to_first(with);
+        let timeout = u64::from(with.aims.timeout);
+        self.deadline = if self.acknowledged == self.taken && !self.is_stalled {
+            NEVER
+        } else {
+            // A peer that is alive is looked at once a timeout.
+            (self.moved + timeout).max(with.now + timeout / 2)
+        };
+    }
+
+    /// Gives up a connection whose peer has acknowledged nothing for the timeout, unless its kernel answers, such
+    /// as that its window is closed; for another receiver, that one too after ten times as long.
+    fn give_up_silent<W: World>(&mut self, with: &mut Context<W>) -> bool {
+        let timeout = u64::from(with.aims.timeout);
+        if with.now < self.moved + timeout || self.is_stdout(with) {
+            return false;
         }
+        if with.world.silence().is_some_and(|silence| silence >= timeout) {
+            self.lose(b"write ", Cause::TimedOut, with);
+            return true;
+        }
+        let has_others = with.aims.transfers.len() > 1;
+        if has_others && with.now >= self.moved + CLOSED_TIMEOUTS * timeout {
+            self.disconnect(b"write ", Cause::TimedOut, with);
+            self.next_transfer(with);
+            return true;
+        }
+        false
     }
 
     /// Leaves a connection on which all that was sent has arrived.
@@ -52,26 +108,25 @@ impl Sender {
         }
         // What the peer sent and nobody read would make the kernel reset the connection.
         let _ = with.world.drain();
-        // Nobody will tell whether the receiver died with what it had not read.
-        with.ring.rewind(true);
+        with.ring.rewind(with.now, true);
         self.start_with(with.aims.first, with);
     }
 
     fn acknowledge<W: World>(&mut self, with: &mut Context<W>) {
-        if with.ring.in_flight() && with.ring.acknowledge(with.world.unacked(), with.now) {
-            // The next attempts start early: this connection is of use.
-            self.backoff.reset();
+        if self.acknowledged < self.taken {
+            let unacked = with.world.unacked();
+            let acknowledged = self.taken.saturating_sub(unacked);
+            if acknowledged > self.acknowledged {
+                (self.acknowledged, self.moved) = (acknowledged, with.now);
+                if with.ring.acknowledge(unacked, with.now) {
+                    // The next attempts start early: this connection is of use.
+                    self.backoff.reset();
+                }
+            }
+        }
+        if self.acknowledged == self.taken && !self.is_stalled {
             self.moved = with.now;
         }
-        if !with.ring.in_flight() && !self.is_stalled {
-            self.moved = with.now;
-        }
-    }
-
-    /// Whether who has the other end has read nothing for too long. The kernel looks after that for TCP.
-    fn is_stuck<W: World>(&self, with: &Context<W>) -> bool {
-        let is_ours = matches!(self.transfer(with), Transfer::Command(_) | Transfer::Unix(_));
-        is_ours && with.now >= self.moved + u64::from(with.aims.timeout)
     }
 
     fn write<W: World>(&mut self, with: &mut Context<W>) {
@@ -87,9 +142,7 @@ impl Sender {
                 Err(cause) => return self.lose(b"flush error: write ", cause, with),
             };
             with.ring.mark_sent(taken);
-            if taken > 0 {
-                self.moved = with.now;
-            }
+            self.taken += taken as u64;
             if with.aims.debug {
                 let counts = [Part::Number(taken as u64), Part::Number(piece.len() as u64)];
                 with.world.log("flush: % of % bytes", &counts);
@@ -102,24 +155,28 @@ impl Sender {
     }
 
     fn lose<W: World>(&mut self, doing: &'static [u8], cause: Cause, with: &mut Context<W>) {
+        self.disconnect(doing, cause, with);
+        if self.is_stdout(with) && cause == Cause::Closed {
+            return self.close(State::Ended, with);
+        }
+        if with.now < self.up_since + FAILED {
+            return self.next_transfer(with);
+        }
+        self.wait(with);
+    }
+
+    /// The connection is of no use any more: the ring learns what has arrived, and that the rest has not.
+    fn disconnect<W: World>(&mut self, doing: &'static [u8], cause: Cause, with: &mut Context<W>) {
         self.acknowledge(with);
         if self.told.has_connection() {
             told::trouble(doing, Part::Address(self.address), cause, 1, with.world);
         }
         self.has_caught_up = false;
-        if !self.is_stdout(with) {
-            // Who has closed in order, with nothing under way, has read all that came. Otherwise the
-            // receiver may have died with what its kernel had acknowledged.
-            with.ring.rewind(cause != Cause::Closed || with.ring.in_flight());
-        } else if cause == Cause::Closed {
-            return self.close(State::Ended, with);
-        }
         // Standard output is the same stream after an error (a full disk): it goes on where it
         // stopped, be it within a line.
-        self.is_stalled = false;
-        if with.now < self.up_since + FAILED {
-            return self.next_transfer(with);
+        if !self.is_stdout(with) {
+            with.ring.rewind(with.now, cause == Cause::Closed);
         }
-        self.wait(with);
+        self.is_stalled = false;
     }
 }

@@ -355,6 +355,13 @@ impl World for Kernel {
         }
     }
 
+    fn silence(&mut self) -> Option<u64> {
+        match (&self.link, &self.target) {
+            (Link::Connected(fd), Target::Tcp(..)) => socket::silence(fd),
+            _ => Some(u64::MAX),
+        }
+    }
+
     fn drain(&mut self) -> Result<(), Cause> {
         let fd = match &self.link {
             Link::Connected(fd) => fd,

@@ -20,25 +20,33 @@ pub(super) struct Options([(c_int, c_int, c_int); 6]);
 const SPANS: c_int = 3;
 
 impl Options {
-    /// `send_buffer` is in bytes, `timeout` in milliseconds: what is sent may stay unacknowledged for so
-    /// long, in whole seconds (`TCP_USER_TIMEOUT`, `tcp(7)`). An idle peer is asked whether it is still
-    /// there, so that it is missed after about the same time.
+    /// `send_buffer` is in bytes, `timeout` in milliseconds: an idle peer is asked whether it is still
+    /// there, so that it is missed after about that time.
+    ///
+    /// The last option is for kernels that do not tell what a peer owes ([`silence`]): sent data may stay
+    /// unacknowledged for so long, in whole seconds (`TCP_USER_TIMEOUT`, `tcp(7)`). It ends a connection to a
+    /// peer that is alive and has a closed window, too, so others do without it.
     pub(super) fn new(send_buffer: usize, timeout: u32) -> Self {
         let seconds = (timeout / 1_000).max(1) as c_int;
         let span = (seconds / SPANS).max(1);
         Self([
             (libc::SOL_SOCKET, libc::SO_SNDBUF, send_buffer as c_int),
             (libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1),
-            (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, seconds * 1_000),
             (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, span),
             (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, span),
             (libc::IPPROTO_TCP, libc::TCP_KEEPCNT, SPANS - 1),
+            (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, seconds * 1_000),
         ])
     }
 
     /// A kernel that lacks one does without: the connection is worth more.
     fn set(&self, socket: &Fd, is_tcp: bool) {
-        for (level, name, value) in self.0.iter().take(if is_tcp { self.0.len() } else { 1 }) {
+        let count = match is_tcp {
+            false => 1,
+            true if tcp_info(socket).is_some() => self.0.len() - 1,
+            true => self.0.len(),
+        };
+        for (level, name, value) in self.0.iter().take(count) {
             let value = &raw const *value as usize;
             let arguments = [
                 socket.argument(),
@@ -148,17 +156,44 @@ fn connect(socket: &Fd, address: &[u8]) -> Result<(), Errno> {
 
 /// How a connect that was not done at once went, once the socket is writable.
 pub(super) fn outcome(socket: &Fd) -> Result<(), Errno> {
-    let (mut error, mut length) = (0_i32, size_of::<c_int>() as u32);
-    let (value, room) = (&raw mut error as usize, &raw mut length as usize);
-    let (level, name) = (int(libc::SOL_SOCKET), int(libc::SO_ERROR));
-    // SAFETY: the value has room for an int and the length says so.
-    unsafe {
-        socket_call(
-            number::GETSOCKOPT,
-            &[socket.argument(), level, name, value, room, 0],
-        )
-    }?;
-    if error == 0 { Ok(()) } else { Err(Errno(error)) }
+    let mut error = [0; size_of::<c_int>()];
+    option(socket, libc::SOL_SOCKET, libc::SO_ERROR, &mut error)?;
+    match c_int::from_ne_bytes(error) {
+        0 => Ok(()),
+        error => Err(Errno(error)),
+    }
+}
+
+/// Reads an option; returns how many bytes of it there are.
+fn option(socket: &Fd, level: c_int, name: c_int, value: &mut [u8]) -> Result<usize, Errno> {
+    let mut length = value.len() as u32;
+    let (value, room) = (value.as_mut_ptr() as usize, &raw mut length as usize);
+    let arguments = [socket.argument(), int(level), int(name), value, room, 0];
+    // SAFETY: the value has room for as many bytes as the length says.
+    unsafe { socket_call(number::GETSOCKOPT, &arguments) }?;
+    Ok(length as usize)
+}
+
+/// Bytes of `struct tcp_info` (`linux/tcp.h`) up to `tcpi_last_ack_recv`, and where its fields are.
+const TCP_INFO_LENGTH: usize = 60;
+const TCPI_PROBES: usize = 3;
+const TCPI_UNACKED: usize = 24;
+const TCPI_LAST_ACK_RECV: usize = 56;
+
+/// What the kernel tells of the peer. `None` if it does not tell (qemu's user mode returns four bytes).
+fn tcp_info(socket: &Fd) -> Option<[u8; TCP_INFO_LENGTH]> {
+    let mut info = [0; TCP_INFO_LENGTH];
+    let length = option(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info).ok()?;
+    (length == TCP_INFO_LENGTH).then_some(info)
+}
+
+/// Milliseconds since the peer has answered anything, if it owes an answer: to data that was sent, or to a
+/// window probe that had to be repeated.
+pub(super) fn silence(socket: &Fd) -> Option<u64> {
+    let info = tcp_info(socket)?;
+    let field = |at: usize| Some(u32::from_ne_bytes(*info.get(at..)?.first_chunk()?));
+    let owes_answer = field(TCPI_UNACKED)? > 0 || info[TCPI_PROBES] >= 2;
+    field(TCPI_LAST_ACK_RECV).filter(|_| owes_answer).map(u64::from)
 }
 
 /// Sends as much of it as is taken.

@@ -110,7 +110,11 @@ fn a_connection_is_not_left_while_lines_are_on_their_way_nor_at_the_end() {
     // Also when the ring has given them up for younger ones meanwhile.
     let slow = Weather::ReadsAt(40 * MINUTE);
     let sim = Sim::new(59, HOUR, Weather::From(1)).beside(slow);
-    let outcome = run_in(sim, 59, &["-metrics=load", "-buffer=4K", "-interval=30s"]);
+    let outcome = run_in(
+        sim,
+        59,
+        &["-metrics=load", "-buffer=4K", "-interval=30s", "-timeout=1h"],
+    );
     assert_eq!(outcome.sim.connections().len(), 2);
     assert_eq!(outcome.sim.left_behind(), 0);
     check_accounts(&outcome, 59);
@@ -120,7 +124,7 @@ fn a_connection_is_not_left_while_lines_are_on_their_way_nor_at_the_end() {
     for interval in ["-interval=5s", "-interval=1m"] {
         let slow = Weather::ReadsAt(15 * MINUTE);
         let sim = Sim::new(59, HOUR, Weather::From(1)).beside(slow);
-        let outcome = run_in(sim, 59, &["-metrics=load", "-buffer=1M", interval]);
+        let outcome = run_in(sim, 59, &["-metrics=load", "-buffer=1M", "-timeout=1h", interval]);
         let connections = outcome.sim.connections();
         assert_eq!(connections.len(), 2, "{connections:?}");
         assert!(connections[1].0 >= 15 * MINUTE, "{connections:?}");
@@ -152,6 +156,25 @@ fn in_a_storm_over_several_transfers_no_line_is_missing_without_being_counted() 
         }
     }
     assert!(used.iter().all(|&count| count > 10), "{used:?}");
+}
+
+#[test]
+fn a_receiver_that_takes_nothing_is_kept_if_it_is_alone_and_left_after_ten_timeouts_otherwise() {
+    let stuck = || Sim::new(101, HOUR, Weather::ReadsAt(u64::MAX / 2));
+    let outcome = run_in(stuck(), 101, &["-buffer=1M"]);
+    assert_eq!(outcome.sim.connections(), [(0, 0)]);
+
+    let outcome = run_in(stuck().beside(Weather::Calm), 101, &["-buffer=1M"]);
+    let connections = outcome.sim.connections();
+    assert!(connections.len() > 2, "{connections:?}");
+    for pair in connections.windows(2) {
+        let (stood, number) = (pair[1].0 - pair[0].0, pair[0].1);
+        // The other one is left for the first after ten minutes.
+        let expected = if number == 0 { 5 * MINUTE } else { 10 * MINUTE };
+        assert!((expected..expected + 6_000).contains(&stood), "{connections:?}");
+        assert_eq!(pair[1].1, 1 - number);
+    }
+    check_accounts(&outcome, 101);
 }
 
 /// The transfer with which an endpoint starts when all are absent; holds it to their order.

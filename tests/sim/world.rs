@@ -532,6 +532,11 @@ impl World for Sim {
         connection.flying.len() as u64
     }
 
+    /// A receiver that does not read yet has a closed window.
+    fn silence(&mut self) -> Option<u64> {
+        None
+    }
+
     fn drain(&mut self) -> Result<(), Cause> {
         self.acted = true;
         match &self.link {

@@ -50,7 +50,7 @@ fn story(seed: u64, ring: &mut Ring, steps: usize, told: &mut dyn FnMut(Vec<Stri
                 ring.mark_sent(random.below(waiting / 4 + 1));
             }
             12..14 => _ = ring.acknowledge(random.below(1000) as u64, step as u64 * 100),
-            14 => ring.rewind(random.below(2) == 0),
+            14 => ring.rewind(step as u64 * 100, random.below(2) == 0),
             _ => {
                 // Up and down, so that two digits are enough.
                 let clock = if ring.clock() < 40 { ring.clock() + 17 } else { 3 };

@@ -5,11 +5,13 @@ use super::*;
 /// What the ring should do, with a list in place of positions.
 struct Naive {
     capacity: usize,
+    memory: usize,
     lines: Vec<Vec<u8>>,
     sent: usize,
     part: usize,
     dropped: u64,
-    unproven: u64,
+    /// Lengths of lines that left in flight, and are not acknowledged.
+    evicted: Vec<usize>,
 }
 
 impl Naive {
@@ -24,23 +26,31 @@ impl Naive {
 
     /// Gives up lines until there are so many bytes free.
     fn fit(&mut self, free: usize) {
-        while Self::bytes(&self.lines) + free > self.capacity {
-            if self.sent == 0 && self.part > 0 {
-                // As many behind it as it takes to have its length free.
-                let mut free = 0;
-                while free < self.lines[0].len() + HEAD && self.lines.len() > 1 {
-                    free += self.lines.remove(1).len() + HEAD;
-                    self.dropped += 1;
-                }
+        while let wanted = (Self::bytes(&self.lines) + free).saturating_sub(self.capacity)
+            && wanted > 0
+        {
+            let is_cut_off = self.sent == 0 && self.part > 0;
+            if is_cut_off || self.sent > 0 && self.evicted.len() == 256 {
+                self.drop_waiting(wanted);
                 continue;
             }
-            self.lines.remove(0);
+            let length = self.lines.remove(0).len();
             if self.sent == 0 {
                 self.dropped += 1;
             } else {
-                self.unproven += 1;
+                self.evicted.push(length);
             }
             self.sent = self.sent.saturating_sub(1);
+        }
+    }
+
+    /// The oldest of those that wait whole go, as many as free a sixteenth.
+    fn drop_waiting(&mut self, wanted: usize) {
+        let first = self.sent + usize::from(self.part > 0);
+        let mut freed = 0;
+        while freed < wanted.max(self.memory / 16) && self.lines.len() > first {
+            freed += self.lines.remove(first).len() + HEAD;
+            self.dropped += 1;
         }
     }
 
@@ -65,10 +75,13 @@ impl Naive {
     }
 
     fn acknowledge(&mut self, unacked: usize) {
-        let Some(mut arrived) = self.in_flight().checked_sub(unacked) else {
-            return;
-        };
-        self.unproven = 0;
+        let lost = unacked.saturating_sub(self.in_flight());
+        while let Some(length) = self.evicted.first()
+            && self.evicted.iter().sum::<usize>() - length >= lost
+        {
+            self.evicted.remove(0);
+        }
+        let mut arrived = self.in_flight().saturating_sub(unacked);
         let mut whole = 0;
         while self.lines.get(whole).is_some_and(|line| line.len() <= arrived) {
             arrived -= self.lines[whole].len();
@@ -80,7 +93,7 @@ impl Naive {
 
     fn rewind(&mut self) {
         (self.sent, self.part) = (0, 0);
-        self.dropped += std::mem::take(&mut self.unproven);
+        self.dropped += take(&mut self.evicted).len() as u64;
     }
 }
 
@@ -111,11 +124,12 @@ fn against_naive(seed: u64) {
     let mut spare = (&mut spare.words, &mut spare.memory[..]);
     let mut naive = Naive {
         capacity: buffer + 2 * HEAD,
+        memory: Ring::memory_for(buffer),
         lines: Vec::new(),
         sent: 0,
         part: 0,
         dropped: 0,
-        unproven: 0,
+        evicted: Vec::new(),
     };
     let mut stream = Vec::new();
     for number in 0..5_000 {
@@ -142,7 +156,7 @@ fn against_naive(seed: u64) {
             _ if below(4) == 0 => {
                 check_stream(&stream, seed);
                 stream.clear();
-                ring.rewind(false);
+                ring.rewind(0, true);
                 naive.rewind();
             }
             _ if below(4) == 0 => {
@@ -150,6 +164,7 @@ fn against_naive(seed: u64) {
                 (buffer, other) = (other, buffer);
                 naive.capacity = buffer + 2 * HEAD;
                 naive.fit(0);
+                naive.memory = Ring::memory_for(buffer);
             }
             _ => {}
         }

@@ -36,6 +36,7 @@ pub(super) fn bytes(store: &Store) -> Vec<u8> {
         &words.lap_clock,
         &words.touched,
         &words.boot,
+        &words.known,
     ];
     let words = words.map(|word| (word.get() as u32).to_ne_bytes());
     [words.as_flattened(), &store.memory].concat()

@@ -205,7 +205,7 @@ fn what_is_in_flight_and_a_part_sent_line_stay_while_the_rest_is_thinned() {
             .all(|line| line.len() == 100);
         assert!(whole, "seed {seed:#x}: a cut line");
         ring.acknowledge(0, 0);
-        ring.rewind(true);
+        ring.rewind(0, false);
         assert!(unsent(&ring).starts_with(&all[..sent]), "seed {seed:#x}");
     }
 }

@@ -5,6 +5,7 @@ use super::connection::Connection;
 use super::lives::Lived;
 use super::plan::Plan;
 use super::world::{Day, Key};
+use mini_monitor::world::Cause;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Seconds by which a stamp may be beside the true time.
@@ -70,6 +71,13 @@ struct Account<'d> {
     /// that come next.
     parts: Vec<Look>,
     forgiven: BTreeSet<Key>,
+    /// When a receiver's kernel had first acknowledged a line.
+    first_acked: BTreeMap<Key, u64>,
+    /// Lines of which the agent knows that a connection has acknowledged them.
+    known: BTreeSet<Key>,
+    /// The life of the last connection, and how many in a row of its connections have acknowledged repeats alone.
+    last_life: usize,
+    halvings: u32,
     tally: Tally,
 }
 
@@ -81,11 +89,16 @@ pub(crate) fn check(plan: &Plan, day: &Day, lives: &[Lived]) -> Tally {
         seen: BTreeMap::new(),
         parts: Vec::new(),
         forgiven: BTreeSet::new(),
+        first_acked: BTreeMap::new(),
+        known: BTreeSet::new(),
+        last_life: 0,
+        halvings: 0,
         tally: Tally::default(),
     };
     for connection in &day.network.past {
         account.read(connection);
     }
+    account.check_counts();
     account.check_stamps();
     account.check_missing();
     account.check_log();
@@ -136,6 +149,8 @@ impl Account<'_> {
                 pair[0].key
             );
         }
+        self.forgive_skipped(&lines, connection);
+        let before = self.known.len();
         for line in &lines {
             let is_dated = is_plausible(line.stamp as u64);
             assert!(is_dated, "sent without a date: {}", line.text);
@@ -143,14 +158,42 @@ impl Account<'_> {
                 let right = self.is_right(line, connection).then_some(line.stamp);
                 self.seen.insert(line.key, Seen { right, text: None });
             }
+            if line.end <= connection.asked {
+                self.known.insert(line.key);
+            }
+            let acks = &connection.acks;
+            let ack = acks.get(acks.partition_point(|ack| ack.1 < line.end));
+            let first = ack.map(|ack| *self.first_acked.entry(line.key).or_insert(ack.0));
+            // After a proper close a line is repeated only for so long after it was acknowledged first.
+            let is_old = connection.broken == Some(Cause::Closed)
+                && first.is_some_and(|first| first + self.plan.replay * 7 / 8 < connection.closed);
             if line.end <= connection.read {
                 self.note_read(line);
-            } else if line.end <= connection.forgiven && !self.plan.is_roomy {
+            } else if is_old || line.end <= connection.forgiven && !self.plan.is_roomy {
                 self.forgiven.insert(line.key);
             }
         }
         if end < connection.bytes.len() {
             self.parts.push(look_at(connection, end));
+        }
+        let has_taken = lines.first().is_some_and(|line| line.end <= connection.asked);
+        if self.known.len() > before {
+            self.halvings = 0;
+        } else if has_taken {
+            self.halvings += 1;
+        }
+    }
+
+    /// After connections that have acknowledged repeats alone, fewer are sent: it may be those that nobody has read.
+    fn forgive_skipped(&mut self, lines: &[Line], connection: &Connection) {
+        if self.last_life != connection.life {
+            (self.last_life, self.halvings) = (connection.life, 0);
+        }
+        if let Some(first) = lines.first().filter(|_| self.halvings > 0) {
+            let skipped = self.known.range(..first.key).copied();
+            let is_unread = |key: &Key| self.seen.get(key).is_none_or(|seen| seen.text.is_none());
+            let skipped: Vec<Key> = skipped.filter(is_unread).collect();
+            self.forgiven.extend(skipped);
         }
     }
 
@@ -200,6 +243,28 @@ impl Account<'_> {
             last = (key.0, stamp);
             self.tally.dated += 1;
         }
+    }
+
+    /// As many lines are counted as lost as no connection has acknowledged.
+    fn check_counts(&mut self) {
+        if self.lives.iter().any(|life| life.is_robbed) {
+            return;
+        }
+        // What was sent last of all is acknowledged when the agent has ended.
+        if let Some(last) = self.day.network.past.last() {
+            self.known
+                .extend(lines(&last.bytes).0.iter().map(|line| line.key));
+        }
+        let made = self.lives.iter().enumerate();
+        let made = made.flat_map(|(number, life)| (0..life.lines).map(move |line| (number, line)));
+        let lost: Vec<Key> = made.filter(|key| !self.known.contains(key)).collect();
+        let counted: u64 = self.lives.iter().map(|life| life.given_up + life.undated).sum();
+        assert_eq!(
+            lost.len() as u64,
+            counted,
+            "lost against counted; the first of them: {:?}",
+            &lost[..lost.len().min(20)]
+        );
     }
 
     /// What was made has been read, or is counted as lost.

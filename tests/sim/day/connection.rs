@@ -9,6 +9,8 @@ use std::fmt;
 
 pub(crate) const RESET: Cause = Cause::System(Errno(libc::ECONNRESET));
 const TIMED_OUT: Cause = Cause::System(Errno(libc::ETIMEDOUT));
+/// Milliseconds after which the agent's kernel gives up a peer that acknowledges nothing (`tcp_retries2`).
+const RETRIES: u64 = 924_000;
 
 /// Bytes that are on their way, all before `end` that had not been.
 struct Piece {
@@ -29,6 +31,10 @@ pub(crate) struct Connection {
     /// Where each call of `send` started, and what the agent knew of the wall clock then.
     pub(crate) looks: Vec<(usize, Look)>,
     pub(crate) acked: usize,
+    /// The part of it of which the agent knows.
+    pub(crate) asked: usize,
+    /// What had been acknowledged when.
+    pub(crate) acks: Vec<(u64, usize)>,
     /// What has come, of which the acknowledgement may be lost.
     landed: usize,
     pub(crate) read: usize,
@@ -38,8 +44,9 @@ pub(crate) struct Connection {
     /// Bytes that the receiver's kernel takes unread, and that the agent's takes unacknowledged.
     pub(crate) window: usize,
     pub(crate) room: usize,
-    /// Milliseconds after which the receiver reads what has come.
+    /// Milliseconds after which the receiver reads what has come, and how many bytes at once.
     pub(crate) nap: u64,
+    pub(crate) bite: usize,
     pub(crate) read_at: Option<u64>,
     /// When it has last been heard of, or something was sent with nothing under way.
     heard_at: u64,
@@ -66,6 +73,9 @@ impl Connection {
             bytes: Vec::new(),
             looks: Vec::new(),
             acked: 0,
+            asked: 0,
+            acks: Vec::new(),
+            bite: usize::MAX,
             landed: 0,
             read: 0,
             forgiven: 0,
@@ -137,12 +147,19 @@ impl Connection {
     }
 
     fn times_out_at(&self) -> Option<u64> {
-        let since = if self.unacked() > 0 {
-            self.heard_at
+        Some(if self.unacked() > 0 {
+            self.silent_since?.max(self.heard_at) + RETRIES
         } else {
-            self.silent_since?.max(self.heard_at)
-        };
-        Some(since + self.timeout)
+            self.silent_since?.max(self.heard_at) + self.timeout
+        })
+    }
+
+    /// For how long nothing was heard of the receiver's kernel, if it owes an answer. One with a closed window
+    /// gives it.
+    pub(crate) fn silence(&self, now: u64) -> Option<u64> {
+        let unread = self.acked.saturating_sub(self.read);
+        let owes = self.unacked() > 0 && (self.silent_since.is_some() || unread < self.window);
+        owes.then(|| now - self.heard_at.max(self.silent_since.unwrap_or(0)))
     }
 
     /// What is due at `now` happens.
@@ -150,8 +167,14 @@ impl Connection {
         if self.broken.is_some() {
             return;
         }
-        if self.read_at.is_some_and(|at| at <= now) {
-            self.read_all();
+        if let Some(at) = self.read_at.filter(|at| *at <= now) {
+            let rest = (self.acked - self.read).saturating_sub(self.bite);
+            if rest == 0 {
+                self.read_all();
+            } else {
+                self.read += self.bite;
+                self.read_at = Some(at + self.nap);
+            }
         }
         self.receive(now);
         self.has_said |= self.silent_since.is_none() && self.says_at <= now;
@@ -171,11 +194,15 @@ impl Connection {
         if now >= TROUBLE && self.receiver.is_some() {
             // In the calm at the end all can arrive.
             (self.nap, self.window) = (0, 64 << 10);
+            if self.read_at.is_some() {
+                self.read_all();
+            }
         }
         while self.can_receive() && self.pieces.front().is_some_and(|piece| piece.arrives_at <= now) {
             let end = self.pieces[0].end;
             self.acked = end.min(self.read + self.window);
             self.heard_at = now;
+            self.acks.push((now, self.acked));
             if self.acked == end {
                 self.pieces.pop_front();
             }

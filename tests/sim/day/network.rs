@@ -248,6 +248,11 @@ impl Network {
         connection.window = chance.pick(&[2 << 10, 8 << 10, 64 << 10]);
         let longest = self.replay * 9 / 10;
         connection.nap = chance.pick(&[0, 20, longest / 4, longest]);
+        if chance.one_in(6) {
+            // It is slow: most of the time its window is closed.
+            (connection.nap, connection.bite) = (longest / 10, 200);
+            connection.window = 2_000;
+        }
         if receiver.is_none() {
             connection.reset_at(now + chance.below(longest));
         }
@@ -347,6 +352,10 @@ fn feel(connection: &mut Connection, change: &Change, receiver: &Receiver, now: 
     match change {
         Change::Going(Going::Closes) => {
             connection.read_all();
+            connection.desert(Cause::Closed);
+            connection.notice = receiver.has_link.then_some((soon, Cause::Closed));
+        }
+        Change::Going(Going::Forgets) => {
             connection.desert(Cause::Closed);
             connection.notice = receiver.has_link.then_some((soon, Cause::Closed));
         }

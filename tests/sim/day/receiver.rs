@@ -8,6 +8,8 @@ use super::plan::{HOUR, MINUTE, TROUBLE};
 pub(crate) enum Going {
     /// It has read all that came, and closes.
     Closes,
+    /// It is a proxy that closes in order, with what it has acknowledged and not passed on.
+    Forgets,
     /// It dies with what it has not read, and its kernel resets the connection.
     Dies,
     /// Its machine loses its power: it says nothing.
@@ -70,7 +72,13 @@ impl Receiver {
                 self.is_powered = true;
                 return (!was_up).then_some(Change::Return);
             }
-            let going = chance.pick(&[Going::Closes, Going::Dies, Going::Dies, Going::Vanishes]);
+            let going = chance.pick(&[
+                Going::Closes,
+                Going::Forgets,
+                Going::Dies,
+                Going::Dies,
+                Going::Vanishes,
+            ]);
             self.is_powered = going != Going::Vanishes;
             return Some(Change::Going(going));
         }

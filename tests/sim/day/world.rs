@@ -286,7 +286,15 @@ impl World for Day<'_> {
 
     fn unacked(&mut self) -> u64 {
         self.call();
-        self.network.connection().unacked() as u64
+        let connection = self.network.connection();
+        connection.asked = connection.acked;
+        connection.unacked() as u64
+    }
+
+    fn silence(&mut self) -> Option<u64> {
+        self.call();
+        let time = self.time;
+        self.network.connection().silence(time)
     }
 
     fn drain(&mut self) -> Result<(), Cause> {
