@@ -11,4 +11,5 @@ mod links;
 mod pair;
 mod random;
 mod receiver;
+mod receivers;
 mod seen;
