@@ -117,6 +117,19 @@ impl<'b> Text<'b> {
         self.buffer.get(..self.length).unwrap_or_default()
     }
 
+    /// Ends what has been written as a line for people: what may be a command to a terminal or the end of a line
+    /// (control characters, and bytes that are not UTF-8) becomes `?`, and a newline follows, in place of the last
+    /// byte if there is no room for it.
+    pub fn into_line(self) -> &'b [u8] {
+        let text_max = self.buffer.len().saturating_sub(1);
+        let length = self.length.min(text_max);
+        mask(self.buffer.get_mut(..length).unwrap_or_default());
+        if let Some(end) = self.buffer.get_mut(length) {
+            *end = b'\n';
+        }
+        self.buffer.get(..=length).unwrap_or_default()
+    }
+
     /// What has been written, for as long as the buffer lives.
     pub fn into_bytes(self) -> &'b [u8] {
         self.buffer.get(..self.length).unwrap_or_default()
@@ -156,6 +169,21 @@ pub fn character(bytes: &[u8]) -> (usize, bool) {
     (whole, true)
 }
 
+/// Replaces by `?` each byte of the control characters (U+0000 to U+001F, U+007F to U+009F) and each that is not
+/// UTF-8.
+#[inline(never)]
+fn mask(text: &mut [u8]) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (length, is_whole) = character(rest);
+        let (one, behind) = rest.split_at_mut(length);
+        if !is_whole || matches!(one, [..0x20 | 0x7f] | [0xc2, ..0xa0]) {
+            one.fill(b'?');
+        }
+        rest = behind;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,6 +203,27 @@ mod tests {
         assert_eq!(written(Fixed::new(500_000, 4)), "50");
         assert_eq!(written(Fixed::whole(u64::MAX)), u64::MAX.to_string());
         assert_eq!(written(Fixed::parse(b"-0.50").unwrap()), "-0.5");
+    }
+
+    #[test]
+    fn a_line_for_people_has_no_control_characters_and_one_newline() {
+        let line = |text: &[u8], room: usize| {
+            let mut buffer = vec![0; room];
+            let mut line = Text::new(&mut buffer);
+            line.put(text);
+            line.into_line().to_vec()
+        };
+        let masked = |text: &[u8]| String::from_utf8(line(text, 40)).unwrap();
+        assert_eq!(masked(b"a\nb\r\t\0\x1b[31m\x7f~"), "a?b????[31m?~\n");
+        assert_eq!(
+            masked("\u{80}\u{9f}\u{a0}\u{e9}\u{1f600}".as_bytes()),
+            "????\u{a0}\u{e9}\u{1f600}\n"
+        );
+        assert_eq!(masked(b"\xff\xc2x\xe2\x82"), "??x??\n");
+        // A character that does not fit is not UTF-8 any more.
+        assert_eq!(line("ab\u{20ac}".as_bytes(), 5), b"ab??\n");
+        assert_eq!(line(b"abc", 3), b"ab\n");
+        assert_eq!((line(b"a", 1), line(b"a", 0)), (b"\n".to_vec(), vec![]));
     }
 
     #[test]

@@ -196,6 +196,95 @@ fn each_trouble_is_told_when_it_is_new() {
     agent.stop();
 }
 
+/// Holds every line of a log to plain text: no control bytes of either kind, and all of it UTF-8.
+fn assert_plain(log: Vec<u8>) -> String {
+    let log = String::from_utf8(log).unwrap();
+    let plain = |character: char| character == '\n' || !character.is_control();
+    assert!(log.chars().all(plain) && log.ends_with('\n'), "{log:?}");
+    log
+}
+
+#[test]
+fn control_bytes_of_a_mount_point_are_masked_in_the_log() {
+    let folder = Folder::of_machine("control-bytes", "vm-6.18");
+    let point = "/no/such\\012forged\\033[31m\\011\\177\\302\\233é\\377";
+    let line = format!("2 1 8:2 / {point} rw - ext4 /dev/x rw\n");
+    fs::write(folder.join("self/mountinfo"), line).unwrap();
+    let output = common::output(&["-once", "-metrics=disk", "-proc", folder.path()]);
+    let log = assert_plain(output.stderr);
+    let expected = " disk: /no/such?forged?[31m????é?: no such file or directory\n";
+    assert!(log.ends_with(expected) && log.lines().count() == 1, "{log:?}");
+}
+
+#[test]
+fn control_bytes_of_flags_and_configuration_are_masked() {
+    let folder = Folder::new("control-flags");
+    let output = |flags: &[&str]| {
+        let output = common::output(flags);
+        (output.status.code(), output.stdout, output.stderr)
+    };
+
+    let (status, _, error) = output(&["-check", "-config", "/a\nforged\u{1b}[31m\t\u{9b}"]);
+    let error = assert_plain(error);
+    let expected = "mini-monitor: invalid value \"/a?forged?[31m???\" for flag -config";
+    assert!(error.starts_with(expected), "{error:?}");
+    assert_eq!((status, error.lines().count()), (Some(2), 1));
+
+    // A path may have those control characters that take two bytes, `ESC [` in one among them.
+    let (status, _, error) = output(&["-check", "-config=/no\u{9b}where"]);
+    assert_eq!(assert_plain(error), "/no??where: no such file or directory\n");
+    assert_eq!(status, Some(1));
+
+    let config = folder.join("config.json");
+    for (text, expected) in [
+        (r#"{"a\nb\u001b\u009b": 5}"#, ":1: a?b???: unknown key\n"),
+        (
+            "{\"flush\": \"a\u{9b}b\"}",
+            ":1: flush: \"a??b\" is not a duration",
+        ),
+    ] {
+        fs::write(&config, text).unwrap();
+        let (_, _, error) = output(&["-check", "-config", config.to_str().unwrap()]);
+        let error = assert_plain(error);
+        assert!(error.contains(expected), "{error:?}");
+    }
+
+    let (status, text, _) = output(&[
+        "-check",
+        "-trans=unix:/a\u{9b}b,exec:echo\n\u{1b}",
+        "-only=net=a\nb",
+        "-listen=/x\u{9b}y",
+        "-process=\u{9b}\t",
+    ]);
+    assert_eq!(status, Some(0));
+    let text = assert_plain(text);
+    for part in [
+        "transfer: unix:/a??b\n",
+        "transfer: exec:echo??\n",
+        "listens at /x??y\n",
+        "only a?b\n",
+        "of ???\n",
+    ] {
+        assert!(text.contains(part), "{part:?}: {text}");
+    }
+
+    // The log of a running agent: a receiver and a file that are not there, and a script's bad line.
+    let text = r#"{"metrics": "load", "interval": "100ms", "custom": [
+        {"metric": "a", "file": "/no\u009bsuch"},
+        {"exec": "printf 'a\\033[31m\\302\\233 b\\n'"}]}"#;
+    fs::write(&config, text).unwrap();
+    let mut agent = Agent::start(&["-trans=unix:/no\u{9b}where", "-config", config.to_str().unwrap()]);
+    let mut log = Vec::new();
+    agent.log.up_to("\"a?[31m?? b\" is not a name", &mut log);
+    for expected in [
+        "a: /no??such: no such file or directory",
+        "dial unix /no??where: no such file or directory",
+    ] {
+        assert!(log.iter().any(|line| line.contains(expected)), "{log:#?}");
+    }
+    agent.stop();
+}
+
 /// More of each kind than there is room for.
 #[test]
 fn beyond_a_bound_the_first_ones_are_told_and_the_log_says_so_once() {

@@ -60,8 +60,7 @@ fn put_line(put: Put, write: &mut dyn FnMut(&mut Text)) {
     let mut buffer = [0; 1024];
     let mut line = Text::new(&mut buffer);
     write(&mut line);
-    put(line.bytes());
-    put(b"\n");
+    put(line.into_line());
 }
 
 fn put_list(line: &mut Text, words: &[u8], list: &[u8]) {

@@ -327,9 +327,6 @@ const TOLD_MAX: usize = 60;
 /// What is said of a bad line.
 fn put_bad_line(told: &mut Text, line: &[u8]) {
     told.put(b"\"");
-    for byte in line.iter().take(TOLD_MAX) {
-        let is_plain = matches!(byte, b' '..=b'~');
-        told.put(&[if is_plain { *byte } else { b'?' }]);
-    }
+    told.put(line.get(..TOLD_MAX).unwrap_or(line));
     told.put(b"\" is not a name, a value and tags, or too long");
 }

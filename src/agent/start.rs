@@ -242,8 +242,7 @@ fn say(write: impl FnOnce(&mut Text), status: i32) -> i32 {
     let mut buffer = [0; MESSAGE_MAX];
     let mut text = Text::new(&mut buffer);
     write(&mut text);
-    text.put(b"\n");
-    let _ = sys::print(2, text.bytes());
+    let _ = sys::print(2, text.into_line());
     status
 }
 

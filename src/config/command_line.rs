@@ -62,7 +62,7 @@ impl Error<'_> {
     }
 }
 
-/// Writes what the user wrote so that it stays on one line, and not too long a one.
+/// Writes what the user wrote, as much of it as a line has room for.
 fn quote(text: &mut Text, bytes: &[u8]) {
     text.put(b"\"");
     put_bounded(text, bytes);
@@ -72,9 +72,7 @@ fn quote(text: &mut Text, bytes: &[u8]) {
 /// Writes what the user wrote, without quotes.
 pub(super) fn put_bounded(text: &mut Text, bytes: &[u8]) {
     const SHOWN: usize = 80;
-    for byte in bytes.iter().take(SHOWN) {
-        text.put(&[if byte.is_ascii_control() { b'?' } else { *byte }]);
-    }
+    text.put(bytes.get(..SHOWN).unwrap_or(bytes));
     if bytes.len() > SHOWN {
         text.put(b"...");
     }

@@ -36,7 +36,7 @@ impl Log {
         log
     }
 
-    /// Writes one line: local time, then what `write_message` writes.
+    /// Writes one line: local time, then what `write_message` writes, without control characters.
     ///
     /// A log that takes nothing at the moment (a full pipe, a terminal that is stopped) loses the
     /// line: it must not stop the loop.
@@ -50,12 +50,11 @@ impl Log {
         let mut text = Text::new(&mut buffer);
         stamp(&mut text, self.time.now());
         write_message(&mut text);
-        let line = text.bytes();
+        let line = text.into_line();
         let end: &[u8] = if self.is_cut { b"\n" } else { b"" };
         // One call, so that a line stays whole beside those of others.
-        let whole = end.len() + line.len() + 1;
-        if let Ok(written) = output.write(&[end, line, b"\n"]) {
-            self.is_cut = written < whole;
+        if let Ok(written) = output.write(&[end, line]) {
+            self.is_cut = written < end.len() + line.len();
         }
     }
 }

@@ -17,7 +17,8 @@ fn parsed(arguments: &[&'static str]) -> Result<Config<'static>, String> {
             let mut buffer = [0; 512];
             let mut text = Text::new(&mut buffer);
             error.describe(&mut text);
-            Err(String::from_utf8(text.into_bytes().to_vec()).unwrap())
+            let line = String::from_utf8(text.into_line().to_vec()).unwrap();
+            Err(line.strip_suffix('\n').unwrap().to_owned())
         }
     }
 }
