@@ -2,8 +2,10 @@
 
 mod common;
 
-use common::{Folder, Line, output};
+use common::reloaded::{Reloaded, file};
+use common::{Folder, Line, Lines, Transfer, command, output};
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
@@ -466,4 +468,122 @@ fn keys_mean_the_same_in_any_order() {
         assert_eq!(told(first, second), told(second, first), "{first} {second}");
     }
     assert!(!told(r#""metrics": "net=1s""#, r#""families": {"cpu": {"on": false}}"#).contains("cpu"));
+}
+
+/// Files with a command for the agent to run, in all the ways there are.
+const EXEC: [&str; 4] = [
+    r#"{"custom": [{"exec": "true"}]}"#,
+    r#"{"custom": [{"metric": "a", "file": "/b"}, {"exec": ["true", "x"]}]}"#,
+    r#"{"trans": "exec:true"}"#,
+    r#"{"trans": ["a:1", "exec:true"]}"#,
+];
+
+const REFUSED: &str = ": exec, in a file that others own or can write to (try chown root, chmod go-w)\n";
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn exec_in_a_file_that_others_can_write_to_is_refused() {
+    let folder = Folder::new("writable-config");
+    let path = folder.join("mini-monitor.json");
+    for (mode, is_good) in [
+        (0o600, true),
+        (0o644, true),
+        (0o755, true),
+        (0o664, false),
+        (0o620, false),
+        (0o646, false),
+        (0o602, false),
+        (0o666, false),
+    ] {
+        for text in EXEC {
+            fs::write(&path, text).unwrap();
+            set_mode(&path, mode);
+            let (status, _, error) = check(&path);
+            let expected = if is_good { (0, "") } else { (1, REFUSED) };
+            assert_eq!((status, error.as_str()), expected, "{mode:o} {text}");
+        }
+        fs::write(
+            &path,
+            r#"{"trans": "a:1", "custom": [{"metric": "a", "file": "/b"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(check(&path).0, 0, "{mode:o}");
+    }
+    // Where the lines go instead is of no matter, nor is it that nothing has been started.
+    fs::write(&path, EXEC[2]).unwrap();
+    set_mode(&path, 0o666);
+    let started = output(&["-trans=-", "-config", path.to_str().unwrap()]);
+    assert_eq!(started.status.code(), Some(2));
+    assert!(started.stdout.is_empty() && String::from_utf8(started.stderr).unwrap().ends_with(REFUSED));
+}
+
+#[test]
+fn exec_in_a_file_of_another_user_is_refused() {
+    let folder = Folder::new("owned-config");
+    let path = folder.join("mini-monitor.json");
+    fs::write(&path, EXEC[0]).unwrap();
+    let (nobody, other) = (65_534, 12_345);
+    if let Err(error) = chown(&path, Some(other), None) {
+        println!("skipped: files cannot be given away: {error}");
+        return;
+    }
+    let as_user = |user: u32| {
+        let agent = command();
+        let status = Command::new("setpriv")
+            .arg(format!("--reuid={user}"))
+            .args(["--clear-groups", "--"])
+            .arg(agent.get_program())
+            .args(agent.get_args())
+            .args(["-check", "-config", path.to_str().unwrap()])
+            .output()
+            .unwrap();
+        String::from_utf8(status.stderr)
+            .unwrap()
+            .replace(path.to_str().unwrap(), "")
+    };
+    assert_eq!(check(&path).2, REFUSED);
+    let can_run = Command::new("setpriv")
+        .args(["--reuid=65534", "--clear-groups", "--"])
+        .arg(command().get_program())
+        .arg("-version")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !can_run {
+        println!("skipped: the agent cannot be run as another user here");
+        return;
+    }
+    for (owner, user, is_good) in [
+        (other, nobody, false),
+        (nobody, nobody, true),
+        (0, nobody, true),
+        (nobody, 0, false),
+        (0, 0, true),
+    ] {
+        chown(&path, Some(owner), None).unwrap();
+        let expected = if is_good { "" } else { REFUSED };
+        assert_eq!(as_user(user), expected, "of {owner}, read by {user}");
+    }
+}
+
+#[test]
+fn a_reload_of_exec_in_a_file_that_others_can_write_to_changes_nothing() {
+    let transfer = Transfer::new();
+    let mut reloaded = Reloaded::start("reload-exec", &file(&transfer, ""), &[]);
+    let lines = Lines::of(transfer.accept());
+    lines.next();
+    let text = file(&transfer, r#", "custom": [{"exec": "echo forged 1"}]"#);
+    fs::write(&reloaded.path, text).unwrap();
+    set_mode(&reloaded.path, 0o666);
+    reloaded.agent.signal("HUP");
+    let refused = reloaded.agent.log.wait_for("chmod go-w");
+    let expected = REFUSED.replace('\n', "; all stays as it was");
+    assert!(refused.ends_with(&expected), "{refused}");
+    // The same text in a file that is the agent's alone.
+    set_mode(&reloaded.path, 0o600);
+    reloaded.agent.signal("HUP");
+    lines.wait_for("\"forged\"");
+    reloaded.agent.stop();
 }

@@ -21,6 +21,7 @@ pub struct Document<'a> {
     path: &'a [u8],
     text: &'a [u8],
     tape: Option<&'a [u8]>,
+    is_private: bool,
 }
 
 /// Where a file is in the memory that it was read into, and its tokens, if it is JSON.
@@ -28,14 +29,19 @@ pub struct Document<'a> {
 pub struct Lengths {
     text: usize,
     tape: Option<usize>,
+    /// Nobody else can write to the file.
+    is_private: bool,
 }
 
 /// Reads the file into the memory, which is [`DOCUMENT_MAX`] long.
 #[inline(never)]
 pub fn load<'a>(path: &'a [u8], memory: &mut [u8]) -> Result<Lengths, Wrong<'a>> {
     match read(path, memory) {
-        Ok(length) if length > FILE_MAX => Err(Wrong::of_file(path, Said::TooLong.into())),
-        Ok(length) => Ok(parse(memory, length)),
+        Ok((length, _)) if length > FILE_MAX => Err(Wrong::of_file(path, Said::TooLong.into())),
+        Ok((length, is_private)) => Ok(Lengths {
+            is_private,
+            ..parse(memory, length)
+        }),
         Err(Errno::NO_PLACES) => Err(Wrong::of_file(path, Said::NoFile.into())),
         Err(errno) => Err(Wrong::of_file(path, Why::System(errno))),
     }
@@ -51,6 +57,7 @@ pub fn parse(memory: &mut [u8], length: usize) -> Lengths {
     Lengths {
         text: text.len(),
         tape: kept,
+        is_private: true,
     }
 }
 
@@ -62,6 +69,7 @@ impl<'a> Document<'a> {
             path,
             text,
             tape: lengths.tape.and_then(|length| rest.get(..length)),
+            is_private: lengths.is_private,
         }
     }
 
@@ -69,7 +77,12 @@ impl<'a> Document<'a> {
     #[inline(never)]
     pub fn apply(&self, config: &mut Config<'a>, find: Find, name: Name) -> Result<(), Wrong<'a>> {
         let mut cursor = Cursor::new(Tokens::new(self.tape.ok_or_else(|| self.flaw())?));
-        settings::read(&mut cursor, config, (find, name)).map_err(|why| self.wrong(&cursor, why))
+        settings::read(&mut cursor, config, (find, name)).map_err(|why| self.wrong(&cursor, why))?;
+        // Whoever writes to it would run commands as the agent's user.
+        if config.has_exec() && !self.is_private {
+            return Err(Wrong::of_file(self.path, Said::ForeignExec.into()));
+        }
+        Ok(())
     }
 
     /// Whether what it says can be done with all else that is asked for.
@@ -110,14 +123,14 @@ impl<'a> Document<'a> {
     }
 }
 
-/// The file's bytes, as many as have room: how many.
-fn read(path: &[u8], memory: &mut [u8]) -> Result<usize, Errno> {
+/// The file's bytes, as many as have room: how many, and whether nobody else can write to it.
+fn read(path: &[u8], memory: &mut [u8]) -> Result<(usize, bool), Errno> {
     let file = File::open(path)?;
     let mut length = 0;
     loop {
         let place = memory.get_mut(length..).unwrap_or_default();
         match file.read_at(place, length as u64)? {
-            0 => return Ok(length),
+            0 => return Ok((length, file.is_private())),
             count => length += count,
         }
     }

@@ -135,6 +135,13 @@ impl<'a> Config<'a> {
         self.transfers.get(..self.transfer_count).unwrap_or_default()
     }
 
+    /// Whether a command is to be run: by a receiver's address or for a metric.
+    fn has_exec(&self) -> bool {
+        let is_command = |transfer: &Transfer| matches!(transfer, Transfer::Command(_));
+        let is_script = |custom: Custom| matches!(custom.origin, Origin::Script(_));
+        self.transfers().iter().any(is_command) || self.custom().any(is_script)
+    }
+
     /// The lines go to standard output, and nowhere else.
     pub fn print(&mut self) {
         self.transfers[0] = Transfer::Stdout;

@@ -40,6 +40,7 @@ said! {
     TooLong "longer than 32 KB";
     NoFile "a pipe, not a file";
     NotUtf8 "not UTF-8";
+    ForeignExec "exec, in a file that others own or can write to (try chown root, chmod go-w)";
     NothingRuns "no family is left (process runs with process)";
     NoInstances "this family has no instances to choose from";
     NoFamily "no such family";

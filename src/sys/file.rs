@@ -102,6 +102,11 @@ impl File {
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
         self.0.read_at(buffer, offset)
     }
+
+    /// Whether nobody can write to it but its owner, which is root or this process's user.
+    pub fn is_private(&self) -> bool {
+        machine::is_private(self.0.number())
+    }
 }
 
 /// Writes all of it to standard output (1) or standard error (2), and waits if need be.

@@ -144,3 +144,12 @@ pub(super) fn identity(descriptor: c_int) -> Option<(u64, u64)> {
 pub(super) fn is_kind(descriptor: c_int, kinds: &[libc::mode_t]) -> bool {
     about(descriptor).is_some_and(|file| kinds.contains(&(file.st_mode & libc::S_IFMT)))
 }
+
+/// Whether what is open can be written to by nobody but its owner, which is root or this process's user.
+pub(super) fn is_private(descriptor: c_int) -> bool {
+    // SAFETY: the call takes nothing.
+    let user = unsafe { libc::geteuid() };
+    let others = libc::S_IWGRP | libc::S_IWOTH;
+    about(descriptor)
+        .is_some_and(|file| file.st_mode & others == 0 && (file.st_uid == 0 || file.st_uid == user))
+}
