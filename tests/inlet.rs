@@ -1,9 +1,12 @@
 //! Lines that other programs hand in.
 
+// Counts of a test are small.
+#![allow(clippy::cast_precision_loss)]
+
 mod common;
 
 use common::{Agent, Folder, Line, Lines, Transfer, output, poll};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
@@ -114,6 +117,56 @@ fn lines_of_both_shapes_become_samples_and_the_rest_is_counted() {
     let expected = f64::from(u32::try_from(bad.len()).unwrap());
     inlet.wait_for_malformed(expected);
     assert!(inlet.next("agent.errors").value < 0.5);
+    inlet.agent.stop();
+}
+
+#[test]
+fn lines_with_the_name_of_a_built_in_metric_are_dropped_and_counted() {
+    let mut inlet = start("forged");
+    let socket = connected(&inlet.path);
+    let list = String::from_utf8(output(&["-list"]).stdout).unwrap();
+    let names: Vec<&str> = list.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.len() > 100);
+    let send = |text: &str| assert_eq!(socket.send(text.as_bytes()).unwrap(), text.len());
+    for name in &names {
+        send(&format!("{name} 77777.25 forged=1"));
+    }
+    let mut expected = names.len();
+    for text in [
+        r#"{"metric":"agent.queued.bytes","tag":["forged=1"],"value":77777.25}"#,
+        r#"{"metric":"\u0061gent.alive","tag":["forged=1"],"value":77777.25}"#,
+        // One bad datagram, whose good lines are taken.
+        "good.one 1\nagent.alive 77777.25 forged=1\ncpu.usage 77777.25 forged=1\ngood.two 2",
+    ] {
+        send(text);
+        expected += 1;
+    }
+    // Names that only look like one.
+    send("agent.alive2 5\nagent.aliv 5\nAGENT.ALIVE 5\nagent 5");
+    let mut wanted = BTreeSet::from(
+        [
+            "good.one",
+            "good.two",
+            "agent.alive2",
+            "agent.aliv",
+            "AGENT.ALIVE",
+            "agent",
+        ]
+        .map(String::from),
+    );
+    let mut malformed = 0.0;
+    while !wanted.is_empty() || malformed < expected as f64 {
+        let line = Line::parse(&inlet.lines.next());
+        assert!(!line.tag.contains(&"forged=1".to_owned()), "{line:?}");
+        wanted.remove(&line.metric);
+        if line.metric == "agent.malformed" {
+            malformed = line.value;
+        }
+    }
+    assert!(
+        (malformed - expected as f64).abs() < 0.1,
+        "{malformed}, not {expected}"
+    );
     inlet.agent.stop();
 }
 
@@ -351,7 +404,7 @@ fn nothing_that_was_taken_is_lost_where_the_socket_moves() {
     let Moved { mut agent, lines, .. } = moved;
     agent.stop();
     let lines = lines.rest();
-    let came: std::collections::BTreeSet<usize> = lines
+    let came: BTreeSet<usize> = lines
         .iter()
         .map(|line| Line::parse(line))
         .filter(|line| line.metric == "number")

@@ -2,6 +2,7 @@
 
 use super::ranks::PUSHED;
 use super::{Agent, State};
+use crate::builtin::is_metric;
 use crate::custom::{PUSHED_MAX, read_line};
 use crate::format::Record;
 use crate::text::hash;
@@ -42,6 +43,10 @@ impl Agent<'_, '_> {
     }
 
     fn push<W: World>(&mut self, record: &Record, world: &mut W) -> Option<()> {
+        // What the agent itself measures must not come from elsewhere.
+        if is_metric(record.metric) {
+            return None;
+        }
         let State { output, ranks, .. } = &mut *self.state;
         // Those of one name and tags are thinned among themselves, as far as there are numbers for all.
         let mut number = hash(record.metric);

@@ -27,7 +27,7 @@ mod wifi;
 pub(crate) use disk::ask as ask_mount;
 pub use own::Own;
 pub use process::PROCESSES_MAX;
-pub use table::{FAMILIES, FAMILY_COUNT, Family, Kind, Metric, Metrics, find, list, name};
+pub use table::{FAMILIES, FAMILY_COUNT, Family, Kind, Metric, Metrics, find, is_metric, list, name};
 
 use crate::host::{Fault, Flaw, Host, Source, Take, Values};
 use crate::num::Fixed;

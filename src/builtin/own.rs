@@ -14,7 +14,7 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "agent.queued.bytes" "bytes" "lines that have not arrived yet";
     Gauge "agent.rss" "bytes" "memory that the agent has resident";
     Counter "agent.cpu.us" "us" "processor time that the agent has used";
-    Counter "agent.malformed" "" "datagrams of other programs that were not lines (with -listen)";
+    Counter "agent.malformed" "" "datagrams of other programs with a bad line (with -listen)";
 };
 
 /// What the loop and the connection have to tell of themselves.

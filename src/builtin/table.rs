@@ -226,6 +226,12 @@ pub fn name(number: usize) -> Option<&'static [u8]> {
     FAMILIES.get(number).map(|family| family.name.as_bytes())
 }
 
+/// Whether a metric of some family has that name.
+pub fn is_metric(name: &[u8]) -> bool {
+    let has_it = |family: &Family| family.metrics.iter().any(|metric| metric.name.as_bytes() == name);
+    FAMILIES.iter().any(has_it)
+}
+
 impl Family {
     /// Milliseconds between two turns if the user wants this many between two samples: a slow
     /// family stays slow.
