@@ -167,13 +167,62 @@ fn a_file_without_end_is_given_up() {
         fs::remove_file(folder.join(file)).unwrap();
         std::os::unix::fs::symlink("/dev/zero", folder.join(file)).unwrap();
     }
-    let output = common::output(&["-once", "-proc", folder.path(), "-leases=/dev/zero"]);
+    let output = common::output(&["-once", "-proc", folder.path()]);
     let log = String::from_utf8(output.stderr).unwrap();
     for file in ["loadavg", "net/dev", "self/mountinfo", "diskstats"] {
         assert!(log.contains(&format!("{file}: longer than 16 MB")), "{log}");
     }
-    assert!(log.contains("neighbours: /dev/zero: longer than 16 MB"), "{log}");
     assert!(String::from_utf8(output.stdout).unwrap().contains("mem.total"));
+}
+
+/// Anybody may put something in its place: it is in `/tmp`, and most often root reads it.
+#[test]
+fn a_lease_file_that_is_no_regular_file_or_too_long_is_refused() {
+    let folder = Folder::of_machine("leases", "vm-6.18");
+    let of = |path: &Path| {
+        let leases = format!("-leases={}", path.display());
+        let output = common::output(&["-once", "-proc", folder.path(), "-metrics=neighbours", &leases]);
+        let [lines, log] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(lines.contains("arp.entries"), "{log}");
+        let lines: Vec<&str> = lines.lines().collect();
+        let count = lines.iter().find_map(|line| {
+            let line = Line::parse(line);
+            (line.metric == "dhcp.leases").then_some(line.value)
+        });
+        (count, log.replace(path.to_str().unwrap(), "PATH"))
+    };
+    let refused = |path: &Path, words: &str| {
+        let (count, log) = of(path);
+        assert_eq!(count, None);
+        assert!(
+            log.ends_with(&format!(" neighbours: PATH: {words}\n")) && log.lines().count() == 1,
+            "{log}"
+        );
+    };
+
+    let lease = "1700000000 02:00:00:00:00:01 192.0.2.7 phone *\n";
+    let file = folder.join("file");
+    fs::write(&file, lease.repeat(3)).unwrap();
+    assert_eq!(of(&file), (Some(3.0), String::new()));
+
+    let link = folder.join("link");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    refused(&link, "not a regular file");
+    fs::write(folder.join("pipe"), "").unwrap();
+    make_pipe(&folder.join("pipe"));
+    refused(&folder.join("pipe"), "not a regular file");
+    refused(Path::new(folder.path()), "not a regular file");
+    refused(Path::new("/dev/zero"), "not a regular file");
+    refused(Path::new("/dev/null"), "not a regular file");
+
+    // Up to 1 MB, to the byte.
+    let line = format!("1{}\n", " ".repeat(1022));
+    fs::write(&file, line.repeat(1024)).unwrap();
+    assert_eq!(of(&file), (Some(1024.0), String::new()));
+    fs::write(&file, format!("{}\n", line.repeat(1024))).unwrap();
+    refused(&file, "longer than 1 MB");
+    fs::write(&file, line.repeat(2048)).unwrap();
+    refused(&file, "longer than 1 MB");
 }
 
 /// The second trouble of a family is told as well, and a mount by its name.

@@ -265,6 +265,8 @@ words! {
         Empty "empty";
         CutShort "cut short";
         TooLong "longer than 16 MB";
+        TooManyLeases "longer than 1 MB";
+        NoFile "not a regular file";
         NoNumber "no number";
         NoCounts "no counts";
         NoTimes "no line of all processors";

@@ -97,6 +97,15 @@ impl File {
         open(path, FILE_FLAGS).map(Self)
     }
 
+    /// Opens a regular file; `None` if a symbolic link or anything else has that path.
+    pub fn open_regular(path: &[u8]) -> Result<Option<Self>, Errno> {
+        match open(path, FILE_FLAGS | libc::O_NOFOLLOW) {
+            Ok(fd) => Ok(machine::is_kind(fd.number(), &[libc::S_IFREG]).then_some(Self(fd))),
+            Err(Errno(libc::ELOOP | libc::ENXIO)) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
     /// Reads from a place in the file (`pread(2)`): how many bytes there were, at most the buffer's
     /// length; 0 at its end.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {

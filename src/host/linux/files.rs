@@ -173,4 +173,4 @@ const SHORT: usize = 2048;
 
 /// Bytes of a file that are read: none of the kernel's is that long, but what stands in its place may
 /// never end.
-pub(super) const LENGTH_MAX: usize = 16 << 20;
+const LENGTH_MAX: usize = 16 << 20;

@@ -1,20 +1,23 @@
 //! The lease file of dnsmasq (`dnsmasq(8)`, `--dhcp-leasefile`): a line each lease, and one that starts
 //! with `duid` where it serves `DHCPv6`.
 
-use super::files::LENGTH_MAX;
 use super::{Host, Source};
 use crate::host::{Code, Fault, Flaw};
 use crate::sys::File;
 
+/// Bytes of the longest file that is read.
+const LENGTH_MAX: usize = 1 << 20;
+
 impl Host {
-    /// Leases in the file of that path, which is opened anew: it may be replaced.
+    /// Leases in the file of that path, which is opened anew: it may be replaced. Others may have put something
+    /// else there, in `/tmp` for instance: only a regular file is read.
     pub fn leases(&mut self, path: &[u8]) -> Result<u32, Fault> {
         count(path, self.files.buffer).map_err(|code| code.of(Source::Leases))
     }
 }
 
 fn count(path: &[u8], buffer: &mut [u8]) -> Result<u32, Code> {
-    let file = File::open(path)?;
+    let file = File::open_regular(path)?.ok_or(Flaw::NoFile)?;
     let mut lines = Lines::default();
     let mut offset = 0;
     loop {
@@ -25,7 +28,7 @@ fn count(path: &[u8], buffer: &mut [u8]) -> Result<u32, Code> {
         lines.take(buffer.get(..length).unwrap_or_default());
         offset += length;
         if offset > LENGTH_MAX {
-            return Err(Flaw::TooLong.into());
+            return Err(Flaw::TooManyLeases.into());
         }
     }
 }
