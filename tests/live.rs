@@ -300,9 +300,15 @@ fn take_disks(values: &mut Values) {
             insert("inodes.used", number(fields[6]));
             insert("inodes.percent", number(fields[6]) / number(fields[5]) * 100.0);
         }
-        let is_read_only = read("self/mounts").lines().any(|line| {
-            let fields: Vec<&str> = line.split(' ').collect();
-            fields[1] == point && fields[2] == kind && fields[3].split(',').any(|option| option == "ro")
+        // The options of the file system, not of the mount, in which a sandbox may have said so.
+        let is_read_only = read("self/mountinfo").lines().any(|line| {
+            let (mount, file_system) = line.split_once(" - ").unwrap();
+            let options = file_system.split(' ').next_back().unwrap();
+            mount.split(' ').nth(4) == Some(point)
+                && file_system.split(' ').next() == Some(kind)
+                && options
+                    .split(',')
+                    .any(|option| option == "ro" || option == "emergency_ro")
         });
         insert("readonly", f64::from(u8::from(is_read_only)));
     }

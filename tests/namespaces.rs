@@ -36,7 +36,8 @@ fn each_file_system_is_told_once_at_a_point_where_it_is_seen() {
         new 3 c/d; new 4 c; mkdir c/d
         new 5 ro ,ro
         new 6 'with blank\\and more'
-        new 7 hidden; new 8 hidden",
+        new 7 hidden; new 8 hidden
+        new 9 sandboxed; mount -o remount,bind,ro sandboxed",
         folder.path()
     );
     let only = format!("-only=disk={}/*", folder.path());
@@ -62,6 +63,7 @@ fn each_file_system_is_told_once_at_a_point_where_it_is_seen() {
         ("c", 4, 0),
         ("hidden", 8, 0),
         ("ro", 5, 1),
+        ("sandboxed", 9, 0),
         ("with blank\\and more", 6, 0),
     ];
     let expected: BTreeMap<_, _> = expected

@@ -113,6 +113,34 @@ fn once_prints_each_series_once_and_only_metrics_of_the_list() {
     }
 }
 
+/// A sandbox mounts what it protects read-only once more: the file system is as it was.
+#[test]
+fn disk_readonly_is_of_the_file_system_and_not_of_the_mount() {
+    let folder = Folder::of_machine("readonly", "vm-6.18");
+    let mut count = 0;
+    let mut read_only = |mount: &str, file_system: &str| {
+        // Its own device each time, and `/`, which is there on any machine.
+        count += 1;
+        let line = format!("1 0 8:{count} / / {mount} shared:1 - ext4 {file_system}\n");
+        fs::write(folder.join("self/mountinfo"), line).unwrap();
+        let lines = once(&["-metrics=disk", "-proc", folder.path()]);
+        assert!(names(&lines).contains(&"disk.total"));
+        values(&lines).get("disk.readonly").copied()
+    };
+    assert_eq!(read_only("rw,noatime", "/dev/x rw,errors=continue"), Some(0.0));
+    assert_eq!(read_only("ro,noatime", "/dev/x rw,errors=remount-ro"), Some(0.0));
+    assert_eq!(read_only("rw,noatime", "/dev/x ro"), Some(1.0));
+    assert_eq!(read_only("ro", "/dev/x ro,errors=continue"), Some(1.0));
+    // An ext4 of Linux 6.15 and later that has found an error.
+    assert_eq!(
+        read_only("rw", "/dev/x rw,emergency_ro,errors=remount-ro"),
+        Some(1.0)
+    );
+    // The device has no name; the line goes on beyond what is read of one.
+    assert_eq!(read_only("rw", " ro"), Some(1.0));
+    assert_eq!(read_only("ro", &format!("/dev/x rw,{}", "x".repeat(9_000))), None);
+}
+
 #[test]
 fn captured_files_give_exactly_these_values() {
     let fixture = |machine| common::fixture(machine).to_str().unwrap().to_owned();

@@ -3,6 +3,7 @@
 use super::table::{Metrics, metrics};
 use super::{Builtin, Out};
 use crate::host::{Ask, Fault, FileSystem, Host, Values};
+use crate::num::Fixed;
 use crate::pattern::{Choice, is_in_list};
 
 /// Mount points that are left out, unless the user says which ones to take: those of containers.
@@ -29,7 +30,7 @@ pub(super) static METRICS: Metrics = metrics! {
     Gauge "disk.inodes.total" "" "files that it can hold, where that is fixed";
     Gauge "disk.inodes.used" "" "files that it holds";
     Gauge "disk.inodes.percent" "percent" "used of total";
-    Gauge "disk.readonly" "" "1 if it is mounted read-only, or has become so, 0 otherwise";
+    Gauge "disk.readonly" "" "1 if the file system is read-only, or has become so after an error, 0 otherwise";
 };
 
 /// Where the metrics stand in the table.
@@ -46,9 +47,10 @@ pub(super) fn take(_: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Valu
     let choice = out.choice;
     host.mounts(
         &|point, kind| ask(choice, point, kind),
-        &mut |point, kind, sizes| {
+        &mut |point, kind, sizes, is_read_only| {
             let mut values = Values::default();
             set(&mut values, sizes);
+            values.set(READ_ONLY, is_read_only.map(|is| Fixed::whole(is.into())));
             out.tell(&[(b"mount=", point), (b"fstype=", kind)], &values);
         },
     )
@@ -94,13 +96,11 @@ fn set(values: &mut Values, sizes: &FileSystem) {
         values.subtract(INODES_USED, INODES, INODES_USED);
         values.share(INODES_SHARE, INODES_USED, INODES);
     }
-    values.set_whole(READ_ONLY, sizes.is_read_only.into());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::num::Fixed;
 
     #[test]
     fn reserved_blocks_are_left_out_of_the_share() {
@@ -111,13 +111,11 @@ mod tests {
             available: 450,
             inodes: 0,
             inodes_free: 0,
-            is_read_only: true,
         };
         let mut values = Values::default();
         set(&mut values, &sizes);
         assert_eq!(values.get(3), Some(Fixed::new(526_316, 4)));
         assert_eq!([4, 5, 6].map(|number| values.get(number)), [None; 3]);
-        assert_eq!(values.whole(7), Some(1));
         let mut values = Values::default();
         set(&mut values, &FileSystem::default());
         assert_eq!(values.get(3), None);

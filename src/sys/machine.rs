@@ -6,7 +6,7 @@ use super::file::{File, with_c_path};
 use crate::scan::until;
 use crate::text::{Text, hash};
 use crate::world::Errno;
-use core::ffi::{c_int, c_ulong};
+use core::ffi::c_int;
 use core::mem::MaybeUninit;
 
 /// Sizes of a file system, in blocks (`statfs(2)`).
@@ -24,8 +24,6 @@ pub struct FileSystem {
     pub inodes: u64,
     /// Inodes that are free.
     pub inodes_free: u64,
-    /// Nobody can write to it: mounted so, or gone so after an error.
-    pub is_read_only: bool,
 }
 
 // glibc has narrow forms, too, on 32-bit machines; musl has only those of the kernel's wide calls.
@@ -62,7 +60,6 @@ pub fn file_system(path: &[u8]) -> Result<FileSystem, Errno> {
         available: answer.f_bavail as u64,
         inodes: answer.f_files as u64,
         inodes_free: answer.f_ffree as u64,
-        is_read_only: answer.f_flags as c_ulong & libc::ST_RDONLY as c_ulong != 0,
     })
 }
 

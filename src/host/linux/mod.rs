@@ -169,7 +169,7 @@ mod tests {
         }),
         ("sys/fs/file-nr", |host| host.limits(&mut Values::default())),
         ("self/mountinfo", |host| {
-            host.mounts(&|_, _| crate::host::Ask::Never, &mut |_, _, _| {})
+            host.mounts(&|_, _| crate::host::Ask::Never, &mut |_, _, _, _| {})
         }),
         ("self/statm", |host| host.own_memory(0, &mut Values::default())),
         ("diskstats", |host| host.disks(&mut |_, _, _| {})),

@@ -25,8 +25,10 @@ const POINT_MAX: usize = 1024;
 
 /// Whether the file system of this mount point and type is to be asked.
 pub(super) type WhetherToAsk<'w> = &'w dyn Fn(&[u8], &[u8]) -> Ask;
-/// Takes a mount point, its type, and its sizes.
-pub(super) type TakeMount<'t> = &'t mut dyn FnMut(&[u8], &[u8], &FileSystem);
+/// Takes a mount point, its type, its sizes, and whether nobody can write to the file system, if that is known.
+pub(super) type TakeMount<'t> = &'t mut dyn FnMut(&[u8], &[u8], &FileSystem, Option<bool>);
+/// Takes a mount point, its type, and whether its file system is read-only.
+type TakeVisible<'t> = &'t mut dyn FnMut(&[u8], &[u8], Option<bool>);
 
 impl Host {
     /// Asks each file system that is wanted, once however often it is mounted, in the kernel's order.
@@ -42,13 +44,13 @@ impl Host {
         })?;
         let mut failure = Ok(());
         let mut count = 0;
-        mounts.for_each_visible(&mut |point, kind| {
+        mounts.for_each_visible(&mut |point, kind, is_read_only| {
             count += 1;
             if count > ASKED_MAX {
                 return;
             }
             match sys::file_system(point) {
-                Ok(sizes) => take(point, kind, &sizes),
+                Ok(sizes) => take(point, kind, &sizes, is_read_only),
                 Err(errno) if failure.is_ok() => {
                     failure = Err(Fault::system(Source::MountPoint, errno));
                     let (room, length) = &mut self.failed_mount;
@@ -81,6 +83,7 @@ struct Mount<'l> {
     device: u32,
     point: &'l [u8],
     kind: &'l [u8],
+    is_read_only: Option<bool>,
 }
 
 fn parse(line: &[u8]) -> Option<Mount<'_>> {
@@ -99,7 +102,21 @@ fn parse(line: &[u8]) -> Option<Mount<'_>> {
         device: major << 20 | minor,
         point,
         kind: fields.next()?,
+        // A device may have no name.
+        is_read_only: fields.last().and_then(is_read_only),
     })
+}
+
+/// What the options of a file system say of writing to it; `None` if it is something else than options. (Those of the
+/// mount say what holds for this mount alone: a sandbox has everything mounted once more, read-only.)
+fn is_read_only(options: &[u8]) -> Option<bool> {
+    let mut options = options.split(|byte| *byte == b',');
+    match options.next()? {
+        b"ro" => Some(true),
+        // Since Linux 6.15 an ext4 that has found an error says so.
+        b"rw" => Some(options.any(|option| option == b"emergency_ro")),
+        _ => None,
+    }
 }
 
 #[inline(never)]
@@ -138,6 +155,7 @@ struct Entry {
     middle: u16,
     end: u16,
     is_named: bool,
+    is_read_only: Option<bool>,
     /// Its file system has been handed over by this mount point.
     is_told: bool,
 }
@@ -159,6 +177,7 @@ impl Mounts {
             middle: 0,
             end: 0,
             is_named: false,
+            is_read_only: None,
             is_told: false,
         }; ENTRIES_MAX],
         count: 0,
@@ -204,6 +223,7 @@ impl Mounts {
                     middle: middle as u16,
                     end: end as u16,
                     is_named: ask == Ask::Named,
+                    is_read_only: mount.is_read_only,
                     is_told: false,
                 };
                 self.count += 1;
@@ -220,8 +240,8 @@ impl Mounts {
     }
 
     /// Hands over the mount point and the type of each that can be reached by its mount point, the first
-    /// of each device.
-    fn for_each_visible(&mut self, take: &mut dyn FnMut(&[u8], &[u8])) {
+    /// of each device, and whether it is read-only.
+    fn for_each_visible(&mut self, take: TakeVisible) {
         for number in 0..self.count {
             let Some((entry, before)) = self.entries.get(..=number).and_then(<[Entry]>::split_last) else {
                 return;
@@ -232,7 +252,7 @@ impl Mounts {
             if before.iter().any(is_same) || !self.is_reached(entry, point) {
                 continue;
             }
-            take(point, names(entry.middle, entry.end));
+            take(point, names(entry.middle, entry.end), entry.is_read_only);
             if let Some(entry) = self.entries.get_mut(number) {
                 entry.is_told = true;
             }
@@ -319,7 +339,7 @@ mod tests {
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut found = Vec::new();
-        mounts.for_each_visible(&mut |point, kind| found.push(format!("{} {}", text(point), text(kind))));
+        mounts.for_each_visible(&mut |point, kind, _| found.push(format!("{} {}", text(point), text(kind))));
         (found, mounts.is_over)
     }
 
