@@ -20,7 +20,9 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ("zone", &["scan"]),
     (
         "sys",
-        &["packed", "world", "num", "scan", "text", "ring", "dns", "zone"],
+        &[
+            "packed", "world", "num", "scan", "text", "throttle", "ring", "dns", "zone",
+        ],
     ),
     ("format", &["num", "text"]),
     (

@@ -12,6 +12,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Much in a short time.
@@ -259,25 +260,176 @@ fn sigterm_does_not_wait_for_a_transfer_that_does_not_read_or_is_not_there() {
     assert_eq!(agent.wait().code(), Some(0));
 }
 
+/// Writes until the other end takes no more; answers how much it took.
+fn flood(stream: &mut TcpStream, at_most: usize) -> usize {
+    stream.set_write_timeout(Some(Duration::from_millis(20))).unwrap();
+    let noise = vec![b'x'; 1 << 14];
+    let mut taken = 0;
+    while taken < at_most {
+        match stream.write(&noise[..noise.len().min(at_most - taken)]) {
+            Ok(count) => taken += count,
+            Err(_) => break,
+        }
+    }
+    taken
+}
+
+/// A connection whose other end holds little of what it sends.
+fn with_small_buffer(stream: TcpStream) -> TcpStream {
+    SockRef::from(&stream).set_send_buffer_size(1 << 14).unwrap();
+    stream
+}
+
 #[test]
-fn what_the_transfer_sends_is_thrown_away() {
+fn a_peer_that_sends_without_end_is_read_slowly_and_lines_go_on() {
     let transfer = Transfer::new();
     let mut agent = start(&transfer.flag(), &FAST);
-    let mut stream = transfer.accept();
+    let mut stream = with_small_buffer(transfer.accept());
     let lines = Lines::of(stream.try_clone().unwrap());
     lines.next();
     let before = agent.status("VmRSS");
-    // More than the kernel would hold for an agent that does not read it.
-    let noise = vec![b'x'; 1 << 20];
-    for _ in 0..64 {
-        stream.write_all(&noise).unwrap();
-    }
-    // After all of that the lines still come, and are whole.
-    for _ in 0..100 {
-        Line::parse(&lines.next());
-    }
+    let is_done = AtomicBool::new(false);
+    let taken = std::thread::scope(|scope| {
+        let flood = scope.spawn(|| {
+            let mut taken = 0;
+            while !is_done.load(Ordering::Relaxed) {
+                taken += flood(&mut stream, 1 << 20);
+            }
+            taken
+        });
+        for _ in 0..50 {
+            Line::parse(&lines.wait_for("\"cpu.load1\""));
+        }
+        is_done.store(true, Ordering::Relaxed);
+        flood.join().unwrap()
+    });
+    // What a kernel holds of it, and a few times 4 KB.
+    assert!(taken < 1 << 20, "{taken} bytes were taken");
     assert!(agent.status("VmRSS") <= before + 64);
     agent.stop();
+}
+
+/// No write would tell of it, and much that has not been read lies before the end.
+#[test]
+fn a_close_or_a_reset_behind_unread_bytes_is_noticed_by_itself() {
+    let transfer = Transfer::new();
+    let mut agent = start(&transfer.flag(), &["-interval=24h", "-flush=24h"]);
+    for (is_reset, end) in [(false, "EOF"), (true, "connection reset by peer")] {
+        let mut stream = transfer.accept();
+        agent.log.wait_for("local addr:");
+        assert_eq!(flood(&mut stream, 40_000), 40_000);
+        if is_reset {
+            reset(stream);
+        } else {
+            stream.shutdown(Shutdown::Write).unwrap();
+        }
+        agent
+            .log
+            .wait_for(&format!("read tcp {}: {end}", transfer.address()));
+    }
+    drop(transfer.accept());
+    agent.stop();
+}
+
+#[test]
+fn the_first_words_of_a_peer_are_logged_once_a_connection_and_seldom() {
+    let transfer = Transfer::new();
+    let mut agent = start(&transfer.flag(), &["-interval=20ms", "-flush=20ms", "-replay=0"]);
+    let address = transfer.address();
+    let mut log = Vec::new();
+    for (answer, told) in [
+        (
+            "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 400 Bad Request",
+        ),
+        (
+            "-ERR 'Unknown Protocol Operation'\r\n",
+            "-ERR 'Unknown Protocol Operation'",
+        ),
+        ("\r\n\u{1b}[31m\u{9b}x\u{e9}\nforged", "?[31m??x\u{e9}"),
+    ] {
+        let mut stream = transfer.accept();
+        let lines = Lines::of(stream.try_clone().unwrap());
+        Line::parse(&lines.next());
+        stream.write_all(answer.as_bytes()).unwrap();
+        let told = format!("received from tcp {address}: \"{told}\"");
+        agent.log.up_to(&told, &mut log);
+        // Another word of the same connection is not.
+        stream.write_all(b"more").unwrap();
+        lines.wait_for("\"cpu.load1\"");
+        stream.write_all(&b"long ".repeat(40)).unwrap();
+        stream.shutdown(Shutdown::Both).unwrap();
+        agent.log.up_to(": EOF", &mut log);
+    }
+    let mut stream = transfer.accept();
+    stream.write_all(&b"long ".repeat(40)).unwrap();
+    agent.log.up_to(&format!("\"{}\"", "long ".repeat(20)), &mut log);
+    drop(stream);
+    // The answer comes with the end, again and again.
+    for _ in 0..12 {
+        let mut stream = transfer.accept();
+        whole_lines(&stream, 1);
+        stream.write_all(b"no").unwrap();
+        stream.shutdown(Shutdown::Both).unwrap();
+    }
+    drop(transfer.accept());
+    agent.stop();
+    log.extend(agent.log.so_far());
+    let count = log.iter().filter(|line| line.contains("received from")).count();
+    assert!(count <= 10, "{count} lines: {log:#?}");
+}
+
+/// Bytes that the log says were written.
+fn written(log: &[String]) -> usize {
+    let counts = log
+        .iter()
+        .filter_map(|line| line.split_once(" flush: ")?.1.split(' ').next());
+    counts.map(|count| count.parse::<usize>().unwrap()).sum()
+}
+
+/// What is left unread would make the kernel reset the connection, and throw away what the peer has not taken yet.
+#[test]
+fn a_peer_that_has_sent_much_and_reads_late_gets_all_that_was_written() {
+    for by_reload in [false, true] {
+        let folder = Folder::new("late");
+        let path = folder.join("mini-monitor.json");
+        let listener = narrow_listener();
+        let other = Transfer::new();
+        let text =
+            |address| format!("{{\"trans\": \"{address}\", \"interval\": \"20ms\", \"flush\": \"20ms\"}}");
+        fs::write(&path, text(listener.local_addr().unwrap())).unwrap();
+        let mut agent = start(
+            &format!("-config={}", path.display()),
+            &["-debug", "-timeout=24h"],
+        );
+        let mut stream = accept(&listener);
+        assert_eq!(flood(&mut stream, 50_000), 50_000);
+        // Until it takes no more: all buffers are full.
+        let mut log = Vec::new();
+        loop {
+            agent.log.up_to(" flush: ", &mut log);
+            let (_, counts) = log.last().unwrap().split_once(" flush: ").unwrap();
+            let (taken, all) = counts.strip_suffix(" bytes").unwrap().split_once(" of ").unwrap();
+            if taken != all {
+                break;
+            }
+        }
+        if by_reload {
+            fs::write(&path, text(other.address())).unwrap();
+            agent.signal("HUP");
+            agent.log.up_to("has been read again", &mut log);
+            drop(other.accept());
+        } else {
+            agent.stop();
+            log.extend(agent.rest_of_log());
+        }
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received).unwrap();
+        if by_reload {
+            agent.kill();
+        }
+        assert_eq!(received.len(), written(&log), "by reload: {by_reload}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::signal::Signals;
 use super::{address, clock, file, machine, socket};
 use crate::dns::{self, Ip};
 use crate::text::Text;
+use crate::throttle::Throttle;
 use crate::world::{Cause, Ended, Errno, Part, Ready, SCRIPTS_MAX, Signal, Transfer, World, pieces};
 use core::ffi::{c_int, c_short};
 
@@ -50,8 +51,16 @@ pub struct Kernel {
     inlet: Option<Inlet>,
     log: Log,
     options: socket::Options,
-    /// The last sleep found the connection broken.
+    /// The last sleep found that the peer has ended the connection, or that it is broken.
     broken: bool,
+    /// Which address it is of.
+    address: usize,
+    /// Bytes of the peer's that may be read before this moment (by the monotonic clock), when there are more again.
+    read_left: usize,
+    read_again: u64,
+    /// The peer has said something, and the log of that.
+    is_heard: bool,
+    heard: Throttle,
 }
 
 /// Another socket to listen at, or none.
@@ -62,9 +71,10 @@ const SEND_BUFFER_MAX: usize = 16 * 1024;
 
 /// What is watched beside scripts: the connection, signals, what is handed in.
 const OWN: usize = 3;
-/// One sleep reads what the peer sends in at most this many pieces.
-const PIECES: usize = 16;
-const PIECE: usize = 2048;
+/// Bytes a second that are read of what the peer sends, which is of no use: its window closes.
+const READ_MAX: usize = 4096;
+/// Bytes that the log has of the first line of them.
+const HEARD_MAX: usize = 100;
 
 fn options(ring: usize, timeout: u32) -> socket::Options {
     socket::Options::new((ring / 4).min(SEND_BUFFER_MAX), timeout)
@@ -84,6 +94,11 @@ impl Kernel {
             log: Log::open(),
             options: options(ring, timeout),
             broken: false,
+            address: 0,
+            read_left: READ_MAX,
+            read_again: 0,
+            is_heard: false,
+            heard: Throttle::new(),
         })
     }
 
@@ -94,6 +109,19 @@ impl Kernel {
 
     /// Sleeps; scripts are watched only if asked for.
     fn sleep_for(&mut self, until: Option<u64>, writing: bool, has_scripts: bool) -> Ready {
+        let again = self.read_again;
+        if self.read_left == 0 && until.is_none_or(|until| again < until) {
+            let ready = self.poll(Some(again), writing, has_scripts);
+            if ready.is_some() {
+                return ready.unwrap_or_default();
+            }
+            self.read_left = READ_MAX;
+        }
+        self.poll(until, writing, has_scripts).unwrap_or_default()
+    }
+
+    /// The same, but the peer is not read from as long as it has sent too much; `None` when the time is over.
+    fn poll(&mut self, until: Option<u64>, writing: bool, has_scripts: bool) -> Option<Ready> {
         let (fd, events) = self.interest(writing);
         let watch = |fd, events| libc::pollfd {
             fd,
@@ -119,12 +147,13 @@ impl Kernel {
         if !poll(entries, left) {
             // A call that failed has said nothing of the entries.
             self.broken = false;
-            return Ready::default();
+            return None;
         }
         let [transfer, signal, inlet, others @ ..] = entries else {
-            return Ready::default();
+            return None;
         };
-        self.broken = transfer.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
+        let end = libc::POLLERR | libc::POLLHUP | libc::POLLNVAL | libc::POLLRDHUP;
+        self.broken = transfer.revents & end != 0;
         let printed = others.iter().zip(numbers).filter(|(entry, _)| entry.revents != 0);
         let signal = if signal.revents == 0 {
             None
@@ -134,12 +163,12 @@ impl Kernel {
         if signal == Some(Signal::Child) {
             self.left.reap();
         }
-        Ready {
+        Some(Ready {
             transfer: transfer.revents != 0,
             pushed: inlet.revents != 0,
             scripts: printed.fold(0, |set, (_, number)| set | 1 << number),
             signal,
-        }
+        })
     }
 
     /// Opens the socket at that path, unless it is the one that is listened at: the next one, if there is another.
@@ -160,6 +189,24 @@ impl Kernel {
         self.inlet = next.0;
     }
 
+    /// Has the log tell of the first line that a peer sends: it may be one that answers something else than lines.
+    fn hear(&mut self, bytes: &[u8], now: u64) {
+        let bytes = bytes.trim_ascii_start();
+        let end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let line = bytes.split(end).next().unwrap_or_default();
+        if self.is_heard || line.is_empty() {
+            return;
+        }
+        self.is_heard = true;
+        if self.heard.pass(now).is_some() {
+            let line = line.get(..HEARD_MAX).unwrap_or(line);
+            self.log(
+                "received from %: \"%\"",
+                &[Part::Address(self.address), Part::Text(line)],
+            );
+        }
+    }
+
     /// The descriptor to watch, and for what. A negative one is not watched.
     fn interest(&self, writing: bool) -> (c_int, c_short) {
         let out = if writing { libc::POLLOUT } else { 0 };
@@ -167,7 +214,10 @@ impl Kernel {
             Link::Nothing => (-1, 0),
             Link::LookingUp(lookup) => (lookup.descriptor(), libc::POLLIN),
             Link::Connecting(fd) => (fd.number(), libc::POLLOUT),
-            Link::Connected(fd) => (fd.number(), libc::POLLIN | libc::POLLRDHUP | out),
+            Link::Connected(fd) => {
+                let input = if self.read_left > 0 { libc::POLLIN } else { 0 };
+                (fd.number(), input | libc::POLLRDHUP | out)
+            }
             Link::Stdout { fd, .. } | Link::Command { input: fd, .. } => (fd.number(), out),
         }
     }
@@ -298,6 +348,7 @@ impl World for Kernel {
             return Ok(true);
         }
         self.close();
+        self.address = address;
         let (fd, connected) = match &self.target {
             Target::Stdout => {
                 let fd = file::without_waiting(1)?;
@@ -370,30 +421,56 @@ impl World for Kernel {
             Link::Command { .. } if self.broken => return Err(Errno(libc::EPIPE).into()),
             _ => return Ok(()),
         };
-        let mut piece = [0; PIECE];
-        for _ in 0..PIECES {
-            match socket::receive(fd, &mut piece) {
-                Ok(0) => return Err(Cause::Closed),
-                Ok(PIECE) => {}
-                Ok(_) | Err(WOULD_BLOCK) => break,
-                Err(errno) => return Err(errno.into()),
-            }
+        let now = clock::monotonic_millis();
+        if now >= self.read_again {
+            (self.read_left, self.read_again) = (READ_MAX, now + 1_000);
         }
-        Ok(())
+        let mut buffer = [0; READ_MAX];
+        let room = buffer.get_mut(..self.read_left).unwrap_or_default();
+        let received = if room.is_empty() {
+            Err(WOULD_BLOCK)
+        } else {
+            socket::receive(fd, room)
+        };
+        // The end may lie behind what is not read yet.
+        let end = if self.broken {
+            socket::outcome(fd).map(|()| true)
+        } else {
+            Ok(false)
+        };
+        match received {
+            Ok(0) => return Err(Cause::Closed),
+            Ok(length) => {
+                self.read_left -= length;
+                self.hear(buffer.get(..length).unwrap_or_default(), now);
+            }
+            Err(WOULD_BLOCK) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        if end? { Err(Cause::Closed) } else { Ok(()) }
     }
 
     fn close(&mut self) {
-        if let Link::Command { child, .. } = core::mem::replace(&mut self.link, Link::Nothing) {
-            self.left.end(child);
+        match core::mem::replace(&mut self.link, Link::Nothing) {
+            Link::Command { child, .. } => self.left.end(child),
+            Link::Connected(fd) => socket::hang_up(&fd),
+            _ => {}
         }
+        (self.broken, self.is_heard) = (false, false);
+        (self.read_left, self.read_again) = (READ_MAX, 0);
     }
 
     fn end(&mut self) {
-        let _ = self.drain();
-        if let Link::Command { input, child } = core::mem::replace(&mut self.link, Link::Nothing) {
-            drop(input);
-            child.wait(COMMAND_END);
-            self.left.end(child);
+        match core::mem::replace(&mut self.link, Link::Nothing) {
+            Link::Command { input, child } => {
+                drop(input);
+                child.wait(COMMAND_END);
+                self.left.end(child);
+            }
+            other => {
+                self.link = other;
+                self.close();
+            }
         }
     }
 

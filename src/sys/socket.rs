@@ -224,6 +224,24 @@ pub(super) fn receive(socket: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
     unsafe { socket_call(number::RECVFROM, &arguments) }
 }
 
+/// What is read before a connection is closed, piece by piece.
+const LAST_PIECE: usize = 4_096;
+const LAST_PIECES: usize = 16;
+
+/// Ends a connection so that what was sent still arrives: a socket that is closed with something unread in it is reset,
+/// and what the peer has not taken yet is lost.
+pub(super) fn hang_up(socket: &Fd) {
+    let arguments = [socket.argument(), int(libc::SHUT_WR), 0, 0, 0, 0];
+    // SAFETY: the call takes numbers only.
+    let _ = unsafe { socket_call(number::SHUTDOWN, &arguments) };
+    let mut piece = [0; LAST_PIECE];
+    for _ in 0..LAST_PIECES {
+        if !matches!(receive(socket, &mut piece), Ok(1..)) {
+            return;
+        }
+    }
+}
+
 /// Sent bytes that the peer has not acknowledged (`SIOCOUTQ`, `tcp(7)`).
 pub(super) fn unacked(socket: &Fd) -> Result<u64, Errno> {
     // TIOCOUTQ is SIOCOUTQ by another name.
