@@ -378,16 +378,15 @@ impl Sender {
         self.flush(with);
     }
 
-    /// Has the log told of the connection, if it is to be: to which transfer, if there are several.
+    /// Has the log told of the connection, if it is to be.
     fn tell_connection<W: World>(&mut self, is_new: bool, with: &mut Context<W>) {
         let count = self.told.connections(is_new, self.up_since, with.now);
         // Standard output has no address, and is nothing to wait for.
         if let Some(count) = count.filter(|_| !self.is_stdout(with)) {
-            let several = with.aims.transfers.len() > 1;
-            let to: &[u8] = if several { b" to " } else { b"" };
-            let peer = [Part::Text(to), self.peer(several)];
             let lost = with.ring.counts().dropped;
-            self.told.connection(peer, count, lost, with.world);
+            let transfer = self.transfer(with);
+            self.told
+                .connection(transfer, self.address, (count, lost), with.world);
         }
     }
 }

@@ -66,7 +66,7 @@ pub enum Part<'a> {
     Cause(Cause),
     /// Network and address of that number after the last look-up: `tcp 127.0.0.1:6000`.
     Address(usize),
-    /// This side's address of the open connection.
+    /// This side's address of the open TCP connection.
     Local,
 }
 

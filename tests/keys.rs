@@ -168,7 +168,7 @@ fn timeout() {
         format!(r#"{{"trans": "exec:sleep 1000", "flush": "20ms", "interval": "20ms", "timeout": "{time}"}}"#)
     };
     let reloaded = Reloaded::start("timeout", &text("24h"), &[]);
-    reloaded.agent.log.wait_for("local addr:");
+    reloaded.agent.log.wait_for(" started: sleep 1000");
     reloaded.take(&text("100ms"));
     reloaded.agent.log.wait_for("i/o timeout");
 }

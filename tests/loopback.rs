@@ -39,10 +39,12 @@ fn lines_arrive_at_the_defaults_and_cpu_usage_with_the_next_flush() {
     let mut agent = start(&transfer.flag(), &[]);
     let stream = transfer.accept();
     let local = agent.log.wait_for("local addr:");
-    assert!(
-        local.ends_with(&format!("local addr:{}", stream.peer_addr().unwrap())),
-        "{local}"
+    let expected = format!(
+        " connected to tcp {}, local addr:{}",
+        transfer.address(),
+        stream.peer_addr().unwrap()
     );
+    assert!(local.ends_with(&expected), "{local}");
     let lines = Lines::of(stream);
     let first = Line::parse(&lines.next());
     assert_eq!(first.metric, "cpu.switches");
@@ -579,9 +581,9 @@ fn of_several_transfers_the_first_that_answers_gets_the_lines() {
     let stream = present.accept();
     let told = agent.log.wait_for("local addr:");
     let expected = format!(
-        "local addr:{} to tcp {}",
-        stream.peer_addr().unwrap(),
-        present.address()
+        " connected to tcp {}, local addr:{}",
+        present.address(),
+        stream.peer_addr().unwrap()
     );
     assert!(told.ends_with(&expected), "{told}");
     whole_lines(&stream, 50);
@@ -592,9 +594,9 @@ fn of_several_transfers_the_first_that_answers_gets_the_lines() {
     agent.log.wait_for("dial tcp: lookup nobody.invalid: ");
     agent.log.wait_for(&format!("dial tcp {absent}: "));
     let lines = Lines::of(listener.accept().unwrap().0);
-    agent
-        .log
-        .wait_for(&format!("local addr:@ to unix {}", path.display()));
+    let told = agent.log.wait_for("connected to unix");
+    let expected = format!(" connected to unix {}", path.display());
+    assert!(told.ends_with(&expected), "{told}");
     for _ in 0..50 {
         Line::parse(&lines.next());
     }

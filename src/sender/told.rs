@@ -1,10 +1,12 @@
 //! What the log is told of the connection: each thing when it is new, and then seldom.
 
 use crate::throttle::Throttle;
-use crate::world::{Cause, Part, World};
+use crate::world::{Cause, Part, Transfer, World};
 
 /// A connection that has stood for so many milliseconds is there to stay.
 const STANDING: u64 = 60_000;
+/// Bytes of a command that are shown.
+const COMMAND_SHOWN: usize = 60;
 
 /// What the log has been told.
 pub(super) struct Told {
@@ -58,15 +60,36 @@ impl Told {
         count
     }
 
-    /// There is a connection, and so many lines were lost before it came.
-    pub(super) fn connection<W: World>(&mut self, peer: [Part; 2], count: u32, lost: u64, world: &mut W) {
-        let [to, peer] = peer;
-        let words = if count > 1 {
-            "local addr:%%% (% connections since the last one told)"
-        } else {
-            "local addr:%%%"
+    /// There is a connection to that transfer, by the address of that number, and so many lines were lost before it
+    /// came.
+    pub(super) fn connection<W: World>(
+        &mut self,
+        transfer: &Transfer,
+        address: usize,
+        (count, lost): (u32, u64),
+        world: &mut W,
+    ) {
+        let none = Part::Text(b"");
+        // A command runs, and may never connect to anything; only TCP has an address on this side.
+        let (state, peer, [comma, local]) = match *transfer {
+            Transfer::Command(command) => {
+                let start = command.get(..COMMAND_SHOWN).unwrap_or(command);
+                (b"started: ".as_slice(), Part::Text(start), [none; 2])
+            }
+            Transfer::Tcp { .. } => (
+                b"connected to ".as_slice(),
+                Part::Address(address),
+                [Part::Text(b", local addr:"), Part::Local],
+            ),
+            _ => (b"connected to ".as_slice(), Part::Address(address), [none; 2]),
         };
-        world.log(words, &[Part::Local, to, peer, Part::Number(u64::from(count))]);
+        let words = if count > 1 {
+            "%%%% (% connections since the last one told)"
+        } else {
+            "%%%%"
+        };
+        let count = Part::Number(u64::from(count));
+        world.log(words, &[Part::Text(state), peer, comma, local, count]);
         if lost > self.lost {
             self.lost = lost;
             let lost = [Part::Number(lost)];

@@ -260,13 +260,10 @@ impl Known<'_> {
     }
 
     fn put_local(self, text: &mut Text) {
-        match self.0 {
-            Link::Connected(fd) => match socket::local_address(fd) {
-                Ok(address) => address::put(text, &address),
-                // A Unix socket that is not bound has no name; Go writes it so.
-                Err(_) => text.put(b"@"),
-            },
-            _ => text.put(b"-"),
+        if let Link::Connected(fd) = self.0
+            && let Ok(address) = socket::local_address(fd)
+        {
+            address::put(text, &address);
         }
     }
 }

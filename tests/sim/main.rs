@@ -212,7 +212,10 @@ fn attempts_after_a_connection_are_told_two_hours_apart_once_ten_were_told() {
     // Away until the attempts are seldom, there for some seconds, away again.
     let outcome = run(13, 5, Weather::Window(90_000, 125_000), &[]);
     let log = outcome.sim.log();
-    let up = log.iter().position(|line| line == "local addr:sim").unwrap();
+    let up = log
+        .iter()
+        .position(|line| line == "connected to tcp receiver 0, local addr:sim")
+        .unwrap();
     assert_eq!(up, 10, "{log:#?}");
     assert!(
         log[up + 1].starts_with("read ") || log[up + 1].starts_with("flush error"),
@@ -230,7 +233,7 @@ fn a_connection_that_stays_is_told_however_many_came_and_went_before() {
     let log = outcome.sim.log();
     // Ten connections and how each was lost, and then the one that stays.
     assert_eq!(log.len(), 21, "{log:#?}");
-    let last = "local addr:sim (491 connections since the last one told)";
+    let last = "connected to tcp receiver 0, local addr:sim (491 connections since the last one told)";
     assert_eq!(log.last().unwrap(), last);
 }
 

@@ -65,7 +65,7 @@ fn a_transfer_that_does_not_answer_has_its_ten_seconds_and_the_next_one_follows(
     check_accounts(&outcome, 43);
     assert_eq!(outcome.dropped, 0);
     let told = |words: &str| outcome.sim.log().iter().any(|line| line == words);
-    assert!(told("dial tcp receiver 0: TimedOut") && told("local addr:sim to tcp second 0"));
+    assert!(told("dial tcp receiver 0: TimedOut") && told("connected to tcp second 0, local addr:sim"));
 }
 
 #[test]
@@ -83,9 +83,9 @@ fn the_first_transfer_gets_the_lines_back_after_ten_minutes_and_none_is_lost() {
         outcome.sim.log(),
         [
             "dial tcp receiver 0: connection refused",
-            "local addr:sim to tcp second 0",
+            "connected to tcp second 0, local addr:sim",
             "back to the first transfer from tcp second 0",
-            "local addr:sim to tcp receiver 0",
+            "connected to tcp receiver 0, local addr:sim",
         ]
     );
 }
