@@ -92,14 +92,19 @@ fn a_close_is_noticed_by_itself_and_lines_come_on_over_the_next_connection() {
     whole_lines(&transfer.accept(), 8);
 }
 
+/// As `nc -l </dev/null` does it: it would go on reading.
 #[test]
 fn a_half_close_counts_as_a_close() {
     let transfer = Transfer::new();
     let agent = start(&transfer.flag(), &["-flush=24h"]);
-    let stream = transfer.accept();
+    let mut stream = transfer.accept();
     stream.shutdown(Shutdown::Write).unwrap();
     agent.log.wait_for(": EOF");
     drop(transfer.accept());
+    // The agent has ended the connection in good order.
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).unwrap();
+    assert!(received.is_empty() || received.ends_with(b"\n"));
 }
 
 #[test]
