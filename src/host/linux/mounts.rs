@@ -155,7 +155,10 @@ struct Entry {
     middle: u16,
     end: u16,
     is_named: bool,
-    is_read_only: Option<bool>,
+    /// Whether it is known if its file system is read-only, and whether it is. (In an `Option` nothing would not be
+    /// zeros, and all entries would be in the program's file.)
+    is_known: bool,
+    is_read_only: bool,
     /// Its file system has been handed over by this mount point.
     is_told: bool,
 }
@@ -177,7 +180,8 @@ impl Mounts {
             middle: 0,
             end: 0,
             is_named: false,
-            is_read_only: None,
+            is_known: false,
+            is_read_only: false,
             is_told: false,
         }; ENTRIES_MAX],
         count: 0,
@@ -223,7 +227,8 @@ impl Mounts {
                     middle: middle as u16,
                     end: end as u16,
                     is_named: ask == Ask::Named,
-                    is_read_only: mount.is_read_only,
+                    is_known: mount.is_read_only.is_some(),
+                    is_read_only: mount.is_read_only == Some(true),
                     is_told: false,
                 };
                 self.count += 1;
@@ -252,7 +257,8 @@ impl Mounts {
             if before.iter().any(is_same) || !self.is_reached(entry, point) {
                 continue;
             }
-            take(point, names(entry.middle, entry.end), entry.is_read_only);
+            let is_read_only = entry.is_known.then_some(entry.is_read_only);
+            take(point, names(entry.middle, entry.end), is_read_only);
             if let Some(entry) = self.entries.get_mut(number) {
                 entry.is_told = true;
             }
