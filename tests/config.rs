@@ -470,12 +470,18 @@ fn keys_mean_the_same_in_any_order() {
     assert!(!told(r#""metrics": "net=1s""#, r#""families": {"cpu": {"on": false}}"#).contains("cpu"));
 }
 
-/// Files with a command for the agent to run, in all the ways there are.
-const EXEC: [&str; 4] = [
-    r#"{"custom": [{"exec": "true"}]}"#,
-    r#"{"custom": [{"metric": "a", "file": "/b"}, {"exec": ["true", "x"]}]}"#,
-    r#"{"trans": "exec:true"}"#,
-    r#"{"trans": ["a:1", "exec:true"]}"#,
+/// Files with a command for the agent to run, in all the ways there are, and where it is.
+const EXEC: [(&str, &str); 4] = [
+    ("{\n\"custom\": [{\"exec\": \"true\"}]}", ":2: custom"),
+    (
+        "{\"custom\": [{\"metric\": \"a\", \"file\": \"/b\"},\n\n{\"exec\": [\"true\", \"x\"]}]}",
+        ":3: custom",
+    ),
+    ("{\"trans\": \"exec:true\"}", ":1: trans"),
+    (
+        "{\n\"trans\": [\"a:1\", \"exec:true\"], \"flush\": 5}",
+        ":2: trans",
+    ),
 ];
 
 const REFUSED: &str = ": exec, in a file that others own or can write to (try chown root, chmod go-w)\n";
@@ -498,12 +504,16 @@ fn exec_in_a_file_that_others_can_write_to_is_refused() {
         (0o602, false),
         (0o666, false),
     ] {
-        for text in EXEC {
+        for (text, place) in EXEC {
             fs::write(&path, text).unwrap();
             set_mode(&path, mode);
             let (status, _, error) = check(&path);
-            let expected = if is_good { (0, "") } else { (1, REFUSED) };
-            assert_eq!((status, error.as_str()), expected, "{mode:o} {text}");
+            let expected = if is_good {
+                (0, String::new())
+            } else {
+                (1, format!("{place}{REFUSED}"))
+            };
+            assert_eq!((status, error), expected, "{mode:o} {text}");
         }
         fs::write(
             &path,
@@ -513,7 +523,7 @@ fn exec_in_a_file_that_others_can_write_to_is_refused() {
         assert_eq!(check(&path).0, 0, "{mode:o}");
     }
     // Where the lines go instead is of no matter, nor is it that nothing has been started.
-    fs::write(&path, EXEC[2]).unwrap();
+    fs::write(&path, EXEC[2].0).unwrap();
     set_mode(&path, 0o666);
     let started = output(&["-trans=-", "-config", path.to_str().unwrap()]);
     assert_eq!(started.status.code(), Some(2));
@@ -524,7 +534,7 @@ fn exec_in_a_file_that_others_can_write_to_is_refused() {
 fn exec_in_a_file_of_another_user_is_refused() {
     let folder = Folder::new("owned-config");
     let path = folder.join("mini-monitor.json");
-    fs::write(&path, EXEC[0]).unwrap();
+    fs::write(&path, EXEC[0].0).unwrap();
     let (nobody, other) = (65_534, 12_345);
     if let Err(error) = chown(&path, Some(other), None) {
         println!("skipped: files cannot be given away: {error}");
@@ -544,7 +554,7 @@ fn exec_in_a_file_of_another_user_is_refused() {
             .unwrap()
             .replace(path.to_str().unwrap(), "")
     };
-    assert_eq!(check(&path).2, REFUSED);
+    assert_eq!(check(&path).2, format!(":2: custom{REFUSED}"));
     let can_run = Command::new("setpriv")
         .args(["--reuid=65534", "--clear-groups", "--"])
         .arg(command().get_program())
@@ -563,8 +573,9 @@ fn exec_in_a_file_of_another_user_is_refused() {
         (0, 0, true),
     ] {
         chown(&path, Some(owner), None).unwrap();
-        let expected = if is_good { "" } else { REFUSED };
-        assert_eq!(as_user(user), expected, "of {owner}, read by {user}");
+        let error = as_user(user);
+        assert_eq!(error.is_empty(), is_good, "of {owner}, read by {user}: {error}");
+        assert!(is_good || error.ends_with(REFUSED), "{error}");
     }
 }
 

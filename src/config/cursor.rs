@@ -24,6 +24,8 @@ pub(super) struct Cursor<'a> {
     pub(super) at: usize,
     /// The name that may have been meant by what nobody knows.
     pub(super) meant: Option<&'static [u8]>,
+    /// Nobody else can write to the document: it may have commands, which run as the agent's user.
+    pub(super) is_private: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -34,6 +36,7 @@ impl<'a> Cursor<'a> {
             keys: [b""; KEYS_MAX],
             at: 0,
             meant: None,
+            is_private: true,
         }
     }
 
@@ -78,6 +81,14 @@ impl<'a> Cursor<'a> {
             taken |= number;
             self.set_key(depth, b"");
         }
+    }
+
+    /// The document may have a command.
+    pub(super) fn check_exec(&self, has_command: bool) -> Result<(), Why> {
+        if has_command && !self.is_private {
+            return Err(Said::ForeignExec.into());
+        }
+        Ok(())
     }
 
     /// Passes by a value.

@@ -171,7 +171,8 @@ pub(super) fn check(cursor: &mut Cursor) -> Result<(), Why> {
             _ => return Err(Said::NoObject.into()),
         }
         left = left.checked_sub(1).ok_or(Said::TooMany)?;
-        take(cursor, has_user)?;
+        let custom = take(cursor, has_user)?;
+        cursor.check_exec(matches!(custom.origin, Origin::Script(_)))?;
     }
 }
 

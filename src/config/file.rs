@@ -77,12 +77,8 @@ impl<'a> Document<'a> {
     #[inline(never)]
     pub fn apply(&self, config: &mut Config<'a>, find: Find, name: Name) -> Result<(), Wrong<'a>> {
         let mut cursor = Cursor::new(Tokens::new(self.tape.ok_or_else(|| self.flaw())?));
-        settings::read(&mut cursor, config, (find, name)).map_err(|why| self.wrong(&cursor, why))?;
-        // Whoever writes to it would run commands as the agent's user.
-        if config.has_exec() && !self.is_private {
-            return Err(Wrong::of_file(self.path, Said::ForeignExec.into()));
-        }
-        Ok(())
+        cursor.is_private = self.is_private;
+        settings::read(&mut cursor, config, (find, name)).map_err(|why| self.wrong(&cursor, why))
     }
 
     /// Whether what it says can be done with all else that is asked for.

@@ -135,11 +135,10 @@ impl<'a> Config<'a> {
         self.transfers.get(..self.transfer_count).unwrap_or_default()
     }
 
-    /// Whether a command is to be run: by a receiver's address or for a metric.
-    fn has_exec(&self) -> bool {
+    /// Whether the lines may go to a command.
+    fn has_command(&self) -> bool {
         let is_command = |transfer: &Transfer| matches!(transfer, Transfer::Command(_));
-        let is_script = |custom: Custom| matches!(custom.origin, Origin::Script(_));
-        self.transfers().iter().any(is_command) || self.custom().any(is_script)
+        self.transfers().iter().any(is_command)
     }
 
     /// The lines go to standard output, and nowhere else.

@@ -45,6 +45,7 @@ pub(super) fn read<'a>(
             _ => {}
         }
         setting(cursor, flag, &mut |value| apply(config, flag, value, families.0))?;
+        cursor.check_exec(config.has_command())?;
         Ok(flag.number())
     })?;
     // What is said of one family goes beyond what is said of several, wherever it stands.

@@ -110,11 +110,15 @@ fn parse(line: &[u8]) -> Option<Mount<'_>> {
 /// What the options of a file system say of writing to it; `None` if it is something else than options. (Those of the
 /// mount say what holds for this mount alone: a sandbox has everything mounted once more, read-only.)
 fn is_read_only(options: &[u8]) -> Option<bool> {
-    let mut options = options.split(|byte| *byte == b',');
-    match options.next()? {
+    // An ext4 that has found an error says so since Linux 6.15.
+    const AFTER_ERROR: &[u8] = b",emergency_ro";
+    match options.get(..2)? {
         b"ro" => Some(true),
-        // Since Linux 6.15 an ext4 that has found an error says so.
-        b"rw" => Some(options.any(|option| option == b"emergency_ro")),
+        b"rw" => Some(
+            options
+                .windows(AFTER_ERROR.len())
+                .any(|option| option == AFTER_ERROR),
+        ),
         _ => None,
     }
 }
