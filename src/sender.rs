@@ -170,11 +170,14 @@ impl Sender {
     }
 
     /// What it does, for the log: in words, and with which address.
-    pub fn state(&self) -> [Part<'static>; 2] {
+    pub fn state(&self, aims: &Aims) -> [Part<'static>; 2] {
+        let is_command = matches!(aims.transfers.get(self.current), Some(Transfer::Command(_)));
         let (words, has_address): (&[u8], _) = match self.state {
             State::Waiting => (b"waiting", false),
             State::Resolving => (b"resolving", false),
             State::Connecting => (b"connecting to ", true),
+            // Whether it is connected to anything is its own affair.
+            State::Up if is_command => (b"running ", true),
             State::Up => (b"connected to ", true),
             State::Ended => (b"closed", false),
         };

@@ -174,6 +174,8 @@ fn a_command_that_reads_nothing_is_given_up_after_the_timeout_with_all_of_its_gr
         poll(gone, "the group's end");
     }
     agent.log.wait_for(" started: ");
+    agent.signal("USR1");
+    agent.log.wait_for(" running command ");
     agent.stop();
 }
 

@@ -276,7 +276,7 @@ impl<'a, 'm> Agent<'a, 'm> {
     fn report_state<W: World>(&self, world: &mut W) {
         let (ring, sender) = (&self.state.output.ring, &self.state.output.sender);
         let counts = ring.counts();
-        let [words, address] = sender.state();
+        let [words, address] = sender.state(&self.aims);
         let given = [
             words,
             address,
