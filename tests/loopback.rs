@@ -320,7 +320,7 @@ fn a_peer_that_sends_without_end_is_read_slowly_and_lines_go_on() {
 #[test]
 fn a_close_or_a_reset_behind_unread_bytes_is_noticed_by_itself() {
     let transfer = Transfer::new();
-    let mut agent = start(&transfer.flag(), &["-interval=24h", "-flush=24h"]);
+    let mut agent = start(&transfer.flag(), &["-interval=24h", "-flush=24h", "-replay=0"]);
     for (is_reset, end) in [(false, "EOF"), (true, "connection reset by peer")] {
         let mut stream = transfer.accept();
         agent.log.wait_for("local addr:");
