@@ -238,3 +238,27 @@ fn a_name_that_the_name_server_does_not_know() {
         "",
     );
 }
+
+#[test]
+fn a_name_with_the_unspecified_address_does_not_lead_to_this_host() {
+    let script = "ip link set lo up
+        mount -t tmpfs none /mnt
+        printf '0.0.0.0 receiver.test\\n:: receiver.test\\n' >/mnt/hosts
+        echo 'hosts: files' >/mnt/nsswitch.conf
+        for file in nsswitch.conf hosts; do
+            if [ -e /etc/$file ]; then mount --bind /mnt/$file /etc/$file; fi
+        done
+        grep -q receiver.test /etc/hosts";
+    let name = "a_name_with_the_unspecified_address_does_not_lead_to_this_host";
+    if passed_inside(&["-m", "-n"], script, name) {
+        return;
+    }
+    let transfer = Transfer::localhost();
+    let to = format!("-trans=receiver.test:{}", transfer.address().port());
+    let mut agent = Agent::start(&[to.as_str()]);
+    for _ in 0..2 {
+        agent.log.wait_for("dial tcp: lookup receiver.test: ");
+    }
+    assert!(!transfer.has_one_waiting());
+    agent.stop();
+}

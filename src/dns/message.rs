@@ -27,6 +27,8 @@ pub const NO_SUCH_NAME: u8 = 3;
 pub struct Query {
     bytes: [u8; QUERY_MAX],
     length: usize,
+    /// The id of the question for each kind.
+    ids: [[u8; 2]; 2],
 }
 
 impl Query {
@@ -35,15 +37,16 @@ impl Query {
         Self {
             bytes: [0; QUERY_MAX],
             length: 0,
+            ids: [[0; 2]; 2],
         }
     }
 
     /// Asks for a name; nothing if no name server can know such a one.
-    pub fn set(&mut self, name: &[u8], id: u16) -> Option<()> {
+    pub fn set(&mut self, name: &[u8]) -> Option<()> {
         let mut text = Text::new(&mut self.bytes);
-        text.put(&id.to_be_bytes());
-        // The name server is to ask others; one question. A dot before the name, where its first length is to be.
-        text.put(b"\x01\0\0\x01\0\0\0\0\0\0.");
+        // Room for the id. The name server is to ask others; one question. A dot before the name, where its first
+        // length is to be.
+        text.put(b"\0\0\x01\0\0\x01\0\0\0\0\0\0.");
         text.put(name);
         text.put(&[0, 0, 0, 0, 1]);
         if text.is_cut() {
@@ -65,14 +68,23 @@ impl Query {
         Some(())
     }
 
-    /// As it is sent to ask for addresses of that kind. The kind is part of the id, too.
+    /// Takes the id of each kind from a random number, a new one each time that the query is sent: the upper half
+    /// for IPv4, the lower one for IPv6.
+    pub fn draw_ids(&mut self, random: u32) {
+        let [a, b, c, d] = random.to_be_bytes();
+        // Equal ids would not tell apart two errors that do not repeat the question.
+        let d = if [a, b] == [c, d] { !d } else { d };
+        self.ids = [[a, b], [c, d]];
+    }
+
+    /// Returns the query as it is sent to ask for addresses of that kind.
     #[inline(never)]
     pub fn of_kind(&mut self, kind: u8) -> &[u8] {
+        let id = self.ids[usize::from(kind == AAAA)];
         if let Some(place) = self.bytes.get_mut(self.length - 3) {
-            let id = *place ^ kind;
             *place = kind;
-            self.bytes[1] ^= id;
         }
+        self.bytes[..2].copy_from_slice(&id);
         self.bytes.get(..self.length).unwrap_or_default()
     }
 }

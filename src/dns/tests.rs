@@ -8,9 +8,11 @@ fn ip(octets: &[u8]) -> IpAddr {
     }
 }
 
-fn new(name: &[u8], id: u16) -> Option<Query> {
+/// A question for each kind, with these ids.
+fn new(name: &[u8], ids: u32) -> Option<Query> {
     let mut query = Query::empty();
-    query.set(name, id).map(|()| query)
+    query.draw_ids(ids);
+    query.set(name).map(|()| query)
 }
 
 fn addresses(message: &[u8], query: &[u8]) -> (Option<Answer>, Vec<String>) {
@@ -24,8 +26,9 @@ fn addresses(message: &[u8], query: &[u8]) -> (Option<Answer>, Vec<String>) {
         rest = behind;
     }
     let kind = query[query.len() - 3];
-    let id = u16::from_be_bytes([query[0], query[1] ^ kind]);
-    let mut asked = new(&labels.join(&b'.'), id).unwrap();
+    let id = u32::from(u16::from_be_bytes([query[0], query[1]]));
+    let ids = if kind == A { id << 16 } else { id };
+    let mut asked = new(&labels.join(&b'.'), ids).unwrap();
     assert_eq!(asked.of_kind(kind), query);
     let answer = read(message, &mut asked, &mut |octets| {
         found.push(ip(octets).to_string())
@@ -55,7 +58,7 @@ fn record(kind: u16, class: u16, data: &[u8]) -> Vec<u8> {
 
 /// As it is sent for version 4.
 fn query(name: &[u8]) -> Vec<u8> {
-    new(name, 7).unwrap().of_kind(A).to_vec()
+    new(name, 7 << 16).unwrap().of_kind(A).to_vec()
 }
 
 const FINE: Option<Answer> = Some(Answer {
@@ -73,11 +76,18 @@ fn random(seed: &mut u64) -> u64 {
 
 #[test]
 fn a_query_is_one_question() {
-    let mut query = new(b"a.example", 0x1234 ^ 0x1c).unwrap();
-    assert_eq!(query.of_kind(A)[1], 0x34 ^ 0x1c ^ 1, "each kind has its own id");
+    let mut query = new(b"a.example", 0x5678_1234).unwrap();
+    assert_eq!(query.of_kind(A)[..2], [0x56, 0x78], "each kind has its own id");
     assert_eq!(
         query.of_kind(AAAA),
         b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\x07example\0\0\x1c\0\x01"
+    );
+    query.draw_ids(0x1234_1234);
+    assert_eq!(query.of_kind(A)[..2], *b"\x12\x34");
+    assert_ne!(
+        query.of_kind(AAAA)[..2],
+        *b"\x12\x34",
+        "equal ids are made different"
     );
     let longest = [[b'x'; 63].as_slice(); 3].join(&b'.');
     let longest = [&longest, [b'y'; 61].as_slice()].join(&b'.');

@@ -334,7 +334,7 @@ impl World for Kernel {
         *addresses = Addresses::NONE;
         lookup.finish(addresses)?;
         match addresses.count() {
-            0 => Err(Cause::Lookup(libc::EAI_NONAME)),
+            0 => Err(Cause::Lookup(lookup::EAI_NODATA)),
             count => Ok(count),
         }
     }

@@ -20,6 +20,9 @@ use super::{child::fork, resolver};
 /// Addresses of one name that are tried.
 pub(super) const ADDRESSES_MAX: usize = 8;
 
+/// A name has addresses, but not of the kinds that are of use. (Not in POSIX.)
+pub(super) const EAI_NODATA: c_int = -5;
+
 /// The addresses that a name stands for.
 pub(super) struct Addresses {
     list: [Address; ADDRESSES_MAX],
@@ -130,7 +133,11 @@ fn in_child(host: &[u8], answer: &Fd) -> ! {
     let mut buffer = [0; ADDRESSES_MAX * RECORD];
     // What does not fit is left out, all of it.
     let mut records = Text::new(&mut buffer);
-    let code = resolver::resolve(host, &mut |address| records.put(address.bytes()));
+    let code = resolver::resolve(host, &mut |address| {
+        if !address.is_unspecified() {
+            records.put(address.bytes());
+        }
+    });
     let _ = answer.write(&[&code.to_ne_bytes(), records.bytes()]);
     // SAFETY: ends this process at once, and runs nothing of the parent's.
     unsafe { libc::_exit(0) }

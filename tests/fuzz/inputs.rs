@@ -95,7 +95,8 @@ fn configuration() {
 #[test]
 fn answers_of_name_servers() {
     let mut query = Query::empty();
-    query.set(b"receiver.example.org", 0x1234).unwrap();
+    query.draw_ids(0x1234_5678);
+    query.set(b"receiver.example.org").unwrap();
     let mut answer = query.of_kind(1).to_vec();
     let header = [0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0];
     answer[2..12].copy_from_slice(&header);

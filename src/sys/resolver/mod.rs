@@ -4,16 +4,13 @@ mod servers;
 
 use super::address::Address;
 use super::file::File;
-use super::lookup::Addresses;
+use super::lookup::{Addresses, EAI_NODATA};
 use super::socket;
 use crate::dns;
 use crate::num::parse_u64;
 use crate::scan::until;
 use core::ffi::c_int;
 use servers::Servers;
-
-/// A name has addresses, but not of the kinds that are of use. (Not in POSIX.)
-const EAI_NODATA: c_int = -5;
 
 /// Nothing is sent there.
 const SOME_PORT: u16 = 65_535;
@@ -61,9 +58,13 @@ impl Found {
         if address.is_v4() { v4 } else { v6 }.push(address);
     }
 
+    /// Adds what a name server has answered. Some answer `0.0.0.0` for a name that they block.
     #[inline(never)]
     fn push_ip(&mut self, octets: &[u8]) {
-        self.push(&Address::new(octets, SOME_PORT, 0));
+        let address = Address::new(octets, SOME_PORT, 0);
+        if !address.is_unspecified() {
+            self.push(&address);
+        }
     }
 
     /// Adds a numeric address, if it is one.

@@ -16,6 +16,9 @@ const DNS_PORT: u16 = 53;
 const ANSWER_MAX: usize = 512;
 /// Stands for the code of an answer that has not come.
 const UNANSWERED: c_int = 0;
+/// Datagrams of a server that are not the answer to a question of ours, before it is given up: who guesses ids has
+/// that many guesses.
+const WRONG_MAX: u32 = 16;
 /// Milliseconds for IPv6 addresses once there are others: some servers never answer when asked for them.
 const PATIENCE: u32 = 300;
 
@@ -73,7 +76,7 @@ impl Servers {
     /// Asks one server after the other, until one knows.
     fn ask(&self, name: &[u8], found: &mut Found) -> c_int {
         let mut query = Query::empty();
-        if query.set(name, machine::random() as u16).is_none() {
+        if query.set(name).is_none() {
             return libc::EAI_NONAME;
         }
         let servers = self.list.all();
@@ -100,6 +103,7 @@ fn ask_server(server: &Address, query: &mut Query, mut millis: u32, found: &mut 
     let Ok(socket) = socket::connected(libc::SOCK_DGRAM | libc::SOCK_NONBLOCK, server) else {
         return libc::EAI_AGAIN;
     };
+    query.draw_ids(machine::random());
     // A server that is not there is told of by the second write, or by what follows.
     for kind in KINDS {
         if socket.write(&[query.of_kind(kind)]).is_err() {
@@ -107,10 +111,11 @@ fn ask_server(server: &Address, query: &mut Query, mut millis: u32, found: &mut 
         }
     }
     let mut codes = [UNANSWERED; 2];
+    let mut wrong = 0;
     let start = monotonic_millis();
     // A name that nobody has is none of the other kind either. (Some say so of version 6 alone, and are wrong:
     // RFC 4074, section 4.2.)
-    while codes[0] != libc::EAI_NONAME && codes.contains(&UNANSWERED) {
+    while codes[0] != libc::EAI_NONAME && codes.contains(&UNANSWERED) && wrong < WRONG_MAX {
         let past = (monotonic_millis() - start) as u32;
         if found.has_v4() {
             millis = millis.min(past + PATIENCE);
@@ -125,6 +130,7 @@ fn ask_server(server: &Address, query: &mut Query, mut millis: u32, found: &mut 
         };
         let message = message.get(..length).unwrap_or_default();
         let Some(answer) = dns::read(message, query, &mut |octets| found.push_ip(octets)) else {
+            wrong += 1;
             continue;
         };
         // What of a cut answer has come is enough.
@@ -133,7 +139,10 @@ fn ask_server(server: &Address, query: &mut Query, mut millis: u32, found: &mut 
         } else {
             code_of(answer.code)
         };
-        codes[usize::from(answer.kind == dns::AAAA)] = code;
+        let place = &mut codes[usize::from(answer.kind == dns::AAAA)];
+        // One answer is enough.
+        wrong += u32::from(*place != UNANSWERED);
+        *place = code;
     }
     // What one of them says is what there is to say if the other one has nothing.
     match codes {

@@ -2,7 +2,9 @@ use super::*;
 use crate::dns::{NO_ERROR, NO_SUCH_NAME, SERVER_FAILED};
 use crate::sys::address;
 use crate::text::Text;
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
@@ -28,6 +30,12 @@ enum Mood {
     /// An error without the question that it is about.
     Bare(u8),
     Code(u8),
+    /// As [`Mood::Knows`], after so many wrong answers to the question for version 4.
+    AfterWrong(u8),
+    /// Nothing for version 4, 20 times, and then an address for version 6.
+    Repeats,
+    /// These addresses, which no host has.
+    Nowhere([u8; 4], [u8; 16]),
 }
 
 fn answer(mood: Mood, question: &[u8]) -> Option<Vec<u8>> {
@@ -38,6 +46,7 @@ fn answer(mood: Mood, question: &[u8]) -> Option<Vec<u8>> {
     match mood {
         Mood::Code(code) => bytes[3] |= code,
         Mood::Silent => return None,
+        Mood::Repeats if kind == dns::A => {}
         Mood::OnlyVersion4 if kind == dns::AAAA => return None,
         Mood::Bare(code) => {
             bytes.truncate(12);
@@ -48,7 +57,11 @@ fn answer(mood: Mood, question: &[u8]) -> Option<Vec<u8>> {
         Mood::Knows | Mood::OnlyVersion4 | Mood::Fails(_) if !is_known => bytes[3] |= NO_SUCH_NAME,
         Mood::Cut if kind == dns::AAAA => {}
         _ => {
-            let data: &[u8] = if kind == dns::A { &[1, 2, 3, 4] } else { &[9; 16] };
+            let (v4, v6) = match mood {
+                Mood::Nowhere(v4, v6) => (v4, v6),
+                _ => ([1, 2, 3, 4], [9; 16]),
+            };
+            let data: &[u8] = if kind == dns::A { &v4 } else { &v6 };
             bytes[7] = 1;
             bytes.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 0, 0, data.len() as u8]);
             bytes.extend(data);
@@ -58,15 +71,38 @@ fn answer(mood: Mood, question: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn serve(mood: Mood) -> SocketAddr {
+    serve_and_note(mood).0
+}
+
+/// The same, and the id of each question.
+fn serve_and_note(mood: Mood) -> (SocketAddr, Receiver<u16>) {
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = udp.local_addr().unwrap();
+    let (note, ids) = channel();
     thread::spawn(move || {
         let mut buffer = [0; 512];
         loop {
             let (length, from) = udp.recv_from(&mut buffer).unwrap();
+            let _ = note.send(u16::from_be_bytes([buffer[0], buffer[1]]));
             let Some(mut bytes) = answer(mood, &buffer[..length]) else {
                 continue;
             };
+            if mood == Mood::Repeats {
+                for _ in 0..if buffer[length - 3] == dns::A { 20 } else { 1 } {
+                    udp.send_to(&bytes, from).unwrap();
+                }
+                continue;
+            }
+            if let Mood::AfterWrong(count) = mood {
+                // An answer to another question.
+                let mut wrong = bytes.clone();
+                wrong[13] ^= 1;
+                for _ in 0..if buffer[length - 3] == dns::A { count } else { 0 } {
+                    udp.send_to(&wrong, from).unwrap();
+                }
+                udp.send_to(&bytes, from).unwrap();
+                continue;
+            }
             // Others say something, too.
             udp.send_to(b"", from).unwrap();
             udp.send_to(&buffer[..length], from).unwrap();
@@ -76,7 +112,7 @@ fn serve(mood: Mood) -> SocketAddr {
             udp.send_to(&bytes, from).unwrap();
         }
     });
-    address
+    (address, ids)
 }
 
 /// Without a listener.
@@ -130,6 +166,52 @@ fn servers_are_asked_until_one_knows() {
 fn what_is_cut_counts_as_far_as_it_has_come() {
     let cut = serve(Mood::Cut);
     assert_eq!(asked("a.lan", "", &[cut]).1, ["1.2.3.4"]);
+}
+
+#[test]
+fn each_question_has_a_random_id() {
+    let (failed, ids) = serve_and_note(Mood::Code(SERVER_FAILED));
+    let found = asked("a.lan", "options attempts:4", &[failed]);
+    assert_eq!(found, (libc::EAI_AGAIN, vec![]));
+    let ids: Vec<u16> = ids.try_iter().collect();
+    assert_eq!(ids.len(), 8, "{ids:?}");
+    // Two of eight are equal once in 2,000 runs.
+    let different: BTreeSet<u16> = ids.iter().copied().collect();
+    assert!(different.len() >= 7, "{ids:?}");
+    // The id of one kind does not follow from that of the other.
+    let pairs = ids.chunks(2).map(|pair| pair[0] ^ pair[1]);
+    assert!(pairs.collect::<BTreeSet<u16>>().len() >= 3, "{ids:?}");
+}
+
+#[test]
+fn a_server_is_given_up_after_sixteen_wrong_answers() {
+    let asked = |count| {
+        let server = serve(Mood::AfterWrong(count));
+        asked("a.lan", "options attempts:1", &[server])
+    };
+    assert_eq!(asked(16), (libc::EAI_AGAIN, vec![]));
+    assert_eq!(asked(15).1.len(), 2);
+}
+
+#[test]
+fn an_answer_that_is_repeated_counts_as_wrong() {
+    let repeats = serve(Mood::Repeats);
+    let found = asked("a.lan", "options attempts:1", &[repeats]);
+    assert_eq!(found, (libc::EAI_AGAIN, vec![]));
+}
+
+#[test]
+fn the_unspecified_address_is_no_address() {
+    let mut mapped = [0; 16];
+    mapped[10..12].copy_from_slice(&[0xff; 2]);
+    for v6 in [[0; 16], mapped] {
+        let nowhere = serve(Mood::Nowhere([0; 4], v6));
+        assert_eq!(asked("a.lan", "", &[nowhere]), (EAI_NODATA, vec![]), "{v6:?}");
+    }
+    let half = serve(Mood::Nowhere([0; 4], [9; 16]));
+    assert_eq!(asked("a.lan", "", &[half]).1.len(), 1);
+    let half = serve(Mood::Nowhere([0, 0, 0, 1], [0; 16]));
+    assert_eq!(asked("a.lan", "", &[half]).1, ["0.0.0.1"]);
 }
 
 #[test]
