@@ -6,7 +6,11 @@ mod common;
 
 use common::{Agent, Lines, Transfer, descriptors, passed_inside, wait_for_no_child};
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, UdpSocket};
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -260,5 +264,101 @@ fn a_name_with_the_unspecified_address_does_not_lead_to_this_host() {
         agent.log.wait_for("dial tcp: lookup receiver.test: ");
     }
     assert!(!transfer.has_one_waiting());
+    agent.stop();
+}
+
+/// A file system in a file: what is done with it waits for an answer, and there is none for who opens the file.
+/// (`Documentation/filesystems/fuse.rst`, `include/uapi/linux/fuse.h`)
+fn serve_stalled(mut device: File) -> Receiver<()> {
+    const INIT: u32 = 26;
+    const OPEN: u32 = 14;
+    let (note, opened) = channel();
+    thread::spawn(move || {
+        let mut request = vec![0; 1 << 17];
+        while let Ok(40..) = device.read(&mut request) {
+            let word = |at: usize| u32::from_ne_bytes(request[at..at + 4].try_into().unwrap());
+            let body: Vec<u8> = match word(4) {
+                // Version 7.12, whose answer is short: how much may be read ahead, no flags, no limits, how much is
+                // written at once.
+                INIT => [7, 12, 0, 0, 0, 4096].map(u32::to_ne_bytes).concat(),
+                OPEN => {
+                    let _ = note.send(());
+                    continue;
+                }
+                _ => continue,
+            };
+            let length = (16 + body.len()) as u32;
+            // No error, and the request's number.
+            let answer = [&length.to_ne_bytes(), &[0; 4], &request[8..16], &body].concat();
+            device.write_all(&answer).unwrap();
+        }
+    });
+    opened
+}
+
+#[test]
+fn a_look_up_that_cannot_be_killed_does_not_hold_up_the_agent() {
+    let script = "ip link set lo up
+        mount -t tmpfs none /mnt
+        touch /mnt/file
+        mount -i -t fuse -o fd=0,rootmode=100000,user_id=0,group_id=0 none /mnt/file </dev/fuse
+        umount -l /mnt/file";
+    let name = "a_look_up_that_cannot_be_killed_does_not_hold_up_the_agent";
+    if passed_inside(&["-m", "-n"], script, name) {
+        return;
+    }
+    let device = File::options().read(true).write(true).open("/dev/fuse").unwrap();
+    let status = Command::new("mount")
+        .args([
+            "-i",
+            "-t",
+            "fuse",
+            "-o",
+            "fd=0,rootmode=100000,user_id=0,group_id=0",
+        ])
+        .args(["none", "/etc/hosts"])
+        .stdin(device.try_clone().unwrap())
+        .status();
+    assert!(status.unwrap().success());
+    let opened = serve_stalled(device.try_clone().unwrap());
+    let transfer = Transfer::localhost();
+    let port = transfer.address().port();
+    let config = |host: &str| {
+        let text = format!(r#"{{"trans": "{host}:{port}", "metrics": "agent=50ms", "flush": "50ms"}}"#);
+        std::fs::write("/mnt/config", text).unwrap();
+    };
+    config("receiver.test");
+    let mut agent = Agent::start(&["-config=/mnt/config"]);
+    opened.recv().unwrap();
+    // Nobody waits for the look-up any more.
+    config("127.0.0.1");
+    agent.signal("HUP");
+    let lines = Lines::of(transfer.accept());
+    for _ in 0..20 {
+        lines.next();
+    }
+    let path = format!("/proc/{0}/task/{0}/children", agent.pid());
+    let children = || std::fs::read_to_string(&path).unwrap();
+    let child = children().trim().parse().expect("one child that has not ended");
+    assert_eq!(descriptors(child), 3, "of the agent's");
+    // They do not become more and more.
+    for _ in 1..16 {
+        config("receiver.test");
+        agent.signal("HUP");
+        opened.recv().unwrap();
+        config("127.0.0.1");
+        agent.signal("HUP");
+        transfer.accept();
+    }
+    config("receiver.test");
+    agent.signal("HUP");
+    agent
+        .log
+        .wait_for("lookup receiver.test: resource temporarily unavailable");
+    assert_eq!(children().split_whitespace().count(), 16);
+    // The file system is gone, and so are they.
+    let status = Command::new("umount").args(["-l", "-f", "/etc/hosts"]).status();
+    assert!(status.unwrap().success());
+    wait_for_no_child(agent.pid());
     agent.stop();
 }

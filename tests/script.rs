@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, Transfer, command, output, poll, wait_for_no_child};
+use common::{Agent, Folder, Line, Lines, Transfer, command, output, poll, runner, wait_for_no_child};
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -461,6 +461,226 @@ fn a_script_of_the_agents_own_user_needs_no_right_to_leave_groups() {
     fs::write(&path, text.replace(&format!(r#""user": "{user}""#), root)).unwrap();
     scripts.agent.signal("HUP");
     scripts.agent.log.wait_for("echo own 1: exit status 126");
+}
+
+/// An agent with a secret in its environment, a directory and a mask of its own, and a descriptor that it has inherited.
+fn with_secrets() -> Command {
+    let mut command = behind(&["sh", "-c", "umask 0; cd /tmp; exec \"$0\" \"$@\" 9</etc/hosts"]);
+    command.env("SECRET", "1");
+    command
+}
+
+/// What a script finds, in tags; `-` is for the end of a text that may be empty.
+const FINDS: &str = "echo found 1 secret=${SECRET}- pwd=$(pwd) umask=$(umask) home=$HOME \
+    names=$USER,$LOGNAME,$SHELL path=$PATH variables=$(tr '\\\\0' '\\\\n' </proc/$$/environ | wc -l)";
+
+/// The tags of a line, but for the system's.
+fn tags(line: &Line) -> BTreeMap<&str, &str> {
+    line.tag.iter().filter_map(|tag| tag.split_once('=')).collect()
+}
+
+#[test]
+fn a_script_with_a_user_has_an_environment_directory_and_umask_of_its_own() {
+    if !is_root() {
+        return println!("skipped: it needs root");
+    }
+    let folder = Folder::new("own-environment");
+    let keys = format!(r#", "user": "nobody"{OFTEN}"#);
+    let text = "set -- $(cat /proc/$$/stat); \
+        echo rights $(sed -n 's/^NoNewPrivs:.//p' /proc/self/status) session=$(($6 - $$))";
+    let all = [script(FINDS, &keys), script(text, &keys)];
+    let scripts = start_by(&mut with_secrets(), &folder, &all);
+    let line = scripts.next("found");
+    let home = said("grep ^nobody: /etc/passwd | cut -d : -f 6");
+    let expected = [
+        ("secret", "-"),
+        ("pwd", "/"),
+        ("umask", "0022"),
+        ("home", home.as_str()),
+        ("names", "nobody,nobody,/bin/sh"),
+        ("path", "/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("variables", "5"),
+    ];
+    assert_eq!(tags(&line), expected.into());
+    let line = scripts.next("rights");
+    assert!(
+        (line.value - 1.0).abs() < 1e-9 && tags(&line)["session"] == "0",
+        "{line:?}"
+    );
+    scripts.log();
+}
+
+#[test]
+fn a_script_without_a_user_has_those_of_the_agent() {
+    let folder = Folder::new("environment");
+    let scripts = start_by(&mut with_secrets(), &folder, &[script(FINDS, OFTEN)]);
+    let line = scripts.next("found");
+    let tags = tags(&line);
+    assert_eq!(
+        (tags["secret"], tags["pwd"], tags["umask"]),
+        ("1-", "/tmp", "0000")
+    );
+    assert_eq!(tags["path"], std::env::var("PATH").unwrap());
+    scripts.log();
+}
+
+#[test]
+fn a_script_with_a_user_has_no_capability_of_the_agent() {
+    let group = format!("--regid={}", said("id -g nobody"));
+    let folder = Folder::new("capabilities");
+    let agent = behind(&["exec"]);
+    let words: Vec<_> = agent.get_args().map(|word| word.to_str().unwrap()).collect();
+    let can = format!(
+        "cd {} && {} -version && grep '^CapAmb:.*[1-9a-f]' /proc/self/status",
+        folder.path(),
+        words.join(" ")
+    );
+    // What a service that is not root's may have from systemd.
+    let capabilities = ["--inh-caps=+net_raw,+kill", "--ambient-caps=+net_raw,+kill"];
+    let user = ["--reuid=nobody", &group, "--clear-groups"];
+    let Some(mut command) = by_setpriv(&[&user[..], &capabilities].concat(), &can) else {
+        return;
+    };
+    let keys = format!(r#", "user": "nobody"{OFTEN}"#);
+    let text = "set -- $(sed -n 's/^Cap[IPEA].*:.//p' /proc/self/status); echo sets $# all=$*";
+    let text = text.replace("all=$*", "inh=$1 prm=$2 eff=$3 amb=$4");
+    let scripts = start_by(&mut command, &folder, &[script(&text, &keys)]);
+    let line = scripts.next("sets");
+    assert!((line.value - 4.0).abs() < 1e-9, "{line:?}");
+    let none = "0000000000000000";
+    let expected = [("inh", none), ("prm", none), ("eff", none), ("amb", none)];
+    assert_eq!(tags(&line), expected.into());
+    scripts.log();
+}
+
+/// The agent under strace with these flags, which is no process in between; `None` if it cannot be.
+fn by_strace(folder: &Folder, flags: &[&str]) -> Option<Command> {
+    let trace = folder.join("trace").display().to_string();
+    let words = [&["strace", "-D", "-f", "-o", &trace], flags].concat();
+    let status = Command::new(words[0])
+        .args(&words[1..])
+        .arg("true")
+        .stderr(Stdio::null())
+        .status();
+    if !runner().is_empty() || !status.is_ok_and(|status| status.success()) {
+        println!("skipped: strace cannot do {flags:?}");
+        return None;
+    }
+    Some(behind(&words))
+}
+
+#[test]
+fn a_script_gets_no_descriptor_that_the_agent_has_inherited() {
+    let text = "[ -e /proc/$$/fd/9 ]; echo closed $?";
+    let folder = Folder::new("inherited");
+    let scripts = start_by(&mut with_secrets(), &folder, &[script(text, OFTEN)]);
+    assert!((scripts.next("closed").value - 1.0).abs() < 1e-9);
+    scripts.log();
+    // A kernel before 5.9 has no call for that.
+    let flags = ["-e", "trace=close_range", "-e", "inject=close_range:error=ENOSYS"];
+    let Some(command) = by_strace(&folder, &flags) else {
+        return;
+    };
+    let traced = command.get_args().map(|word| word.to_str().unwrap());
+    let words: Vec<_> = ["sh", "-c", "exec strace \"$@\" 9</etc/hosts", "sh"]
+        .into_iter()
+        .chain(traced)
+        .collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).stdin(Stdio::null());
+    let scripts = start_by(&mut command, &folder, &[script(text, OFTEN)]);
+    assert!((scripts.next("closed").value - 1.0).abs() < 1e-9);
+    scripts.log();
+}
+
+/// A program that leaves its process group for that of the agent, and never ends.
+const LEAVES: &str =
+    "exec perl -e 'setpgrp(0, getpgrp(getppid)); $| = 1; print qq(elsewhere $$\\n); sleep 1000'";
+
+fn has_perl() -> bool {
+    let status = Command::new("perl").args(["-e", ""]).status();
+    let is_here = status.is_ok_and(|status| status.success());
+    if !is_here {
+        println!("skipped: there is no perl");
+    }
+    is_here
+}
+
+#[test]
+fn a_script_that_leaves_its_group_is_ended() {
+    if !has_perl() {
+        return;
+    }
+    let folder = Folder::new("elsewhere");
+    let keys = r#", "interval": "24h", "timeout": "100ms""#;
+    let text = LEAVES.replace("\\n", "\\\\n");
+    let scripts = start(&folder, &[script(&text, keys)]);
+    let process = Stuck(scripts.next("elsewhere").value as u32);
+    scripts.agent.log.wait_for(": it takes too long");
+    poll(
+        || is_gone(&process.0.to_string()).then_some(()),
+        "the script's end",
+    );
+    let log = scripts.log();
+    assert!(
+        !log.iter().any(|line| line.contains("signal 9")),
+        "asked first: {log:?}"
+    );
+}
+
+#[test]
+fn a_tunnel_that_leaves_its_group_is_ended() {
+    if !has_perl() {
+        return;
+    }
+    let folder = Folder::new("elsewhere-tunnel");
+    let number = folder.join("number");
+    let command = format!("-trans=exec:{LEAVES} >{}", number.display());
+    let flags = ["-metrics=agent=20ms", "-flush=20ms", "-timeout=100ms"];
+    let mut agent = Agent::start(&[&[command.as_str()], &flags[..]].concat());
+    let first = || {
+        let text = fs::read_to_string(&number).ok()?;
+        text.strip_prefix("elsewhere ")?.trim_end().parse().ok()
+    };
+    let process = Stuck(poll(first, "the command"));
+    agent.log.wait_for("i/o timeout");
+    poll(
+        || is_gone(&process.0.to_string()).then_some(()),
+        "the command's end",
+    );
+    agent.stop();
+}
+
+/// The end of the agent is a race that it loses: the child is held up before it asks for its death signal.
+#[test]
+fn a_script_whose_agent_is_killed_while_it_starts_does_not_run() {
+    let folder = Folder::new("orphan");
+    let flags = ["-e", "trace=prctl", "-e", "inject=prctl:delay_enter=800ms"];
+    let Some(mut command) = by_strace(&folder, &flags) else {
+        return;
+    };
+    let flag = folder.join("runs");
+    let text = format!("touch {}", flag.display());
+    let path = folder.join("mini-monitor.json");
+    let json = format!(
+        r#"{{"trans": "-", "metrics": "agent", "custom": [{}]}}"#,
+        script(&text, r#", "interval": "24h""#)
+    );
+    fs::write(&path, json).unwrap();
+    let mut agent = Agent::spawn(command.arg(format!("-config={}", path.display())));
+    // It is the agent by now, no strace.
+    Lines::of(agent.out()).next();
+    let children = format!("/proc/{0}/task/{0}/children", agent.pid());
+    let child = poll(
+        || {
+            let children = fs::read_to_string(&children).ok()?;
+            Some(children.split_whitespace().next()?.to_owned())
+        },
+        "the script's process",
+    );
+    agent.kill();
+    poll(|| is_gone(&child).then_some(()), "the script's end");
+    assert!(!flag.exists());
 }
 
 /// What starts a program of root's that may end no other user's, and that cannot be had back (`CAP_KILL`).

@@ -2,11 +2,13 @@
 
 use super::call::{call, int, long_call};
 use super::fd::{Fd, poll};
-use super::file::open;
+use super::file::{Directory, open};
 use super::{signal, user};
+use crate::num::parse_u64;
+use crate::scan::until;
 use crate::text::Text;
 use crate::world::{Ended, Errno};
-use core::ffi::{c_char, c_int};
+use core::ffi::{c_char, c_int, c_long};
 use core::ptr::null;
 
 unsafe extern "C" {
@@ -14,22 +16,16 @@ unsafe extern "C" {
     static environ: *const *const c_char;
 }
 
-/// A command that runs, or has ended and not been waited for.
+/// A child that runs, or has ended and not been waited for.
 pub(super) struct Child {
-    group: usize,
+    number: usize,
 }
 
 /// Milliseconds from killing it to its end, which is there at once if there is nothing odd about it.
 const END: u32 = 50;
 
-/// Where its standard streams lead: those that are not here, nowhere.
-#[derive(Clone, Copy)]
-pub(super) struct Streams<'a> {
-    pub(super) input: Option<&'a Fd>,
-    pub(super) output: Option<&'a Fd>,
-    /// What it complains of goes where the log goes.
-    pub(super) has_errors: bool,
-}
+/// Where its standard input, output and error lead; `/dev/null` in place of those that are missing.
+pub(super) type Streams<'a> = [Option<&'a Fd>; 3];
 
 impl Child {
     /// Starts the shell with these arguments, as that user if one is named.
@@ -38,13 +34,22 @@ impl Child {
         user: Option<&[u8]>,
         streams: Streams,
     ) -> Result<Self, Errno> {
-        let child = fork()?;
-        if child == 0 {
-            in_child(arguments, user, streams);
+        Self::fork(fork, |parent| in_child(parent, arguments, user, streams))
+    }
+
+    /// Splits off a child that does this, which is given its parent's number, and then ends.
+    pub(super) fn fork(
+        fork: fn() -> Result<usize, Errno>,
+        in_child: impl FnOnce(usize),
+    ) -> Result<Self, Errno> {
+        // SAFETY: the call takes nothing.
+        let parent = unsafe { call(libc::SYS_getpid, 0, 0, 0) }?;
+        let number = fork()?;
+        if number == 0 {
+            in_child(parent);
+            exit(126);
         }
-        // The child does it too: whoever comes first.
-        set_group(child, child);
-        Ok(Self { group: child })
+        Ok(Self { number })
     }
 
     /// Waits for it to end by itself, at most so many milliseconds.
@@ -63,7 +68,7 @@ impl Child {
         let options = int(libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);
         let arguments = [
             libc::P_PID as usize,
-            self.group,
+            self.number,
             about.as_mut_ptr() as usize,
             options,
             0,
@@ -75,15 +80,22 @@ impl Child {
         answer.is_err() || about[0] != 0
     }
 
-    /// Asks all of its group to end.
+    /// Asks it and all of its group to end; the child itself once.
     pub(super) fn ask_to_end(&self) {
-        self.signal(libc::SIGTERM);
+        // SAFETY: the call takes a number.
+        let group = unsafe { call(libc::SYS_getpgid, self.number, 0, 0) };
+        if group != Ok(self.number) {
+            kill(self.number, libc::SIGTERM);
+        }
+        kill(self.number.wrapping_neg(), libc::SIGTERM);
     }
 
-    /// Ends all of its group that is still there, and says how the command itself has ended; `None` if it still
+    /// Ends it and all of its group that is still there, and says how the child itself has ended; `None` if it still
     /// has not. One that has become another user's does not mind, nor one that waits for a dead disk.
     pub(super) fn end(&self) -> Option<Ended> {
-        if self.signal(libc::SIGKILL) {
+        // It may have left its group, or not come to it yet; once it is dead the group gets no new members.
+        let is_allowed = kill(self.number, libc::SIGKILL);
+        if kill(self.number.wrapping_neg(), libc::SIGKILL) || is_allowed {
             self.wait(END);
         }
         self.reap()
@@ -94,7 +106,12 @@ impl Child {
         let mut status: c_int = 0;
         let place = &raw mut status as usize;
         // SAFETY: there is room for the status.
-        let answer = unsafe { long_call(libc::SYS_wait4, &[self.group, place, int(libc::WNOHANG), 0, 0, 0]) };
+        let answer = unsafe {
+            long_call(
+                libc::SYS_wait4,
+                &[self.number, place, int(libc::WNOHANG), 0, 0, 0],
+            )
+        };
         if answer == Ok(0) {
             return None;
         }
@@ -104,26 +121,30 @@ impl Child {
             Ended::Exit(libc::WEXITSTATUS(status) as u8)
         })
     }
+}
 
-    /// Says whether that is not forbidden.
-    fn signal(&self, signal: c_int) -> bool {
-        // SAFETY: the call takes numbers only. The group has the child's number, which is nobody else's as long
-        // as the child has not been waited for.
-        let answer = unsafe { call(libc::SYS_kill, self.group.wrapping_neg(), int(signal), 0) };
-        answer != Err(Errno(libc::EPERM))
-    }
+/// Sends a signal to a child, or by its negative number to the group that has its number; says whether there was one
+/// to get it. The number is nobody else's as long as the child has not been waited for.
+fn kill(number: usize, signal: c_int) -> bool {
+    // SAFETY: the call takes numbers only.
+    unsafe { call(libc::SYS_kill, number, int(signal), 0) }.is_ok()
 }
 
 /// Those that are kept in mind.
 const LEFT_MAX: usize = 16;
 
-/// Commands that could not be ended, until they have: of more than there is room for, nobody asks again.
+/// Children that could not be ended, until they have.
 pub(super) struct Left([Option<Child>; LEFT_MAX]);
 
 impl Left {
     pub(super) const NONE: Self = Self([const { None }; LEFT_MAX]);
 
-    /// Ends the command, or keeps it in mind.
+    /// Whether there is no room for another one: then none is to be started.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.iter().all(Option::is_some)
+    }
+
+    /// Ends the child, or keeps it in mind.
     pub(super) fn end(&mut self, child: Child) {
         if child.end().is_none()
             && let Some(place) = self.0.iter_mut().find(|place| place.is_none())
@@ -148,83 +169,147 @@ pub(super) fn fork() -> Result<usize, Errno> {
     unsafe { long_call(libc::SYS_clone, &[int(libc::SIGCHLD), 0, 0, 0, 0, 0]) }
 }
 
-fn set_group(process: usize, group: usize) {
-    // SAFETY: the call takes numbers only.
-    let _ = unsafe { call(libc::SYS_setpgid, process, group, 0) };
-}
-
 /// Bytes of all arguments, and how many there are.
-const TEXT_MAX: usize = 2048;
+const TEXT_MAX: usize = 2048 + "sh\0".len();
 const ARGUMENTS_MAX: usize = 32;
 
 /// What the child does, all of it.
-fn in_child(arguments: &mut dyn Iterator<Item = &[u8]>, user: Option<&[u8]>, streams: Streams) -> ! {
-    set_group(0, 0);
+fn in_child(
+    parent: usize,
+    arguments: &mut dyn Iterator<Item = &[u8]>,
+    user: Option<&[u8]>,
+    streams: Streams,
+) {
+    // Another user's gets a session of its own, too: it must not write to the terminal of who has started the agent.
+    let (group, session) = (libc::SYS_setpgid, libc::SYS_setsid);
+    // SAFETY: both calls take numbers only.
+    let _ = unsafe { call(if user.is_some() { session } else { group }, 0, 0, 0) };
     signal::give_back();
-    if let Ok(nowhere) = open(b"/dev/null", libc::O_RDWR) {
-        become_standard(streams.input.unwrap_or(&nowhere), 0);
-        become_standard(streams.output.unwrap_or(&nowhere), 1);
-        if !streams.has_errors {
-            become_standard(&nowhere, 2);
-        }
-        if user.is_none_or(|user| user::become_user(user).is_some()) {
-            // Nobody else is there to end it when the agent has been killed. (Another user would not have it.)
-            // SAFETY: the call takes numbers only.
-            let _ = unsafe {
-                call(
-                    libc::SYS_prctl,
-                    int(libc::PR_SET_PDEATHSIG),
-                    int(libc::SIGTERM),
-                    0,
-                )
-            };
-            run(arguments);
-        }
+    let mut buffer = [0; TEXT_MAX];
+    let mut variables = Text::new(&mut buffer);
+    if set_up(user, &mut variables, streams).is_some() {
+        // (Another user's would not have it before.)
+        end_with(parent, libc::SIGTERM);
+        run(arguments, user.map(|_| variables.bytes()));
     }
-    // SAFETY: ends this process at once, and runs nothing of the parent's.
-    unsafe { libc::_exit(126) }
 }
 
-/// Becomes the shell; comes back if it cannot.
-fn run(arguments: &mut dyn Iterator<Item = &[u8]>) {
+/// Ends this process at once, and runs nothing of the parent's.
+fn exit(status: c_int) -> ! {
+    // SAFETY: the call takes a number and does not come back.
+    unsafe { libc::_exit(status) }
+}
+
+/// Has this process get the signal when its parent ends, which may have been killed; if that has happened already,
+/// ends it.
+pub(super) fn end_with(parent: usize, signal: c_int) {
+    // SAFETY: the call takes numbers only.
+    let _ = unsafe { call(libc::SYS_prctl, int(libc::PR_SET_PDEATHSIG), int(signal), 0) };
+    // SAFETY: the call takes nothing. It answers 0 where the parent is in another name space of processes.
+    let now = unsafe { call(libc::SYS_getppid, 0, 0, 0) };
+    if now != Ok(parent) && now != Ok(0) {
+        exit(126);
+    }
+}
+
+/// Leaves behind what the program is not to have of the agent; `None` if that fails. With a user it gets that user's
+/// rights and environment, and nothing else.
+fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams) -> Option<()> {
+    for (number, stream) in streams.into_iter().enumerate() {
+        if let Some(fd) = stream {
+            become_standard(fd, number)?;
+        }
+    }
+    close_others()?;
+    let nowhere = open(b"/dev/null", libc::O_RDWR).ok()?;
+    for (number, stream) in streams.into_iter().enumerate() {
+        // What a command complains of goes where the log goes.
+        let is_log = number == 2 && streams[0].is_some();
+        if stream.is_none() && !is_log {
+            become_standard(&nowhere, number)?;
+        }
+    }
+    let Some(user) = user else {
+        return Some(());
+    };
+    // SAFETY: the call takes a number only.
+    let _ = unsafe { call(libc::SYS_umask, 0o022, 0, 0) };
+    // SAFETY: a text that ends in NUL.
+    unsafe { call(libc::SYS_chdir, c"/".as_ptr() as usize, 0, 0) }.ok()?;
+    variables.put(b"PATH=/usr/sbin:/usr/bin:/sbin:/bin\0SHELL=/bin/sh\0HOME=");
+    user::become_user(user, variables)?;
+    for name in [b"\0USER=".as_slice(), b"\0LOGNAME="] {
+        variables.put(name);
+        variables.put(user);
+    }
+    variables.put(b"\0");
+    (!variables.is_cut()).then_some(())
+}
+
+/// Its number, which the `libc` crate does not have for all targets.
+const CLOSE_RANGE: c_long = if cfg!(target_arch = "mips") { 4_436 } else { 436 };
+
+/// Closes all descriptors but the standard ones, those that the agent itself has inherited among them; `None` if it
+/// cannot. (`close_range(2)` came with Linux 5.9.)
+pub(super) fn close_others() -> Option<()> {
+    let last = u32::MAX as usize;
+    // SAFETY: the call takes numbers only, and no descriptor is used after it.
+    if unsafe { call(CLOSE_RANGE, 3, last, 0) }.is_ok() {
+        return Some(());
+    }
+    let all = Directory::open(b"/proc/self/fd").ok()?;
+    let close = &mut |name: &[u8]| {
+        if let Some(number @ 3..) = parse_u64(name)
+            && number as usize != all.argument()
+        {
+            drop(Fd::new(number as usize));
+        }
+    };
+    all.names(close).ok()
+}
+
+/// Becomes the shell, with these variables or the agent's own; comes back if it cannot.
+fn run(arguments: &mut dyn Iterator<Item = &[u8]>, variables: Option<&[u8]>) {
     let mut buffer = [0; TEXT_MAX];
     let mut text = Text::new(&mut buffer);
-    let mut starts = [0; ARGUMENTS_MAX];
-    let mut count = 0;
+    text.put(b"sh\0");
     for argument in arguments {
-        let Some(start) = starts.get_mut(count) else {
-            return;
-        };
-        *start = text.bytes().len();
-        text.put(argument);
+        text.put(until(argument, 0));
         text.put(b"\0");
-        count += 1;
     }
     if text.is_cut() {
         return;
     }
-    let text = text.into_bytes();
-    // The shell's name, the arguments, and null.
-    let mut pointers = [null(); ARGUMENTS_MAX + 2];
-    pointers[0] = c"sh".as_ptr();
-    for (place, start) in pointers
-        .iter_mut()
-        .skip(1)
-        .zip(starts.get(..count).unwrap_or_default())
-    {
-        *place = text.get(*start..).unwrap_or_default().as_ptr().cast();
-    }
+    let (Some(arguments), Some(own)) = (pointers(text.bytes()), pointers(variables.unwrap_or_default()))
+    else {
+        return;
+    };
     // SAFETY: nobody changes the environment, which ends in null.
-    let environment = unsafe { environ } as usize;
-    let (shell, pointers) = (c"/bin/sh".as_ptr() as usize, pointers.as_ptr() as usize);
+    let inherited = unsafe { environ };
+    let variables = if variables.is_some() {
+        own.as_ptr()
+    } else {
+        inherited
+    };
+    let (shell, arguments) = (c"/bin/sh".as_ptr() as usize, arguments.as_ptr() as usize);
     // SAFETY: texts that end in NUL, and two lists of such that end in null.
-    let _ = unsafe { call(libc::SYS_execve, shell, pointers, environment) };
+    let _ = unsafe { call(libc::SYS_execve, shell, arguments, variables as usize) };
+}
+
+/// The starts of the texts, each of which ends in NUL, and null behind the last one; `None` if they are too many.
+fn pointers(texts: &[u8]) -> Option<[*const c_char; ARGUMENTS_MAX + 2]> {
+    let mut pointers = [null(); ARGUMENTS_MAX + 2];
+    for (number, text) in texts.split_inclusive(|byte| *byte == 0).enumerate() {
+        *pointers.get_mut(..=ARGUMENTS_MAX)?.get_mut(number)? = text.as_ptr().cast();
+    }
+    Some(pointers)
 }
 
 /// Makes it one of the standard descriptors, which stays open in the command and waits.
-fn become_standard(fd: &Fd, number: usize) {
+pub(super) fn become_standard(fd: &Fd, number: usize) -> Option<()> {
     // SAFETY: the calls take numbers only.
-    let _ = unsafe { call(libc::SYS_dup3, fd.argument(), number, 0) };
+    unsafe { call(libc::SYS_dup3, fd.argument(), number, 0) }.ok()?;
     // SAFETY: as above.
-    let _ = unsafe { call(libc::SYS_fcntl, number, int(libc::F_SETFL), 0) };
+    unsafe { call(libc::SYS_fcntl, number, int(libc::F_SETFL), 0) }.ok()?;
+    Some(())
 }

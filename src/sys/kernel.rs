@@ -1,7 +1,7 @@
 //! The real world.
 
 use super::address::Address;
-use super::child::{Child, Left, Streams};
+use super::child::{Child, Left};
 use super::errno::{self, WOULD_BLOCK};
 use super::fd::{Fd, poll};
 use super::inlet::Inlet;
@@ -46,7 +46,7 @@ pub struct Kernel {
     target: Target,
     signals: Signals,
     scripts: Scripts,
-    /// Commands that could not be ended.
+    /// Commands and look-ups that could not be ended.
     left: Left,
     inlet: Option<Inlet>,
     log: Log,
@@ -207,6 +207,14 @@ impl Kernel {
         }
     }
 
+    /// Children that cannot be ended do not become more and more: none is started then.
+    fn check_left(&self) -> Result<(), Errno> {
+        if self.left.is_full() {
+            return Err(WOULD_BLOCK);
+        }
+        Ok(())
+    }
+
     /// The descriptor to watch, and for what. A negative one is not watched.
     fn interest(&self, writing: bool) -> (c_int, c_short) {
         let out = if writing { libc::POLLOUT } else { 0 };
@@ -302,12 +310,9 @@ impl World for Kernel {
                 text.put(command);
                 let length = text.bytes().len();
                 self.target = Target::Command(told, length);
+                self.check_left()?;
                 let (output, input) = socket::pipe()?;
-                let streams = Streams {
-                    input: Some(&output),
-                    output: None,
-                    has_errors: true,
-                };
+                let streams = [Some(&output), None, None];
                 let child = Child::start(&mut [b"-c", command].into_iter(), None, streams)?;
                 self.link = Link::Command { input, child };
             }
@@ -317,6 +322,7 @@ impl World for Kernel {
                 let count = addresses.count();
                 self.target = Target::Tcp(addresses);
                 if count == 0 {
+                    self.check_left()?;
                     self.link = Link::LookingUp(Lookup::start(host, port)?);
                     return Ok(None);
                 }
@@ -332,7 +338,9 @@ impl World for Kernel {
             return Err(errno::INVALID.into());
         };
         *addresses = Addresses::NONE;
-        lookup.finish(addresses)?;
+        let found = lookup.finish(addresses);
+        self.left.end(lookup.into_child());
+        found?;
         match addresses.count() {
             0 => Err(Cause::Lookup(lookup::EAI_NODATA)),
             count => Ok(count),
@@ -451,6 +459,7 @@ impl World for Kernel {
         match core::mem::replace(&mut self.link, Link::Nothing) {
             Link::Command { child, .. } => self.left.end(child),
             Link::Connected(fd) => socket::hang_up(&fd),
+            Link::LookingUp(lookup) => self.left.end(lookup.into_child()),
             _ => {}
         }
         (self.broken, self.is_heard) = (false, false);

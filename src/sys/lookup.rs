@@ -1,7 +1,7 @@
 //! Names are resolved in a child: it may take as long as it likes, and the loop goes on.
 
 use super::address::Address;
-use super::call::{call, int, long_call};
+use super::child::{Child, become_standard, close_others, end_with};
 use super::errno::lower_first;
 use super::fd::Fd;
 use super::socket::pipe;
@@ -60,7 +60,7 @@ impl Addresses {
 /// A look-up under way.
 pub(super) struct Lookup {
     answer: Fd,
-    child: usize,
+    child: Child,
     port: u16,
 }
 
@@ -74,11 +74,13 @@ impl Lookup {
     /// Starts a child that looks up the name.
     pub(super) fn start(host: &[u8], port: u16) -> Result<Self, Errno> {
         let (answer, child_end) = pipe()?;
-        let child = fork()?;
-        if child == 0 {
-            in_child(host, &child_end);
-        }
+        let child = Child::fork(fork, |parent| in_child(parent, host, &child_end))?;
         Ok(Self { answer, child, port })
+    }
+
+    /// What is left of it: the child, which is to be ended.
+    pub(super) fn into_child(self) -> Child {
+        self.child
     }
 
     pub(super) fn descriptor(&self) -> c_int {
@@ -108,28 +110,14 @@ impl Lookup {
     }
 }
 
-impl Drop for Lookup {
-    /// Ends the child and takes its exit status, so that no zombie stays.
-    fn drop(&mut self) {
-        // SAFETY: the child has not been waited for, so its number is still its own.
-        let _ = unsafe { call(libc::SYS_kill, self.child, int(libc::SIGKILL), 0) };
-        // SAFETY: no status is asked for. SIGKILL cannot be put off, so this does not wait long.
-        let _ = unsafe { long_call(libc::SYS_wait4, &[self.child, 0, 0, 0, 0, 0]) };
-    }
-}
-
 /// What the child does, all of it.
-fn in_child(host: &[u8], answer: &Fd) -> ! {
+fn in_child(parent: usize, host: &[u8], answer: &Fd) {
     // A resolver may wait for a minute: not when the agent is gone.
-    // SAFETY: the call takes numbers only.
-    let _ = unsafe {
-        call(
-            libc::SYS_prctl,
-            int(libc::PR_SET_PDEATHSIG),
-            int(libc::SIGKILL),
-            0,
-        )
-    };
+    end_with(parent, libc::SIGKILL);
+    // It may wait for good, for a dead disk: not with the agent's connection and its sockets.
+    if become_standard(answer, 1).and_then(|()| close_others()).is_none() {
+        return;
+    }
     let mut buffer = [0; ADDRESSES_MAX * RECORD];
     // What does not fit is left out, all of it.
     let mut records = Text::new(&mut buffer);
@@ -138,9 +126,7 @@ fn in_child(host: &[u8], answer: &Fd) -> ! {
             records.put(address.bytes());
         }
     });
-    let _ = answer.write(&[&code.to_ne_bytes(), records.bytes()]);
-    // SAFETY: ends this process at once, and runs nothing of the parent's.
-    unsafe { libc::_exit(0) }
+    let _ = Fd::new(1).write(&[&code.to_ne_bytes(), records.bytes()]);
 }
 
 /// Writes what a code of `getaddrinfo(3)` means.

@@ -1,6 +1,6 @@
 //! Commands that print something, which is read while they run.
 
-use super::child::{Child, Streams};
+use super::child::Child;
 use super::errno::WOULD_BLOCK;
 use super::fd::Fd;
 use super::socket::pipe;
@@ -28,12 +28,7 @@ impl Scripts {
         user: Option<&[u8]>,
     ) -> Result<(), Errno> {
         let (output, theirs) = pipe()?;
-        let streams = Streams {
-            input: None,
-            output: Some(&theirs),
-            has_errors: false,
-        };
-        let child = Child::start(arguments, user, streams)?;
+        let child = Child::start(arguments, user, [None, Some(&theirs), None])?;
         if let Some(place) = self.0.get_mut(number) {
             *place = Some(Script {
                 child,
