@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, Transfer, command, output, poll, runner, wait_for_no_child};
+use common::{
+    Agent, Folder, Line, Lines, Transfer, behind, command, output, poll, runner, wait_for_no_child,
+};
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -395,18 +397,6 @@ fn once_waits_for_scripts_and_the_end_of_the_agent_is_theirs() {
     );
     scripts.agent.stop();
     poll(|| is_gone(&pid).then_some(()), "the script's end");
-}
-
-/// The agent, started by what has these words.
-fn behind(words: &[&str]) -> Command {
-    let agent = command();
-    let mut command = Command::new(words[0]);
-    command
-        .args(&words[1..])
-        .arg(agent.get_program())
-        .args(agent.get_args())
-        .stdin(Stdio::null());
-    command
 }
 
 /// The agent with what `setpriv` makes of it, which can do so; the test is skipped otherwise.

@@ -4,12 +4,13 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, Transfer, poll, told, wait_for_no_child};
+use common::{Agent, Folder, Line, Lines, Transfer, behind, poll, told, wait_for_no_child};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 /// Lines come often, and every one is in the log.
 const FLAGS: [&str; 4] = [
@@ -151,6 +152,92 @@ fn a_command_that_cannot_run_is_tried_again_ever_later_and_leaves_no_zombie() {
     poll(|| (count() >= 3).then_some(()), "three attempts");
     assert!(agent.log.so_far().len() < 10_000);
     wait_for_no_child(agent.pid());
+}
+
+#[test]
+fn of_what_a_command_complains_of_the_log_has_ten_lines_and_the_last() {
+    let folder = Folder::new("complaints");
+    let path = folder.join("lines");
+    let command = format!(
+        "head -c 5000 /dev/zero | tr '\\0' x >&2; echo >&2; i=0; \
+         while [ $i -lt 500 ]; do i=$((i + 1)); echo complaint $i >&2; done; exec cat >{}",
+        path.display()
+    );
+    let mut agent = start(&command, &[]);
+    // It goes on: whatever it says has been read.
+    poll(
+        || (whole_lines(&path).len() > 20).then_some(()),
+        "lines in the file",
+    );
+    agent.stop();
+    let mut log = agent.log.so_far();
+    log.extend(agent.rest_of_log());
+    let said: Vec<_> = log
+        .iter()
+        .filter_map(|line| Some(line.split_once(" command head -c 5000 ")?.1.split_once(": ")?.1))
+        .collect();
+    assert_eq!(said.len(), 11, "{said:?}");
+    assert_eq!(said[0], "x".repeat(200));
+    // The last one is told at the command's end.
+    assert_eq!(said[9..], ["complaint 9", "complaint 500"]);
+}
+
+#[test]
+fn complaints_without_end_are_read_slowly_and_hold_up_nothing() {
+    let folder = Folder::new("flood");
+    let (path, number) = (folder.join("lines"), folder.join("number"));
+    let command = format!(
+        "yes 'no end' >&2 & echo $! >{0}.new; mv {0}.new {0}; exec cat >{1}",
+        number.display(),
+        path.display()
+    );
+    let begin = Instant::now();
+    let mut agent = start(&command, &[]);
+    let process = poll(|| fs::read_to_string(&number).ok(), "the number of yes");
+    // Bytes that it has written.
+    let written = || {
+        let text = fs::read_to_string(format!("/proc/{}/io", process.trim())).unwrap_or_default();
+        let count = text.lines().find_map(|line| line.strip_prefix("wchar: "))?;
+        count.parse::<u64>().ok()
+    };
+    // A pipe has room for 64 KB, and as much is read in a second: it waits, but not for good.
+    let count = poll(
+        || written().filter(|count| *count > 150_000),
+        "more than a second's",
+    );
+    let most = (begin.elapsed().as_secs() + 3) * (64 << 10);
+    assert!(count <= most, "{count} bytes, at most {most}");
+    let lines = whole_lines(&path).len();
+    poll(
+        || (whole_lines(&path).len() > lines + 20).then_some(()),
+        "more lines in the file",
+    );
+    agent.stop();
+    let mut log = agent.log.so_far();
+    log.extend(agent.rest_of_log());
+    let said = log.iter().filter(|line| line.ends_with(": no end")).count();
+    // The last one may be cut.
+    assert!((10..=11).contains(&said), "{said} lines");
+}
+
+#[test]
+fn a_command_complains_to_nobody_if_the_agent_has_no_log() {
+    let folder = Folder::new("no-log");
+    let path = folder.join("streams");
+    let command = format!("-trans=exec:readlink /proc/$$/fd/* >{}; exec cat", path.display());
+    let mut agent = behind(&["sh", "-c", "exec \"$0\" \"$@\" 2>&-"]);
+    let _agent = Agent::spawn(agent.args([&command, FLAGS[1]]));
+    let text = poll(
+        || {
+            fs::read_to_string(&path)
+                .ok()
+                .filter(|text| text.lines().count() >= 3)
+        },
+        "where its streams lead",
+    );
+    let streams: Vec<_> = text.lines().collect();
+    assert!(streams[0].starts_with("pipe:"), "{streams:?}");
+    assert_eq!(streams[1..], [path.to_str().unwrap(), "/dev/null"]);
 }
 
 #[test]

@@ -223,9 +223,7 @@ fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams) -> Option
     close_others()?;
     let nowhere = open(b"/dev/null", libc::O_RDWR).ok()?;
     for (number, stream) in streams.into_iter().enumerate() {
-        // What a command complains of goes where the log goes.
-        let is_log = number == 2 && streams[0].is_some();
-        if stream.is_none() && !is_log {
+        if stream.is_none() {
             become_standard(&nowhere, number)?;
         }
     }

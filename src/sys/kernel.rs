@@ -2,6 +2,7 @@
 
 use super::address::Address;
 use super::child::{Child, Left};
+use super::complaints::{Complaints, Tell};
 use super::errno::{self, WOULD_BLOCK};
 use super::fd::{Fd, poll};
 use super::inlet::Inlet;
@@ -48,6 +49,8 @@ pub struct Kernel {
     scripts: Scripts,
     /// Commands and look-ups that could not be ended.
     left: Left,
+    /// Of the command that the lines go to.
+    complaints: Complaints,
     inlet: Option<Inlet>,
     log: Log,
     options: socket::Options,
@@ -69,8 +72,8 @@ pub struct NextInlet(Option<Inlet>);
 /// The ring, not the socket, holds the backlog. (The kernel doubles this for its own records.)
 const SEND_BUFFER_MAX: usize = 16 * 1024;
 
-/// What is watched beside scripts: the connection, signals, what is handed in.
-const OWN: usize = 3;
+/// What is watched beside scripts: the connection, signals, what is handed in, what a command complains of.
+const OWN: usize = 4;
 /// Bytes a second that are read of what the peer sends, which is of no use: its window closes.
 const READ_MAX: usize = 4096;
 /// Bytes that the log has of the first line of them.
@@ -90,6 +93,7 @@ impl Kernel {
             signals: Signals::take_over()?,
             scripts: Scripts::NONE,
             left: Left::NONE,
+            complaints: Complaints::NONE,
             inlet: None,
             log: Log::open(),
             options: options(ring, timeout),
@@ -109,19 +113,18 @@ impl Kernel {
 
     /// Sleeps; scripts are watched only if asked for.
     fn sleep_for(&mut self, until: Option<u64>, writing: bool, has_scripts: bool) -> Ready {
-        let again = self.read_again;
-        if self.read_left == 0 && until.is_none_or(|until| again < until) {
-            let ready = self.poll(Some(again), writing, has_scripts);
-            if ready.is_some() {
-                return ready.unwrap_or_default();
+        loop {
+            if let Some(ready) = self.sleep_once(until, writing, has_scripts) {
+                return ready;
             }
-            self.read_left = READ_MAX;
         }
-        self.poll(until, writing, has_scripts).unwrap_or_default()
     }
 
-    /// The same, but the peer is not read from as long as it has sent too much; `None` when the time is over.
-    fn poll(&mut self, until: Option<u64>, writing: bool, has_scripts: bool) -> Option<Ready> {
+    /// The same; `None` if it was only for what a command complains of, or to read from the peer again.
+    fn sleep_once(&mut self, until: Option<u64>, writing: bool, has_scripts: bool) -> Option<Ready> {
+        if self.read_left == 0 && self.read_again <= clock::monotonic_millis() {
+            self.read_left = READ_MAX;
+        }
         let (fd, events) = self.interest(writing);
         let watch = |fd, events| libc::pollfd {
             fd,
@@ -131,10 +134,12 @@ impl Kernel {
         let mut entries = [watch(-1, 0); OWN + SCRIPTS_MAX];
         let (own, others) = entries.split_at_mut(OWN);
         let inlet = self.inlet.as_ref().map_or(-1, Inlet::number);
+        let (complaints, resume) = self.complaints.watch();
         own.copy_from_slice(&[
             watch(fd, events),
             watch(self.signals.number(), libc::POLLIN),
             watch(inlet, libc::POLLIN),
+            watch(complaints, libc::POLLIN),
         ]);
         let mut numbers = [0; SCRIPTS_MAX];
         let count = if has_scripts {
@@ -143,14 +148,19 @@ impl Kernel {
             0
         };
         let entries = entries.get_mut(..OWN + count).unwrap_or_default();
-        let left = until.map(|until| (until * 1_000_000).saturating_sub(clock::monotonic_nanos()));
+        let read_again = (self.read_left == 0).then_some(self.read_again);
+        let resume = [resume, read_again].into_iter().flatten().min();
+        let resume = resume.filter(|resume| until.is_none_or(|until| *resume < until));
+        let left = resume
+            .or(until)
+            .map(|until| (until * 1_000_000).saturating_sub(clock::monotonic_nanos()));
         if !poll(entries, left) {
             // A call that failed has said nothing of the entries.
             self.broken = false;
-            return None;
+            return resume.is_none().then(Ready::default);
         }
-        let [transfer, signal, inlet, others @ ..] = entries else {
-            return None;
+        let [transfer, signal, inlet, complaints, others @ ..] = entries else {
+            return Some(Ready::default());
         };
         let end = libc::POLLERR | libc::POLLHUP | libc::POLLNVAL | libc::POLLRDHUP;
         self.broken = transfer.revents & end != 0;
@@ -163,12 +173,35 @@ impl Kernel {
         if signal == Some(Signal::Child) {
             self.left.reap();
         }
-        Some(Ready {
+        let ready = Ready {
             transfer: transfer.revents != 0,
             pushed: inlet.revents != 0,
             scripts: printed.fold(0, |set, (_, number)| set | 1 << number),
             signal,
-        })
+        };
+        let has_complaints = complaints.revents != 0;
+        if has_complaints {
+            self.log_complaints(Complaints::read);
+        }
+        let is_for_others = ready.transfer || ready.pushed || ready.scripts != 0 || signal.is_some();
+        (is_for_others || !has_complaints).then_some(ready)
+    }
+
+    /// Logs what the command complains of, as read in that way.
+    fn log_complaints(&mut self, read: fn(&mut Complaints, Tell)) {
+        let mut complaints = core::mem::replace(&mut self.complaints, Complaints::NONE);
+        read(&mut complaints, &mut |line, count| {
+            let words = if count > 1 { "%: % (% lines)" } else { "%: %" };
+            let count = Part::Number(count.into());
+            self.log(words, &[Part::Address(0), Part::Text(line), count]);
+        });
+        self.complaints = complaints;
+    }
+
+    /// Ends the command, or keeps it in mind, and logs its last words.
+    fn end_command(&mut self, child: Child) {
+        self.left.end(child);
+        self.log_complaints(Complaints::close);
     }
 
     /// Opens the socket at that path, unless it is the one that is listened at: the next one, if there is another.
@@ -312,7 +345,12 @@ impl World for Kernel {
                 self.target = Target::Command(told, length);
                 self.check_left()?;
                 let (output, input) = socket::pipe()?;
-                let streams = [Some(&output), None, None];
+                let errors = if self.log.is_open() {
+                    Some(self.complaints.open()?)
+                } else {
+                    None
+                };
+                let streams = [Some(&output), None, errors.as_ref()];
                 let child = Child::start(&mut [b"-c", command].into_iter(), None, streams)?;
                 self.link = Link::Command { input, child };
             }
@@ -457,7 +495,7 @@ impl World for Kernel {
 
     fn close(&mut self) {
         match core::mem::replace(&mut self.link, Link::Nothing) {
-            Link::Command { child, .. } => self.left.end(child),
+            Link::Command { child, .. } => self.end_command(child),
             Link::Connected(fd) => socket::hang_up(&fd),
             Link::LookingUp(lookup) => self.left.end(lookup.into_child()),
             _ => {}
@@ -471,7 +509,7 @@ impl World for Kernel {
             Link::Command { input, child } => {
                 drop(input);
                 child.wait(COMMAND_END);
-                self.left.end(child);
+                self.end_command(child);
             }
             other => {
                 self.link = other;

@@ -36,6 +36,11 @@ impl Log {
         log
     }
 
+    /// Whether there is a standard error to write to.
+    pub(super) fn is_open(&self) -> bool {
+        self.output.is_some()
+    }
+
     /// Writes one line: local time, then what `write_message` writes, without control characters.
     ///
     /// A log that takes nothing at the moment (a full pipe, a terminal that is stopped) loses the

@@ -9,6 +9,7 @@ mod args;
 mod call;
 mod child;
 mod clock;
+mod complaints;
 mod entries;
 mod errno;
 #[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]

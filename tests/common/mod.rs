@@ -66,6 +66,18 @@ pub fn command() -> Command {
     command
 }
 
+/// The agent, started by what has these words.
+pub fn behind(words: &[&str]) -> Command {
+    let agent = command();
+    let mut command = Command::new(words[0]);
+    command
+        .args(&words[1..])
+        .arg(agent.get_program())
+        .args(agent.get_args())
+        .stdin(Stdio::null());
+    command
+}
+
 /// The target that the agent was built for, as it tells.
 pub fn target() -> &'static str {
     static TARGET: LazyLock<String> = LazyLock::new(|| {
