@@ -4,10 +4,10 @@ mod common;
 
 use common::{
     Agent, Folder, Line, Lines, Transfer, accept, command, narrow_listener, poll, refused, runner, told,
-    wait_for_no_child,
+    wait_for_no_child, with_descriptors,
 };
 use socket2::SockRef;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, Shutdown, TcpListener, TcpStream};
@@ -55,6 +55,96 @@ fn lines_arrive_at_the_defaults_and_cpu_usage_with_the_next_flush() {
         "the first cpu.usage is of {waited} s after the start"
     );
     agent.stop();
+}
+
+/// Its own metrics, too.
+const OFTEN: &str = "-metrics=agent=20ms";
+
+/// Runs the agent with at most so many descriptors, over two connections; all families find what they need.
+fn run_with_descriptors(count: u32, transfer: &Transfer, flags: &[&str]) {
+    let mut agent = Agent::spawn(with_descriptors(count).args(FAST).args([OFTEN]).args(flags));
+    for _ in 0..2 {
+        let stream = transfer.accept();
+        let lines = whole_lines(&stream, 300);
+        let mut errors = lines.iter().filter(|line| line.metric == "agent.errors");
+        assert!(errors.clone().count() > 1, "{count} descriptors");
+        assert!(errors.next_back().unwrap().value < 0.5, "{count} descriptors");
+        stream.shutdown(Shutdown::Both).unwrap();
+        agent.log.wait_for(": EOF");
+    }
+    agent.stop();
+}
+
+#[test]
+fn twelve_descriptors_are_enough_and_the_connection_is_the_first_to_get_one() {
+    if !runner().is_empty() {
+        return println!("skipped: an emulator has descriptors of its own");
+    }
+    let transfer = Transfer::localhost();
+    let port = transfer.address().port();
+    let to = format!("-trans=localhost:{port}");
+    for count in 8..12 {
+        let mut agent = Agent::spawn(with_descriptors(count).arg(&to));
+        assert_eq!(agent.wait().code(), Some(1));
+        agent.log.wait_for(&format!(
+            "mini-monitor: at most {count} open files (ulimit -n) are too few: at least 12 are needed"
+        ));
+    }
+    run_with_descriptors(12, &transfer, &[&to, "-process=*"]);
+    run_with_descriptors(12, &transfer, &[&transfer.flag()]);
+    let folder = Folder::new("descriptors");
+    let spool = format!("-spool={}/spool", folder.path());
+    let listen = format!("-listen={}/socket", folder.path());
+    run_with_descriptors(14, &transfer, &[&to, &spool, &listen]);
+    for count in [20, 40, 50, 60] {
+        run_with_descriptors(count, &transfer, &[&to]);
+    }
+}
+
+#[test]
+fn a_command_needs_thirteen_descriptors() {
+    if !runner().is_empty() {
+        return println!("skipped: an emulator has descriptors of its own");
+    }
+    let folder = Folder::new("command-descriptors");
+    let path = folder.join("lines");
+    let command = format!("-trans=exec:cat >{}", path.display());
+    let mut agent = Agent::spawn(with_descriptors(12).arg(&command));
+    assert_eq!(agent.wait().code(), Some(1));
+    agent.log.wait_for("at least 13 are needed");
+    let mut agent = Agent::spawn(with_descriptors(13).args(FAST).args([OFTEN, &command]));
+    let errors = || {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let lines = text.lines().filter(|line| line.contains("\"agent.errors\""));
+        let values: Vec<_> = lines.map(|line| Line::parse(line).value).collect();
+        (values.len() > 5).then_some(values)
+    };
+    assert!(poll(errors, "lines in the file").iter().all(|count| *count < 0.5));
+    agent.stop();
+}
+
+/// The metrics and tags that the agent takes once.
+fn taken_once(count: u32) -> BTreeSet<(String, Vec<String>)> {
+    let output = with_descriptors(count)
+        .args(["-once", "-process=sh"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| {
+            let line = Line::parse(line);
+            (line.metric, line.tag)
+        })
+        .collect()
+}
+
+#[test]
+fn no_sample_is_missing_with_twelve_descriptors() {
+    if !runner().is_empty() {
+        return println!("skipped: an emulator has descriptors of its own");
+    }
+    assert_eq!(taken_once(12), taken_once(500));
 }
 
 #[test]

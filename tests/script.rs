@@ -4,6 +4,7 @@ mod common;
 
 use common::{
     Agent, Folder, Line, Lines, Transfer, behind, command, output, poll, runner, wait_for_no_child,
+    with_descriptors,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -580,6 +581,28 @@ fn a_script_gets_no_descriptor_that_the_agent_has_inherited() {
     command.args(&words[1..]).stdin(Stdio::null());
     let scripts = start_by(&mut command, &folder, &[script(text, OFTEN)]);
     assert!((scripts.next("closed").value - 1.0).abs() < 1e-9);
+    scripts.log();
+}
+
+#[test]
+fn a_script_leaves_descriptors_for_the_connection() {
+    if !runner().is_empty() {
+        return println!("skipped: an emulator has descriptors of its own");
+    }
+    let folder = Folder::new("few-descriptors");
+    let text = "n=few; echo few 1; sleep 0.2";
+    let scripts = start_by(&mut with_descriptors(13), &folder, &[script(text, OFTEN)]);
+    scripts
+        .agent
+        .log
+        .wait_for("n=few; echo few 1; sleep 0.2: too many open files");
+    let errors = || scripts.next("agent.errors").value;
+    assert!((0..500).any(|_| errors() > 0.5));
+    scripts.log();
+    let scripts = start_by(&mut with_descriptors(15), &folder, &[script(text, OFTEN)]);
+    for _ in 0..3 {
+        scripts.next("few");
+    }
     scripts.log();
 }
 

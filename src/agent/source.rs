@@ -3,7 +3,7 @@
 use super::plan;
 use crate::builtin::{find, name};
 use crate::config::{self, Command, Config, Document, Error, Lengths, Wrong};
-use crate::sys::{self, Errno};
+use crate::sys::{self, Errno, TooFew};
 use crate::text::Text;
 
 /// The file if the command line names none; it need not be there.
@@ -25,6 +25,8 @@ pub(super) enum Problem<'a> {
     Flags(Error<'a>),
     /// What it names cannot be had.
     System(&'a [u8], Errno),
+    /// There may not be enough descriptors for it.
+    Descriptors(TooFew),
 }
 
 impl<A: Iterator<Item = &'static [u8]> + Clone> Source<A> {
@@ -112,6 +114,13 @@ impl Problem<'_> {
                 } else {
                     sys::describe(text, *errno);
                 }
+            }
+            Self::Descriptors([most, needed]) => {
+                text.put(b"at most ");
+                text.number(*most);
+                text.put(b" open files (ulimit -n) are too few: at least ");
+                text.number(*needed);
+                text.put(b" are needed");
             }
         }
     }

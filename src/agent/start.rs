@@ -7,7 +7,7 @@ use crate::config::{self, Command, Config, DOCUMENT_MAX};
 use crate::host::{self, Host};
 use crate::sys::{self, Errno, Kernel, Once, Spool};
 use crate::text::{Put, Text};
-use crate::world::{Part, World};
+use crate::world::{Part, Transfer, World};
 use core::mem::ManuallyDrop;
 
 const OK: i32 = 0;
@@ -113,7 +113,7 @@ where
     }
     match checked.and_then(|()| open(&config, running)) {
         Ok(()) => Ok(()),
-        Err(Problem::System(what, errno)) => Err(fail(what, errno)),
+        Err(ref problem @ (Problem::System(..) | Problem::Descriptors(_))) => Err(fail(problem)),
         Err(ref problem) => Err(complain(problem, wrong)),
     }
 }
@@ -132,6 +132,11 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<(), Pr
     {
         world.change_inlet(inlet);
     }
+    let has_command = |transfer| matches!(transfer, Transfer::Command(_));
+    let has_command = config.transfers().iter().copied().any(has_command);
+    world
+        .check_descriptors(has_command)
+        .map_err(Problem::Descriptors)?;
     let (seed, now) = (sys::random_seed(), world.now());
     let state = State::new(config, for_builtin, lines, writer, ring, seed, now);
     *running = Some(Running {
@@ -247,10 +252,10 @@ fn say(write: impl FnOnce(&mut Text), status: i32) -> i32 {
 }
 
 #[cold]
-fn fail(what: &[u8], errno: Errno) -> i32 {
+fn fail(problem: &Problem) -> i32 {
     let write = |text: &mut Text| {
         text.put(b"mini-monitor: ");
-        Problem::System(what, errno).describe(text);
+        problem.describe(text);
     };
     say(write, FAILED)
 }

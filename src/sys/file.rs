@@ -1,6 +1,7 @@
 //! Directories and files.
 
 use super::call::{call, int, long_call};
+use super::descriptors::BESIDE_FILE;
 use super::fd::Fd;
 use super::machine;
 use crate::scan::until;
@@ -104,6 +105,11 @@ impl File {
             Err(Errno(libc::ELOOP | libc::ENXIO)) => Ok(None),
             Err(errno) => Err(errno),
         }
+    }
+
+    /// Whether it may stay open: there are enough descriptors left for all else.
+    pub fn may_stay(&self) -> bool {
+        self.0.leaves(BESIDE_FILE)
     }
 
     /// Reads from a place in the file (`pread(2)`): how many bytes there were, at most the buffer's

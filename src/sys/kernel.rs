@@ -3,6 +3,7 @@
 use super::address::Address;
 use super::child::{Child, Left};
 use super::complaints::{Complaints, Tell};
+use super::descriptors::TooFew;
 use super::errno::{self, WOULD_BLOCK};
 use super::fd::{Fd, poll};
 use super::inlet::Inlet;
@@ -10,7 +11,7 @@ use super::log::Log;
 use super::lookup::{self, Addresses, Lookup};
 use super::scripts::Scripts;
 use super::signal::Signals;
-use super::{address, clock, file, machine, socket};
+use super::{address, clock, descriptors, file, machine, socket};
 use crate::dns::{self, Ip};
 use crate::text::Text;
 use crate::throttle::Throttle;
@@ -104,6 +105,11 @@ impl Kernel {
             is_heard: false,
             heard: Throttle::new(),
         })
+    }
+
+    /// Checks that there may be enough descriptors, once those are open that stay open.
+    pub fn check_descriptors(&self, has_command: bool) -> Result<(), TooFew> {
+        descriptors::check(self.signals.duplicate().ok(), has_command)
     }
 
     /// Goes on with another size of the ring, and another timeout, which hold for connections to come.

@@ -10,6 +10,7 @@ mod call;
 mod child;
 mod clock;
 mod complaints;
+mod descriptors;
 mod entries;
 mod errno;
 #[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
@@ -48,6 +49,7 @@ mod user;
 pub use crate::world::Errno;
 pub use args::Args;
 pub use clock::{Discipline, discipline, own_cpu_micros};
+pub use descriptors::TooFew;
 pub use errno::{NOT_SUPPORTED, describe};
 pub use file::{Directory, File, fill_standard_descriptors, print};
 #[cfg(in_order)]

@@ -1,6 +1,7 @@
 //! Commands that print something, which is read while they run.
 
 use super::child::Child;
+use super::descriptors::BESIDE_SCRIPT;
 use super::errno::WOULD_BLOCK;
 use super::fd::Fd;
 use super::socket::pipe;
@@ -28,6 +29,9 @@ impl Scripts {
         user: Option<&[u8]>,
     ) -> Result<(), Errno> {
         let (output, theirs) = pipe()?;
+        if !output.leaves(BESIDE_SCRIPT) {
+            return Err(Errno(libc::EMFILE));
+        }
         let child = Child::start(arguments, user, [None, Some(&theirs), None])?;
         if let Some(place) = self.0.get_mut(number) {
             *place = Some(Script {

@@ -1,7 +1,7 @@
 //! Signals: those that ask for something are blocked and read from a descriptor, so that the loop
 //! can sleep on them, none is missed, and no other call is broken off.
 
-use super::call::{int, long_call};
+use super::call::{call, int, long_call};
 use super::fd::Fd;
 use crate::world::{Errno, Signal};
 use core::ffi::c_int;
@@ -37,6 +37,14 @@ impl Signals {
         Ok(Self {
             descriptor: Fd::new(answer?),
         })
+    }
+
+    /// The same once more: the first number that is free, if there is one.
+    pub(super) fn duplicate(&self) -> Result<Fd, Errno> {
+        let arguments = [self.descriptor.argument(), int(libc::F_DUPFD_CLOEXEC), 3];
+        let [fd, command, least] = arguments;
+        // SAFETY: the call takes numbers only.
+        unsafe { call(libc::SYS_fcntl, fd, command, least) }.map(Fd::new)
     }
 
     /// To sleep on.

@@ -78,6 +78,12 @@ pub fn behind(words: &[&str]) -> Command {
     command
 }
 
+/// The agent with at most so many descriptors, of which it inherits the standard ones.
+pub fn with_descriptors(count: u32) -> Command {
+    let script = "exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-; ulimit -n $1; shift; exec \"$@\"";
+    behind(&["sh", "-c", script, "sh", &count.to_string()])
+}
+
 /// The target that the agent was built for, as it tells.
 pub fn target() -> &'static str {
     static TARGET: LazyLock<String> = LazyLock::new(|| {

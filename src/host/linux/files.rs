@@ -68,7 +68,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// They are opened when they are asked for.
+    /// They are opened when they are asked for, and stay open if there are descriptors enough.
     pub(super) fn new(proc: Directory, buffer: &'static mut [u8; BUFFER]) -> Self {
         Self {
             proc,
@@ -111,9 +111,14 @@ impl Files {
         let Some(place) = self.kept.get_mut(source as usize) else {
             return Ok(false);
         };
+        let mut passing = None;
         let file = match place {
             Some(file) => file,
-            none => none.insert(self.proc.open_path(source.text())?),
+            none => {
+                let file = self.proc.open_path(source.text())?;
+                let place = if file.may_stay() { none } else { &mut passing };
+                place.insert(file)
+            }
         };
         let shape = Shape::of(source);
         let mut pieces = Pieces::default();

@@ -89,6 +89,12 @@ impl Links {
             known.open(sys, name);
             known.read(values);
         }
+        if !known.may_stay() {
+            // There are too few descriptors.
+            self.known_names[place].set(b"");
+            *known = Known::NONE;
+            return;
+        }
         self.is_stale |= (packets.wrapping_sub(known.packets) as i32) < 0;
         (known.is_here, known.packets) = (true, packets);
     }
@@ -107,6 +113,11 @@ impl Known {
         *self = Self::NONE;
         self.carrier = open(sys, &[b"class/net/", interface, b"/carrier"]);
         self.speed = open(sys, &[b"class/net/", interface, b"/speed"]);
+    }
+
+    fn may_stay(&self) -> bool {
+        let files = [&self.carrier, &self.speed];
+        files.into_iter().flatten().all(File::may_stay)
     }
 
     /// Says whether its files are those of an interface that is still there.
