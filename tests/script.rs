@@ -651,17 +651,24 @@ fn a_tunnel_that_leaves_its_group_is_ended() {
     let command = format!("-trans=exec:{LEAVES} >{}", number.display());
     let flags = ["-metrics=agent=20ms", "-flush=20ms", "-timeout=100ms"];
     let mut agent = Agent::start(&[&[command.as_str()], &flags[..]].concat());
-    let first = || {
+    let current = || {
         let text = fs::read_to_string(&number).ok()?;
         text.strip_prefix("elsewhere ")?.trim_end().parse().ok()
     };
-    let process = Stuck(poll(first, "the command"));
+    let process = Stuck(poll(current, "the command"));
     agent.log.wait_for("i/o timeout");
     poll(
         || is_gone(&process.0.to_string()).then_some(()),
         "the command's end",
     );
+    // And the one that runs when the agent ends.
+    let is_alive = |process: &u32| !is_gone(&process.to_string());
+    let process = Stuck(poll(|| current().filter(is_alive), "another command"));
     agent.stop();
+    poll(
+        || is_gone(&process.0.to_string()).then_some(()),
+        "the last command's end",
+    );
 }
 
 /// The end of the agent is a race that it loses: the child is held up before it asks for its death signal.

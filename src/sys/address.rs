@@ -54,16 +54,11 @@ impl Address {
         self.0.starts_with(&IPV4)
     }
 
-    /// Whether it is `0.0.0.0` or `::`, which name no host: a connection to one of them leads to this host.
+    /// Whether it is `0.0.0.0` or `::`, which name no host: a connection to one of them leads to this host. So does one
+    /// to `::ffff:0.0.0.0` (RFC 4291, section 2.5.5.2); all else that looks like that is no host's either.
     pub(super) fn is_unspecified(&self) -> bool {
-        let octets = if self.is_v4() {
-            &self.0[4..8]
-        } else {
-            // An IPv4 address may be in it (RFC 4291, section 2.5.5.2).
-            let v6 = &self.0[8..24];
-            v6.strip_prefix(b"\0\0\0\0\0\0\0\0\0\0\xff\xff").unwrap_or(v6)
-        };
-        octets.iter().all(|octet| *octet == 0)
+        let (start, end) = (&self.0[4..18], &self.0[20..24]);
+        start.iter().chain(end).all(|octet| *octet == 0)
     }
 
     pub(super) fn set_port(&mut self, port: u16) {

@@ -215,18 +215,12 @@ pub(super) fn end_with(parent: usize, signal: c_int) {
 /// Leaves behind what the program is not to have of the agent; `None` if that fails. With a user it gets that user's
 /// rights and environment, and nothing else.
 fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams) -> Option<()> {
-    for (number, stream) in streams.into_iter().enumerate() {
-        if let Some(fd) = stream {
-            become_standard(fd, number)?;
-        }
-    }
-    close_others()?;
     let nowhere = open(b"/dev/null", libc::O_RDWR).ok()?;
     for (number, stream) in streams.into_iter().enumerate() {
-        if stream.is_none() {
-            become_standard(&nowhere, number)?;
-        }
+        become_standard(stream.unwrap_or(&nowhere), number)?;
     }
+    drop(nowhere);
+    close_others()?;
     let Some(user) = user else {
         return Some(());
     };
