@@ -27,6 +27,8 @@ pub enum Cause {
     Lookup(i32),
     /// No answer in time.
     TimedOut,
+    /// The peer of a connection has not answered for the timeout.
+    Silent,
     /// The other side has closed the connection.
     Closed,
 }

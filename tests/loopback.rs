@@ -171,8 +171,8 @@ fn a_transfer_that_is_not_there_at_the_start_gets_the_lines_from_the_first_on() 
 #[test]
 fn a_close_is_noticed_by_itself_and_lines_come_on_over_the_next_connection() {
     let transfer = Transfer::new();
-    // Nothing is written after the first flush: only the close itself can tell.
-    let agent = start(&transfer.flag(), &["-interval=20ms", "-flush=24h"]);
+    // Nothing is written after the first flush, and the buffer does not fill: only the close itself can tell.
+    let agent = start(&transfer.flag(), &["-interval=20ms", "-flush=24h", "-buffer=64M"]);
     let stream = transfer.accept();
     whole_lines(&stream, 8);
     stream.shutdown(Shutdown::Both).unwrap();

@@ -1,7 +1,7 @@
 //! A connection that is up: it is written to, read, lost, or left for the first transfer.
 
 use super::{Context, Sender, State, told};
-use crate::world::{Cause, NEVER, Part, World};
+use crate::world::{Cause, NEVER, Part, Transfer, World};
 
 /// A connection that was lost within so many milliseconds has failed: the next transfer is tried.
 const FAILED: u64 = 5_000;
@@ -88,7 +88,9 @@ impl Sender {
             return false;
         }
         if with.world.silence().is_some_and(|silence| silence >= timeout) {
-            self.lose(b"write ", Cause::TimedOut, with);
+            let is_tcp = matches!(self.transfer(with), Transfer::Tcp { .. });
+            let cause = if is_tcp { Cause::Silent } else { Cause::TimedOut };
+            self.lose(b"write ", cause, with);
             return true;
         }
         let has_others = with.aims.transfers.len() > 1;
