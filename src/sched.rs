@@ -21,8 +21,8 @@ pub const ALL_FAMILIES: Timers = (1 << FAMILY_COUNT) - 1;
 
 /// Milliseconds between the two reads of a family that needs two.
 pub const PAIR_GAP: u64 = 1_000;
-/// The first regular turn comes no sooner after the first read than this, nor than its period.
-const FIRST_GAP: u32 = 1_000;
+/// Stamps are in seconds: turns of longer periods that are off their multiples are on those of a second.
+const SECOND: u32 = 1_000;
 /// Milliseconds between two looks at the host's name.
 const NAME_PERIOD: u32 = 60_000;
 /// Phases spread over a minute, the longest default period.
@@ -35,8 +35,12 @@ pub struct Sched {
     /// Of what runs.
     periods: [u32; PERIODIC],
     phase: u32,
+    /// Families whose first read is still to come; the flush goes with them.
+    firsts: Timers,
     /// Families whose second read is still to come.
     seconds: Timers,
+    /// The latest deadline of each that has come.
+    reached: [u64; PERIODIC],
 }
 
 impl Sched {
@@ -57,7 +61,9 @@ impl Sched {
             families: running,
             periods,
             phase: spread % PHASES,
+            firsts: 0,
             seconds: 0,
+            reached: [now; PERIODIC],
         }
     }
 
@@ -66,16 +72,25 @@ impl Sched {
         self.families
     }
 
-    /// Arms all periodic timers; the families have had their first read. A family that needs two
-    /// has its second a second later.
+    /// Arms all periodic timers. Families have their first read with the next second of the phase, or sooner if
+    /// their period is shorter: an agent that ended in this second may have taken a sample with its stamp. A family
+    /// that needs two reads has the second one a second later.
     pub fn start(&mut self, now: u64) {
-        for timer in set_bits(self.families() | 1 << FLUSH | 1 << NAME) {
-            self.wheel.arm(timer, self.turn(timer, now, true));
+        let mut earliest = first(self.phase, self.periods[FLUSH], now);
+        for timer in set_bits(self.families) {
+            let first = first(self.phase, self.periods[timer], now);
+            earliest = earliest.min(first);
+            self.wheel.arm(timer, first);
         }
-        self.seconds = PAIRED & self.families();
-        for family in set_bits(self.seconds) {
-            self.wheel.arm(family, now + PAIR_GAP);
-        }
+        // The first lines are sent at once.
+        self.wheel.arm(FLUSH, earliest);
+        self.firsts = self.families | 1 << FLUSH;
+        self.wheel.arm(NAME, self.turn(NAME, now + u64::from(SECOND)));
+    }
+
+    /// Whether some families have not had their first read.
+    pub fn is_starting(&self) -> bool {
+        self.firsts != 0
     }
 
     /// Goes on with other periods. What runs as before keeps its deadline.
@@ -87,18 +102,23 @@ impl Sched {
                 family => period(family),
             };
             let is_armed = self.wheel.deadline(timer).is_some();
-            match wanted {
-                None => self.wheel.disarm(timer),
-                Some(period) if is_armed && period == self.periods[timer] => {}
-                Some(period) => {
-                    self.periods[timer] = period;
-                    self.wheel.arm(timer, self.turn(timer, now, true));
-                }
+            if is_armed && wanted == Some(self.periods[timer]) {
+                continue;
             }
+            self.firsts &= !(1 << timer);
+            self.seconds &= !(1 << timer);
             let bit = 1 << timer & ALL_FAMILIES;
-            self.families = self.families & !bit | if wanted.is_some() { bit } else { 0 };
+            self.families &= !bit;
+            let Some(period) = wanted else {
+                self.wheel.disarm(timer);
+                continue;
+            };
+            self.families |= bit;
+            self.periods[timer] = period;
+            // Two reads that close say little. At a period of a second none may be missing.
+            let gap = if period > SECOND { SECOND - 1 } else { 0 };
+            self.wheel.arm(timer, self.turn(timer, now + u64::from(gap)));
         }
-        self.seconds &= self.families;
     }
 
     /// Sets the sender's deadline, which may be the one that does not come.
@@ -120,19 +140,30 @@ impl Sched {
     pub fn due(&mut self, now: u64) -> Timers {
         let due = self.wheel.expire(now);
         for timer in set_bits(due & !(1 << SENDER)) {
-            let is_second = self.seconds & 1 << timer != 0;
-            self.wheel.arm(timer, self.turn(timer, now, is_second));
+            let period = self.periods[timer];
+            let is_early = (self.firsts | self.seconds) & 1 << timer != 0;
+            let at = reached(self.phase, period, is_early, now);
+            self.reached[timer] = at;
+            let is_paired = self.firsts & PAIRED & 1 << timer != 0 && u64::from(period) > PAIR_GAP;
+            let next = if is_paired {
+                at + PAIR_GAP
+            } else {
+                self.turn(timer, now)
+            };
+            self.wheel.arm(timer, next);
+            self.seconds = self.seconds & !(1 << timer) | Timers::from(is_paired) << timer;
         }
-        self.seconds &= !due;
+        self.firsts &= !due;
         due
     }
 
-    /// The timer's next turn. After a first read off the phase it is not too soon: two samples of one second
-    /// would be one to the receiver, and two reads that close say little.
-    fn turn(&self, timer: usize, now: u64, is_first: bool) -> u64 {
-        let period = self.periods[timer];
-        let gap = if is_first { FIRST_GAP.min(period) - 1 } else { 0 };
-        turn(self.phase, period, now + u64::from(gap))
+    /// The latest deadline of the timer that had come when it was due.
+    pub fn reached(&self, timer: usize) -> u64 {
+        self.reached.get(timer).copied().unwrap_or_default()
+    }
+
+    fn turn(&self, timer: usize, now: u64) -> u64 {
+        turn(self.phase, self.periods[timer], now)
     }
 
     /// What all periods have in common.
@@ -147,6 +178,18 @@ pub fn turn(phase: u32, period: u32, now: u64) -> u64 {
     let end = now + u64::from(period);
     let (_, over) = divide(end - u64::from(phase % period), period.into());
     end - over
+}
+
+/// The first turn after `now` of what has had none yet: it need not be a multiple of a period above a second.
+pub fn first(phase: u32, period: u32, now: u64) -> u64 {
+    turn(phase, period.min(SECOND), now)
+}
+
+/// The latest deadline not after `now`; before it is on multiples of its period (`is_early`), those of a second count.
+pub fn reached(phase: u32, period: u32, is_early: bool, now: u64) -> u64 {
+    let step = if is_early { period.min(SECOND) } else { period };
+    // In the first second or so after the machine's start there is none.
+    turn(phase, step, now).saturating_sub(step.into())
 }
 
 /// Families whose values come from two reads.
@@ -170,9 +213,21 @@ mod tests {
         FAMILIES.get(family).map(|family| family.interval)
     }
 
-    /// Every deadline up to an hour, and what is due at it.
-    fn run(sched: &mut Sched, start: u64) -> Vec<(u64, Timers)> {
+    /// Starts, and has all families read for the first time, within a second of the start; answers when.
+    fn begin(sched: &mut Sched, start: u64) -> u64 {
         sched.start(start);
+        let first = sched.next().unwrap();
+        assert!(
+            (start + 1..=start + 1_000).contains(&first),
+            "{first} after {start}"
+        );
+        assert_eq!(sched.due(first), sched.families() | 1 << FLUSH);
+        assert!(!sched.is_starting());
+        first
+    }
+
+    /// Every deadline up to an hour after the first, and what is due at it.
+    fn run(sched: &mut Sched, start: u64) -> Vec<(u64, Timers)> {
         let mut turns = Vec::new();
         while let Some(now) = sched.next().filter(|&now| now < start + 3_600_000) {
             turns.push((now, sched.due(now)));
@@ -184,6 +239,8 @@ mod tests {
     fn periods_share_their_wake_ups_on_one_phase() {
         for (start, spread) in [(0, 0), (123_456, 59_999), (4_999, 0), (987_654_321, 31_337)] {
             let mut sched = Sched::new(start, usual, 5_000, spread);
+            let start = begin(&mut sched, start);
+            assert_eq!(start % 1_000, u64::from(spread) % 1_000);
             let turns = run(&mut sched, start);
             assert_eq!(turns[0].0, start + PAIR_GAP.min(turns[0].0 - start));
             let regular = turns
@@ -204,6 +261,7 @@ mod tests {
     fn the_first_cpu_turn_comes_after_one_second_and_no_turn_follows_another_too_soon() {
         for start in (0..5_000).step_by(7) {
             let mut sched = Sched::new(start, usual, 5_000, 0);
+            let start = begin(&mut sched, start);
             let mut last = [start; PERIODIC];
             for (now, due) in run(&mut sched, start).into_iter().take(10) {
                 for timer in set_bits(due) {
@@ -220,6 +278,7 @@ mod tests {
         let periods = |family| if family > LOAD { usual(family) } else { None };
         let mut sched = Sched::new(0, periods, 5_000, 300);
         assert_eq!(sched.families(), ALL_FAMILIES & !0b11);
+        begin(&mut sched, 0);
         for (_, due) in run(&mut sched, 0) {
             assert_eq!(due & 0b11, 0);
         }
@@ -268,7 +327,8 @@ mod tests {
     #[test]
     fn missed_turns_are_skipped_and_the_phase_stays() {
         let mut sched = Sched::new(0, usual, 5_000, 300);
-        sched.start(0);
+        let first = begin(&mut sched, 0);
+        assert_eq!(sched.due(first + PAIR_GAP), PAIRED);
         let due = sched.due(47_811);
         assert_eq!(due & 1 << LOAD, 1 << LOAD);
         assert_eq!(sched.next(), Some(50_300));

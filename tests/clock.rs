@@ -122,6 +122,22 @@ fn samples_of_1970_are_kept_and_sent_with_the_right_time_once_it_is_known() {
 }
 
 #[test]
+fn at_whole_seconds_a_clock_that_is_set_leaves_each_stamp_to_one_sample() {
+    let transfer = Transfer::new();
+    let start = now();
+    let flags = [&transfer.flag(), "-metrics=load=1s"];
+    let Some(wrong) = Wrong::start("clock-whole", 100 - start as i64, &flags) else {
+        return;
+    };
+    wrong.turns(3);
+    wrong.set(0);
+    let lines = Lines::of(transfer.accept());
+    let stamps = stamps(&lines, now() + 2);
+    assert!(stamps[0].abs_diff(start) <= 2, "{start}: {stamps:?}");
+    assert!(stamps.windows(2).all(|pair| pair[1] == pair[0] + 1), "{stamps:?}");
+}
+
+#[test]
 fn samples_of_the_future_are_mended_when_the_clock_is_set_back() {
     let address = Transfer::absent();
     let start = now();

@@ -66,8 +66,8 @@ if [ "$status" -ne 0 ]; then
     fail "the agent ended with status $status"
 fi
 
-# The start ends with the first sleep; the end begins where the signal is read, which is all that the
-# agent uses `read` for. Fields: process, time, call.
+# The start ends with the first sleep after the first turn, which opens its files; the end begins where the signal is
+# read, which is all that the agent uses `read` for. Fields: process, time, call.
 cat >"$folder/judge" <<'JUDGE'
 function must_be_zero(count, what) {
     printf "%-6s %4d  %s\n", count ? "FAILED" : "ok", count, what
@@ -98,9 +98,10 @@ call == "openat" && $NF ~ /^[0-9]+$/ {
     name[$NF] = part[2]
     # Sensors vanish with their devices, and are looked for in each turn.
     opened += started && part[2] !~ /^class\/(thermal|hwmon)$/
+    has_turned += part[2] == "loadavg"
 }
 
-call ~ /^ppoll/ {
+call ~ /^ppoll/ && (started || has_turned) {
     if (!started) {
         started = $2
         agent = $1

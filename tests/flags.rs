@@ -118,10 +118,10 @@ fn debug_logs_each_step() {
     let mut agent = common::Agent::start(&[&transfer.flag(), "--debug"]);
     drop(transfer.accept());
     for step in [
+        "local addr:",
         "## ticker hit load",
         "sample cpu.load1 ",
         "~~ sender get metric {\"metric\":\"cpu.load1\",",
-        "local addr:",
         "flush: ",
     ] {
         agent.log.wait_for(step);

@@ -285,6 +285,7 @@ fn spool() {
             .windows(10)
             .any(|part| part == b"\"endpoint\"")
     };
+    stuck.wait_until(|[queued, ..]| queued > 0, "lines");
     take(&one, "");
     assert!(holds_lines(&one));
     take(&two, r#", "buffer": "16K""#);

@@ -9,6 +9,8 @@ const BUILT: u64 = parse(env!("MINI_MONITOR_DATE"));
 const LAST: u64 = u32::MAX as u64;
 /// Milliseconds by which the wall clock may move without anybody taking it for a step.
 const SLACK: u64 = 1_000;
+/// Milliseconds.
+const SECOND: u32 = 1_000;
 
 const fn parse(text: &str) -> u64 {
     let (mut number, mut place) = (0, 0);
@@ -29,9 +31,6 @@ pub(super) fn is_plausible(millis: u64) -> bool {
 
 /// What a look at both clocks has shown.
 pub(super) struct Look {
-    /// The stamp of a sample taken now: seconds since 1970; since the machine's start, if it has never
-    /// been known better.
-    pub(super) time: u64,
     /// The wall clock can be right.
     pub(super) is_right: bool,
     /// It has stepped: seconds from the monotonic clock to the stamps from now on.
@@ -39,38 +38,60 @@ pub(super) struct Look {
 }
 
 /// What is known of the wall clock.
+///
+/// A stamp is a moment of the monotonic clock and an offset in whole seconds and a fraction. A step changes the
+/// seconds alone, so that lines that are restamped by the difference have the stamps that they would get now. The
+/// fraction puts the deadlines of whole seconds (they lie on the agent's phase) on the starts of seconds. So their
+/// stamps are the wall clock's second at the deadline, and the same in each agent of this phase.
 pub(super) struct Clock {
-    /// Milliseconds from the monotonic clock to it, as it was when it last stepped.
+    /// Milliseconds from the monotonic clock to the wall clock, as it was when it last stepped.
     offset: u64,
+    /// The offset of stamps: seconds, and milliseconds that stay as they are.
+    seconds: u64,
+    fraction: u32,
+    /// Milliseconds, less than a second, that the offset is short of the wall clock's: they matter to what is not
+    /// on the phase. Known with the first look at a clock that can be right.
+    rest: Option<u32>,
 }
 
 impl Clock {
-    /// The stamps so far are so many seconds from the monotonic clock.
-    pub(super) fn new(seconds: usize) -> Self {
+    /// The stamps so far are so many seconds, and a fraction, from the monotonic clock.
+    pub(super) fn new(seconds: usize, phase: u32) -> Self {
+        let (seconds, fraction) = (seconds as u64, (SECOND - phase % SECOND) % SECOND);
         Self {
-            offset: seconds as u64 * 1_000,
+            // Nobody knows it better.
+            offset: seconds * u64::from(SECOND) + u64::from(fraction + SECOND / 2),
+            seconds,
+            fraction,
+            rest: None,
         }
     }
 
-    pub(super) fn look<W: World>(&mut self, world: &mut W, now: u64) -> Look {
+    /// The stamp of a moment: seconds since 1970; since the machine's start, if it has never been known better.
+    pub(super) fn stamp(&self, moment: u64) -> u64 {
+        let fraction = self.fraction + self.rest.unwrap_or(0);
+        self.seconds + divide(moment + u64::from(fraction), SECOND.into()).0
+    }
+
+    pub(super) fn look<W: World>(&mut self, world: &mut W, mut now: u64) -> Look {
         let mut wall = world.wall();
         let mut step = None;
         if self.has_stepped(wall, now) {
             // Or else we have been kept waiting between the two.
-            let now = world.now();
+            now = world.now();
             wall = world.wall();
             if is_plausible(wall) && self.has_stepped(wall, now) {
-                self.offset = wall - now.min(wall);
-                step = Some(divide(self.offset + 500, 1_000).0 as u32);
+                self.offset = wall.saturating_sub(now);
+                self.seconds = divide(self.offset.saturating_sub(self.fraction.into()), SECOND.into()).0;
+                step = Some(self.seconds as u32);
             }
         }
         let is_right = is_plausible(wall);
-        let time = if is_right { wall } else { now + self.offset };
-        Look {
-            time: divide(time, 1_000).0,
-            is_right,
-            step,
+        if is_right && self.rest.is_none() {
+            let rest = wall.saturating_sub(now + self.seconds * u64::from(SECOND) + u64::from(self.fraction));
+            self.rest = Some(rest.min(u64::from(SECOND - 1)) as u32);
         }
+        Look { is_right, step }
     }
 
     #[inline(never)]
@@ -79,3 +100,6 @@ impl Clock {
         difference.wrapping_add(SLACK) > 2 * SLACK
     }
 }
+
+#[cfg(test)]
+mod tests;

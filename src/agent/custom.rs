@@ -3,11 +3,11 @@
 use super::Agent;
 use super::ranks::CUSTOM;
 use super::script::{Lines, Run};
-use crate::config::{CUSTOM_MAX, Config, Number, Origin};
+use crate::config::{CUSTOM_MAX, Config, Custom, Number, Origin};
 use crate::custom::{self, Trouble};
 use crate::format::Record;
 use crate::ring::LINE_MAX;
-use crate::sched::turn;
+use crate::sched::{reached, turn};
 use crate::throttle::Throttle;
 use crate::wheel::{Timers, Wheel};
 use crate::world::{Ended, NEVER, Part, World};
@@ -15,6 +15,8 @@ use crate::world::{Ended, NEVER, Part, World};
 /// What is known of them, by their places in the configuration.
 pub(super) struct Customs {
     wheel: Wheel,
+    /// Those that have not been due.
+    firsts: Timers,
     /// When scripts are to be looked after.
     pub(super) deadlines: Wheel,
     pub(super) runs: [Run; CUSTOM_MAX],
@@ -41,6 +43,7 @@ impl Customs {
     pub(super) fn new(lines: &'static mut Lines, now: u64) -> Self {
         Self {
             wheel: Wheel::new(now),
+            firsts: 0,
             deadlines: Wheel::new(now),
             runs: [Run::NONE; CUSTOM_MAX],
             lines,
@@ -48,20 +51,30 @@ impl Customs {
         }
     }
 
-    /// All of them are due at once.
-    pub(super) fn begin(&mut self, config: &Config, now: u64) {
-        for (number, _) in config.custom().enumerate() {
-            self.wheel.arm(number, now);
+    /// Those of a period have their first turn `at` a time.
+    pub(super) fn begin(&mut self, config: &Config, at: impl Fn(u32) -> u64) {
+        for (number, custom) in config.custom().enumerate() {
+            self.start(number, at(period(config, &custom)));
         }
     }
 
+    fn start(&mut self, number: usize, at: u64) {
+        self.firsts |= 1 << number;
+        self.wheel.arm(number, at);
+    }
+
     /// Others are asked for: those that are as they were go on.
-    pub(super) fn change<W: World>(&mut self, [before, now_on]: [&Config; 2], world: &mut W, now: u64) {
+    pub(super) fn change<W: World>(
+        &mut self,
+        [before, now_on]: [&Config; 2],
+        world: &mut W,
+        at: impl Fn(u32) -> u64,
+    ) {
         for number in 0..CUSTOM_MAX {
             // What is said of it, and its interval.
             let [old, new] = [before, now_on].map(|config| {
                 let custom = config.custom_at(number)?;
-                Some((custom.tape, custom.interval.unwrap_or(config.interval)))
+                Some((custom.tape, period(config, &custom)))
             });
             if old == new {
                 continue;
@@ -71,8 +84,8 @@ impl Customs {
             if let Some(told) = self.told.get_mut(number) {
                 *told = Told::NOTHING;
             }
-            if new.is_some() {
-                self.wheel.arm(number, now);
+            if let Some((_, period)) = new {
+                self.start(number, at(period));
             }
         }
     }
@@ -105,6 +118,11 @@ impl Customs {
     }
 }
 
+/// Milliseconds between two turns.
+fn period(config: &Config, custom: &Custom) -> u32 {
+    custom.interval.unwrap_or(config.interval)
+}
+
 impl Agent<'_, '_> {
     /// Takes those that are due.
     pub(super) fn take_customs<W: World>(&mut self, world: &mut W) {
@@ -113,19 +131,25 @@ impl Agent<'_, '_> {
         if due == 0 {
             return;
         }
-        self.state.output.writer.set_time(self.state.time);
+        let firsts = core::mem::take(&mut self.state.customs.firsts);
+        self.state.customs.firsts = firsts & !due;
+        let phase = self.state.sched.phase();
         let mut room = [0; LINE_MAX];
         for (number, custom) in self.config.custom().enumerate() {
             if due & 1 << number != 0 {
-                let period = custom.interval.unwrap_or(self.config.interval);
+                let period = period(self.config, &custom);
+                let mut moment = now;
                 // What is printed once is taken once.
                 if !self.state.output.is_patient {
-                    let next = turn(self.state.sched.phase(), period, now);
-                    self.state.customs.wheel.arm(number, next);
+                    moment = reached(phase, period, firsts & 1 << number != 0, now);
+                    self.state.customs.wheel.arm(number, turn(phase, period, now));
                 }
                 match &custom.origin {
-                    Origin::Script(script) => self.start_script(world, number, script, period),
-                    Origin::File(file) => self.take_number(world, number, file, &mut room),
+                    Origin::Script(script) => self.start_script(world, number, script, (period, moment)),
+                    Origin::File(file) => {
+                        self.state.set_time(moment);
+                        self.take_number(world, number, file, &mut room);
+                    }
                 }
             }
         }

@@ -19,7 +19,7 @@ impl Agent<'_, '_> {
     pub(super) fn take_pushed<W: World>(&mut self, world: &mut W, most: usize) {
         // Of a longer datagram nothing is taken.
         let mut buffer = [0; PUSHED_MAX + 1];
-        self.state.output.writer.set_time(self.state.time);
+        self.state.set_time(self.state.output.now);
         for _ in 0..most {
             let Some(length) = world.receive(&mut buffer) else {
                 return;

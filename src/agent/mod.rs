@@ -64,8 +64,6 @@ pub struct State<'m> {
     faults: Faults,
     ranks: Ranks,
     clock: Clock,
-    /// The stamp of samples that are taken now.
-    time: u64,
     /// What the log was told of the wall clock.
     steps: Throttle,
 }
@@ -84,13 +82,13 @@ impl<'m> State<'m> {
         now: u64,
     ) -> Self {
         let spread = hash(writer.identity());
+        let sched = Sched::new(now, |number| plan::period(config, number), config.flush, spread);
         Self {
-            sched: Sched::new(now, |number| plan::period(config, number), config.flush, spread),
             customs: Customs::new(lines, now),
             malformed: 0,
             faults: Faults::new(),
-            clock: Clock::new(ring.clock()),
-            time: 0,
+            clock: Clock::new(ring.clock(), sched.phase()),
+            sched,
             ranks: Ranks::new(now),
             steps: Throttle::new(),
             output: Output {
@@ -105,6 +103,11 @@ impl<'m> State<'m> {
             },
             builtin: Builtin::new(memory),
         }
+    }
+
+    /// The lines to come are of this moment.
+    fn set_time(&mut self, moment: u64) {
+        self.output.writer.set_time(self.clock.stamp(moment));
     }
 }
 
@@ -142,29 +145,45 @@ impl<'a, 'm> Agent<'a, 'm> {
         self.state.output.ring.queued()
     }
 
-    /// Takes every metric for the first time.
-    pub fn begin<W: World>(&mut self, world: &mut W) {
-        self.take_now(world, self.state.sched.families());
-        self.state.customs.begin(self.config, world.now());
-        self.state.sched.start(world.now());
+    /// Runs until every family has had its first read: a second at most. Answers how it ended, if it did meanwhile.
+    pub fn begin<W: World>(&mut self, world: &mut W) -> Option<Ending> {
+        let now = world.now();
+        self.state.sched.start(now);
         if self.config.endpoint.is_some() {
             self.state.sched.stop_name();
         }
+        let phase = self.state.sched.phase();
+        let first = |period| sched::first(phase, period, now);
+        self.state.customs.begin(self.config, first);
+        while self.state.sched.is_starting() {
+            let ending = self.go_on(world);
+            if ending.is_some() {
+                return ending;
+            }
+        }
+        None
     }
 
     /// Collects and sends until the user asks it to end, or to read its configuration again.
     pub fn run<W: World>(&mut self, world: &mut W) -> Ending {
         loop {
-            match self.step(world, NEVER) {
-                Some(Signal::Stop) => {
-                    let due = self.state.sched.due(world.now());
-                    self.take_now(world, due);
-                    return self.finish(world);
-                }
-                Some(Signal::Retry) => return Ending::Reload,
-                _ if self.state.output.sender.has_ended() => return self.finish(world),
-                _ => {}
+            if let Some(ending) = self.go_on(world) {
+                return ending;
             }
+        }
+    }
+
+    /// One wake-up; answers how the run ends, if it does.
+    fn go_on<W: World>(&mut self, world: &mut W) -> Option<Ending> {
+        match self.step(world, NEVER) {
+            Some(Signal::Stop) => {
+                let due = self.state.sched.due(world.now());
+                self.take_now(world, due);
+                Some(self.finish(world))
+            }
+            Some(Signal::Retry) => Some(Ending::Reload),
+            _ if self.state.output.sender.has_ended() => Some(self.finish(world)),
+            _ => None,
         }
     }
 
@@ -186,7 +205,8 @@ impl<'a, 'm> Agent<'a, 'm> {
                 .take(family, self.host, plan::wishes(self.config), &mut |_| {});
         }
         self.take(world, self.state.sched.families() & !paired);
-        self.state.customs.begin(self.config, self.state.output.now);
+        let now = self.state.output.now;
+        self.state.customs.begin(self.config, |_| now);
         self.take_customs(world);
         while self.state.builtin.unfinished() != 0 {
             self.take(world, self.state.builtin.unfinished());
@@ -294,7 +314,6 @@ impl<'a, 'm> Agent<'a, 'm> {
     fn look<W: World>(&mut self, world: &mut W) {
         let now = self.state.output.now;
         let look = self.state.clock.look(world, now);
-        self.state.time = look.time;
         // What is printed once is for somebody who looks at it now.
         let is_held = !look.is_right && !self.state.output.is_patient;
         let was_held = self.state.output.sender.hold(is_held, now);
@@ -345,7 +364,6 @@ impl<'a, 'm> Agent<'a, 'm> {
         if families == 0 {
             return;
         }
-        self.state.output.writer.set_time(self.state.time);
         self.begin_turn();
         let mut room = [0; LINE_MAX];
         for number in set_bits(families) {
@@ -358,6 +376,13 @@ impl<'a, 'm> Agent<'a, 'm> {
         if self.config.debug {
             world.log("## ticker hit %", &[family]);
         }
+        // What is printed once has no deadlines.
+        let moment = if self.state.output.is_patient {
+            self.state.output.now
+        } else {
+            self.state.sched.reached(number)
+        };
+        self.state.set_time(moment);
         let rank = self.state.ranks.of(number, self.state.output.now);
         let made = self.state.output.lines;
         let State { output, builtin, .. } = &mut *self.state;

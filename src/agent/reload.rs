@@ -5,6 +5,7 @@ use super::start::Running;
 use super::{Agent, State, plan, spool, writer};
 use crate::config::Config;
 use crate::host::{Host, Roots};
+use crate::sched;
 use crate::world::World;
 
 /// Does from now on what the second one asks for, if all that it names can be had; otherwise nothing changes.
@@ -55,7 +56,10 @@ impl State<'_> {
         let period = |number| plan::period(now_on, number);
         self.sched
             .change(period, now_on.flush, now_on.endpoint.is_none(), now);
-        self.customs.change([before, now_on], world, now);
+        // After this second: a metric that goes on with another interval may have had a sample in it.
+        let phase = self.sched.phase();
+        let at = |period| sched::first(phase, period, now);
+        self.customs.change([before, now_on], world, at);
         self.builtin.forget_pass(host);
         world.log("the configuration has been read again", &[]);
     }

@@ -48,6 +48,8 @@ pub(super) struct Run {
     is_started: bool,
     /// It is not asked for any more, and could not be ended: what becomes of it is not news of another.
     is_left: bool,
+    /// The deadline at which it was started: that of its samples.
+    started: u64,
     /// When it has to have ended.
     deadline: u64,
     /// Bytes that it has printed.
@@ -65,6 +67,7 @@ impl Run {
         stage: Stage::Idle,
         is_started: false,
         is_left: false,
+        started: 0,
         deadline: 0,
         printed: 0,
         held: 0,
@@ -138,7 +141,7 @@ impl Agent<'_, '_> {
         world: &mut W,
         number: usize,
         script: &Script,
-        period: u32,
+        (period, started): (u32, u64),
     ) {
         let State {
             customs,
@@ -150,17 +153,18 @@ impl Agent<'_, '_> {
             return;
         }
         let deadline = output.now + u64::from(script.timeout.unwrap_or(period / 2));
-        let started = world.start_script(number, &mut script.arguments(), script.user);
+        let answer = world.start_script(number, &mut script.arguments(), script.user);
         *customs.run(number).0 = Run {
             stage: Stage::Running,
-            is_started: started.is_ok(),
+            is_started: answer.is_ok(),
+            started,
             deadline,
             rank: ranks.of(CUSTOM + number, output.now),
-            trouble: started.err().map(Trouble::System),
+            trouble: answer.err().map(Trouble::System),
             ..Run::NONE
         };
         customs.deadlines.arm(number, deadline);
-        if started.is_err() {
+        if answer.is_err() {
             self.finish_script(world, number);
         }
     }
@@ -253,15 +257,16 @@ impl Agent<'_, '_> {
         let State {
             customs,
             output,
-            time,
+            clock,
             ..
         } = &mut *self.state;
         let (run, line) = customs.run(number);
         let held = core::mem::take(&mut run.held);
         let text = line.get(..held).unwrap_or_default();
         let (rank, aims) = (run.rank, &self.aims);
+        let time = clock.stamp(run.started);
         let taken = read_line(text, &mut |record| {
-            output.writer.set_time(*time);
+            output.writer.set_time(time);
             output.push(record, rank, aims, world)
         });
         // One that is too long has left nothing here.

@@ -170,12 +170,14 @@ where
         if config.command == Command::Once {
             return status(agent.once(&mut running.world));
         }
-        if core::mem::take(&mut is_first) {
-            agent.begin(&mut running.world);
-        }
+        let begun = if core::mem::take(&mut is_first) {
+            agent.begin(&mut running.world)
+        } else {
+            None
+        };
         #[cfg(in_order)]
         sys::forget_start();
-        let ending = agent.run(&mut running.world);
+        let ending = begun.unwrap_or_else(|| agent.run(&mut running.world));
         if ending != Ending::Reload {
             return status(ending);
         }

@@ -21,6 +21,8 @@ pub struct Writer {
     identity_length: usize,
     tail: [u8; TAIL_MAX],
     tail_length: usize,
+    /// What the tail says.
+    time: u64,
 }
 
 impl Writer {
@@ -32,6 +34,7 @@ impl Writer {
             identity_length: 0,
             tail: [0; TAIL_MAX],
             tail_length: 0,
+            time: 1,
         };
         let mut text = Text::new(&mut writer.identity);
         text.put(b"\",\"endpoint\":\"");
@@ -52,6 +55,10 @@ impl Writer {
 
     /// The lines to come are of this time, in seconds since 1970.
     pub fn set_time(&mut self, timestamp: u64) {
+        if timestamp == self.time {
+            return;
+        }
+        self.time = timestamp;
         let mut text = Text::new(&mut self.tail);
         text.put(b",\"timestamp\":");
         put_stamp(&mut text, timestamp);

@@ -13,3 +13,4 @@ mod random;
 mod receiver;
 mod receivers;
 mod seen;
+mod stamps;

@@ -61,9 +61,13 @@ fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
         now,
     );
     let mut agent = Agent::new(&config, &mut host, &mut state);
-    agent.begin(&mut sim);
+    let begun = agent.begin(&mut sim);
     // There is no file to read again.
-    let ending = std::iter::repeat_with(|| agent.run(&mut sim)).find(|ending| *ending != Ending::Reload);
+    let runs = std::iter::repeat_with(|| agent.run(&mut sim));
+    let ending = begun
+        .into_iter()
+        .chain(runs)
+        .find(|ending| *ending != Ending::Reload);
     assert_eq!(ending, Some(Ending::Done));
     Outcome {
         lines: agent.lines(),

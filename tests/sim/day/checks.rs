@@ -1,6 +1,6 @@
 //! What a day is held to when it is over.
 
-use super::clock::{Look, is_plausible};
+use super::clock::{Look, Looked, is_plausible};
 use super::connection::Connection;
 use super::lives::Lived;
 use super::plan::Plan;
@@ -24,6 +24,8 @@ pub(crate) struct Tally {
     pub(crate) undated: u64,
     /// Lines whose stamps had to be right.
     pub(crate) dated: u64,
+    /// Those whose stamps had to be later than the one before.
+    pub(crate) ordered: u64,
     pub(crate) lives: u64,
     pub(crate) connections: u64,
     pub(crate) breaks: u64,
@@ -38,6 +40,7 @@ impl Tally {
         self.missing += other.missing;
         self.undated += other.undated;
         self.dated += other.dated;
+        self.ordered += other.ordered;
         self.lives += other.lives;
         self.connections += other.connections;
         self.breaks += other.breaks;
@@ -60,6 +63,8 @@ struct Seen {
     text: Option<String>,
     /// Its stamp when it was sent first, if that had to be right.
     right: Option<i64>,
+    /// In which life that was, and after how many steps of the clock; not known of one that was sent in parts.
+    when: Option<(usize, usize)>,
 }
 
 struct Account<'d> {
@@ -155,8 +160,11 @@ impl Account<'_> {
             let is_dated = is_plausible(line.stamp as u64);
             assert!(is_dated, "sent without a date: {}", line.text);
             if !self.seen.contains_key(&line.key) {
+                let looked = looked_at(connection, line.start);
+                let when = self.parts.is_empty().then_some((connection.life, looked.steps));
                 let right = self.is_right(line, connection).then_some(line.stamp);
-                self.seen.insert(line.key, Seen { right, text: None });
+                let text = None;
+                self.seen.insert(line.key, Seen { text, right, when });
             }
             if line.end <= connection.asked {
                 self.known.insert(line.key);
@@ -174,7 +182,7 @@ impl Account<'_> {
             }
         }
         if end < connection.bytes.len() {
-            self.parts.push(look_at(connection, end));
+            self.parts.push(looked_at(connection, end).look);
         }
         let has_taken = lines.first().is_some_and(|line| line.end <= connection.asked);
         if self.known.len() > before {
@@ -200,7 +208,7 @@ impl Account<'_> {
     /// Whether a line that is sent for the first time has to have the right stamp.
     fn is_right(&mut self, line: &Line, connection: &Connection) -> bool {
         let mut looks = std::mem::take(&mut self.parts);
-        looks.push(look_at(connection, line.start));
+        looks.push(looked_at(connection, line.start).look);
         // One of an earlier boot is stamped as it was then.
         let boot = self.lives[line.key.0].boot;
         let last = self.lives.iter().rfind(|life| life.boot == boot);
@@ -223,7 +231,7 @@ impl Account<'_> {
     }
 
     fn check_stamps(&mut self) {
-        let mut last = (usize::MAX, 0);
+        let mut last = (usize::MAX, 0, None);
         for (key, seen) in &self.seen {
             let Some(stamp) = seen.right else { continue };
             let span = self.lives[key.0].span;
@@ -231,8 +239,10 @@ impl Account<'_> {
                 Some(&made) => made..=made,
                 None => span.0..=span.1,
             };
+            // It is the deadline's, which a late wake-up is less than a period after.
+            let late = self.plan.period as i64 / 1_000;
             assert!(
-                (range.start() - BESIDE..=range.end() + BESIDE).contains(&stamp),
+                (range.start() - late - BESIDE..=range.end() + BESIDE).contains(&stamp),
                 "{key:?} is stamped {stamp}, but was made in {range:?}"
             );
             assert!(
@@ -240,7 +250,14 @@ impl Account<'_> {
                 "{key:?} is stamped {stamp}, the one before it {}",
                 last.1
             );
-            last = (key.0, stamp);
+            // Where the clock has not stepped between them, no two have one stamp.
+            let is_same = last.0 == key.0 && seen.when.is_some() && seen.when == last.2;
+            assert!(
+                !is_same || stamp > last.1,
+                "{key:?} is stamped {stamp}, as the one before it"
+            );
+            self.tally.ordered += u64::from(is_same);
+            last = (key.0, stamp, seen.when);
             self.tally.dated += 1;
         }
     }
@@ -323,7 +340,7 @@ impl Account<'_> {
     }
 }
 
-fn look_at(connection: &Connection, place: usize) -> Look {
+fn looked_at(connection: &Connection, place: usize) -> Looked {
     let after = connection.looks.partition_point(|look| look.0 <= place);
     connection.looks[after - 1].1
 }

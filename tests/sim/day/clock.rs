@@ -8,6 +8,8 @@ const HOUR: i64 = 3_600_000;
 const YEAR: i64 = 365 * 24 * HOUR;
 /// Milliseconds by which a clock may be wrong and pass for right.
 const RIGHT: i64 = 1_000;
+/// Small steps come to no more milliseconds than this.
+const STEP: u64 = 900;
 /// No earlier time is right: what the build says.
 const BUILT: u64 = parse(env!("MINI_MONITOR_DATE"));
 /// The true time at the start of the day, a month after that.
@@ -39,6 +41,13 @@ pub(crate) enum Look {
     /// Wrong, but nobody can know.
     Wrong,
     Impossible,
+}
+
+/// What an agent knows of the wall clock: what its last look has shown, and how often the clock had stepped by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Looked {
+    pub(crate) look: Look,
+    pub(crate) steps: usize,
 }
 
 pub(crate) struct WallClock {
@@ -79,6 +88,12 @@ impl WallClock {
     /// Milliseconds since 1970 that it shows.
     pub(crate) fn shows(&self, time: u64) -> u64 {
         (truth(time) + self.error(time)).max(0) as u64
+    }
+
+    /// Steps up to then that an agent may follow.
+    pub(crate) fn steps(&self, time: u64) -> usize {
+        let errors = self.errors.windows(2).take_while(|pair| pair[1].0 <= time);
+        errors.filter(|pair| pair[0].1.abs_diff(pair[1].1) > STEP).count()
     }
 
     pub(crate) fn look(&self, time: u64) -> Look {

@@ -1,7 +1,7 @@
 //! A connection: what is in flight, what the receiver's kernel has acknowledged, what was read.
 //! Only what was read counts.
 
-use super::clock::Look;
+use super::clock::Looked;
 use super::plan::TROUBLE;
 use mini_monitor::world::{Cause, Errno};
 use std::collections::VecDeque;
@@ -29,7 +29,7 @@ pub(crate) struct Connection {
     /// All that was sent on it.
     pub(crate) bytes: Vec<u8>,
     /// Where each call of `send` started, and what the agent knew of the wall clock then.
-    pub(crate) looks: Vec<(usize, Look)>,
+    pub(crate) looks: Vec<(usize, Looked)>,
     pub(crate) acked: usize,
     /// The part of it of which the agent knows.
     pub(crate) asked: usize,
@@ -103,7 +103,7 @@ impl Connection {
         self.room.saturating_sub(self.unacked())
     }
 
-    pub(crate) fn send(&mut self, bytes: &[u8], now: u64, arrives_at: u64, look: Look) {
+    pub(crate) fn send(&mut self, bytes: &[u8], now: u64, arrives_at: u64, look: Looked) {
         if self.unacked() == 0 {
             self.heard_at = now;
         }

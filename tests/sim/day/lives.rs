@@ -114,9 +114,9 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
     );
     let mut agent = Agent::new(&config, &mut host, &mut state);
     let mut live = || {
-        agent.begin(day);
+        let begun = agent.begin(day);
         // There is no file to read again.
-        let mut endings = std::iter::repeat_with(|| agent.run(day));
+        let mut endings = begun.into_iter().chain(std::iter::repeat_with(|| agent.run(day)));
         endings.find(|ending| *ending != Ending::Reload).unwrap()
     };
     match catch_unwind(AssertUnwindSafe(&mut live)) {

@@ -2,7 +2,7 @@
 
 use super::chance::Chance;
 use super::checks::parse;
-use super::clock::Look;
+use super::clock::Looked;
 use super::connection::{Connection, RESET};
 use super::plan::{MINUTE, Plan, TROUBLE};
 use super::receiver::{Change, Going, Receiver};
@@ -265,7 +265,7 @@ impl Network {
         self.link = Link::Up(Box::new(connection));
     }
 
-    pub(crate) fn send(&mut self, bytes: &[u8], now: u64, look: Look) -> Result<usize, Cause> {
+    pub(crate) fn send(&mut self, bytes: &[u8], now: u64, look: Looked) -> Result<usize, Cause> {
         let arrives_at = now + self.chance.pick(&[0, 1, 20, 200, 2_000]);
         let is_interrupted = self.chance.one_in(50);
         let most = self.chance.between(1, bytes.len() as u64) as usize;

@@ -1,7 +1,7 @@
 //! The agent's world on one day: what it asks, and when it dies of it.
 
 use super::chance::Chance;
-use super::clock::{Look, truth};
+use super::clock::{Look, Looked, truth};
 use super::network::Network;
 use super::plan::{Boot, DAY, End, MINUTE, Plan, TROUBLE};
 use mini_monitor::world::{Cause, Part, Ready, Signal, Transfer, World, pieces};
@@ -40,6 +40,7 @@ pub(crate) struct Day<'p> {
     life: Life,
     /// What the agent knows of the wall clock.
     pub(crate) look: Look,
+    steps: usize,
     /// When each line was made, in true seconds, as far as the log tells.
     pub(crate) made: HashMap<Key, i64>,
     pub(crate) log: Vec<String>,
@@ -69,6 +70,7 @@ impl<'p> Day<'p> {
                 look_before: Look::Impossible,
             },
             look: Look::Impossible,
+            steps: 0,
             made: HashMap::new(),
             log: Vec::new(),
             late: 0,
@@ -213,6 +215,7 @@ impl World for Day<'_> {
         self.life.look_before = self.look;
         self.life.since_look = 0;
         self.look = self.plan.clock.look(self.time);
+        self.steps = self.plan.clock.steps(self.time);
         if self.look == Look::Impossible {
             self.lost_at = None;
         }
@@ -281,7 +284,8 @@ impl World for Day<'_> {
             Look::Impossible,
             "sent while the clock cannot be right"
         );
-        self.network.send(bytes, self.time, self.look)
+        let (look, steps) = (self.look, self.steps);
+        self.network.send(bytes, self.time, Looked { look, steps })
     }
 
     fn unacked(&mut self) -> u64 {
