@@ -101,6 +101,11 @@ impl<'m> Ring<'m> {
         buffer + 2 * HEAD + SPARE
     }
 
+    /// Bytes that a line of so many takes of the buffer.
+    pub const fn bytes_for(line: usize) -> usize {
+        HEAD + line
+    }
+
     /// An empty ring over [`Ring::memory_for`] at least [`BUFFER_MIN`] bytes.
     pub fn new(words: &'m mut Words, memory: &'m mut [u8], policy: Policy) -> Self {
         words.clear(memory.len());

@@ -20,7 +20,7 @@ fn help_lists_every_flag_with_its_default_on_standard_output() {
             "  -trans addresses\n",
             "(default 127.0.0.1:6000)\n",
             "  -once\n",
-            "(default 64K)\n",
+            "(default 256K)\n",
         ] {
             assert!(help.contains(part), "{part:?} is not in {help}");
         }

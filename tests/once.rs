@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Agent, Folder, Line, Lines, command, poll};
+use common::{Agent, Folder, Line, Lines, command, fixture, poll};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -105,4 +105,32 @@ fn nothing_is_left_when_nobody_reads_standard_output_any_more() {
     assert_eq!(agent.wait().code(), Some(1));
     assert!(!socket.exists());
     assert!(!Path::new(&format!("/proc/{script}")).exists());
+}
+
+#[test]
+fn check_counts_the_series_that_once_prints() {
+    let folder = Folder::new("once-check");
+    let config = config(
+        &folder,
+        r#"{"custom": [{"metric": "file", "file": "/proc/self/stat", "field": 4}]}"#,
+    );
+    let machine = fixture("router-6.12");
+    let sys = machine.parent().unwrap().join("sys");
+    let roots = [
+        format!("-proc={}", machine.display()),
+        format!("-sys={}", sys.display()),
+    ];
+    let printed = |flag: &str| {
+        let output = command().args([&config, flag]).args(&roots).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = printed("-once");
+    let check = printed("-check");
+    let count = text.lines().count();
+    let words = format!("\nbuffer 256K: {count} series, ");
+    assert!(check.contains(&words), "{count} lines, but: {check}");
+    assert!(
+        check.contains(" at full density, thinned after that: "),
+        "{check}"
+    );
 }

@@ -1,7 +1,8 @@
 //! From the command line to a running agent.
 
+use super::check::{self, Series};
 use super::source::{Found, Problem, Source};
-use super::{Agent, Ending, Lines, State, check, reload, spool, writer};
+use super::{Agent, Ending, Lines, State, reload, spool, writer};
 use crate::builtin;
 use crate::config::{self, Command, Config, DOCUMENT_MAX};
 use crate::host::{self, Host};
@@ -108,14 +109,29 @@ where
 {
     let mut config = Config::default();
     let checked = source.fill(&mut config, memory, found);
-    if checked.is_ok() && config.command == Command::Check {
-        return Err(print_all(|put| check::describe(&config, put)));
-    }
-    match checked.and_then(|()| open(&config, running)) {
-        Ok(()) => Ok(()),
+    let done = checked.and_then(|()| {
+        if config.command == Command::Check {
+            return check(&config).map(Some);
+        }
+        open(&config, running)?;
+        Ok(None)
+    });
+    match done {
+        Ok(None) => Ok(()),
+        Ok(Some(status)) => Err(status),
         Err(ref problem @ (Problem::System(..) | Problem::Descriptors(_))) => Err(fail(problem)),
         Err(ref problem) => Err(complain(problem, wrong)),
     }
+}
+
+/// Prints what would run; answers the exit status.
+fn check<'a>(config: &Config<'a>) -> Result<i32, Problem<'a>> {
+    let (for_builtin, for_host, _) = MEMORY.take().ok_or(Problem::System(b"memory", Errno::BUSY))?;
+    let host = Host::open(config.proc, config.sys, for_host);
+    let mut host = host.map_err(|errno| Problem::System(config.proc, errno))?;
+    let writer = writer(config).ok_or(config::Error::TooLong)?;
+    let series = Series::count(config, writer, &mut host, for_builtin);
+    Ok(print_all(|put| check::describe(config, &series, put)))
 }
 
 /// Opens what the configuration asks for.

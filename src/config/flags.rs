@@ -93,7 +93,7 @@ flags! {
     Flush "flush" "duration" "5s" "time between two flushes of the collected lines" Duration;
     Endpoint "endpoint" "name" "the host name" "the name of this machine in each line" Name;
     Tag "tag" "text" "none" "a tag for each line; may be given again and again, up to 32 times" Tag;
-    Buffer "buffer" "size" "64K" "memory for the lines that have not arrived, 4K to 1G" Size;
+    Buffer "buffer" "size" "256K" "memory for the lines that have not arrived, 4K to 1G" Size;
     Overflow "overflow" "way" "thin"
         "what goes when the buffer is full: thin leaves out lines between others, drop the oldest ones" Way;
     Replay "replay" "duration" "10s"

@@ -217,7 +217,7 @@ impl Default for Config<'_> {
             tags: [&[]; TAGS_MAX],
             tag_count: 0,
             name_at: 0,
-            buffer: 64 << 10,
+            buffer: 256 << 10,
             is_thinning: true,
             replay: 10_000,
             spool: None,

@@ -4,6 +4,7 @@
 mod counted;
 pub(super) mod fuse;
 mod killed;
+mod lasting;
 mod naive;
 mod salvaged;
 mod thinned;

@@ -84,6 +84,11 @@ impl Drop for Fd {
     }
 }
 
+/// Sleeps for so many milliseconds.
+pub fn pause(millis: u32) {
+    poll(&mut [], Some(u64::from(millis) * 1_000_000));
+}
+
 /// Waits until one of the entries has something to say, or so many nanoseconds are over (without them: for
 /// good); whether one has (`ppoll(2)`).
 pub(super) fn poll(entries: &mut [libc::pollfd], nanos: Option<u64>) -> bool {

@@ -51,6 +51,7 @@ pub use args::Args;
 pub use clock::{Discipline, discipline, own_cpu_micros};
 pub use descriptors::TooFew;
 pub use errno::{NOT_SUPPORTED, describe};
+pub use fd::pause;
 pub use file::{Directory, File, fill_standard_descriptors, print};
 #[cfg(in_order)]
 pub use forget::forget_start;
