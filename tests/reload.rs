@@ -3,9 +3,14 @@
 mod common;
 
 use common::reloaded::{Reloaded, file, next_of};
-use common::{Agent, Folder, Line, Lines, Transfer, descriptors, mappings, runner, told};
+use common::{Agent, Folder, Line, Lines, Transfer, descriptors, mappings, poll, refused, runner, told};
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{sleep, spawn};
+use std::time::Duration;
 
 /// No connection comes, and the one that there is goes on: its next line.
 fn assert_kept(transfer: &Transfer, lines: &Lines) -> String {
@@ -126,7 +131,9 @@ fn two_hundred_reloads_good_and_bad_leave_no_gap_and_cost_nothing() {
     };
     let mut reloaded = Reloaded::start("many", &good(0), &["-debug"]);
     let lines = Lines::of(transfer.accept());
-    let mut received = vec![lines.next()];
+    let mut received = Vec::new();
+    // By then all families have had their first read, and have opened their files.
+    lines.up_to("\"system.uptime\"", &mut received);
     let mut log = Vec::new();
     let open = |agent: &Agent| (descriptors(agent.pid()), mappings(agent.pid()));
     let (mut before, mut size) = ((0, 0), 0);
@@ -181,4 +188,115 @@ fn without_a_file_it_asks_for_an_attempt_and_no_more() {
             .iter()
             .any(|line| line.contains("configuration"))
     );
+}
+
+/// Waits until it is stopped, and whatever it has started has ended.
+fn wait_for_stop(pid: u32) {
+    let state = |pid: &str| {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        text.rsplit_once(") ").map(|(_, rest)| rest[..1].to_owned())
+    };
+    poll(
+        || (state(&pid.to_string())? == "T").then_some(()),
+        "the agent's stop",
+    );
+    let children = format!("/proc/{pid}/task/{pid}/children");
+    let has_ended = || {
+        let children = fs::read_to_string(&children).unwrap();
+        children
+            .split_whitespace()
+            .all(|child| state(child).is_none_or(|state| state == "Z"))
+    };
+    poll(|| has_ended().then_some(()), "the end of its children");
+}
+
+#[test]
+fn another_command_is_started_and_the_one_before_is_not_once_more() {
+    let folder = Folder::new("commands");
+    let [old, new] = ["old", "new"].map(|name| folder.join(name));
+    let text = |path: &Path, then: &str| {
+        format!(
+            r#"{{"trans": "exec:echo start >>{}{then}", "flush": "20ms"}}"#,
+            path.display()
+        )
+    };
+    let starts = |path: &Path| fs::read_to_string(path).unwrap_or_default().lines().count();
+    // The command ends at once, and the agent waits for its next attempt.
+    let mut reloaded = Reloaded::start("commands-file", &text(&old, ""), &[]);
+    poll(|| (starts(&old) > 0).then_some(()), "the first start");
+    // It finds the signal as soon as it goes on, and that its next attempt is due, too.
+    reloaded.agent.signal("STOP");
+    wait_for_stop(reloaded.agent.pid());
+    let before = starts(&old);
+    reloaded.change(&text(&new, "; cat >/dev/null"));
+    sleep(Duration::from_millis(300));
+    reloaded.agent.signal("CONT");
+    reloaded
+        .agent
+        .log
+        .wait_for("the configuration has been read again");
+    poll(
+        || (starts(&new) > 0).then_some(()),
+        "the start of the new command",
+    );
+    assert_eq!(starts(&old), before);
+    reloaded.agent.stop();
+    assert_eq!((starts(&old), starts(&new)), (before, 1));
+}
+
+#[test]
+fn a_directory_that_vanishes_meanwhile_does_not_end_the_agent() {
+    let transfer = Transfer::new();
+    let machine = Folder::of_machine("vanishing", "vm-6.18");
+    let (path, away) = (machine.path().to_owned(), format!("{}-away", machine.path()));
+    let keys = format!(r#", "proc": "{path}", "metrics": "load""#);
+    let mut reloaded = Reloaded::start("vanishing-file", &file(&transfer, &keys), &[]);
+    let lines = Lines::of(transfer.accept());
+    lines.next();
+    let is_done = Arc::new(AtomicBool::new(false));
+    let mover = spawn({
+        let (is_done, path) = (Arc::clone(&is_done), path.clone());
+        move || {
+            while !is_done.load(Ordering::Relaxed) {
+                fs::rename(&path, &away).unwrap();
+                fs::rename(&away, &path).unwrap();
+            }
+        }
+    });
+    let (mut taken, mut refused) = (0, 0);
+    for _ in 0..200 {
+        reloaded.change(&file(&transfer, &keys));
+        loop {
+            let line = reloaded.agent.log.next();
+            taken += u32::from(line.contains("the configuration has been read again"));
+            refused += u32::from(line.contains("; all stays as it was"));
+            if line.contains("configuration has been read") || line.contains("; all stays as it was") {
+                break;
+            }
+        }
+    }
+    is_done.store(true, Ordering::Relaxed);
+    mover.join().unwrap();
+    println!("{taken} taken, {refused} refused");
+    assert!(taken > 0);
+    lines.next();
+    reloaded.agent.stop();
+}
+
+#[test]
+fn another_address_is_dialed_and_the_one_before_is_not_once_more() {
+    let (absent, new) = (Transfer::absent(), Transfer::new());
+    let text = format!(r#"{{"trans": "{absent}", "flush": "20ms"}}"#);
+    let reloaded = Reloaded::start("dial", &text, &[]);
+    reloaded.agent.log.wait_for(refused());
+    reloaded.agent.signal("STOP");
+    wait_for_stop(reloaded.agent.pid());
+    // Now there is somebody, and the next attempt is due.
+    let old = Transfer::at(absent);
+    reloaded.change(&file(&new, ""));
+    sleep(Duration::from_millis(300));
+    reloaded.agent.signal("CONT");
+    let lines = Lines::of(new.accept());
+    lines.next();
+    assert!(!old.has_one_waiting(), "a connection to the receiver before");
 }

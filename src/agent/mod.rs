@@ -64,6 +64,8 @@ pub struct State<'m> {
     faults: Faults,
     ranks: Ranks,
     clock: Clock,
+    /// The sender is to make its next attempt at once, once the configuration has been read again.
+    is_retrying: bool,
     /// What the log was told of the wall clock.
     steps: Throttle,
 }
@@ -90,6 +92,7 @@ impl<'m> State<'m> {
             clock: Clock::new(ring.clock(), sched.phase()),
             sched,
             ranks: Ranks::new(now),
+            is_retrying: false,
             steps: Throttle::new(),
             output: Output {
                 sender: Sender::new(plan::aims(config, &writer).first, seed ^ spread, now),
@@ -166,6 +169,10 @@ impl<'a, 'm> Agent<'a, 'm> {
 
     /// Collects and sends until the user asks it to end, or to read its configuration again.
     pub fn run<W: World>(&mut self, world: &mut W) -> Ending {
+        if core::mem::take(&mut self.state.is_retrying) {
+            self.state.output.now = world.now();
+            self.tell_sender(Event::Retry, world);
+        }
         loop {
             if let Some(ending) = self.go_on(world) {
                 return ending;
@@ -261,7 +268,8 @@ impl<'a, 'm> Agent<'a, 'm> {
         }
         match ready.signal {
             Some(Signal::Stop) => return ready.signal,
-            Some(Signal::Retry) => self.tell_sender(Event::Retry, world),
+            // Not before the configuration has been read again: it may name another receiver.
+            Some(Signal::Retry) => self.state.is_retrying = true,
             Some(Signal::Report) => self.report_state(world),
             Some(Signal::Child) => self.look_after_all(world),
             None => {}
@@ -286,7 +294,7 @@ impl<'a, 'm> Agent<'a, 'm> {
                 self.state.ranks.start_over(now);
             }
         }
-        if is_due(sched::SENDER) {
+        if is_due(sched::SENDER) && !self.state.is_retrying {
             self.tell_sender(Event::Due, world);
         }
         ready.signal

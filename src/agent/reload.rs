@@ -18,6 +18,7 @@ pub(super) fn follow<'c>(
         host,
         state,
         file,
+        ..
     } = running;
     let problem = |what| move |errno| Problem::System(what, errno);
     let has_other_roots = (before.proc, before.sys) != (now_on.proc, now_on.sys);

@@ -33,6 +33,8 @@ pub(super) struct Running {
     pub(super) state: State<'static>,
     /// The file that the ring is in.
     pub(super) file: Option<Spool>,
+    /// Nothing has been collected yet.
+    pub(super) is_new: bool,
 }
 
 /// Does what the arguments (behind the program's name) ask for; answers the exit status.
@@ -68,52 +70,74 @@ fn asked_for(
     }
 }
 
-/// A wrong configuration ends in that status.
+/// Runs with one configuration after the other. Each is built once; two documents take turns, so that the one in
+/// force stays until the next one is. A wrong configuration at the start ends in that status.
 fn start_with_file<A>(source: &Source<A>, wrong: i32) -> i32
 where
     A: Iterator<Item = &'static [u8]> + Clone,
 {
-    let Some([memory, spare]) = DOCUMENTS.take() else {
+    let Some([one, two]) = DOCUMENTS.take() else {
         return FAILED;
     };
     // What is wrong is large: it stays where it is.
-    let found = match source.load(memory) {
+    let found = match source.load(one) {
         Ok(found) => found,
         Err(ref problem) => return complain(problem, wrong),
     };
+    let mut has_file = found.is_some();
+    let mut config = Config::default();
     // The process ends with it: the kernel closes its files.
     let mut running = ManuallyDrop::new(None);
-    if let Err(status) = open_all(source, memory, found, wrong, &mut running) {
+    if let Err(status) = open_all(source, one, found, wrong, &mut config, &mut running) {
         return status;
     }
-    match &mut *running {
-        Some(running) => run(source, found, [memory, spare], running),
-        None => FAILED,
+    let Some(running) = &mut *running else {
+        return FAILED;
+    };
+    loop {
+        let after = loop {
+            if let Some(status) = run(&config, running) {
+                return status;
+            }
+            let mut now_on = Config::default();
+            if follow(source, two, (&config, &mut has_file), &mut now_on, running) {
+                break now_on;
+            }
+        };
+        config = loop {
+            if let Some(status) = run(&after, running) {
+                return status;
+            }
+            let mut now_on = Config::default();
+            if follow(source, one, (&after, &mut has_file), &mut now_on, running) {
+                break now_on;
+            }
+        };
     }
 }
 
-/// Opens what the configuration asks for that has been found in the memory, unless it is only to be looked at or
-/// something cannot be had: then that is said, and this is the exit status.
+/// Sets what is asked for, by what has been found in the memory and by the command line, and opens it, unless it is
+/// only to be looked at or something cannot be had: then that is said, and this is the exit status.
 // What is large here is not under all that follows.
 #[cold]
 #[inline(never)]
-fn open_all<A>(
+fn open_all<'a, A>(
     source: &Source<A>,
-    memory: &[u8],
+    memory: &'a [u8],
     found: Found,
     wrong: i32,
+    config: &mut Config<'a>,
     running: &mut Option<Running>,
 ) -> Result<(), i32>
 where
     A: Iterator<Item = &'static [u8]> + Clone,
 {
-    let mut config = Config::default();
-    let checked = source.fill(&mut config, memory, found);
+    let checked = source.fill(config, memory, found);
     let done = checked.and_then(|()| {
         if config.command == Command::Check {
-            return check(&config).map(Some);
+            return check(config).map(Some);
         }
-        open(&config, running)?;
+        open(config, running)?;
         Ok(None)
     });
     match done {
@@ -160,76 +184,59 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<(), Pr
         host,
         state,
         file,
+        is_new: true,
     });
     Ok(())
 }
 
-/// Runs with one configuration after the other.
+/// Runs with this configuration: until it is to be read again, or to the end, of which this is the exit status.
 #[inline(never)]
-fn run<A>(
-    source: &Source<A>,
-    mut found: Found,
-    [mut memory, mut spare]: [&mut [u8]; 2],
-    running: &mut Running,
-) -> i32
-where
-    A: Iterator<Item = &'static [u8]> + Clone,
-{
-    let mut is_first = true;
-    loop {
-        let mut config = Config::default();
-        // It has been good before.
-        if source.fill(&mut config, memory, found).is_err() {
-            return FAILED;
-        }
-        let mut agent = Agent::new(&config, &mut running.host, &mut running.state);
-        if config.command == Command::Once {
-            return status(agent.once(&mut running.world));
-        }
-        let begun = if core::mem::take(&mut is_first) {
-            agent.begin(&mut running.world)
-        } else {
-            None
-        };
-        #[cfg(in_order)]
-        sys::forget_start();
-        let ending = begun.unwrap_or_else(|| agent.run(&mut running.world));
-        if ending != Ending::Reload {
-            return status(ending);
-        }
-        match follow(source, spare, (&config, found.is_some()), running) {
-            Ok(Some(new)) => {
-                found = new;
-                core::mem::swap(&mut memory, &mut spare);
-            }
-            Ok(None) => {}
-            Err(ref problem) => log(problem, &mut running.world),
-        }
+fn run(config: &Config, running: &mut Running) -> Option<i32> {
+    let world = &mut running.world;
+    let mut agent = Agent::new(config, &mut running.host, &mut running.state);
+    if config.command == Command::Once {
+        return Some(status(agent.once(world)));
     }
+    let begun = if core::mem::take(&mut running.is_new) {
+        agent.begin(world)
+    } else {
+        None
+    };
+    #[cfg(in_order)]
+    sys::forget_start();
+    let ending = begun.unwrap_or_else(|| agent.run(world));
+    (ending != Ending::Reload).then(|| status(ending))
 }
 
-/// Goes on with what the file says now, which is read into the memory; if there is one.
+/// Reads the file into the memory, and goes on with what it says now, if there is one and it is good: then that is
+/// `now_on`, and in force. Otherwise all stays as it was.
 #[cold]
 #[inline(never)]
 fn follow<'a, A>(
     source: &Source<A>,
     memory: &'a mut [u8],
-    (before, had_file): (&Config<'a>, bool),
+    (before, has_file): (&Config, &mut bool),
+    now_on: &mut Config<'a>,
     running: &mut Running,
-) -> Result<Option<Found>, Problem<'a>>
+) -> bool
 where
     A: Iterator<Item = &'static [u8]> + Clone,
 {
-    let found = source.load(memory)?;
-    match found {
-        None if had_file => return Err(source.missing()),
-        None => return Ok(None),
-        Some(_) => {}
+    let found = match source.load(memory) {
+        Ok(None) if *has_file => Err(source.missing()),
+        Ok(None) => return false,
+        found => found,
+    };
+    let memory: &'a [u8] = memory;
+    let done = found.and_then(|found| {
+        source.fill(now_on, memory, found)?;
+        reload::follow([before, now_on], running)
+    });
+    *has_file |= done.is_ok();
+    if let Err(problem) = &done {
+        log(problem, &mut running.world);
     }
-    let mut now_on = Config::default();
-    source.fill(&mut now_on, memory, found)?;
-    reload::follow([before, &now_on], running)?;
-    Ok(Some(found))
+    done.is_ok()
 }
 
 #[cold]
