@@ -133,14 +133,7 @@ where
     A: Iterator<Item = &'static [u8]> + Clone,
 {
     let checked = source.fill(config, memory, found);
-    let done = checked.and_then(|()| {
-        if config.command == Command::Check {
-            return check(config).map(Some);
-        }
-        open(config, running)?;
-        Ok(None)
-    });
-    match done {
+    match checked.and_then(|()| open(config, running)) {
         Ok(None) => Ok(()),
         Ok(Some(status)) => Err(status),
         Err(ref problem @ (Problem::System(..) | Problem::Descriptors(_))) => Err(fail(problem)),
@@ -148,24 +141,18 @@ where
     }
 }
 
-/// Prints what would run; answers the exit status.
-fn check<'a>(config: &Config<'a>) -> Result<i32, Problem<'a>> {
-    let (for_builtin, for_host, _) = MEMORY.take().ok_or(Problem::System(b"memory", Errno::BUSY))?;
-    let host = Host::open(config.proc, config.sys, for_host);
-    let mut host = host.map_err(|errno| Problem::System(config.proc, errno))?;
-    let writer = writer(config).ok_or(config::Error::TooLong)?;
-    let series = Series::count(config, writer, &mut host, for_builtin);
-    Ok(print_all(|put| check::describe(config, &series, put)))
-}
-
-/// Opens what the configuration asks for.
-fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<(), Problem<'a>> {
+/// Opens what the configuration asks for; or prints what would run, of which this is the exit status.
+fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option<i32>, Problem<'a>> {
     let system = |what: &'a [u8]| move |errno| Problem::System(what, errno);
     let memory = MEMORY.take().ok_or(Errno::BUSY).map_err(system(b"memory"))?;
     let (for_builtin, for_host, lines) = memory;
-    let mut world = Kernel::new(config.buffer, config.timeout).map_err(system(b"signals"))?;
-    let host = Host::open(config.proc, config.sys, for_host).map_err(system(config.proc))?;
+    let mut host = Host::open(config.proc, config.sys, for_host).map_err(system(config.proc))?;
     let writer = writer(config).ok_or(config::Error::TooLong)?;
+    if config.command == Command::Check {
+        let series = Series::count(config, &writer, &mut host, for_builtin);
+        return Ok(Some(print_all(|put| check::describe(config, &series, put))));
+    }
+    let mut world = Kernel::new(config.buffer, config.timeout).map_err(system(b"signals"))?;
     let (ring, file) = spool::open(config, &mut world).map_err(system(spool::name(config)))?;
     if let (Command::Run, Some(path)) = (config.command, config.listen)
         && let Some(inlet) = world.next_inlet(Some(path)).map_err(system(path))?
@@ -186,7 +173,7 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<(), Pr
         file,
         is_new: true,
     });
-    Ok(())
+    Ok(None)
 }
 
 /// Runs with this configuration: until it is to be read again, or to the end, of which this is the exit status.
