@@ -51,6 +51,10 @@ impl World for Machine {
         unreachable!()
     }
 
+    fn silence(&mut self) -> Option<u64> {
+        unreachable!()
+    }
+
     fn drain(&mut self) -> Result<(), Cause> {
         unreachable!()
     }

@@ -40,7 +40,7 @@ fn lasting(buffer: usize) -> Vec<u64> {
         let counts = ring.counts();
         assert_eq!(counts.dropped, 0);
         // Nothing else takes samples away.
-        if std::mem::replace(&mut thinned, counts.thinned) < counts.thinned {
+        if replace(&mut thinned, counts.thinned) < counts.thinned {
             let text = String::from_utf8(unsent(&ring)).unwrap();
             let left = text.lines().filter(|line| line.starts_with('a')).count() as u64;
             let spacing = found.len().checked_sub(1).map(|before| SPACINGS[before]);
