@@ -321,20 +321,19 @@ impl<'m> Ring<'m> {
 
     /// The connection has ended at `now`, with a proper close by the receiver if `is_closed`. The next one
     /// starts with the lines that were acknowledged within the replay span before the end, since the
-    /// receiver may have died with them unread. A receiver that was silent may have died when it was heard last.
+    /// receiver may have died with them unread. One that has not closed properly may have died when it was heard
+    /// last: what [`Ring::acknowledge`] has kept by then is repeated.
     ///
     /// Two rules bound the repeats to a receiver that ends each connection soon: after a proper close a line is
     /// repeated only within the span after its first acknowledgement; and each connection in a row that
     /// has acknowledged repeats, and no line for the first time, halves the bytes that the next one repeats.
     pub fn rewind(&mut self, now: u64, is_closed: bool) {
-        let now = now as u32;
-        let is_proper = is_closed && self.flying == 0;
-        let end = if is_proper { now } else { self.marks.heard(now) };
-        if let Some(position) = self.marks.expired(end) {
-            self.leave(position);
-        }
-        if is_proper && let Some(position) = self.first_marks.expired(now) {
-            self.leave(position.min(self.acked));
+        if is_closed && self.flying == 0 {
+            let now = now as u32;
+            let expired = self.marks.expired(now).max(self.first_marks.expired(now));
+            if let Some(position) = expired {
+                self.leave(position.min(self.acked));
+            }
         }
         self.marks.clear();
         let (has_taken, has_advanced) = (take(&mut self.has_taken), take(&mut self.has_advanced));
