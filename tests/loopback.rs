@@ -380,7 +380,8 @@ fn with_small_buffer(stream: TcpStream) -> TcpStream {
 #[test]
 fn a_peer_that_sends_without_end_is_read_slowly_and_lines_go_on() {
     let transfer = Transfer::new();
-    let mut agent = start(&transfer.flag(), &FAST);
+    // A small ring, which is soon touched as a whole.
+    let mut agent = start(&transfer.flag(), &[&FAST[..], &["-buffer=16K"]].concat());
     let mut stream = with_small_buffer(transfer.accept());
     let lines = Lines::of(stream.try_clone().unwrap());
     lines.next();

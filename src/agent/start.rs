@@ -146,13 +146,17 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option
     let system = |what: &'a [u8]| move |errno| Problem::System(what, errno);
     let memory = MEMORY.take().ok_or(Errno::BUSY).map_err(system(b"memory"))?;
     let (for_builtin, for_host, lines) = memory;
+    // The log gets its descriptor before others may run out. (Nothing is taken over only to look.)
+    let mut world = None;
+    if config.command != Command::Check {
+        world = Some(Kernel::new(config.buffer, config.timeout).map_err(system(b"signals"))?);
+    }
     let mut host = Host::open(config.proc, config.sys, for_host).map_err(system(config.proc))?;
     let writer = writer(config).ok_or(config::Error::TooLong)?;
-    if config.command == Command::Check {
+    let Some(mut world) = world else {
         let series = Series::count(config, &writer, &mut host, for_builtin);
         return Ok(Some(print_all(|put| check::describe(config, &series, put))));
-    }
-    let mut world = Kernel::new(config.buffer, config.timeout).map_err(system(b"signals"))?;
+    };
     let (ring, file) = spool::open(config, &mut world).map_err(system(spool::name(config)))?;
     if let (Command::Run, Some(path)) = (config.command, config.listen)
         && let Some(inlet) = world.next_inlet(Some(path)).map_err(system(path))?
