@@ -4,7 +4,7 @@
 
 use super::record::{Head, RANK_MAX, RECORD_MAX};
 use super::words::Words;
-use super::{HEAD, LINE_MAX, Ring};
+use super::{HEAD, LINE_MAX, Ring, SPARE};
 
 /// Ranks of lines, one bin each.
 const RANKS: usize = RANK_MAX as usize + 1;
@@ -97,9 +97,11 @@ impl Ring<'_> {
         };
         let twin = &mut twin[..twin_length];
         self.read(last + HEAD, twin);
+        // More than a full ring holds is there only because of a twin.
+        let is_overfull = self.newest > self.memory.len() - SPARE;
         let mut is_first = true;
         self.run_lap(length, Some(restamp), &mut |_, _, line| {
-            let is_twin = core::mem::take(&mut is_first) && line == twin;
+            let is_twin = core::mem::take(&mut is_first) && (is_overfull || line == twin);
             !is_twin
         });
     }

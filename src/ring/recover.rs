@@ -1,10 +1,9 @@
 //! What another agent has left: a ring to go on with, or lines to be picked out of what was one.
 
-use super::LINE_MAX;
-use super::Ring;
 use super::lap::{Restamp, change};
 use super::record::{HEAD, Head};
 use super::words::{self, Words};
+use super::{LINE_MAX, Ring, SPARE};
 
 /// What was found of lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,7 +130,7 @@ impl Ring<'_> {
         let mut view = View::new(words, self.memory);
         let lap = words.lap.get();
         // A lap that has left nothing behind yet, or has nothing to be moved any more, begins at the end.
-        let (mut found, mut unmoved, mut last) = (Found::default(), None, 0);
+        let (mut found, mut unmoved, mut first, mut last) = (Found::default(), None, 0, 0);
         let mut line = [0; LINE_MAX];
         loop {
             if lap == view.index(view.at) {
@@ -141,10 +140,19 @@ impl Ring<'_> {
                 break;
             };
             last = view.at - HEAD - head.length();
+            if last == 0 {
+                first = view.at;
+            }
             found.lines += 1;
         }
         let has_lap = lap != Words::NO_LAP;
         if view.damaged > 0 || has_lap && unmoved.is_none() {
+            return None;
+        }
+        // A lap that was killed between two stores has a record twice. Nothing else exceeds a full ring.
+        let is_twice = unmoved.is_some_and(|unmoved| unmoved <= last) && view.length - last == first;
+        let length = if is_twice { last } else { view.length };
+        if length > self.memory.len().saturating_sub(SPARE) {
             return None;
         }
         let [touched, known] = [&words.touched, &words.known].map(|word| view.distance(word.get()));

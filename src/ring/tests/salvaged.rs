@@ -52,12 +52,23 @@ fn opened(file: &[u8], buffer: usize) -> (BTreeSet<Vec<u8>>, Found) {
         let both = (restamp as Restamp, (|_| true) as IsDated);
         let mut ring = Ring::over(&mut store.words, &mut store.memory, DROPPING);
         if let Some(found) = ring.resume(BOOT, both) {
-            return (lines(&ring), found);
+            return (lines_and_more(&mut ring), found);
         }
     }
     let mut ring = store.ring(DROPPING);
     let found = salvage(&mut ring, file);
-    (lines(&ring), found)
+    (lines_and_more(&mut ring), found)
+}
+
+/// Its lines; then the ring takes more of them, until it has come round.
+fn lines_and_more(ring: &mut Ring) -> BTreeSet<Vec<u8>> {
+    let found = lines(ring);
+    let count = ring.memory.len() as u64 / 100;
+    for number in 0..count {
+        ring.push(&line(number, 150), 0);
+    }
+    assert!(unsent(ring).ends_with(&line(count - 1, 150)));
+    found
 }
 
 /// From the words and the memory that the file holds.
@@ -205,6 +216,50 @@ fn lines_of_two_rings_of_a_boot_get_the_clock_of_one() {
     assert_eq!(ring.clock(), 20);
     ring.add((&left.words, &left.memory), BOOT, (restamp, |_| true));
     assert_eq!(unsent(&ring), b"settled 10\na 21\nsettled 10\na 21\n");
+}
+
+/// A file in which records fill the memory up to so many bytes of its end, and where a lap begins.
+fn overfull(length: usize, free: usize, lap: usize) -> Vec<u8> {
+    let store = Store::new(BUFFER_MIN);
+    let mut file = bytes(&store)[..size_of::<Words>()].to_vec();
+    let end = file.len() + store.memory.len() - free;
+    for number in 0.. {
+        let left = end - file.len();
+        if left == 0 {
+            break;
+        }
+        // What is left has room for one more line, or for none.
+        let length = if left < 2 * (HEAD + length) {
+            left
+        } else {
+            HEAD + length
+        } - HEAD;
+        let line = line(number, length);
+        file.extend(Head::new(length, 3).encode(&line));
+        file.extend(line);
+    }
+    let newest = file.len() - size_of::<Words>();
+    file.resize(end + free, 0);
+    store.words.clear(store.memory.len());
+    let words = &store.words;
+    words.boot.set(BOOT as usize);
+    words.newest.set(newest);
+    words.lap.set(lap);
+    file[..size_of::<Words>()].copy_from_slice(&bytes(&store)[..size_of::<Words>()]);
+    file
+}
+
+#[test]
+fn a_chain_that_is_longer_than_a_full_ring_gives_lines_and_takes_more() {
+    for length in [8, 100, 700] {
+        for free in [1, 2, 10, 500, SPARE - 1, SPARE] {
+            for lap in [Words::NO_LAP, 0, HEAD + length, 10 * (HEAD + length)] {
+                let file = overfull(length, free, lap);
+                let (found, _) = opened(&file, BUFFER_MIN);
+                assert!(found.len() >= 4, "{length}, {free}, {lap}: {}", found.len());
+            }
+        }
+    }
 }
 
 #[test]
