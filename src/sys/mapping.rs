@@ -5,6 +5,7 @@ use super::memory::map;
 use crate::ring::{Lent, Words};
 use crate::world::Errno;
 use core::mem::{ManuallyDrop, take};
+use core::ptr::with_exposed_provenance_mut;
 use core::slice::from_raw_parts_mut;
 
 /// Words, and memory behind them. The pages go with it.
@@ -32,14 +33,19 @@ impl Mapping {
 
     /// The same, until they come back or for the rest of the program's life.
     pub fn lend(self) -> Lent<'static> {
-        split(take(&mut ManuallyDrop::new(self).0))
+        let memory = take(&mut ManuallyDrop::new(self).0);
+        // So that `of` finds its way back to all of it.
+        memory.as_mut_ptr().expose_provenance();
+        split(memory)
     }
 
     /// Gets back what was lent.
     pub fn of((words, memory): Lent<'static>) -> Self {
-        let (start, length): (*mut Words, _) = (words, size_of::<Words>() + memory.len());
-        // SAFETY: `split` has made two of one, and both are here.
-        Self(unsafe { from_raw_parts_mut(start.cast(), length) })
+        let length = size_of::<Words>() + memory.len();
+        // A pointer to the words may reach no further than they do; the one that `lend` has exposed reaches all.
+        let start = with_exposed_provenance_mut(core::ptr::from_mut(words).addr());
+        // SAFETY: `lend` has made two of one, and both have come back: nothing else refers to it.
+        Self(unsafe { from_raw_parts_mut(start, length) })
     }
 }
 
@@ -55,4 +61,25 @@ fn split(memory: &mut [u8]) -> Lent<'_> {
     let (words, rest) = memory.split_at_mut(size_of::<Words>());
     // SAFETY: any bytes are words, a mapping starts at a page, and there are enough of them.
     (unsafe { &mut *words.as_mut_ptr().cast() }, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Over a leaked slice, since Miri, which checks provenance, has no `mmap`.
+    #[test]
+    fn what_was_lent_comes_back_as_a_whole() {
+        let length = size_of::<Words>() + 100;
+        let storage: &'static mut [u32] = vec![0; length.div_ceil(4)].leak();
+        // SAFETY: the same memory, as bytes.
+        let bytes = unsafe { from_raw_parts_mut(storage.as_mut_ptr().cast(), length) };
+        let (words, memory) = Mapping::over(bytes).lend();
+        memory[99] = 7;
+        words.boot.set(5);
+        let mut back = ManuallyDrop::new(Mapping::of((words, memory)));
+        assert_eq!(back.bytes().len(), length);
+        assert_eq!(back.bytes().last(), Some(&7));
+        assert_eq!(back.parts().0.boot.get(), 5);
+    }
 }
