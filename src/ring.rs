@@ -20,13 +20,13 @@ mod replay;
 mod words;
 
 pub use lap::{Restamp, rank};
-pub use record::RANK_MAX;
-pub use recover::{Found, IsDated};
+pub use record::{RANK_MAX, RECORD_MAX};
+pub use recover::{Found, IsDated, has_record};
 pub use words::Words;
 
 use core::mem::{replace, take};
 use evicted::Evicted;
-use record::{HEAD, Head, RECORD_MAX};
+use record::{HEAD, Head};
 use replay::Marks;
 
 /// The longest line, its newline included.
@@ -143,43 +143,66 @@ impl<'m> Ring<'m> {
         (self.marks.span, self.first_marks.span) = (replay, replay);
     }
 
-    /// Goes on in other memory, of [`Ring::memory_for`] at least [`BUFFER_MIN`] bytes; what has no room there is
-    /// given up as a full ring would. Answers the memory of before, which still holds all of the rest.
+    /// Whether memory of that length has room for all that the ring holds.
+    pub fn fits(&self, length: usize) -> bool {
+        self.newest + SPARE <= length
+    }
+
+    /// A ring in the same state in other memory, which has room for it ([`Ring::fits`]).
     #[cold]
-    pub fn move_to(&mut self, (words, memory): Lent<'m>, is_checked: bool, boot: u32) -> Lent<'m> {
-        while self.newest > memory.len() - SPARE {
-            if !self.evict(self.newest + SPARE - memory.len()) {
-                // More lines are in flight than can be kept account of.
-                self.counts.dropped += 1;
-                self.evict_first(self.behind(0));
-            }
-        }
-        let mut other = Ring::new(
+    #[must_use]
+    pub fn copy_to(&self, (words, memory): Lent<'m>, is_checked: bool, boot: u32) -> Ring<'m> {
+        words.clear(memory.len());
+        words.boot.set(boot as usize);
+        words.clock.set(self.clock());
+        let mut copy = Ring {
             words,
             memory,
-            Policy {
+            policy: Policy {
                 is_checked,
                 ..self.policy
             },
-        );
-        other.words.boot.set(boot as usize);
-        other.words.clock.set(self.clock());
+            start: 0,
+            newest: 0,
+            touched: 0,
+            known: 0,
+            marks: self.marks.clone(),
+            first_marks: self.first_marks.clone(),
+            evicted: self.evicted.clone(),
+            ..*self
+        };
         let mut line = [0; LINE_MAX];
         let mut position = 0;
         while position < self.newest {
             let head = self.head(position);
             let line = &mut line[..head.length()];
             self.read(position + HEAD, line);
-            other.append(head, line);
+            copy.append(head, line);
             position += HEAD + line.len();
         }
-        other.touch(self.touched);
-        other.set_known(self.known);
-        (self.policy, self.start) = (other.policy, 0);
-        (
-            replace(&mut self.words, other.words),
-            replace(&mut self.memory, other.memory),
-        )
+        copy.touch(self.touched);
+        copy.set_known(self.known);
+        copy
+    }
+
+    /// Goes on in other memory, of [`Ring::memory_for`] at least [`BUFFER_MIN`] bytes; what has no room there is
+    /// given up as a full ring would. Answers the memory of before, which still holds all of the rest.
+    #[cold]
+    pub fn move_to(&mut self, to: Lent<'m>, is_checked: bool, boot: u32) -> Lent<'m> {
+        while !self.fits(to.1.len()) {
+            if !self.evict(self.newest + SPARE - to.1.len()) {
+                // More lines are in flight than can be kept account of.
+                self.counts.dropped += 1;
+                self.evict_first(self.behind(0));
+            }
+        }
+        let copy = self.copy_to(to, is_checked, boot);
+        replace(self, copy).into_memory()
+    }
+
+    /// The memory, which still holds the lines.
+    pub fn into_memory(self) -> Lent<'m> {
+        (self.words, self.memory)
     }
 
     /// Appends a line of at most [`LINE_MAX`] bytes that ends in its only `\n`. Of a full ring lines of

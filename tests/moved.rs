@@ -3,9 +3,11 @@
 mod common;
 
 use common::reloaded::Reloaded;
-use common::{Agent, Folder, Lines, TOLD, Transfer, output, told};
+use common::{Agent, Folder, Lines, TOLD, Transfer, output, passed_inside, poll, told};
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 fn text(transfer: &str, keys: &str) -> String {
     format!(
@@ -149,6 +151,169 @@ fn the_same_file_by_another_name_stays_as_it_is() {
     assert_all(&sent, &made);
     // The last line may have come into the file and not into the log.
     assert!(sent.len() <= made.len() + 1);
+}
+
+/// Whether a second agent finds that the file is in use.
+fn is_locked(path: &Path) -> bool {
+    let nowhere = Transfer::absent().to_string();
+    let mut second = Agent::start(&["-trans", &nowhere, "-spool", path.to_str().unwrap(), "-debug"]);
+    let line = second.log.next();
+    second.kill();
+    line.ends_with(": another agent has it")
+}
+
+#[test]
+fn removed_spool_is_made_again_also_without_a_configuration_file() {
+    let folder = Folder::new("moved-removed");
+    let path = folder.join("spool");
+    let trans = format!("-trans={}", Transfer::absent());
+    let mut agent = Agent::start(&[
+        &trans,
+        "-spool",
+        path.to_str().unwrap(),
+        "-metrics=agent=20ms",
+        "-flush=20ms",
+        "-debug",
+    ]);
+    let mut log = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..20 {
+            agent.log.up_to(TOLD, &mut log);
+        }
+        fs::remove_file(&path).unwrap();
+        agent.signal("HUP");
+        poll(|| path.exists().then_some(()), "the file");
+    }
+    poll(|| is_locked(&path).then_some(()), "the lock");
+    let made = made_and_killed(&mut agent, log);
+    assert_all(&sent_by_next(&path), &made);
+}
+
+#[test]
+fn reload_that_fails_leaves_no_spool_file() {
+    let folder = Folder::new("moved-failed");
+    let own = folder.join("own");
+    let nowhere = Transfer::absent().to_string();
+    let mut reloaded = start("failed", &nowhere, &spool(&own));
+    let mut log = Vec::new();
+    reloaded.agent.log.up_to(TOLD, &mut log);
+    let path = folder.join("other");
+    // The name of a file that is not the agent's.
+    let beside = folder.join("other.new");
+    fs::create_dir(&beside).unwrap();
+    reloaded.change(&text(&nowhere, &spool(&path)));
+    let words = "other.new cannot be made or take its place: file exists; all stays as it was";
+    reloaded.agent.log.up_to(words, &mut log);
+    assert!(!path.exists());
+    fs::remove_dir(&beside).unwrap();
+    // One that a killed agent has left is out of the way at once.
+    fs::write(&beside, "part of a ring").unwrap();
+    reloaded.change(&text(&nowhere, &spool(&path)));
+    reloaded.agent.log.up_to("has been read again", &mut log);
+    assert!(!beside.exists());
+    let made = made_and_killed(&mut reloaded.agent, log);
+    assert_all(&sent_by_next(&path), &made);
+}
+
+#[test]
+fn file_that_is_no_spool_is_refused_at_a_reload() {
+    let folder = Folder::new("moved-precious");
+    let [own, precious] = ["own", "precious"].map(|name| folder.join(name));
+    fs::write(&precious, "a file that somebody needs\n").unwrap();
+    let nowhere = Transfer::absent().to_string();
+    let mut reloaded = start("precious", &nowhere, &spool(&own));
+    let mut log = Vec::new();
+    reloaded.agent.log.up_to(TOLD, &mut log);
+    reloaded.change(&text(&nowhere, &spool(&precious)));
+    let words = "precious: it is no spool, but holds something else; all stays as it was";
+    reloaded.agent.log.up_to(words, &mut log);
+    assert_eq!(fs::read(&precious).unwrap(), b"a file that somebody needs\n");
+    let made = made_and_killed(&mut reloaded.agent, log);
+    assert_all(&sent_by_next(&own), &made);
+}
+
+#[test]
+fn spool_that_is_also_another_file_of_the_agent_keeps_its_lock() {
+    let folder = Folder::new("moved-lock");
+    let path = folder.join("spool");
+    let link = folder.join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let nowhere = Transfer::absent().to_string();
+    for (name, file) in [("custom", &path), ("link", &link)] {
+        let custom = format!(
+            r#"{}, "leases": "{1}", "families": {{"neighbours": {{"on": true, "interval": "20ms"}}}},
+                "custom": [{{"metric": "own", "file": "{1}", "interval": "20ms"}}]"#,
+            spool(&path),
+            file.display()
+        );
+        let mut reloaded = start(name, &nowhere, &custom);
+        let agent = &mut reloaded.agent;
+        let busy = agent.log.wait_for("device or resource busy");
+        assert!(busy.contains(&*file.display().to_string()), "{busy}");
+        for _ in 0..20 {
+            agent.log.wait_for(TOLD);
+        }
+        assert!(is_locked(&path), "{name}");
+        // Nor does a reload with it as the configuration file, or as the socket, give it up.
+        reloaded.change(&text(
+            &nowhere,
+            &format!(r#"{}, "listen": "{}""#, spool(&path), file.display()),
+        ));
+        reloaded.agent.log.wait_for("; all stays as it was");
+        assert!(is_locked(&path), "{name}");
+        fs::remove_file(&reloaded.path).unwrap();
+        std::os::unix::fs::symlink(&path, &reloaded.path).unwrap();
+        reloaded.agent.signal("HUP");
+        reloaded.agent.log.wait_for("device or resource busy");
+        assert!(is_locked(&path), "{name}");
+        reloaded.agent.kill();
+    }
+}
+
+#[test]
+fn place_where_no_new_file_can_be_made_keeps_the_old_spool() {
+    let name = "place_where_no_new_file_can_be_made_keeps_the_old_spool";
+    if passed_inside(&["-m"], "true", name) {
+        return;
+    }
+    let folder = Folder::new("moved-bound");
+    let [inside, path] = ["inside", "bound"].map(|name| folder.join(name));
+    fs::write(&inside, "").unwrap();
+    fs::write(&path, "").unwrap();
+    // A single file that is mounted can be written to, and nothing takes its place; so in containers.
+    let mount = Command::new("mount")
+        .arg("--bind")
+        .args([&inside, &path])
+        .status();
+    assert!(mount.unwrap().success());
+    let nowhere = Transfer::absent().to_string();
+    let mut reloaded = start("bound", &nowhere, &spool(&path));
+    let mut log = Vec::new();
+    for _ in 0..20 {
+        reloaded.agent.log.up_to(TOLD, &mut log);
+    }
+    reloaded.change(&text(&nowhere, &(spool(&path) + r#", "buffer": "96K""#)));
+    let words = "bound.new cannot be made or take its place: device or resource busy; all stays as it was";
+    reloaded.agent.log.up_to(words, &mut log);
+    let made = made_and_killed(&mut reloaded.agent, log);
+    // Nor does an agent start with a buffer of another size; one of the same size goes on.
+    let flags = [
+        "-trans",
+        &nowhere,
+        "-spool",
+        path.to_str().unwrap(),
+        "-buffer=96K",
+    ];
+    let mut refused = Agent::start(&flags);
+    let line = refused.log.next();
+    assert!(
+        line.ends_with("take its place: device or resource busy"),
+        "{line}"
+    );
+    assert_eq!(refused.wait().code(), Some(1));
+    assert!(!folder.join("bound.new").exists());
+    assert_all(&sent_by_next(&path), &made);
+    assert!(Command::new("umount").arg(&path).status().unwrap().success());
 }
 
 #[test]

@@ -7,8 +7,9 @@ mod common;
 
 use common::{Agent, Folder, Lines, Space, TOLD, Transfer, accept, command, narrow_listener, output, told};
 use socket2::SockRef;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, UdpSocket};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -79,9 +80,11 @@ fn error(output: &Output) -> String {
 
 /// The agent does not start on this file, and says why.
 fn assert_refused(path: &str, more: &[&str], reason: &str) {
-    let output = output(&flags(&nowhere(), path, "refused", more));
-    assert_eq!(output.status.code(), Some(1), "{path}: {}", error(&output));
-    assert_eq!(error(&output), format!("mini-monitor: {path}: {reason}\n"));
+    let trans = nowhere();
+    let mut agent = Agent::start(&flags(&trans, path, "refused", more));
+    assert_eq!(agent.log.next(), format!("mini-monitor: {path}: {reason}"));
+    assert_eq!(agent.wait().code(), Some(1));
+    assert_eq!(agent.rest_of_log(), [""; 0]);
 }
 
 #[test]
@@ -190,7 +193,24 @@ fn damage_costs_the_line_that_it_is_in() {
 }
 
 #[test]
-fn a_file_that_is_no_spool_becomes_one() {
+fn a_file_without_content_becomes_a_spool() {
+    let folder = Folder::new("spool-blank");
+    let whole = folder.join("whole");
+    made_and_killed(&mut start(&nowhere(), &whole, "first", &[]), 20);
+    let length = fs::metadata(&whole).unwrap().len() as usize;
+    for length in [0, 1, 31, length, 2 * length] {
+        let spool = folder.join("spool");
+        fs::write(&spool, vec![0; length]).unwrap();
+        let lines = made_and_killed(&mut start(&nowhere(), &spool, "first", &[]), 20);
+        assert_all(&sent_by_next(&spool, &[]).0, &lines);
+    }
+}
+
+/// What the log and the standard error say of a file that is no spool.
+const NO_SPOOL: &str = "it is no spool, but holds something else";
+
+#[test]
+fn file_that_is_no_spool_is_refused_and_stays_as_it_is() {
     let folder = Folder::new("spool-garbage");
     let whole = folder.join("whole");
     made_and_killed(&mut start(&nowhere(), &whole, "first", &[]), 20);
@@ -198,19 +218,79 @@ fn a_file_that_is_no_spool_becomes_one() {
     let noise: Vec<u8> = (0..2 * length as u32)
         .map(|number| (number.wrapping_mul(0x9e37_79b9) >> 24) as u8)
         .collect();
-    for piece in [
-        &noise[..0],
-        &noise[..1],
+    let text = "A line of a file that somebody needs.\n".repeat(5_000);
+    for content in [
+        &noise[1..2],
         &noise[..31],
         &noise[..length],
         &noise,
-        &vec![0; length],
+        text.as_bytes(),
+        b"\n",
     ] {
-        let spool = folder.join("spool");
-        fs::write(&spool, piece).unwrap();
-        let lines = made_and_killed(&mut start(&nowhere(), &spool, "first", &[]), 20);
-        assert_all(&sent_by_next(&spool, &[]).0, &lines);
+        let path = folder.join("precious");
+        fs::write(&path, content).unwrap();
+        assert_refused(path.to_str().unwrap(), &[], NO_SPOOL);
+        assert!(fs::read(&path).unwrap() == content, "it was written to");
     }
+}
+
+#[test]
+fn spool_without_its_first_page_gives_its_other_lines() {
+    let folder = Folder::new("spool-headless");
+    let spool = folder.join("spool");
+    let lines = made_and_killed(&mut start(&nowhere(), &spool, "first", &[]), 200);
+    let mut bytes = fs::read(&spool).unwrap();
+    let page = String::from_utf8_lossy(&bytes[..4096 + 2048]).into_owned();
+    bytes[..4096].fill(b'x');
+    fs::write(&spool, &bytes).unwrap();
+    let is_behind = |line: &&String| !page.contains(line.as_str());
+    let rest: Vec<String> = lines.iter().filter(is_behind).cloned().collect();
+    assert!(rest.len() > 20);
+    assert_all(&sent_by_next(&spool, &[]).0, &rest);
+}
+
+#[test]
+fn spool_of_another_owner_is_refused() {
+    let folder = Folder::new("spool-owner");
+    let path = folder.join("spool");
+    fs::write(&path, "").unwrap();
+    if chown(&path, Some(65_533), None).is_err() {
+        println!("skipped: files cannot be given to another user");
+        return;
+    }
+    assert_refused(path.to_str().unwrap(), &[], "another user owns it");
+    assert_eq!(fs::read(&path).unwrap(), b"");
+    // That of the user that the agent runs as, and root's, are accepted.
+    chown(&path, Some(0), None).unwrap();
+    let lines = made_and_killed(&mut start(&nowhere(), &path, "first", &[]), 20);
+    assert_all(&sent_by_next(&path, &[]).0, &lines);
+}
+
+#[test]
+fn spool_with_a_second_link_is_refused() {
+    let folder = Folder::new("spool-links");
+    let path = folder.join("spool");
+    made_and_killed(&mut start(&nowhere(), &path, "first", &[]), 5);
+    let link = folder.join("link");
+    fs::hard_link(&path, &link).unwrap();
+    for path in [&path, &link] {
+        assert_refused(path.to_str().unwrap(), &[], "it has more than one link");
+    }
+    fs::remove_file(&link).unwrap();
+    made_and_killed(&mut start(&nowhere(), &path, "first", &[]), 5);
+}
+
+#[test]
+fn spool_that_others_can_write_to_is_refused() {
+    let folder = Folder::new("spool-mode");
+    let path = folder.join("spool");
+    made_and_killed(&mut start(&nowhere(), &path, "first", &[]), 5);
+    for mode in [0o620, 0o602, 0o666] {
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        assert_refused(path.to_str().unwrap(), &[], "group or others can write to it");
+    }
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    made_and_killed(&mut start(&nowhere(), &path, "first", &[]), 5);
 }
 
 #[test]
@@ -341,7 +421,11 @@ fn own_memory(spool: Option<&Path>) -> u64 {
     let trans = nowhere();
     let agent = match spool {
         Some(path) => {
-            fs::write(path, vec![b'x'; 1 << 20]).unwrap();
+            // A spool, and then much that is no line.
+            made_and_killed(&mut start(&trans, path, "before", &[]), 1);
+            let mut bytes = fs::read(path).unwrap();
+            bytes.resize(1 << 20, b'x');
+            fs::write(path, bytes).unwrap();
             start(&trans, path, "first", &[])
         }
         None => Agent::start(&[&QUICK[..], &[trans.as_str(), "-tag=first"]].concat()),

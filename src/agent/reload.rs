@@ -26,7 +26,7 @@ pub(super) fn follow<'c>(
     let path = now_on.listen.unwrap_or_default();
     let inlet = world.next_inlet(now_on.listen).map_err(problem(path))?;
     let moved = spool::change(&mut state.output.ring, file, now_on, world);
-    moved.map_err(problem(spool::name(now_on)))?;
+    moved.map_err(|error| Problem::Spool(spool::name(now_on), error))?;
     if let Some(inlet) = inlet {
         Agent::new(before, host, state).take_last_pushed(world);
         world.change_inlet(inlet);
@@ -37,6 +37,22 @@ pub(super) fn follow<'c>(
     }
     state.change([before, now_on], host, world);
     world.change(now_on.buffer, now_on.timeout);
+    Ok(())
+}
+
+/// Makes what somebody has removed again, where no configuration file says that anything is to change.
+pub(super) fn make_again<'c>(config: &Config<'c>, running: &mut Running) -> Result<(), Problem<'c>> {
+    let Running {
+        world, state, file, ..
+    } = running;
+    let path = config.listen.unwrap_or_default();
+    let inlet = world.next_inlet(config.listen);
+    let inlet = inlet.map_err(|errno| Problem::System(path, errno))?;
+    let made = spool::change(&mut state.output.ring, file, config, world);
+    made.map_err(|error| Problem::Spool(spool::name(config), error))?;
+    if let Some(inlet) = inlet {
+        world.change_inlet(inlet);
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use super::plan;
 use crate::builtin::{find, name};
 use crate::config::{self, Command, Config, Document, Error, Lengths, Wrong};
-use crate::sys::{self, Errno, TooFew};
+use crate::sys::{self, Errno, SpoolError, TooFew};
 use crate::text::Text;
 
 /// The file if the command line names none; it need not be there.
@@ -27,6 +27,8 @@ pub(super) enum Problem<'a> {
     System(&'a [u8], Errno),
     /// There may not be enough descriptors for it.
     Descriptors(TooFew),
+    /// The same of the ring's memory.
+    Spool(&'a [u8], SpoolError),
 }
 
 impl<A: Iterator<Item = &'static [u8]> + Clone> Source<A> {
@@ -106,7 +108,7 @@ impl Problem<'_> {
         match self {
             Self::File(wrong) => wrong.describe(text),
             Self::Flags(error) => error.describe(text),
-            Self::System(what, errno) => {
+            Self::System(what, errno) | Self::Spool(what, SpoolError::System(errno)) => {
                 text.put(what);
                 text.put(b": ");
                 if *errno == Errno::BUSY {
@@ -121,6 +123,16 @@ impl Problem<'_> {
                 text.put(b" open files (ulimit -n) are too few: at least ");
                 text.number(*needed);
                 text.put(b" are needed");
+            }
+            Self::Spool(path, SpoolError::Beside(errno)) => {
+                text.put(path);
+                text.put(b".new cannot be made or take its place: ");
+                sys::describe(text, *errno);
+            }
+            Self::Spool(path, SpoolError::Refused(reason)) => {
+                text.put(path);
+                text.put(b": ");
+                text.put(reason.as_bytes());
             }
         }
     }

@@ -1,14 +1,21 @@
 //! The ring's memory: the agent's own, or a file from which it goes on where another has ended.
+//!
+//! A ring that changes its size or its file is built as a whole in a new file beside the one whose place that then
+//! takes, with one call of `rename(2)`. Until then nothing else is changed; only then an old file at another path is
+//! emptied. So the agent may be killed at any time: lines come twice then, and none is lost.
 
 use super::clock::is_plausible;
 use crate::config::{Command, Config};
 use crate::format::json;
-use crate::ring::{Found, IsDated, Policy, Restamp, Ring, Words};
-use crate::sys::{self, Errno, Mapping, Spool};
+use crate::ring::{Found, IsDated, Policy, RECORD_MAX, Restamp, Ring, Words, has_record};
+use crate::sys::{self, Errno, Mapping, NewSpool, Spool, SpoolError};
 use crate::world::{Part, World};
 
 /// Bytes of the longest file.
 const LENGTH_MAX: usize = size_of::<Words>() + Ring::memory_for(1 << 30);
+
+/// Bytes of a file that are searched at once.
+const WINDOW: usize = 64 << 10;
 
 /// What there is to know of stamps.
 const STAMPS: (Restamp, IsDated) = (json::move_stamp, is_dated);
@@ -24,43 +31,73 @@ pub(super) fn name<'a>(config: &Config<'a>) -> &'a [u8] {
     path(config).unwrap_or(b"-buffer")
 }
 
+fn policy(config: &Config) -> Policy {
+    Policy {
+        is_thinning: config.is_thinning,
+        replay: config.replay,
+        is_checked: path(config).is_some(),
+    }
+}
+
 /// The ring that the user asks for, and its file. Says in the log what it has found there.
 pub(super) fn open<W: World>(
     config: &Config,
     world: &mut W,
-) -> Result<(Ring<'static>, Option<Spool>), Errno> {
-    let policy = Policy {
-        is_thinning: config.is_thinning,
-        replay: config.replay,
-        is_checked: path(config).is_some(),
-    };
-    let (length, boot) = (length(config), sys::boot());
+) -> Result<(Ring<'static>, Option<Spool>), SpoolError> {
     let Some(path) = path(config) else {
-        let (words, memory) = Mapping::new(length)?.lend();
-        return Ok((Ring::new(words, memory, policy), None));
+        let (words, memory) = Mapping::new(length(config))?.lend();
+        return Ok((Ring::new(words, memory, policy(config)), None));
     };
     let spool = Spool::open(path)?;
-    let size = spool.size()?;
-    let mut old = None;
-    if size != length {
-        old = Some(copy(&spool, size)?);
-        spool.resize(size, length)?;
-    }
-    let (words, memory) = spool.map(length)?.lend();
-    let mut ring = Ring::over(words, memory, policy);
-    let mut found = Found::default();
-    if size == length {
-        match ring.resume(boot, STAMPS) {
-            Some(whole) => found = whole,
-            None => old = Some(copy(&spool, size)?),
+    match ring_of(&spool, path, config) {
+        Ok((ring, found, new)) => {
+            let spool = new.unwrap_or(spool);
+            spool.hold();
+            tell(path, &found, world);
+            Ok((ring, Some(spool)))
+        }
+        Err(error) => {
+            spool.discard(path);
+            Err(error)
         }
     }
-    if let Some(mut old) = old {
-        let (words, memory) = old.parts();
-        found = ring.salvage((words, memory), boot, STAMPS);
+}
+
+/// The ring with all lines that the file holds, and the file that has taken its place, if one has.
+fn ring_of(
+    spool: &Spool,
+    path: &[u8],
+    config: &Config,
+) -> Result<(Ring<'static>, Found, Option<Spool>), SpoolError> {
+    let (length, size) = (length(config), spool.size()?);
+    if size == length {
+        let (words, memory) = spool.map(length)?.lend();
+        let mut ring = Ring::over(words, memory, policy(config));
+        if let Some(found) = ring.resume(sys::boot(), STAMPS) {
+            return Ok((ring, found, None));
+        }
+        drop(Mapping::of(ring.into_memory()));
     }
-    tell(path, &found, world);
-    Ok((ring, Some(spool)))
+    let (mut old, holds_lines) = lines_of(spool)?;
+    let mut found = Found::default();
+    let mut fill = |mapping: Mapping| {
+        let (words, memory) = mapping.lend();
+        let mut ring = Ring::new(words, memory, policy(config));
+        let (words, memory) = old.parts();
+        found = ring.salvage((words, memory), sys::boot(), STAMPS);
+        ring
+    };
+    if holds_lines {
+        match build(path, length, |mapping| Ok(fill(mapping))) {
+            Ok((ring, new)) => return Ok((ring, found, Some(new))),
+            // A damaged ring is mended in place where no file can be made: better than an agent that does not start.
+            Err(_) if size == length => {}
+            Err(error) => return Err(error),
+        }
+    }
+    spool.resize(size, length)?;
+    let ring = fill(spool.map(length)?);
+    Ok((ring, found, None))
 }
 
 /// Moves the lines to where the user wants them from now on. After an error they are where they were.
@@ -69,67 +106,130 @@ pub(super) fn change<W: World>(
     file: &mut Option<Spool>,
     config: &Config,
     world: &mut W,
-) -> Result<(), Errno> {
+) -> Result<(), SpoolError> {
     let length = length(config);
     let has_length = ring.memory_length() == length - size_of::<Words>();
-    match (path(config), &*file) {
-        (None, None) if has_length => Ok(()),
-        (None, _) => {
-            move_to(Mapping::new(length)?, ring, file, None);
-            Ok(())
+    let Some(path) = path(config) else {
+        if file.is_some() || !has_length {
+            let next = copy(ring, Mapping::new(length)?, false)?;
+            switch((ring, file), (next, None));
         }
-        (Some(path), Some(spool)) if spool.is_at(path) => {
-            if has_length {
-                return Ok(());
+        return Ok(());
+    };
+    let is_there = file.as_ref().is_some_and(|spool| spool.is_at(path));
+    if is_there && has_length {
+        return Ok(());
+    }
+    let other = if is_there { None } else { Some(Spool::open(path)?) };
+    let moved = move_to(path, length, (ring, file), other.as_ref());
+    match (moved, other) {
+        (Ok(found), _) => tell(path, &found, world),
+        (Err(error), other) => {
+            if let Some(other) = other {
+                other.discard(path);
             }
-            resize(spool, ring, length)
+            return Err(error);
         }
-        (Some(path), _) => {
-            let spool = Spool::open(path)?;
-            let size = spool.size()?;
-            let mut old = copy(&spool, size)?;
-            spool.resize(size, length)?;
-            move_to(spool.map(length)?, ring, file, Some(spool));
-            let (words, memory) = old.parts();
-            let found = ring.add((words, memory), sys::boot(), STAMPS);
-            tell(path, &found, world);
-            Ok(())
-        }
-    }
-}
-
-/// Moves the lines to other memory; none is left in the file of before.
-fn move_to(to: Mapping, ring: &mut Ring<'static>, file: &mut Option<Spool>, other: Option<Spool>) {
-    let mut before = Mapping::of(ring.move_to(to.lend(), other.is_some(), sys::boot()));
-    let (words, memory) = before.parts();
-    words.clear(memory.len());
-    *file = other;
-}
-
-/// Makes the file shorter or longer.
-fn resize(spool: &Spool, ring: &mut Ring<'static>, length: usize) -> Result<(), Errno> {
-    let size = spool.size()?;
-    // The new memory is the old one in part: meanwhile the lines are elsewhere.
-    let elsewhere = Mapping::new(length)?;
-    if size < length {
-        spool.resize(size, length)?;
-    }
-    let to = spool.map(length)?;
-    drop(Mapping::of(ring.move_to(elsewhere.lend(), true, sys::boot())));
-    drop(Mapping::of(ring.move_to(to.lend(), true, sys::boot())));
-    if size > length {
-        spool.resize(size, length)?;
     }
     Ok(())
+}
+
+/// Moves the lines, and those of the other file that is at the path, to a new file there.
+fn move_to(
+    path: &[u8],
+    length: usize,
+    (ring, file): (&mut Ring<'static>, &mut Option<Spool>),
+    other: Option<&Spool>,
+) -> Result<Found, SpoolError> {
+    let mut found = Found::default();
+    let mut left = other.map(lines_of).transpose()?;
+    let (next, spool) = build(path, length, |mapping| {
+        let mut next = copy(ring, mapping, true)?;
+        if let Some((left, _)) = &mut left {
+            let (words, memory) = left.parts();
+            found = next.add((words, memory), sys::boot(), STAMPS);
+        }
+        Ok(next)
+    })?;
+    switch((ring, file), (next, Some(spool)));
+    Ok(found)
+}
+
+/// Builds a ring in a new file, and puts that at the path. The caller has locked the file that is there.
+fn build(
+    path: &[u8],
+    length: usize,
+    fill: impl FnOnce(Mapping) -> Result<Ring<'static>, Errno>,
+) -> Result<(Ring<'static>, Spool), SpoolError> {
+    let new = NewSpool::beside(path, length)?;
+    let ring = fill(new.map(length)?)?;
+    match new.take_place() {
+        Ok(spool) => Ok((ring, spool)),
+        Err(error) => {
+            drop(Mapping::of(ring.into_memory()));
+            Err(error)
+        }
+    }
+}
+
+/// The ring once more, in that memory; the lines that have no room there are given up in the copy.
+fn copy(ring: &Ring<'static>, to: Mapping, is_checked: bool) -> Result<Ring<'static>, Errno> {
+    let (to, boot) = (to.lend(), sys::boot());
+    if ring.fits(to.1.len()) {
+        return Ok(ring.copy_to(to, is_checked, boot));
+    }
+    let twin = Mapping::new(size_of::<Words>() + ring.memory_length());
+    match twin {
+        Ok(twin) => {
+            let mut twin = ring.copy_to(twin.lend(), false, boot);
+            drop(Mapping::of(twin.move_to(to, is_checked, boot)));
+            Ok(twin)
+        }
+        Err(errno) => {
+            drop(Mapping::of(to));
+            Err(errno)
+        }
+    }
+}
+
+/// Goes on with the other ring and its file. None of the lines is left in the old file.
+fn switch(
+    (ring, file): (&mut Ring<'static>, &mut Option<Spool>),
+    (next, spool): (Ring<'static>, Option<Spool>),
+) {
+    let (words, memory) = core::mem::replace(ring, next).into_memory();
+    words.empty();
+    drop(Mapping::of((words, memory)));
+    *file = spool;
+    if let Some(spool) = file {
+        spool.hold();
+    }
 }
 
 fn length(config: &Config) -> usize {
     size_of::<Words>() + Ring::memory_for(config.buffer)
 }
 
-/// Whatever is in the file, no ring is longer.
-fn copy(spool: &Spool, size: usize) -> Result<Mapping, Errno> {
-    spool.copy(size.min(LENGTH_MAX))
+/// A copy of what the file holds, and whether there may be lines in it. A file that is neither empty nor a spool is
+/// refused; one of zeros is what is left of a spool after a power cut, or a kill while it was made.
+fn lines_of(spool: &Spool) -> Result<(Mapping, bool), SpoolError> {
+    let size = spool.size()?;
+    let (mut offset, mut is_blank) = (0, true);
+    while offset < size {
+        let mut window = spool.copy(offset, WINDOW)?;
+        is_blank &= window.bytes().iter().all(|byte| *byte == 0);
+        let is_spool = offset == 0 && window.parts().0.are_of_a_spool();
+        if is_spool || has_record(window.bytes()) {
+            // Whatever is in the file, no ring is longer.
+            return Ok((spool.copy(0, size.min(LENGTH_MAX))?, true));
+        }
+        offset += WINDOW - RECORD_MAX;
+    }
+    if is_blank {
+        Ok((Mapping::new(0)?, false))
+    } else {
+        Err(SpoolError::Refused("it is no spool, but holds something else"))
+    }
 }
 
 fn is_dated(line: &[u8]) -> bool {

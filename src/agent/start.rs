@@ -136,7 +136,7 @@ where
     match checked.and_then(|()| open(config, running)) {
         Ok(None) => Ok(()),
         Ok(Some(status)) => Err(status),
-        Err(ref problem @ (Problem::System(..) | Problem::Descriptors(_))) => Err(fail(problem)),
+        Err(ref problem @ (Problem::System(..) | Problem::Spool(..) | Problem::Descriptors(_))) => Err(fail(problem)),
         Err(ref problem) => Err(complain(problem, wrong)),
     }
 }
@@ -157,7 +157,8 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option
         let series = Series::count(config, &writer, &mut host, for_builtin);
         return Ok(Some(print_all(|put| check::describe(config, &series, put))));
     };
-    let (ring, file) = spool::open(config, &mut world).map_err(system(spool::name(config)))?;
+    let opened = spool::open(config, &mut world);
+    let (ring, file) = opened.map_err(|error| Problem::Spool(spool::name(config), error))?;
     if let (Command::Run, Some(path)) = (config.command, config.listen)
         && let Some(inlet) = world.next_inlet(Some(path)).map_err(system(path))?
     {
@@ -215,7 +216,12 @@ where
 {
     let found = match source.load(memory) {
         Ok(None) if *has_file => Err(source.missing()),
-        Ok(None) => return false,
+        Ok(None) => {
+            if let Err(problem) = &reload::make_again(before, running) {
+                log(problem, &mut running.world);
+            }
+            return false;
+        }
         found => found,
     };
     let memory: &'a [u8] = memory;

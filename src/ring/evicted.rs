@@ -5,6 +5,7 @@
 const LINES_MAX: usize = 256;
 
 /// The lengths of these lines, first in, first out.
+#[derive(Clone)]
 pub(super) struct Evicted {
     lengths: [u16; LINES_MAX],
     first: usize,

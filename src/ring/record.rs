@@ -9,7 +9,7 @@ use super::LINE_MAX;
 /// Bytes before a line.
 pub(super) const HEAD: usize = 6;
 /// The longest record.
-pub(super) const RECORD_MAX: usize = HEAD + LINE_MAX;
+pub const RECORD_MAX: usize = HEAD + LINE_MAX;
 
 /// The rank of a line that is never thinned.
 pub const RANK_MAX: u8 = 31;

@@ -115,6 +115,13 @@ impl<'v> View<'v> {
     }
 }
 
+/// Whether there is a whole record anywhere in these bytes.
+pub fn has_record(bytes: &[u8]) -> bool {
+    View::new(&Words::default(), bytes)
+        .next(&mut [0; LINE_MAX])
+        .is_some()
+}
+
 impl Ring<'_> {
     /// Goes on with the ring that the memory holds, if it is whole, to the last line. Lines of another boot
     /// than this are settled, and left out if `is_dated` does not take them.

@@ -15,6 +15,7 @@ struct Mark {
 }
 
 /// Up to where all had been acknowledged when.
+#[derive(Clone)]
 pub(super) struct Marks {
     /// Milliseconds for which what was acknowledged is kept.
     pub(super) span: u32,

@@ -4,6 +4,8 @@ use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 
 /// Says that this is a spool, and of which version.
 const MAGIC: u32 = u32::from_be_bytes(*b"mms\x03");
+/// The same without a version: the words are being written.
+const UNFINISHED: u32 = u32::from_be_bytes(*b"mms\0");
 
 /// The words before the memory of a ring. Offsets are into that memory.
 #[derive(Default)]
@@ -32,8 +34,8 @@ impl Words {
 
     /// An empty ring over so many bytes.
     pub fn clear(&self, capacity: usize) {
-        // Until the end it is none.
-        self.magic.set(0);
+        // Until the end it is none, but a spool.
+        self.magic.set(UNFINISHED as usize);
         self.capacity.set(capacity);
         self.oldest.set(0);
         self.newest.set(0);
@@ -44,6 +46,19 @@ impl Words {
         self.boot.set(0);
         self.known.set(0);
         self.magic.set(MAGIC as usize);
+    }
+
+    /// Takes all lines out of the ring, by one store.
+    pub fn empty(&self) {
+        self.oldest.set(self.newest.get());
+    }
+
+    /// Whether they are those of a spool, of whichever version or order of bytes.
+    pub fn are_of_a_spool(&self) -> bool {
+        let magic = self.magic.get() as u32;
+        [magic, magic.swap_bytes()]
+            .iter()
+            .any(|magic| magic & !0xff == UNFINISHED)
     }
 
     /// Whether the words can be those of a ring over so many bytes, or over the first of them.

@@ -4,6 +4,7 @@ use super::call::{call, int, long_call};
 use super::descriptors::BESIDE_FILE;
 use super::fd::Fd;
 use super::machine;
+use super::spool::is_held_at;
 use crate::scan::until;
 use crate::world::Errno;
 use core::ffi::{CStr, c_int};
@@ -23,6 +24,12 @@ pub(super) fn open_at(directory: c_int, path: &CStr, flags: c_int) -> Result<Fd,
 /// The same below the working directory.
 pub(super) fn open(path: &[u8], flags: c_int) -> Result<Fd, Errno> {
     with_c_path(path, |path| open_at(libc::AT_FDCWD, path, flags))
+}
+
+/// Removes the name of a file.
+pub(super) fn unlink_at(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: the path ends in NUL.
+    unsafe { call(libc::SYS_unlinkat, int(libc::AT_FDCWD), path.as_ptr() as usize, 0) }.map(|_| ())
 }
 
 const DIRECTORY_FLAGS: c_int = libc::O_RDONLY | libc::O_DIRECTORY;
@@ -93,8 +100,12 @@ impl Directory {
 pub struct File(Fd);
 
 impl File {
-    /// Opens a file by its path for reading; never waits, whatever it turns out to be.
+    /// Opens a file by its path for reading; never waits, whatever it turns out to be. [`Errno::BUSY`] if it is
+    /// the spool, whose lock would not outlast that.
     pub fn open(path: &[u8]) -> Result<Self, Errno> {
+        if is_held_at(path) {
+            return Err(Errno::BUSY);
+        }
         open(path, FILE_FLAGS).map(Self)
     }
 

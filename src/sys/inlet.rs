@@ -2,8 +2,8 @@
 
 use super::call::{call, int, number, socket_call};
 use super::fd::Fd;
-use super::file::{open, with_c_path};
-use super::machine::{identity, is_kind};
+use super::file::{unlink_at, with_c_path};
+use super::machine::{identity_at, is_kind_at};
 use super::socket::{self, UNIX_PATH_MAX, receive, unix_address};
 use crate::world::Errno;
 use core::ffi::c_int;
@@ -41,7 +41,7 @@ impl Inlet {
         match reach(number::CONNECT, &new()?) {
             Ok(_) => return Err(Errno::BUSY),
             // A file of another kind refuses, too.
-            Err(Errno(libc::ECONNREFUSED)) if is_socket(path) => unlink(path)?,
+            Err(Errno(libc::ECONNREFUSED)) if is_kind_at(path, libc::S_IFSOCK) => unlink(path)?,
             Err(_) => {}
         }
         let socket = new()?;
@@ -53,7 +53,7 @@ impl Inlet {
             socket,
             path: [0; UNIX_PATH_MAX],
             length: path.len(),
-            file: identity_at(path),
+            file: identity_at(path, false),
             is_stopped: false,
         };
         // The address has room for no longer one.
@@ -81,7 +81,7 @@ impl Inlet {
 
     /// Whether its file is.
     fn is_there(&self) -> bool {
-        self.file.is_some() && identity_at(self.path()) == self.file
+        self.file.is_some() && identity_at(self.path(), false) == self.file
     }
 
     /// Nothing more can be handed in; what has been can still be taken.
@@ -109,22 +109,8 @@ impl Drop for Inlet {
     }
 }
 
-/// Device and number of the file at the path.
-fn identity_at(path: &[u8]) -> Option<(u64, u64)> {
-    identity(open(path, libc::O_PATH | libc::O_NOFOLLOW).ok()?.number())
-}
-
-fn is_socket(path: &[u8]) -> bool {
-    let found = open(path, libc::O_PATH | libc::O_NOFOLLOW);
-    found.is_ok_and(|fd| is_kind(fd.number(), &[libc::S_IFSOCK]))
-}
-
 fn unlink(path: &[u8]) -> Result<(), Errno> {
-    with_c_path(path, |path| {
-        // SAFETY: the path ends in NUL.
-        unsafe { call(libc::SYS_unlinkat, int(libc::AT_FDCWD), path.as_ptr() as usize, 0) }
-    })
-    .map(|_| ())
+    with_c_path(path, unlink_at)
 }
 
 /// Sets what new files may not have; answers what it was before.

@@ -1,6 +1,6 @@
 //! What the C library says of the machine.
 
-use super::call::{call, int};
+use super::call::{call, int, long_call};
 use super::clock;
 use super::file::{File, with_c_path};
 use crate::scan::until;
@@ -28,9 +28,9 @@ pub struct FileSystem {
 
 // glibc has narrow forms, too, on 32-bit machines; musl has only those of the kernel's wide calls.
 #[cfg(target_pointer_width = "64")]
-use libc::{SYS_fstat as SYS_FSTAT, SYS_statfs as SYS_STATFS};
+use libc::{SYS_fstat as SYS_FSTAT, SYS_newfstatat as SYS_FSTATAT, SYS_statfs as SYS_STATFS};
 #[cfg(target_pointer_width = "32")]
-use libc::{SYS_fstat64 as SYS_FSTAT, SYS_statfs64 as SYS_STATFS};
+use libc::{SYS_fstat64 as SYS_FSTAT, SYS_fstatat64 as SYS_FSTATAT, SYS_statfs64 as SYS_STATFS};
 #[cfg(not(target_env = "gnu"))]
 use libc::{stat as Stat, statfs as StatFs};
 #[cfg(target_env = "gnu")]
@@ -130,11 +130,36 @@ fn about(descriptor: c_int) -> Option<Stat> {
     Some(unsafe { answer.assume_init() })
 }
 
-/// The device and the number of the file behind a descriptor.
+/// What is at a path, a link itself unless it is followed. Nothing is opened: to close it would give up a lock that
+/// this process has, and `O_PATH` is unknown to kernels before 2.6.39.
+fn about_path(path: &[u8], is_followed: bool) -> Option<Stat> {
+    let mut answer = MaybeUninit::<Stat>::zeroed();
+    let flags = if is_followed { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
+    with_c_path(path, |path| {
+        let (path, place) = (path.as_ptr() as usize, answer.as_mut_ptr() as usize);
+        let arguments = [int(libc::AT_FDCWD), path, place, int(flags), 0, 0];
+        // SAFETY: the path ends in NUL and the answer has room for what the call writes.
+        unsafe { long_call(SYS_FSTATAT, &arguments) }
+    })
+    .ok()?;
+    // SAFETY: the call has filled it.
+    Some(unsafe { answer.assume_init() })
+}
+
 // They are shorter on some targets.
 #[allow(clippy::useless_conversion)]
+fn numbers(file: &Stat) -> (u64, u64) {
+    (file.st_dev.into(), file.st_ino.into())
+}
+
+/// The device and the number of the file behind a descriptor.
 pub(super) fn identity(descriptor: c_int) -> Option<(u64, u64)> {
-    about(descriptor).map(|file| (file.st_dev.into(), file.st_ino.into()))
+    about(descriptor).as_ref().map(numbers)
+}
+
+/// The same of the file at a path.
+pub(super) fn identity_at(path: &[u8], is_followed: bool) -> Option<(u64, u64)> {
+    about_path(path, is_followed).as_ref().map(numbers)
 }
 
 /// Whether what is open is of one of these kinds (`S_IFMT`, `inode(7)`).
@@ -144,9 +169,31 @@ pub(super) fn is_kind(descriptor: c_int, kinds: &[libc::mode_t]) -> bool {
 
 /// Whether what is open can be written to by nobody but its owner, which is root or this process's user.
 pub(super) fn is_private(descriptor: c_int) -> bool {
-    // SAFETY: the call takes nothing.
+    ownership(descriptor).is_some_and(|file| file.is_own && !file.is_open)
+}
+
+/// The same of what is at a path, a link itself.
+pub(super) fn is_kind_at(path: &[u8], kind: libc::mode_t) -> bool {
+    about_path(path, false).is_some_and(|file| file.st_mode & libc::S_IFMT == kind)
+}
+
+/// Who can reach a file.
+pub(super) struct Ownership {
+    /// Its owner is root or the user of this process.
+    pub(super) is_own: bool,
+    /// It has other names.
+    pub(super) has_links: bool,
+    /// Its group or others can write to it.
+    pub(super) is_open: bool,
+}
+
+/// Who can reach the file behind a descriptor.
+pub(super) fn ownership(descriptor: c_int) -> Option<Ownership> {
+    // SAFETY: it takes nothing.
     let user = unsafe { libc::geteuid() };
-    let others = libc::S_IWGRP | libc::S_IWOTH;
-    about(descriptor)
-        .is_some_and(|file| file.st_mode & others == 0 && (file.st_uid == 0 || file.st_uid == user))
+    about(descriptor).map(|file| Ownership {
+        is_own: file.st_uid == 0 || file.st_uid == user,
+        has_links: file.st_nlink > 1,
+        is_open: file.st_mode & (libc::S_IWGRP | libc::S_IWOTH) != 0,
+    })
 }

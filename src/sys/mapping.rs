@@ -22,7 +22,8 @@ impl Mapping {
         Self(memory)
     }
 
-    pub(super) fn bytes(&mut self) -> &mut [u8] {
+    /// All of it.
+    pub fn bytes(&mut self) -> &mut [u8] {
         self.0
     }
 

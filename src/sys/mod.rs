@@ -62,5 +62,5 @@ pub use mapping::Mapping;
 pub use once::Once;
 #[cfg(static_pie)]
 pub use relro::protect_relocated;
-pub use spool::Spool;
+pub use spool::{NewSpool, Spool, SpoolError};
 pub use user::has_user;
