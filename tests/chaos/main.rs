@@ -8,6 +8,7 @@ mod common;
 
 mod breaks;
 mod links;
+mod moves;
 mod pair;
 mod random;
 mod receiver;
