@@ -11,6 +11,9 @@
 //!
 //! The memory may be a file that outlives the agent: a store to [`Words`] makes valid what was written
 //! before it, so that whenever the agent is killed whole lines stay, each of them, in their order.
+//!
+//! When the kernel takes memory away ([`set_lost`]) the ring stands still: no position moves, and lines are
+//! appended where there is room, until [`Ring::rescue`] moves what is left.
 
 mod evicted;
 mod lap;
@@ -22,12 +25,13 @@ mod words;
 pub use lap::{Restamp, rank};
 pub use record::{RANK_MAX, RECORD_MAX};
 pub use recover::{Found, IsDated, has_record};
-pub use words::Words;
+pub use words::{Words, set_lost};
 
 use core::mem::{replace, take};
 use evicted::Evicted;
 use record::{HEAD, Head};
 use replay::Marks;
+use words::is_lost;
 
 /// The longest line, its newline included.
 pub const LINE_MAX: usize = 2048;
@@ -92,6 +96,10 @@ pub struct Ring<'m> {
     counts: Counts,
     /// Lines that left the ring in flight, until they are acknowledged or their connection ends.
     evicted: Evicted,
+    /// Lines that it holds and no connection has acknowledged.
+    waiting: u64,
+    /// Seconds from the monotonic clock to the stamps of lines that are not settled; the words have it, too.
+    clock: usize,
 }
 
 impl<'m> Ring<'m> {
@@ -134,6 +142,8 @@ impl<'m> Ring<'m> {
             first_marks: Marks::new(policy.replay),
             counts: Counts::default(),
             evicted: Evicted::NONE,
+            waiting: 0,
+            clock: 0,
         }
     }
 
@@ -173,12 +183,12 @@ impl<'m> Ring<'m> {
         };
         let mut line = [0; LINE_MAX];
         let mut position = 0;
-        while position < self.newest {
+        while position < self.newest && !is_lost() {
             let head = self.head(position);
             let line = &mut line[..head.length()];
             self.read(position + HEAD, line);
             copy.append(head, line);
-            position += HEAD + line.len();
+            position = self.behind(position);
         }
         copy.touch(self.touched);
         copy.set_known(self.known);
@@ -189,7 +199,7 @@ impl<'m> Ring<'m> {
     /// given up as a full ring would. Answers the memory of before, which still holds all of the rest.
     #[cold]
     pub fn move_to(&mut self, to: Lent<'m>, is_checked: bool, boot: u32) -> Lent<'m> {
-        while !self.fits(to.1.len()) {
+        while !self.fits(to.1.len()) && !is_lost() {
             if !self.evict(self.newest + SPARE - to.1.len()) {
                 // More lines are in flight than can be kept account of.
                 self.counts.dropped += 1;
@@ -217,13 +227,14 @@ impl<'m> Ring<'m> {
     fn push_record(&mut self, head: Head, line: &[u8]) {
         let length = HEAD + line.len();
         while self.room() < length {
-            if !self.evict(length - self.room()) {
-                // All of the ring is in flight, and no more of it can be kept account of.
+            if is_lost() || !self.evict(length - self.room()) {
+                // All of the ring is in flight, and no more of it can be kept account of; or it stands still.
                 self.counts.dropped += 1;
                 return;
             }
         }
         self.append(head, line);
+        self.waiting += 1;
     }
 
     /// Whether a line of `length` bytes has room only if lines go that no connection has acknowledged.
@@ -248,13 +259,15 @@ impl<'m> Ring<'m> {
     /// Fills the buffer with what has not been sent, as far as it fits.
     pub fn unsent<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
         let (mut position, mut skipped, mut filled) = (self.sent, self.part, 0);
-        while position < self.newest && filled < buffer.len() {
-            let length = self.head(position).length();
-            let piece = (length - skipped).min(buffer.len() - filled);
+        while position < self.newest && filled < buffer.len() && !is_lost() {
+            let length = self.length(position);
+            let piece = length.saturating_sub(skipped).min(buffer.len() - filled);
+            // Of memory that is lost there is no more to be had.
+            let piece = piece.min(LINE_MAX);
             self.read(position + HEAD + skipped, &mut buffer[filled..filled + piece]);
             filled += piece;
             skipped = 0;
-            position += HEAD + length;
+            position = self.behind(position);
         }
         &buffer[..filled]
     }
@@ -280,8 +293,7 @@ impl<'m> Ring<'m> {
         self.flying += count;
         self.part += count;
         while self.sent < self.newest {
-            let length = self.head(self.sent).length();
-            let end = self.sent + HEAD + length;
+            let (length, end) = (self.length(self.sent), self.behind(self.sent));
             if self.part > 0 {
                 self.touch(end);
             }
@@ -312,14 +324,15 @@ impl<'m> Ring<'m> {
         // What is unacknowledged beyond the held lines has left the ring in flight.
         let mut arrived = self.flying.saturating_sub(unacked);
         while self.acked < self.sent {
-            let length = self.head(self.acked).length();
+            let length = self.length(self.acked);
             if length > arrived {
                 break;
             }
             arrived -= length;
             self.flying -= length;
-            self.acked += HEAD + length;
+            self.acked = self.behind(self.acked);
             self.counts.arrived += 1;
+            self.has_gone(self.acked);
         }
         if self.acked > before {
             self.has_taken = true;
@@ -367,7 +380,7 @@ impl<'m> Ring<'m> {
         }
         let repeats = self.known.checked_shr(self.halvings).unwrap_or(0);
         let mut start = 0;
-        while start < self.known - repeats {
+        while start < self.known - repeats && !is_lost() {
             start = self.behind(start);
         }
         self.acked = start;
@@ -393,7 +406,14 @@ impl<'m> Ring<'m> {
     }
 
     fn room(&self) -> usize {
-        self.memory.len() - SPARE - self.newest
+        self.memory.len().saturating_sub(SPARE + self.newest)
+    }
+
+    /// A line that ended at this position waits no more, unless a connection had acknowledged it before.
+    fn has_gone(&mut self, end: usize) {
+        if end > self.known {
+            self.waiting = self.waiting.saturating_sub(1);
+        }
     }
 
     /// Makes some of the `wanted` bytes of room; returns false if it cannot. Lines that some connection has
@@ -402,6 +422,9 @@ impl<'m> Ring<'m> {
         // A line that is part-sent stays whole.
         let is_cut_off = self.sent == 0 && self.part > 0;
         let end = self.behind(0);
+        if is_lost() {
+            return false;
+        }
         if self.known > 0 && !is_cut_off {
             self.evict_first(end);
             return true;
@@ -415,8 +438,11 @@ impl<'m> Ring<'m> {
         if is_cut_off || self.sent > 0 && self.evicted.is_full() {
             return self.drop_waiting(wanted, self.newest);
         }
+        if is_lost() {
+            return false;
+        }
         if self.sent > 0 {
-            self.evicted.push(end - HEAD);
+            self.evicted.push(end.saturating_sub(HEAD));
         } else {
             self.counts.dropped += 1;
         }
@@ -427,8 +453,9 @@ impl<'m> Ring<'m> {
     /// The oldest line, which ends at this position, leaves the ring.
     fn evict_first(&mut self, end: usize) {
         if self.acked == 0 && self.sent > 0 {
-            self.flying -= end - HEAD;
+            self.flying = self.flying.saturating_sub(end.saturating_sub(HEAD));
         }
+        self.has_gone(end);
         self.leave(end);
     }
 
@@ -440,7 +467,7 @@ impl<'m> Ring<'m> {
         let goal = wanted.max(self.memory.len() / 16);
         let known = self.known;
         let (mut freed, mut dropped) = (0, 0);
-        self.lap(self.words.clock.get(), None, &mut |position, head, _| {
+        self.lap(self.clock, None, &mut |position, head, _| {
             let goes = (first..last).contains(&position) && freed < goal;
             if goes {
                 freed += HEAD + head.length();
@@ -500,15 +527,23 @@ impl<'m> Ring<'m> {
         Head::decode(bytes)
     }
 
-    /// The position behind the record at this one.
+    /// The position behind the record at this one; never behind the newest, whatever is read there.
     fn behind(&self, position: usize) -> usize {
-        position + HEAD + self.head(position).length()
+        (position + HEAD + self.head(position).length()).min(self.newest)
+    }
+
+    /// Bytes of the line at this position. One of memory that is lost is longer than any: nothing goes past it.
+    fn length(&self, position: usize) -> usize {
+        let length = self.behind(position).saturating_sub(position + HEAD);
+        if is_lost() { usize::MAX } else { length }
     }
 
     fn write(&mut self, position: usize, bytes: &[u8]) {
         let at = self.index(position);
         #[cfg(test)]
         tests::fuse::burn();
+        #[cfg(test)]
+        tests::fuse::before_write(self.memory);
         if let Some(whole) = self.memory.get_mut(at..at + bytes.len()) {
             return whole.copy_from_slice(bytes);
         }
@@ -519,6 +554,8 @@ impl<'m> Ring<'m> {
 
     fn read(&self, position: usize, bytes: &mut [u8]) {
         words::read(self.memory, self.index(position), bytes);
+        #[cfg(test)]
+        tests::fuse::after_read(self.index(position), bytes, self.memory.len());
     }
 
     /// Where a held position (or the one behind the newest) lies in the memory.

@@ -242,22 +242,27 @@ impl Sender {
         let kept = connected.and_then(|one| now_on.transfers.iter().position(|other| other == one));
         match kept {
             Some(number) => self.current = number,
-            None if self.state == State::Ended => {}
-            None => {
-                if self.state == State::Up {
-                    ring.rewind(now, true);
-                }
-                let with = &mut Context {
-                    world,
-                    ring,
-                    aims: now_on,
-                    now,
-                };
-                self.close(State::Waiting, with);
-                self.backoff.reset();
-                (self.current, self.deadline) = (now_on.first, now);
-            }
+            None => self.reconnect(world, ring, now_on, now),
         }
+    }
+
+    /// Gives up the connection, and is due for the next one.
+    pub fn reconnect<W: World>(&mut self, world: &mut W, ring: &mut Ring, aims: &Aims, now: u64) {
+        if self.state == State::Ended {
+            return;
+        }
+        if self.state == State::Up {
+            ring.rewind(now, true);
+        }
+        let with = &mut Context {
+            world,
+            ring,
+            aims,
+            now,
+        };
+        self.close(State::Waiting, with);
+        self.backoff.reset();
+        (self.current, self.deadline) = (aims.first, now);
     }
 
     fn transfer<'c, W>(&self, with: &Context<'c, '_, W>) -> &'c Transfer<'c> {

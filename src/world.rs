@@ -145,6 +145,12 @@ pub trait World {
     /// How it went, once ready after [`World::connect`].
     fn outcome(&mut self) -> Result<(), Cause>;
 
+    /// Whether the kernel has taken memory of the ring away. Nothing is sent, and nothing acknowledged, until the ring
+    /// has moved to other memory.
+    fn has_lost_memory(&mut self) -> bool {
+        false
+    }
+
     /// Sends as much of it as is taken without waiting.
     fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause>;
 

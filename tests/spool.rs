@@ -5,11 +5,14 @@
 
 mod common;
 
-use common::{Agent, Folder, Lines, Space, TOLD, Transfer, accept, command, narrow_listener, output, told};
+use common::{
+    Agent, Folder, Line, Lines, Space, TOLD, Transfer, accept, command, narrow_listener, output, told,
+};
 use socket2::SockRef;
 use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -413,6 +416,136 @@ fn a_look_up_under_way_does_not_keep_the_file() {
     let lines = made_and_killed(&mut agent, 20);
     // At once, whatever the child does.
     assert_all(&sent_by_next(&spool, &[]).0, &lines);
+}
+
+/// What the log says when the file is no longer whole.
+const LOST: &str = ": the file was cut off, or its disk is full: ";
+
+/// Cuts the file off, down to this length.
+fn cut_off(spool: &Path, length: usize) {
+    let file = fs::OpenOptions::new().write(true).open(spool).unwrap();
+    file.set_len(length as u64).unwrap();
+}
+
+#[test]
+fn spool_that_is_cut_off_costs_the_lines_of_its_pages_and_no_more() {
+    let folder = Folder::new("spool-cut");
+    for (divisor, count) in [(usize::MAX, 80), (2, 100), (2, 250)] {
+        let spool = folder.join("spool");
+        let address = Transfer::absent();
+        let mut agent = start(&format!("-trans={address}"), &spool, "first", &["-buffer=16K"]);
+        let mut log = Vec::new();
+        // Some are more than the buffer holds.
+        for _ in 0..count {
+            agent.log.up_to(TOLD, &mut log);
+        }
+        let bytes = fs::read(&spool).unwrap();
+        let length = bytes.len() / divisor;
+        cut_off(&spool, length);
+        agent.log.up_to(LOST, &mut log);
+        let line = log.last().unwrap();
+        assert!(
+            line.ends_with(" lines dropped; a new file has taken its place"),
+            "{line}"
+        );
+        assert_eq!(fs::metadata(&spool).unwrap().len() as usize, bytes.len());
+        // Later lines come, too.
+        let before = told(&log).count();
+        for _ in 0..20 {
+            agent.log.up_to(TOLD, &mut log);
+        }
+        let transfer = Transfer::at(address);
+        agent.signal("HUP");
+        let lines = Lines::of(transfer.accept());
+        agent.log.up_to("local addr:", &mut log);
+        agent.stop();
+        let received = lines.rest();
+        log.extend(agent.rest_of_log());
+        assert_eq!(log.iter().filter(|line| line.contains(LOST)).count(), 1);
+        let made: Vec<String> = told(&log).map(str::to_owned).collect();
+        assert_all(&made, &received);
+        let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+        for (number, line) in made.iter().enumerate() {
+            // A full buffer may have thinned some meanwhile.
+            let is_left = number >= before || count < 150 && text.contains(&format!("{line}\n"));
+            assert!(!is_left || received.contains(line), "{line} did not come");
+        }
+        println!("{} made, {} received", made.len(), received.len());
+        let last = |metric: &str| {
+            let line = received.iter().rfind(|line| line.contains(metric)).unwrap();
+            Line::parse(line).value as usize
+        };
+        let gone = last("\"agent.lines.thinned\"") + last("\"agent.lines.dropped\"");
+        assert_eq!(gone, made.len() - received.len());
+        fs::remove_file(&spool).unwrap();
+    }
+}
+
+#[test]
+fn spool_that_is_cut_off_where_no_new_one_can_be_made_goes_on_in_memory() {
+    let folder = Folder::new("spool-memory-only");
+    let spool = folder.join("spool");
+    let mut agent = start(&nowhere(), &spool, "first", &[]);
+    made(&agent, 20);
+    let beside = folder.join("spool.new");
+    fs::create_dir(&beside).unwrap();
+    cut_off(&spool, 0);
+    let line = agent.log.wait_for(LOST);
+    assert!(
+        line.ends_with(" lines dropped; the buffer is in memory until SIGHUP"),
+        "{line}"
+    );
+    assert_eq!(fs::metadata(&spool).unwrap().len(), 0);
+    let mut lines = made(&agent, 20);
+    fs::remove_dir(&beside).unwrap();
+    agent.signal("HUP");
+    common::poll(
+        || (fs::metadata(&spool).ok()?.len() > 0).then_some(()),
+        "the file",
+    );
+    lines.extend(made_and_killed(&mut agent, 20));
+    assert_all(&sent_by_next(&spool, &[]).0, &lines);
+}
+
+#[test]
+fn spool_that_is_cut_off_tears_no_line_of_a_slow_receiver() {
+    let folder = Folder::new("spool-torn");
+    let spool = folder.join("spool");
+    let listener = narrow_listener();
+    let trans = format!("-trans={}", listener.local_addr().unwrap());
+    let mut agent = start(&trans, &spool, "first", &["-buffer=1M"]);
+    let first = accept(&listener);
+    // The two kernels hold no more of it, and the next line is sent in part.
+    let is_stalled = |line: &str| {
+        let flush = line
+            .split_once("flush: ")
+            .and_then(|(_, flush)| flush.split_once(" of "));
+        flush.is_some_and(|(taken, waiting)| !waiting.starts_with(&format!("{taken} ")))
+    };
+    while !is_stalled(&agent.log.next()) {}
+    cut_off(&spool, 0);
+    agent.log.wait_for(LOST);
+    let second = accept(&listener);
+    let [first, second] = [first, second].map(Lines::of);
+    for _ in 0..50 {
+        Line::parse(&second.next());
+    }
+    agent.stop();
+    let first = first.rest();
+    let (_, whole) = first.split_last().unwrap();
+    whole
+        .iter()
+        .chain(&second.rest())
+        .for_each(|line| _ = Line::parse(line));
+}
+
+#[test]
+fn bus_error_that_somebody_sends_ends_the_agent() {
+    let folder = Folder::new("spool-bus");
+    let mut agent = start(&nowhere(), &folder.join("spool"), "first", &[]);
+    agent.log.wait_for(TOLD);
+    agent.signal("BUS");
+    assert!(agent.wait().signal().is_some());
 }
 
 /// The kB of an agent's own, once it runs: without a file, or on one that held so much else before that all

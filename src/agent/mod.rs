@@ -51,6 +51,8 @@ pub enum Ending {
     Failed,
     /// It may go on, once its configuration has been read again.
     Reload,
+    /// It may go on, once its ring has moved to other memory.
+    Lost,
 }
 
 /// What the agent knows, whatever its configuration is.
@@ -167,6 +169,14 @@ impl<'a, 'm> Agent<'a, 'm> {
         None
     }
 
+    /// The ring has moved, and begins with another line than the one that the connection may have got in part: the
+    /// next connection gets all of it.
+    pub fn reconnect<W: World>(&mut self, world: &mut W) {
+        let now = world.now();
+        let Output { ring, sender, .. } = &mut self.state.output;
+        sender.reconnect(world, ring, &self.aims, now);
+    }
+
     /// Collects and sends until the user asks it to end, or to read its configuration again.
     pub fn run<W: World>(&mut self, world: &mut W) -> Ending {
         if core::mem::take(&mut self.state.is_retrying) {
@@ -189,6 +199,7 @@ impl<'a, 'm> Agent<'a, 'm> {
                 Some(self.finish(world))
             }
             Some(Signal::Retry) => Some(Ending::Reload),
+            _ if world.has_lost_memory() => Some(Ending::Lost),
             _ if self.state.output.sender.has_ended() => Some(self.finish(world)),
             _ => None,
         }

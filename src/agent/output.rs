@@ -77,7 +77,11 @@ impl Output<'_> {
     pub(super) fn write_out<W: World>(&mut self, aims: &Aims, world: &mut W, until: u64) -> bool {
         self.now = world.now();
         self.tell_sender(Event::Flush, aims, world);
-        while self.ring.unsent_length() > 0 && self.sender.is_under_way() && self.now < until {
+        while self.ring.unsent_length() > 0
+            && self.sender.is_under_way()
+            && self.now < until
+            && !world.has_lost_memory()
+        {
             let deadline = self.sender.deadline();
             let ready = world.sleep_for_transfer(moment(deadline.min(until)), self.sender.is_stalled());
             self.now = world.now();

@@ -112,6 +112,10 @@ pub(super) fn change<W: World>(
     let Some(path) = path(config) else {
         if file.is_some() || !has_length {
             let next = copy(ring, Mapping::new(length)?, false)?;
+            if Mapping::is_lost() {
+                drop(Mapping::of(next.into_memory()));
+                return Err(SpoolError::Refused("its memory is lost"));
+            }
             switch((ring, file), (next, None));
         }
         return Ok(());
@@ -153,6 +157,35 @@ fn move_to(
     })?;
     switch((ring, file), (next, Some(spool)));
     Ok(found)
+}
+
+/// Goes on with all lines that are left, after somebody has cut the file off, or its disk is full or broken: in a new
+/// file if one can be made, otherwise in memory.
+#[cold]
+pub(super) fn rescue<W: World>(
+    ring: &mut Ring<'static>,
+    file: &mut Option<Spool>,
+    config: &Config,
+    world: &mut W,
+) {
+    let length = size_of::<Words>() + ring.memory_length();
+    // Without memory it is tried again after the next step.
+    let Ok(memory) = Mapping::new(length) else {
+        return;
+    };
+    let dropped = ring.counts().dropped;
+    drop(Mapping::of(ring.rescue(memory.lend(), sys::boot())));
+    let path = name(config);
+    // What is left in the file is in the ring, too.
+    let is_there = file.as_ref().is_some_and(|spool| spool.is_at(path));
+    let words = if is_there && move_to(path, length, (ring, file), None).is_ok() {
+        "%: the file was cut off, or its disk is full: % lines dropped; a new file has taken its place"
+    } else {
+        *file = None;
+        "%: the file was cut off, or its disk is full: % lines dropped; the buffer is in memory until SIGHUP"
+    };
+    let dropped = Part::Number(ring.counts().dropped - dropped);
+    world.log(words, &[Part::Text(path), dropped]);
 }
 
 /// Builds a ring in a new file, and puts that at the path. The caller has locked the file that is there.

@@ -136,7 +136,9 @@ where
     match checked.and_then(|()| open(config, running)) {
         Ok(None) => Ok(()),
         Ok(Some(status)) => Err(status),
-        Err(ref problem @ (Problem::System(..) | Problem::Spool(..) | Problem::Descriptors(_))) => Err(fail(problem)),
+        Err(ref problem @ (Problem::System(..) | Problem::Spool(..) | Problem::Descriptors(_))) => {
+            Err(fail(problem))
+        }
         Err(ref problem) => Err(complain(problem, wrong)),
     }
 }
@@ -189,15 +191,36 @@ fn run(config: &Config, running: &mut Running) -> Option<i32> {
     if config.command == Command::Once {
         return Some(status(agent.once(world)));
     }
-    let begun = if core::mem::take(&mut running.is_new) {
+    let mut begun = if core::mem::take(&mut running.is_new) {
         agent.begin(world)
     } else {
         None
     };
     #[cfg(in_order)]
     sys::forget_start();
-    let ending = begun.unwrap_or_else(|| agent.run(world));
-    (ending != Ending::Reload).then(|| status(ending))
+    loop {
+        let world = &mut running.world;
+        let mut agent = Agent::new(config, &mut running.host, &mut running.state);
+        let ending = begun.take().unwrap_or_else(|| agent.run(world));
+        if world.has_lost_memory() {
+            rescue(config, running);
+        }
+        match ending {
+            Ending::Lost => {}
+            Ending::Reload => return None,
+            ending => return Some(status(ending)),
+        }
+    }
+}
+
+/// Moves what is left of a ring whose memory is lost, and begins it with a new connection.
+#[cold]
+fn rescue(config: &Config, running: &mut Running) {
+    let Running {
+        world, state, file, ..
+    } = running;
+    spool::rescue(&mut state.output.ring, file, config, world);
+    Agent::new(config, &mut running.host, &mut running.state).reconnect(&mut running.world);
 }
 
 /// Reads the file into the memory, and goes on with what it says now, if there is one and it is good: then that is

@@ -3,7 +3,7 @@
 //! killed meanwhile the next one ends the lap, and they are in their order again.
 
 use super::record::{Head, RANK_MAX, RECORD_MAX};
-use super::words::Words;
+use super::words::{Words, is_lost};
 use super::{HEAD, LINE_MAX, Ring, SPARE};
 
 /// Ranks of lines, one bin each.
@@ -34,11 +34,11 @@ impl Ring<'_> {
         let last = self.newest - self.newest / 4;
         let goal = self.memory.len() / 4;
         let (level, free) = self.level(first, last, goal);
-        if free < goal / 4 {
+        if free < goal / 4 || is_lost() {
             return false;
         }
         let (mut freed, mut thinned) = (0, 0);
-        self.lap(self.words.clock.get(), None, &mut |position, head, _| {
+        self.lap(self.clock, None, &mut |position, head, _| {
             let is_old = (first..last).contains(&position);
             // The highest rank that goes does so from the oldest on, until it is enough.
             let goes = is_old && (head.rank() < level || head.rank() == level && freed < goal);
@@ -49,7 +49,7 @@ impl Ring<'_> {
             !goes
         });
         self.counts.thinned += thinned;
-        true
+        freed > 0
     }
 
     /// The highest rank that has to go for so many bytes, and how many there are up to it.
@@ -57,9 +57,9 @@ impl Ring<'_> {
         let mut bytes = [0_usize; RANKS];
         let mut position = first;
         while position < last {
-            let head = self.head(position);
-            bytes[usize::from(head.rank())] += HEAD + head.length();
-            position += HEAD + head.length();
+            let (head, end) = (self.head(position), self.behind(position));
+            bytes[usize::from(head.rank())] += end - position;
+            position = end;
         }
         let mut free = 0;
         let mut rank = 0;
@@ -74,7 +74,12 @@ impl Ring<'_> {
 
     /// Seconds from the monotonic clock to the stamps of lines that are not settled.
     pub fn clock(&self) -> usize {
-        self.words.clock.get()
+        self.clock
+    }
+
+    pub(super) fn keep_clock(&mut self, clock: usize) {
+        self.clock = clock;
+        self.words.clock.set(clock);
     }
 
     /// The clock of the stamps is another one: those of all lines that have not been sent, nor come from
@@ -116,7 +121,8 @@ impl Ring<'_> {
     /// Takes the records before `end`, each from the oldest end; positions are those at the start. Stamps that
     /// are not settled change with the clock.
     fn run_lap(&mut self, end: usize, restamp: Option<Restamp>, keep: Keep) {
-        let seconds = self.words.lap_clock.get() as i64 - self.clock() as i64;
+        let clock = self.words.lap_clock.get();
+        let seconds = clock as i64 - self.clock() as i64;
         let (touched, known) = (self.touched, self.known);
         let has_touched = touched > 0 && touched <= end;
         let mut record = [0; RECORD_MAX];
@@ -125,15 +131,26 @@ impl Ring<'_> {
             let mut head = self.head(0);
             let line = &mut record[..head.length()];
             self.read(HEAD, line);
+            let length = self.behind(0);
+            // What is there may be no record: none is made of it.
+            if is_lost() {
+                return;
+            }
             head.is_settled |= has_touched && position < touched;
             if let Some(restamp) = restamp {
                 change(head, line, seconds, restamp);
             }
             if keep(position, &mut head, line) {
                 self.append(head, line);
+                // What has been written may be lost, and what it was read from not.
+                if is_lost() {
+                    return;
+                }
+            } else if position >= known {
+                self.waiting = self.waiting.saturating_sub(1);
             }
-            self.cut(HEAD + head.length());
-            position += HEAD + head.length();
+            self.cut(length);
+            position += length;
             if has_touched && position == touched {
                 self.touch(self.newest);
             }
@@ -141,7 +158,7 @@ impl Ring<'_> {
                 self.set_known(self.newest);
             }
         }
-        self.words.clock.set(self.words.lap_clock.get());
+        self.keep_clock(clock);
         self.words.lap.set(Words::NO_LAP);
     }
 }

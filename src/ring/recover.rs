@@ -2,8 +2,8 @@
 
 use super::lap::{Restamp, change};
 use super::record::{HEAD, Head};
-use super::words::{self, Words};
-use super::{LINE_MAX, Ring, SPARE};
+use super::words::{self, Word, Words};
+use super::{LINE_MAX, Lent, Ring, SPARE};
 
 /// What was found of lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +82,10 @@ impl<'v> View<'v> {
             }
             self.damaged += u32::from(is_sound);
             is_sound = false;
-            self.at = self.behind_newline(self.at);
+            // One may start there, too, if the end of the memory is gone.
+            let wrap = self.memory.len() - self.start;
+            let next = self.behind_newline(self.at);
+            self.at = if self.at < wrap { next.min(wrap) } else { next };
         }
         None
     }
@@ -122,7 +125,7 @@ pub fn has_record(bytes: &[u8]) -> bool {
         .is_some()
 }
 
-impl Ring<'_> {
+impl<'m> Ring<'m> {
     /// Goes on with the ring that the memory holds, if it is whole, to the last line. Lines of another boot
     /// than this are settled, and left out if `is_dated` does not take them.
     // Its buffers must not lie under all that follows.
@@ -135,7 +138,8 @@ impl Ring<'_> {
             return None;
         }
         let mut view = View::new(words, self.memory);
-        let lap = words.lap.get();
+        let [lap, known] = [&words.lap, &words.known].map(Word::get);
+        let (known, mut waiting) = (view.distance(known), 0);
         // A lap that has left nothing behind yet, or has nothing to be moved any more, begins at the end.
         let (mut found, mut unmoved, mut first, mut last) = (Found::default(), None, 0, 0);
         let mut line = [0; LINE_MAX];
@@ -151,6 +155,7 @@ impl Ring<'_> {
                 first = view.at;
             }
             found.lines += 1;
+            waiting += u64::from(view.at > known);
         }
         let has_lap = lap != Words::NO_LAP;
         if view.damaged > 0 || has_lap && unmoved.is_none() {
@@ -162,9 +167,10 @@ impl Ring<'_> {
         if length > self.memory.len().saturating_sub(SPARE) {
             return None;
         }
-        let [touched, known] = [&words.touched, &words.known].map(|word| view.distance(word.get()));
+        let touched = view.distance(words.touched.get());
         (self.start, self.newest) = (view.start, view.length);
         (self.touched, self.known) = (touched, known);
+        (self.clock, self.waiting) = (self.words.clock.get(), waiting);
         if let Some(unmoved) = unmoved {
             self.end_lap(unmoved, last, restamp);
         }
@@ -184,7 +190,7 @@ impl Ring<'_> {
             stays
         });
         found.lines -= found.undated;
-        self.words.clock.set(0);
+        self.keep_clock(0);
     }
 
     /// Starts anew, with each whole line of what was the words and the memory of a ring, whatever has become of
@@ -193,6 +199,45 @@ impl Ring<'_> {
         self.words.clear(self.memory.len());
         self.words.boot.set(boot as usize);
         self.add(left, boot, stamps)
+    }
+
+    /// Goes on in other memory with each whole line that is left of the ring, whose memory is lost in part; all are
+    /// yet to be sent, and those that are gone count as dropped. Answers the memory of before. The new one is of the
+    /// same length, and no file.
+    #[cold]
+    pub fn rescue(&mut self, (words, memory): Lent<'m>, boot: u32) -> Lent<'m> {
+        words.clear(memory.len());
+        words.boot.set(boot as usize);
+        let words = core::mem::replace(&mut self.words, words);
+        let memory = core::mem::replace(&mut self.memory, memory);
+        let mut view = View {
+            memory,
+            start: self.start,
+            length: self.newest,
+            at: 0,
+            damaged: 0,
+        };
+        let (known, touched, waiting) = (self.known.max(self.acked), self.touched, self.waiting);
+        (self.start, self.newest, self.acked, self.sent) = (0, 0, 0, 0);
+        (self.part, self.flying, self.known, self.touched) = (0, 0, 0, 0);
+        self.marks.clear();
+        self.first_marks.clear();
+        self.policy.is_checked = false;
+        self.keep_clock(self.clock);
+        self.waiting = 0;
+        let mut line = [0; LINE_MAX];
+        while let Some(mut head) = view.next(&mut line) {
+            let line = &line[..head.length()];
+            head.is_settled |= view.at <= touched;
+            self.append(head, line);
+            if view.at <= known {
+                self.set_known(self.newest);
+            } else {
+                self.waiting += 1;
+            }
+        }
+        self.counts.dropped += waiting.saturating_sub(self.waiting);
+        (words, memory)
     }
 
     /// Appends each whole line of what was the words and the memory of another ring.
@@ -214,7 +259,7 @@ impl Ring<'_> {
                 &words.clock,
             ];
             if self.newest == 0 {
-                self.words.clock.set(clocks[0].get());
+                self.keep_clock(clocks[0].get());
             }
             seconds = clocks.map(|clock| self.clock() as i64 - clock.get() as i64);
         }

@@ -5,6 +5,7 @@ mod counted;
 pub(super) mod fuse;
 mod killed;
 mod lasting;
+mod lost;
 mod naive;
 mod salvaged;
 mod thinned;

@@ -1,6 +1,26 @@
 //! What outlives the agent beside the lines: a few words, each stored by one instruction.
 
-use core::sync::atomic::{AtomicU32, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
+
+/// The kernel has taken memory away, also in the midst of a call: what is read there need not be what was written.
+static IS_LOST: AtomicBool = AtomicBool::new(false);
+
+/// Says that memory of a ring has been lost, or that it is no longer in use.
+pub fn set_lost(is_lost: bool) {
+    IS_LOST.store(is_lost, Ordering::Relaxed);
+}
+
+/// Whether what was read before this may be something else than what was written.
+pub(super) fn is_lost() -> bool {
+    #[cfg(test)]
+    return super::tests::fuse::is_lost();
+    #[cfg(not(test))]
+    {
+        // A signal handler sets it, during a read.
+        compiler_fence(Ordering::SeqCst);
+        IS_LOST.load(Ordering::Relaxed)
+    }
+}
 
 /// Says that this is a spool, and of which version.
 const MAGIC: u32 = u32::from_be_bytes(*b"mms\x03");

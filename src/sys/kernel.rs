@@ -5,6 +5,7 @@ use super::child::{Child, Left};
 use super::complaints::{Complaints, Tell};
 use super::descriptors::TooFew;
 use super::errno::{self, WOULD_BLOCK};
+use super::fault;
 use super::fd::{Fd, poll};
 use super::inlet::Inlet;
 use super::log::Log;
@@ -433,7 +434,15 @@ impl World for Kernel {
         Ok(())
     }
 
+    fn has_lost_memory(&mut self) -> bool {
+        fault::is_lost()
+    }
+
     fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause> {
+        // What was read from there need not be lines.
+        if fault::is_lost() {
+            return Ok(0);
+        }
         let taken = match &self.link {
             Link::Connected(fd) | Link::Stdout { fd, is_socket: true } => socket::send(fd, bytes),
             Link::Stdout { fd, .. } | Link::Command { input: fd, .. } => fd.write(&[bytes]),
@@ -442,11 +451,16 @@ impl World for Kernel {
         match taken {
             Err(Errno(libc::EPIPE)) if matches!(self.link, Link::Stdout { .. }) => Err(Cause::Closed),
             Err(WOULD_BLOCK) => Ok(0),
+            // The same as a SIGBUS, where a system call reads the memory.
+            Err(Errno(libc::EFAULT)) if fault::replace(bytes.as_ptr().addr()) => Ok(0),
             other => Ok(other?),
         }
     }
 
     fn unacked(&mut self) -> u64 {
+        if fault::is_lost() {
+            return u64::MAX;
+        }
         match (&self.link, &self.target) {
             // A Unix socket counts in another unit than bytes.
             (Link::Connected(fd), Target::Tcp(..)) => socket::unacked(fd).unwrap_or(u64::MAX),

@@ -1,9 +1,11 @@
 //! The memory of a ring, in pages of its own.
 
 use super::call::call;
+use super::fault;
 use super::memory::map;
 use crate::ring::{Lent, Words};
 use crate::world::Errno;
+use core::ffi::c_int;
 use core::mem::{ManuallyDrop, take};
 use core::ptr::with_exposed_provenance_mut;
 use core::slice::from_raw_parts_mut;
@@ -17,9 +19,15 @@ impl Mapping {
         map(length.max(size_of::<Words>())).map(Self)
     }
 
-    /// What is there already.
-    pub(super) fn over(memory: &'static mut [u8]) -> Self {
+    /// What is there already, of the file behind that descriptor, which stays open for as long.
+    pub(super) fn over(memory: &'static mut [u8], file: c_int) -> Self {
+        fault::watch(memory, file);
         Self(memory)
+    }
+
+    /// Whether the file that it was of no longer has all of it.
+    pub fn is_lost() -> bool {
+        fault::is_lost()
     }
 
     /// All of it.
@@ -52,6 +60,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        fault::forget(self.0.as_ptr().addr());
         // SAFETY: nobody has any part of the mapping for longer than this.
         let _ = unsafe { call(libc::SYS_munmap, self.0.as_ptr() as usize, self.0.len(), 0) };
     }
@@ -75,7 +84,7 @@ mod tests {
         let storage: &'static mut [u32] = vec![0; length.div_ceil(4)].leak();
         // SAFETY: the same memory, as bytes.
         let bytes = unsafe { from_raw_parts_mut(storage.as_mut_ptr().cast(), length) };
-        let (words, memory) = Mapping::over(bytes).lend();
+        let (words, memory) = Mapping(bytes).lend();
         memory[99] = 7;
         words.boot.set(5);
         let mut back = ManuallyDrop::new(Mapping::of((words, memory)));

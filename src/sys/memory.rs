@@ -7,9 +7,9 @@ use core::slice::from_raw_parts_mut;
 
 // The offset of the 32-bit call is in pages; it is 0 here.
 #[cfg(target_pointer_width = "64")]
-use libc::SYS_mmap as SYS_MMAP;
+pub(super) use libc::SYS_mmap as SYS_MMAP;
 #[cfg(target_pointer_width = "32")]
-use libc::SYS_mmap2 as SYS_MMAP;
+pub(super) use libc::SYS_mmap2 as SYS_MMAP;
 
 /// Zeroed memory of that length for the rest of the program's life. A page costs nothing until
 /// it is written.

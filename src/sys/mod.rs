@@ -15,6 +15,7 @@ mod entries;
 mod errno;
 #[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
 mod errors;
+mod fault;
 mod fd;
 mod file;
 #[cfg(in_order)]

@@ -2,6 +2,7 @@
 //! can sleep on them, none is missed, and no other call is broken off.
 
 use super::call::{call, int, long_call};
+use super::fault;
 use super::fd::Fd;
 use crate::world::{Errno, Signal};
 use core::ffi::c_int;
@@ -26,6 +27,7 @@ impl Signals {
         }
         // Whoever started us may ignore it, and then a child that has ended cannot be waited for.
         handle(libc::SIGCHLD, libc::SIG_DFL);
+        fault::mend();
         let blocked = asking();
         let set = blocked.as_ptr() as usize;
         let arguments = [int(libc::SIG_BLOCK), set, 0, SET_LENGTH, 0, 0];

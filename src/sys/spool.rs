@@ -7,6 +7,7 @@
 
 use super::call::{call, int};
 use super::errno::{INVALID, last};
+use super::fault;
 use super::fd::Fd;
 use super::file::{open, open_at, unlink_at, with_c_path};
 use super::machine;
@@ -168,7 +169,8 @@ impl Spool {
     pub fn map(&self, length: usize) -> Result<Mapping, Errno> {
         self.reserve(length)?;
         // The lock keeps others out.
-        map_from(self.file.number(), libc::MAP_SHARED, length).map(Mapping::over)
+        let memory = map_from(self.file.number(), libc::MAP_SHARED, length)?;
+        Ok(Mapping::over(memory, self.file.number()))
     }
 
     /// Whether this path leads to the file.
@@ -220,6 +222,10 @@ impl<'p> NewSpool<'p> {
     /// Puts the file at the path. All of it is on the disk before, so that a power cut costs no more than before.
     pub fn take_place(mut self) -> Result<Spool, SpoolError> {
         let spool = self.spool.as_ref().ok_or(INVALID)?;
+        // Lines are missing that the old memory or the new one has lost.
+        if fault::is_lost() {
+            return Err(Errno(libc::EIO).into());
+        }
         // SAFETY: the call takes a number only.
         unsafe { call(libc::SYS_fsync, spool.file.argument(), 0, 0) }?;
         let renamed = with_new_name(self.path, |name| {

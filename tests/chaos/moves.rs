@@ -42,6 +42,14 @@ const OWNERS: [&str; 2] = ["first", "second"];
 /// What a moved line starts with, before its number.
 const NAME: &str = "{\"metric\":\"moved.";
 
+/// An agent that makes next to no lines of its own.
+fn agent(spool: &Path, buffer: &str) -> Command {
+    let mut command = command();
+    command.args(["-metrics=load", "-interval=24h", "-replay=0", "-overflow=drop"]);
+    command.args([format!("-buffer={buffer}"), format!("-spool={}", spool.display())]);
+    command
+}
+
 struct Moves {
     folder: Folder,
     random: Random,
@@ -53,20 +61,12 @@ impl Moves {
         self.folder.join(name)
     }
 
-    /// An agent that makes next to no lines of its own.
-    fn agent(&self, spool: &Path, buffer: &str) -> Command {
-        let mut command = command();
-        command.args(["-metrics=load", "-interval=24h", "-replay=0", "-overflow=drop"]);
-        command.args([format!("-buffer={buffer}"), format!("-spool={}", spool.display())]);
-        command
-    }
-
     /// A spool with lines of each owner, which is copied for each kill.
     fn fill(&self, size: &Size) {
         for owner in OWNERS {
             let (spool, socket) = (self.path(owner), self.path("s"));
             let _ = fs::remove_file(&spool);
-            let mut command = self.agent(&spool, size.buffers[0]);
+            let mut command = agent(&spool, size.buffers[0]);
             command.args([&self.nowhere, &format!("-listen={}", socket.display())]);
             let mut agent = Agent::spawn(&mut command);
             agent.log.wait_for("dial tcp");
@@ -98,7 +98,7 @@ impl Moves {
     fn begin(&self, way: usize, size: &Size, [first, second]: &[PathBuf; 2]) -> Agent {
         let [before, after] = size.buffers;
         if way == 0 {
-            return Agent::spawn(self.agent(first, after).arg(&self.nowhere));
+            return Agent::spawn(agent(first, after).arg(&self.nowhere));
         }
         let file = self.path("mini-monitor.json");
         let write = |spool: &Path, buffer: &str| {
@@ -135,7 +135,7 @@ impl Moves {
 
     /// Marks the lines that an agent finds in the file.
     fn find(&self, spool: &Path, buffer: &str, found: &mut [Vec<bool>; 2]) {
-        let mut command = self.agent(spool, buffer);
+        let mut command = agent(spool, buffer);
         let mut agent = Agent::spawn(command.args(["-trans=-", "-tag=next"]));
         for line in BufReader::new(agent.out()).lines() {
             let line = line.unwrap();

@@ -1,0 +1,141 @@
+//! The kernel takes memory of the ring away, at any access.
+
+use super::*;
+
+/// A line with the record's first index in the memory.
+fn held(ring: &Ring) -> Vec<(usize, Vec<u8>)> {
+    let mut lines = Vec::new();
+    let mut position = 0;
+    while position < ring.newest {
+        let mut line = vec![0; ring.head(position).length()];
+        ring.read(position + HEAD, &mut line);
+        lines.push((ring.index(position), line));
+        position = ring.behind(position);
+    }
+    lines
+}
+
+/// What may happen to a ring.
+fn step(ring: &mut Ring, random: &mut Random, number: u64) {
+    match random.below(8) {
+        0..4 => ring.push(&line(number, 8 + random.below(200)), random.below(5) as u8),
+        4 => {
+            let mut buffer = [0; 5_000];
+            let waiting = ring.unsent(&mut buffer).len();
+            // What has been lost is not sent.
+            if !is_lost() {
+                ring.mark_sent(random.below(waiting + 1));
+            }
+        }
+        5 => _ = ring.acknowledge(random.below(500) as u64, number * 50),
+        6 if random.below(20) == 0 => ring.rewind(random.below(2) == 0),
+        7 if random.below(20) == 0 => ring.set_clock(ring.clock() + 1, |_, _| {}),
+        _ => {}
+    }
+}
+
+/// A ring that has been through much.
+fn used<'s>(store: &'s mut Store, random: &mut Random) -> (Ring<'s>, u64) {
+    let policy = [DROPPING, REPLAYING, THINNING][random.below(3)];
+    let mut ring = store.ring(policy);
+    let count = random.below(400) as u64;
+    for number in 0..count {
+        step(&mut ring, random, number);
+    }
+    (ring, count)
+}
+
+#[test]
+fn lines_of_memory_that_is_left_go_on_and_the_others_count_as_dropped() {
+    for seed in seeds(2_000) {
+        let mut random = Random(seed);
+        let mut stores = [BUFFER_MIN + random.below(2_000); 2].map(Store::new);
+        let [store, other] = &mut stores;
+        let (mut ring, number) = used(store, &mut random);
+        let acked = ring.index(ring.acked);
+        let before = held(&ring);
+        // A connection that ends takes along what it has acknowledged.
+        let waiting = before.iter().skip_while(|(index, _)| *index != acked);
+        let before: Vec<_> = waiting.cloned().collect();
+        let from = random.below(ring.memory.len() + 1);
+        fuse::lose(0, from);
+        for number in number..number + random.below(4) as u64 {
+            step(&mut ring, &mut random, number);
+        }
+        let (waiting, dropped) = (ring.waiting, ring.counts().dropped);
+        fuse::wipe(ring.memory);
+        fuse::recover();
+        ring.rescue((&mut other.words, &mut other.memory), 7);
+        let after = held(&ring);
+        for (index, line) in &before {
+            let is_left = index + HEAD + line.len() <= from;
+            let is_there = after.iter().any(|(_, other)| other == line);
+            // Of a line that was lost in part the rest may have been zeros before.
+            assert!(is_there || !is_left, "seed {seed:#x}: {line:?} is missing");
+        }
+        let again = after.iter().filter(|(index, _)| *index >= ring.known).count() as u64;
+        assert_eq!(ring.counts().dropped - dropped, waiting - again, "seed {seed:#x}");
+        // It works as any other.
+        for number in 10_000..10_100 {
+            ring.push(&line(number, 100), 0);
+        }
+        assert!(unsent(&ring).ends_with(&line(10_099, 100)));
+    }
+}
+
+#[test]
+fn lines_that_wait_are_counted_whatever_happens() {
+    for seed in seeds(200) {
+        let mut random = Random(seed);
+        let mut store = Store::new(BUFFER_MIN + random.below(2_000));
+        let policy = [DROPPING, REPLAYING, THINNING][random.below(3)];
+        let mut ring = store.ring(policy);
+        for number in 0..500 {
+            step(&mut ring, &mut random, number);
+            let known = ring.known.max(ring.acked);
+            let (mut position, mut waiting) = (0, 0);
+            while position < ring.newest {
+                position = ring.behind(position);
+                waiting += u64::from(position > known);
+            }
+            assert_eq!(ring.waiting, waiting, "seed {seed:#x}, step {number}");
+        }
+    }
+}
+
+#[test]
+fn memory_that_is_lost_in_the_midst_of_anything_gives_only_whole_lines_that_were_pushed() {
+    for seed in seeds(4_000) {
+        let mut random = Random(seed);
+        let mut stores = [BUFFER_MIN + random.below(2_000); 2].map(Store::new);
+        let [store, other] = &mut stores;
+        let (mut ring, number) = used(store, &mut random);
+        fuse::lose(random.below(3_000) as u64, random.below(ring.memory.len()));
+        for number in number..number + 60 {
+            step(&mut ring, &mut random, number);
+        }
+        fuse::wipe(ring.memory);
+        fuse::recover();
+        ring.rescue((&mut other.words, &mut other.memory), 7);
+        for (_, text) in held(&ring) {
+            let number = crate::num::parse_u64(&text[..7]).unwrap();
+            assert_eq!(text, line(number, text.len()), "seed {seed:#x}");
+        }
+    }
+}
+
+#[test]
+fn memory_that_somebody_overwrites_ends_nothing() {
+    for seed in seeds(2_000) {
+        let mut random = Random(seed);
+        let mut store = Store::new(BUFFER_MIN + random.below(2_000));
+        let (mut ring, number) = used(&mut store, &mut random);
+        let value = [0, b'\n', 0xff, random.below(256) as u8][random.below(4)];
+        let from = random.below(ring.memory.len());
+        let end = from + random.below(ring.memory.len() - from + 1);
+        ring.memory[from..end].fill(value);
+        for number in number..number + 300 {
+            step(&mut ring, &mut random, number);
+        }
+    }
+}
