@@ -50,6 +50,26 @@ fn agent(spool: &Path, buffer: &str) -> Command {
     command
 }
 
+/// Marks the lines that an agent finds in the file.
+fn find(spool: &Path, buffer: &str, found: &mut [Vec<bool>; 2]) {
+    let mut command = agent(spool, buffer);
+    let mut agent = Agent::spawn(command.args(["-trans=-", "-tag=next"]));
+    for line in BufReader::new(agent.out()).lines() {
+        let line = line.unwrap();
+        if line.contains("\"next\"") && !line.starts_with(NAME) {
+            break;
+        }
+        let Some(rest) = line.strip_prefix(NAME) else {
+            continue;
+        };
+        let owner = OWNERS.iter().position(|owner| rest.starts_with(owner)).unwrap();
+        let (_, value) = rest.split_once("\"value\":").unwrap();
+        let (number, _) = value.split_once(',').unwrap();
+        found[owner][number.parse::<usize>().unwrap()] = true;
+    }
+    agent.kill();
+}
+
 struct Moves {
     folder: Folder,
     random: Random,
@@ -133,26 +153,6 @@ impl Moves {
         start.elapsed()
     }
 
-    /// Marks the lines that an agent finds in the file.
-    fn find(&self, spool: &Path, buffer: &str, found: &mut [Vec<bool>; 2]) {
-        let mut command = agent(spool, buffer);
-        let mut agent = Agent::spawn(command.args(["-trans=-", "-tag=next"]));
-        for line in BufReader::new(agent.out()).lines() {
-            let line = line.unwrap();
-            if line.contains("\"next\"") && !line.starts_with(NAME) {
-                break;
-            }
-            let Some(rest) = line.strip_prefix(NAME) else {
-                continue;
-            };
-            let owner = OWNERS.iter().position(|owner| rest.starts_with(owner)).unwrap();
-            let (_, value) = rest.split_once("\"value\":").unwrap();
-            let (number, _) = value.split_once(',').unwrap();
-            found[owner][number.parse::<usize>().unwrap()] = true;
-        }
-        agent.kill();
-    }
-
     /// Kills an agent at some moment of a move; says whether that was in the midst of it.
     fn kill(&mut self, way: usize, size: &Size, time: Duration) -> bool {
         let spools = self.copy();
@@ -172,7 +172,7 @@ impl Moves {
             let buffer = size.buffers[self.random.below(2)];
             // The smaller one has no room for the lines of both.
             let buffer = if way == 2 { size.buffers[1] } else { buffer };
-            self.find(spool, buffer, &mut found);
+            find(spool, buffer, &mut found);
         }
         for (owner, found) in OWNERS.iter().zip(found) {
             let missing = found.iter().filter(|is_there| !**is_there).count();
