@@ -27,10 +27,15 @@ pub struct FileSystem {
 }
 
 // glibc has narrow forms, too, on 32-bit machines; musl has only those of the kernel's wide calls.
+#[cfg(all(target_pointer_width = "32", not(target_arch = "mips")))]
+use libc::SYS_fstatat64 as SYS_FSTATAT;
 #[cfg(target_pointer_width = "64")]
 use libc::{SYS_fstat as SYS_FSTAT, SYS_newfstatat as SYS_FSTATAT, SYS_statfs as SYS_STATFS};
 #[cfg(target_pointer_width = "32")]
-use libc::{SYS_fstat64 as SYS_FSTAT, SYS_fstatat64 as SYS_FSTATAT, SYS_statfs64 as SYS_STATFS};
+use libc::{SYS_fstat64 as SYS_FSTAT, SYS_statfs64 as SYS_STATFS};
+// The libc crate does not have it for musl there.
+#[cfg(target_arch = "mips")]
+const SYS_FSTATAT: core::ffi::c_long = 4_293;
 #[cfg(not(target_env = "gnu"))]
 use libc::{stat as Stat, statfs as StatFs};
 #[cfg(target_env = "gnu")]
