@@ -210,6 +210,11 @@ impl<'m> Ring<'m> {
         replace(self, copy).into_memory()
     }
 
+    /// Takes all lines out of the memory, by one store; of use before [`Ring::into_memory`].
+    pub fn empty(&self) {
+        self.words.empty();
+    }
+
     /// The memory, which still holds the lines.
     pub fn into_memory(self) -> Lent<'m> {
         (self.words, self.memory)

@@ -6,6 +6,7 @@ use super::{Agent, State, plan, spool, writer};
 use crate::config::Config;
 use crate::host::{Host, Roots};
 use crate::sched;
+use crate::sys::{Kernel, Spool};
 use crate::world::World;
 
 /// Does from now on what the second one asks for, if all that it names can be had; otherwise nothing changes.
@@ -20,17 +21,10 @@ pub(super) fn follow<'c>(
         file,
         ..
     } = running;
-    let problem = |what| move |errno| Problem::System(what, errno);
     let has_other_roots = (before.proc, before.sys) != (now_on.proc, now_on.sys);
-    let roots = Roots::open(now_on.proc, now_on.sys).map_err(problem(now_on.proc))?;
-    let path = now_on.listen.unwrap_or_default();
-    let inlet = world.next_inlet(now_on.listen).map_err(problem(path))?;
-    let moved = spool::change(&mut state.output.ring, file, now_on, world);
-    moved.map_err(|error| Problem::Spool(spool::name(now_on), error))?;
-    if let Some(inlet) = inlet {
-        Agent::new(before, host, state).take_last_pushed(world);
-        world.change_inlet(inlet);
-    }
+    let roots = Roots::open(now_on.proc, now_on.sys);
+    let roots = roots.map_err(|errno| Problem::System(now_on.proc, errno))?;
+    open_files([before, now_on], (world, host, state), file)?;
     if has_other_roots {
         host.change(roots);
         state.builtin.forget();
@@ -43,14 +37,28 @@ pub(super) fn follow<'c>(
 /// Makes what somebody has removed again, where no configuration file says that anything is to change.
 pub(super) fn make_again<'c>(config: &Config<'c>, running: &mut Running) -> Result<(), Problem<'c>> {
     let Running {
-        world, state, file, ..
+        world,
+        host,
+        state,
+        file,
     } = running;
-    let path = config.listen.unwrap_or_default();
-    let inlet = world.next_inlet(config.listen);
+    open_files([config; 2], (world, host, state), file)
+}
+
+/// Opens the socket, and moves the lines into the file; both or neither.
+#[inline(never)]
+fn open_files<'c>(
+    [before, now_on]: [&Config<'c>; 2],
+    (world, host, state): (&mut Kernel, &mut Host, &mut State<'static>),
+    file: &mut Option<Spool>,
+) -> Result<(), Problem<'c>> {
+    let path = now_on.listen.unwrap_or_default();
+    let inlet = world.next_inlet(now_on.listen);
     let inlet = inlet.map_err(|errno| Problem::System(path, errno))?;
-    let made = spool::change(&mut state.output.ring, file, config, world);
-    made.map_err(|error| Problem::Spool(spool::name(config), error))?;
+    let moved = spool::change(&mut state.output.ring, file, now_on, world);
+    moved.map_err(|error| Problem::Spool(spool::name(now_on), error))?;
     if let Some(inlet) = inlet {
+        Agent::new(before, host, state).take_last_pushed(world);
         world.change_inlet(inlet);
     }
     Ok(())

@@ -76,28 +76,26 @@ fn ring_of(
         if let Some(found) = ring.resume(sys::boot(), STAMPS) {
             return Ok((ring, found, None));
         }
-        drop(Mapping::of(ring.into_memory()));
+        release(ring);
     }
     let (mut old, holds_lines) = lines_of(spool)?;
-    let mut found = Found::default();
-    let mut fill = |mapping: Mapping| {
-        let (words, memory) = mapping.lend();
-        let mut ring = Ring::new(words, memory, policy(config));
-        let (words, memory) = old.parts();
-        found = ring.salvage((words, memory), sys::boot(), STAMPS);
-        ring
-    };
-    if holds_lines {
-        match build(path, length, |mapping| Ok(fill(mapping))) {
-            Ok((ring, new)) => return Ok((ring, found, Some(new))),
+    let (words, memory) = Mapping::new(length)?.lend();
+    let mut ring = Ring::new(words, memory, policy(config));
+    let (words, memory) = old.parts();
+    let found = ring.salvage((words, memory), sys::boot(), STAMPS);
+    let (next, new) = if holds_lines {
+        match build(path, length, &ring) {
+            Ok((next, new)) => (next, Some(new)),
             // A damaged ring is mended in place where no file can be made: better than an agent that does not start.
-            Err(_) if size == length => {}
+            Err(_) if size == length => (copy(&ring, spool.map(length)?, true)?, None),
             Err(error) => return Err(error),
         }
-    }
-    spool.resize(size, length)?;
-    let ring = fill(spool.map(length)?);
-    Ok((ring, found, None))
+    } else {
+        spool.resize(size, length)?;
+        (copy(&ring, spool.map(length)?, true)?, None)
+    };
+    release(ring);
+    Ok((next, found, new))
 }
 
 /// Moves the lines to where the user wants them from now on. After an error they are where they were.
@@ -113,7 +111,7 @@ pub(super) fn change<W: World>(
         if file.is_some() || !has_length {
             let next = copy(ring, Mapping::new(length)?, false)?;
             if Mapping::is_lost() {
-                drop(Mapping::of(next.into_memory()));
+                release(next);
                 return Err(SpoolError::Refused("its memory is lost"));
             }
             switch((ring, file), (next, None));
@@ -146,15 +144,18 @@ fn move_to(
     other: Option<&Spool>,
 ) -> Result<Found, SpoolError> {
     let mut found = Found::default();
-    let mut left = other.map(lines_of).transpose()?;
-    let (next, spool) = build(path, length, |mapping| {
-        let mut next = copy(ring, mapping, true)?;
-        if let Some((left, _)) = &mut left {
+    let (next, spool) = match other {
+        None => build(path, length, ring)?,
+        Some(other) => {
+            let (mut left, _) = lines_of(other)?;
             let (words, memory) = left.parts();
-            found = next.add((words, memory), sys::boot(), STAMPS);
+            let mut both = copy(ring, Mapping::new(length)?, false)?;
+            found = both.add((words, memory), sys::boot(), STAMPS);
+            let built = build(path, length, &both);
+            release(both);
+            built?
         }
-        Ok(next)
-    })?;
+    };
     switch((ring, file), (next, Some(spool)));
     Ok(found)
 }
@@ -188,21 +189,23 @@ pub(super) fn rescue<W: World>(
     world.log(words, &[Part::Text(path), dropped]);
 }
 
-/// Builds a ring in a new file, and puts that at the path. The caller has locked the file that is there.
-fn build(
-    path: &[u8],
-    length: usize,
-    fill: impl FnOnce(Mapping) -> Result<Ring<'static>, Errno>,
-) -> Result<(Ring<'static>, Spool), SpoolError> {
+/// Builds the ring once more in a new file, and puts that at the path. The caller has locked the file that is there.
+fn build(path: &[u8], length: usize, ring: &Ring<'static>) -> Result<(Ring<'static>, Spool), SpoolError> {
     let new = NewSpool::beside(path, length)?;
-    let ring = fill(new.map(length)?)?;
+    let next = copy(ring, new.map(length)?, true)?;
     match new.take_place() {
-        Ok(spool) => Ok((ring, spool)),
+        Ok(spool) => Ok((next, spool)),
         Err(error) => {
-            drop(Mapping::of(ring.into_memory()));
+            release(next);
             Err(error)
         }
     }
+}
+
+/// Gives the memory of a ring back.
+#[inline(never)]
+fn release(ring: Ring<'static>) {
+    drop(Mapping::of(ring.into_memory()));
 }
 
 /// The ring once more, in that memory; the lines that have no room there are given up in the copy.
@@ -230,9 +233,9 @@ fn switch(
     (ring, file): (&mut Ring<'static>, &mut Option<Spool>),
     (next, spool): (Ring<'static>, Option<Spool>),
 ) {
-    let (words, memory) = core::mem::replace(ring, next).into_memory();
-    words.empty();
-    drop(Mapping::of((words, memory)));
+    let before = core::mem::replace(ring, next);
+    before.empty();
+    release(before);
     *file = spool;
     if let Some(spool) = file {
         spool.hold();

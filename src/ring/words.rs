@@ -69,7 +69,7 @@ impl Words {
     }
 
     /// Takes all lines out of the ring, by one store.
-    pub fn empty(&self) {
+    pub(super) fn empty(&self) {
         self.oldest.set(self.newest.get());
     }
 
