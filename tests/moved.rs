@@ -3,11 +3,11 @@
 mod common;
 
 use common::reloaded::Reloaded;
-use common::{Agent, Folder, Lines, TOLD, Transfer, output, passed_inside, poll, told};
+use common::{Agent, Folder, Lines, TOLD, Transfer, command, output, passed_inside, poll, runner, told};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 fn text(transfer: &str, keys: &str) -> String {
     format!(
@@ -182,9 +182,11 @@ fn removed_spool_is_made_again_also_without_a_configuration_file() {
         }
         fs::remove_file(&path).unwrap();
         agent.signal("HUP");
-        poll(|| path.exists().then_some(()), "the file");
+        // An empty one is only the lock of the one to come.
+        let is_there = || fs::metadata(&path).is_ok_and(|file| file.len() > 0);
+        poll(|| is_there().then_some(()), "the file");
     }
-    poll(|| is_locked(&path).then_some(()), "the lock");
+    assert!(is_locked(&path));
     let made = made_and_killed(&mut agent, log);
     assert_all(&sent_by_next(&path), &made);
 }
@@ -314,6 +316,69 @@ fn place_where_no_new_file_can_be_made_keeps_the_old_spool() {
     assert!(!folder.join("bound.new").exists());
     assert_all(&sent_by_next(&path), &made);
     assert!(Command::new("umount").arg(&path).status().unwrap().success());
+}
+
+#[test]
+fn reload_on_a_full_disk_is_refused_and_the_old_spool_stays() {
+    let name = "reload_on_a_full_disk_is_refused_and_the_old_spool_stays";
+    if passed_inside(&["-m"], "mount -t tmpfs none /mnt; umount /mnt", name) {
+        return;
+    }
+    let folder = Folder::new("moved-full");
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "size=160K", "none", folder.path()]);
+    assert!(mount.status().unwrap().success());
+    let [path, other] = ["spool", "other"].map(|name| folder.join(name));
+    let nowhere = Transfer::absent().to_string();
+    let mut reloaded = start("full", &nowhere, &(spool(&path) + r#", "buffer": "64K""#));
+    let mut log = Vec::new();
+    for _ in 0..20 {
+        reloaded.agent.log.up_to(TOLD, &mut log);
+    }
+    for path in [&path, &other] {
+        reloaded.change(&text(&nowhere, &(spool(path) + r#", "buffer": "256K""#)));
+        let words = format!("{}: no space left on device; all stays as it was", path.display());
+        reloaded.agent.log.up_to(&words, &mut log);
+    }
+    let files = fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(files, 1, "an empty spool, or part of a new one");
+    let made = made_and_killed(&mut reloaded.agent, log);
+    assert_all(&sent_by_next(&path), &made);
+    drop(Command::new("umount").args(["-l", folder.path()]).status());
+}
+
+/// A second agent that has opened the file, and locks it only when another one has taken its place.
+#[test]
+fn agent_that_locks_a_spool_which_has_moved_finds_the_new_one_in_use() {
+    let has_strace = Command::new("strace").arg("-V").stdout(Stdio::null()).status();
+    if has_strace.is_err() || !runner().is_empty() {
+        println!("skipped: there is no strace to delay a system call");
+        return;
+    }
+    let folder = Folder::new("moved-race");
+    let path = folder.join("spool");
+    let nowhere = Transfer::absent().to_string();
+    let mut reloaded = start("race", &nowhere, &spool(&path));
+    reloaded.agent.log.wait_for(TOLD);
+    // What comes between the two calls is held up.
+    let mut second = Command::new("strace");
+    second.args(["-qq", "-D", "-o", "/dev/null", "-P", path.to_str().unwrap()]);
+    second.args(["-e", "inject=fstat:delay_enter=500000:when=1"]);
+    second.arg(command().get_program());
+    second.args(["-trans", &nowhere, "-spool", path.to_str().unwrap()]);
+    let mut second = Agent::spawn(&mut second);
+    let opened = format!("/proc/{}/fd", second.pid());
+    let is_open = || {
+        let mut files = fs::read_dir(&opened).ok()?.flatten();
+        let is_it = |file: fs::DirEntry| fs::read_link(file.path()).is_ok_and(|link| link == path);
+        files.any(is_it).then_some(())
+    };
+    poll(is_open, "the file");
+    reloaded.take(&text(&nowhere, &(spool(&path) + r#", "buffer": "96K""#)));
+    let line = second.log.next();
+    assert!(line.ends_with(": another agent has it"), "{line}");
+    assert_eq!(second.wait().code(), Some(1));
+    reloaded.agent.stop();
 }
 
 #[test]
