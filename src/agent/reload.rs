@@ -41,6 +41,7 @@ pub(super) fn make_again<'c>(config: &Config<'c>, running: &mut Running) -> Resu
         host,
         state,
         file,
+        ..
     } = running;
     open_files([config; 2], (world, host, state), file)
 }

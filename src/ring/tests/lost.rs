@@ -28,7 +28,7 @@ fn step(ring: &mut Ring, random: &mut Random, number: u64) {
             }
         }
         5 => _ = ring.acknowledge(random.below(500) as u64, number * 50),
-        6 if random.below(20) == 0 => ring.rewind(random.below(2) == 0),
+        6 if random.below(20) == 0 => ring.rewind(number * 50, random.below(2) == 0),
         7 if random.below(20) == 0 => ring.set_clock(ring.clock() + 1, |_, _| {}),
         _ => {}
     }
