@@ -326,17 +326,17 @@ fn reload_on_a_full_disk_is_refused_and_the_old_spool_stays() {
     }
     let folder = Folder::new("moved-full");
     let mut mount = Command::new("mount");
-    mount.args(["-t", "tmpfs", "-o", "size=160K", "none", folder.path()]);
+    mount.args(["-t", "tmpfs", "-o", "size=640K", "none", folder.path()]);
     assert!(mount.status().unwrap().success());
     let [path, other] = ["spool", "other"].map(|name| folder.join(name));
     let nowhere = Transfer::absent().to_string();
-    let mut reloaded = start("full", &nowhere, &(spool(&path) + r#", "buffer": "64K""#));
+    let mut reloaded = start("full", &nowhere, &(spool(&path) + r#", "buffer": "256K""#));
     let mut log = Vec::new();
     for _ in 0..20 {
         reloaded.agent.log.up_to(TOLD, &mut log);
     }
     for path in [&path, &other] {
-        reloaded.change(&text(&nowhere, &(spool(path) + r#", "buffer": "256K""#)));
+        reloaded.change(&text(&nowhere, &(spool(path) + r#", "buffer": "1M""#)));
         let words = format!("{}: no space left on device; all stays as it was", path.display());
         reloaded.agent.log.up_to(&words, &mut log);
     }

@@ -103,16 +103,20 @@ impl File {
     /// Opens a file by its path for reading; never waits, whatever it turns out to be. [`Errno::BUSY`] if it is
     /// the spool, whose lock would not outlast that.
     pub fn open(path: &[u8]) -> Result<Self, Errno> {
+        Self::open_with(path, 0)
+    }
+
+    fn open_with(path: &[u8], flags: c_int) -> Result<Self, Errno> {
         if is_held_at(path) {
             return Err(Errno::BUSY);
         }
-        open(path, FILE_FLAGS).map(Self)
+        open(path, FILE_FLAGS | flags).map(Self)
     }
 
     /// Opens a regular file; `None` if a symbolic link or anything else has that path.
     pub fn open_regular(path: &[u8]) -> Result<Option<Self>, Errno> {
-        match open(path, FILE_FLAGS | libc::O_NOFOLLOW) {
-            Ok(fd) => Ok(machine::is_kind(fd.number(), &[libc::S_IFREG]).then_some(Self(fd))),
+        match Self::open_with(path, libc::O_NOFOLLOW) {
+            Ok(file) => Ok(machine::is_kind(file.0.number(), &[libc::S_IFREG]).then_some(file)),
             Err(Errno(libc::ELOOP | libc::ENXIO)) => Ok(None),
             Err(errno) => Err(errno),
         }
