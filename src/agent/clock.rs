@@ -59,7 +59,7 @@ impl Clock {
     pub(super) fn new(seconds: usize, phase: u32) -> Self {
         let (seconds, fraction) = (seconds as u64, (SECOND - phase % SECOND) % SECOND);
         Self {
-            // Nobody knows it better.
+            // The middle of what it can have been.
             offset: seconds * u64::from(SECOND) + u64::from(fraction + SECOND / 2),
             seconds,
             fraction,
