@@ -116,6 +116,13 @@ impl<'m> State<'m> {
     }
 }
 
+impl<'m> State<'m> {
+    /// The ring, for whoever moves it to other memory.
+    pub fn ring_mut(&mut self) -> &mut Ring<'m> {
+        &mut self.output.ring
+    }
+}
+
 /// The agent.
 pub struct Agent<'a, 'm> {
     config: &'a Config<'a>,

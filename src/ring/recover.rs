@@ -266,6 +266,13 @@ impl<'m> Ring<'m> {
         let [moved, unmoved] = seconds;
         let mut view = View::new(words, memory);
         let touched = view.distance(words.touched.get());
+        // Lines that some connection has acknowledged are no loss later. (A lap that was not ended is rare.)
+        let is_sound = is_known && words.lap.get() == Words::NO_LAP;
+        let known = if is_sound {
+            view.distance(words.known.get())
+        } else {
+            0
+        };
         // What a lap has moved comes first; what it has not is still to be changed.
         let lap = view.distance(words.lap.get());
         let mut line = [0; LINE_MAX];
@@ -282,6 +289,10 @@ impl<'m> Ring<'m> {
                 change(head, line, seconds, restamp);
                 self.push_record(head, line);
                 found.lines += 1;
+                if place < known && self.known + HEAD + line.len() == self.newest {
+                    self.set_known(self.newest);
+                    self.waiting = self.waiting.saturating_sub(1);
+                }
             }
         }
         found.damaged = view.damaged;

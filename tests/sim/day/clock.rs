@@ -8,8 +8,6 @@ const HOUR: i64 = 3_600_000;
 const YEAR: i64 = 365 * 24 * HOUR;
 /// Milliseconds by which a clock may be wrong and pass for right.
 const RIGHT: i64 = 1_000;
-/// Small steps come to no more milliseconds than this.
-const STEP: u64 = 900;
 /// No earlier time is right: what the build says.
 const BUILT: u64 = parse(env!("MINI_MONITOR_DATE"));
 /// The true time at the start of the day, a month after that.
@@ -90,10 +88,10 @@ impl WallClock {
         (truth(time) + self.error(time)).max(0) as u64
     }
 
-    /// Steps up to then that an agent may follow.
+    /// Steps up to then. An agent may follow a small one, too, after another one that it did not follow.
     pub(crate) fn steps(&self, time: u64) -> usize {
         let errors = self.errors.windows(2).take_while(|pair| pair[1].0 <= time);
-        errors.filter(|pair| pair[0].1.abs_diff(pair[1].1) > STEP).count()
+        errors.filter(|pair| pair[0].1 != pair[1].1).count()
     }
 
     pub(crate) fn look(&self, time: u64) -> Look {

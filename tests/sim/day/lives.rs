@@ -8,7 +8,7 @@ use mini_monitor::builtin;
 use mini_monitor::config::{self, Config};
 use mini_monitor::format::json;
 use mini_monitor::host::{self, Host};
-use mini_monitor::ring::{Policy, Ring, Words};
+use mini_monitor::ring::{IsDated, Policy, Restamp, Ring, Words};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 const PROC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/bare/proc");
@@ -41,22 +41,45 @@ fn is_dated(line: &[u8]) -> bool {
 }
 
 impl Spool {
+    fn new(buffer: usize) -> Self {
+        Self {
+            words: Words::default(),
+            memory: vec![0; Ring::memory_for(buffer)],
+            is_empty: true,
+        }
+    }
+
+    /// A ring with all lines of the spool, which has the size that is asked for from then on; and how many had to
+    /// be left out.
     fn ring(&mut self, config: &Config, boot: u32) -> (Ring<'_>, u64) {
         let policy = Policy {
             is_thinning: config.is_thinning,
             replay: config.replay,
             is_checked: true,
         };
+        let stamps = (json::move_stamp as Restamp, is_dated as IsDated);
+        if !self.is_empty && self.memory.len() != Ring::memory_for(config.buffer) {
+            // A kill before the new ring takes the place of the old one leaves that as it was.
+            for _ in 0..2 {
+                let mut next = Self::new(config.buffer);
+                let mut ring = Ring::new(&mut next.words, &mut next.memory, policy);
+                ring.salvage((&self.words, &self.memory), boot, stamps);
+            }
+            let old = std::mem::replace(self, Self::new(config.buffer));
+            self.is_empty = false;
+            let mut ring = Ring::new(&mut self.words, &mut self.memory, policy);
+            let found = ring.salvage((&old.words, &old.memory), boot, stamps);
+            assert_eq!(found.damaged, 0);
+            return (ring, u64::from(found.undated));
+        }
         let Self { words, memory, .. } = self;
         if std::mem::take(&mut self.is_empty) {
             let mut ring = Ring::over(words, memory, policy);
-            ring.salvage((&Words::default(), &[]), boot, (json::move_stamp, is_dated));
+            ring.salvage((&Words::default(), &[]), boot, stamps);
             return (ring, 0);
         }
         let mut ring = Ring::over(words, memory, policy);
-        let found = ring
-            .resume(boot, (json::move_stamp, is_dated))
-            .expect("a whole ring");
+        let found = ring.resume(boot, stamps).expect("a whole ring");
         assert_eq!(found.damaged, 0);
         (ring, u64::from(found.undated))
     }
@@ -64,18 +87,16 @@ impl Spool {
 
 /// All lives of the day, one after the other.
 pub(crate) fn all(plan: &Plan, day: &mut Day) -> Vec<Lived> {
-    let mut spool = Spool {
-        words: Words::default(),
-        memory: vec![0; Ring::memory_for(plan.buffer)],
-        is_empty: true,
-    };
+    let mut spool = Spool::new(plan.buffer);
     let (mut lives, mut boot) = (Vec::new(), 1);
     for number in 0..=plan.ends.len() {
         let before = number.checked_sub(1).map(|last| plan.ends[last]);
         if let Some(end) = before {
             day.pass(end.pause);
             boot += u32::from(end.boot != Boot::Same);
-            spool.is_empty = end.boot == Boot::OtherWithoutSpool;
+            if end.boot == Boot::OtherWithoutSpool {
+                spool = Spool::new(plan.buffer);
+            }
         }
         let mut lived = live(plan, number, boot, &mut spool, day);
         lived.is_robbed = before.is_some_and(|end| end.boot == Boot::OtherWithoutSpool);
@@ -95,6 +116,11 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
     let mut config = Config::default();
     let parsed = config::parse(&mut config, arguments, builtin::find);
     parsed.unwrap_or_else(|_| panic!("bad flags"));
+    if spool.is_empty {
+        *spool = Spool::new(config.buffer);
+    }
+    let mut other = Spool::new(plan.other_buffer(number));
+    let mut to = Some((&mut other.words, &mut other.memory[..]));
     let (ring, undated) = spool.ring(&config, boot);
     let mut host =
         Host::open(config.proc, config.sys, Box::leak(Box::new(host::Memory::EMPTY))).expect("the fixture");
@@ -112,18 +138,30 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
         seed,
         now,
     );
-    let mut agent = Agent::new(&config, &mut host, &mut state);
     let mut live = || {
-        let begun = agent.begin(day);
-        // There is no file to read again.
-        let mut endings = begun.into_iter().chain(std::iter::repeat_with(|| agent.run(day)));
-        endings.find(|ending| *ending != Ending::Reload).unwrap()
+        let mut ending = Agent::new(&config, &mut host, &mut state).begin(day);
+        loop {
+            match ending {
+                None => {}
+                // The file that is read again asks for another buffer, once.
+                Some(Ending::Reload) => {
+                    let ring = state.ring_mut();
+                    if let Some((words, memory)) = to.take_if(|(_, memory)| ring.fits(memory.len())) {
+                        let next = ring.copy_to((words, memory), true, boot);
+                        std::mem::replace(ring, next).empty();
+                    }
+                }
+                Some(ending) => return ending,
+            }
+            ending = Some(Agent::new(&config, &mut host, &mut state).run(day));
+        }
     };
     match catch_unwind(AssertUnwindSafe(&mut live)) {
         Ok(ending) => assert_eq!(ending, Ending::Done),
         Err(cause) if cause.is::<Killed>() => {}
         Err(cause) => resume_unwind(cause),
     }
+    let agent = Agent::new(&config, &mut host, &mut state);
     let counts = agent.counts();
     let worked = (day.time - start).saturating_sub(day.late) / plan.period;
     assert!(
@@ -131,7 +169,7 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
         "life {number}: {} lines in {worked} turns",
         agent.lines()
     );
-    Lived {
+    let lived = Lived {
         lines: agent.lines(),
         given_up: counts.thinned + counts.dropped,
         undated,
@@ -139,7 +177,12 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
         boot,
         look: day.last_look(),
         is_robbed: false,
+    };
+    if to.is_none() {
+        other.is_empty = false;
+        *spool = other;
     }
+    lived
 }
 
 fn seconds(time: u64) -> i64 {

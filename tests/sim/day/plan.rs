@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     /// The buffer holds all lines of the day: none may be missing.
     pub(crate) is_roomy: bool,
     pub(crate) buffer: usize,
+    /// That of each life, and one to which the lines move within a life.
+    buffers: Vec<usize>,
     pub(crate) period: u64,
     pub(crate) replay: u64,
     pub(crate) timeout: u64,
@@ -69,17 +71,26 @@ impl Plan {
             format!("-flush={flush}ms"),
             format!("-replay={replay}ms"),
             format!("-timeout={}s", timeout / 1_000),
-            format!("-buffer={buffer}"),
             format!("-overflow={}", chance.pick(&["thin", "thin", "drop"])),
         ];
         flags.extend(is_debug.then(|| "-debug".into()));
         flags.extend(chance.one_in(4).then(|| "-spread".into()));
         let ends = ends(chance);
+        let mut buffers = vec![buffer as usize];
+        for _ in 0..=ends.len() {
+            let other = if is_roomy {
+                buffer * chance.between(4, 8) / 4
+            } else {
+                chance.pick(&[buffer, 4 << 10, 8 << 10, 64 << 10])
+            };
+            buffers.push(other as usize);
+        }
         Self {
             seed,
             transfers,
             is_roomy,
             buffer: buffer as usize,
+            buffers,
             period,
             replay,
             timeout,
@@ -90,9 +101,15 @@ impl Plan {
         }
     }
 
+    /// The buffer to which the lines may move within the life of that number.
+    pub(crate) fn other_buffer(&self, life: usize) -> usize {
+        self.buffers[life + 1]
+    }
+
     /// The arguments of the agent's life of that number.
     pub(crate) fn arguments(&self, life: usize, transfers: &str) -> Vec<String> {
         let mut arguments = vec![format!("-trans={transfers}"), format!("-tag=life={life}")];
+        arguments.push(format!("-buffer={}", self.buffers[life]));
         arguments.extend(self.flags.iter().cloned());
         arguments
     }
