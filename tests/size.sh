@@ -16,7 +16,7 @@ row=$root/contrib/static/row
 #
 # Bytes of a file; kilobytes of memory without the ring: written by this process alone, and all that is resident.
 # (The pages of the file count as private (USS) as long as nobody else runs it, but the kernel can drop them.)
-file_max=172032 dirty_max=88 rss_max=192
+file_max=204800 dirty_max=88 rss_max=240
 # Where the emulator puts address 0 of the program, and how far the program's addresses reach.
 guest_base=0x200000000 guest_size=0xfffff000
 
