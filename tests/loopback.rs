@@ -371,6 +371,23 @@ fn flood(stream: &mut TcpStream, at_most: usize) -> usize {
     taken
 }
 
+#[test]
+fn a_peer_that_sends_many_small_pieces_does_not_wake_the_agent_for_each() {
+    let transfer = Transfer::new();
+    let mut agent = start(&transfer.flag(), &["-interval=24h", "-flush=24h"]);
+    let mut stream = transfer.accept();
+    stream.set_nodelay(true).unwrap();
+    agent.log.wait_for("local addr:");
+    let before = agent.status("voluntary_ctxt_switches:");
+    for _ in 0..1_000 {
+        stream.write_all(b"x").unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let wake_ups = agent.status("voluntary_ctxt_switches:") - before;
+    assert!(wake_ups < 100, "{wake_ups} wake-ups");
+    agent.stop();
+}
+
 /// A connection whose other end holds little of what it sends.
 fn with_small_buffer(stream: TcpStream) -> TcpStream {
     SockRef::from(&stream).set_send_buffer_size(1 << 14).unwrap();
@@ -444,7 +461,9 @@ fn the_first_words_of_a_peer_are_logged_once_a_connection_and_seldom() {
             "-ERR 'Unknown Protocol Operation'\r\n",
             "-ERR 'Unknown Protocol Operation'",
         ),
-        ("\r\n\u{1b}[31m\u{9b}x\u{e9}\nforged", "?[31m??x\u{e9}"),
+        // The first four printable bytes in a row, and what follows them.
+        ("H\r\n\u{1b}[31m\u{9b}x\u{e9}\nforged", "[31m"),
+        ("J\0\0\0\n5.7.33-log\0", "5.7.33-log"),
     ] {
         let mut stream = transfer.accept();
         let lines = Lines::of(stream.try_clone().unwrap());

@@ -209,7 +209,7 @@ fn reload_that_fails_leaves_no_spool_file() {
     assert!(!path.exists());
     fs::remove_dir(&beside).unwrap();
     // One that a killed agent has left is out of the way at once.
-    fs::write(&beside, "part of a ring").unwrap();
+    fs::write(&beside, [0; 5_000]).unwrap();
     reloaded.change(&text(&nowhere, &spool(&path)));
     reloaded.agent.log.up_to("has been read again", &mut log);
     assert!(!beside.exists());

@@ -75,10 +75,19 @@ impl Words {
 
     /// Whether they are those of a spool, of whichever version or order of bytes.
     pub fn are_of_a_spool(&self) -> bool {
-        let magic = self.magic.get() as u32;
+        Self::is_magic(self.magic.get() as u32)
+    }
+
+    /// Whether bytes begin like those of a spool.
+    pub fn are_at(bytes: &[u8]) -> bool {
+        let magic = bytes.first_chunk().copied();
+        magic.is_some_and(|magic| Self::is_magic(u32::from_ne_bytes(magic)))
+    }
+
+    fn is_magic(magic: u32) -> bool {
         [magic, magic.swap_bytes()]
             .iter()
-            .any(|magic| magic & !0xff == UNFINISHED)
+            .any(|magic| magic & !0x1f == UNFINISHED)
     }
 
     /// Whether the words can be those of a ring over so many bytes, or over the first of them.

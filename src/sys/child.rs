@@ -228,6 +228,9 @@ fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams) -> Option
     let _ = unsafe { call(libc::SYS_umask, 0o022, 0, 0) };
     // SAFETY: a text that ends in NUL.
     unsafe { call(libc::SYS_chdir, c"/".as_ptr() as usize, 0, 0) }.ok()?;
+    // Its keys are the agent's; where there are none the call fails.
+    // SAFETY: the call takes a number and no name.
+    let _ = unsafe { call(libc::SYS_keyctl, JOIN_SESSION_KEYRING, 0, 0) };
     variables.put(b"PATH=/usr/sbin:/usr/bin:/sbin:/bin\0SHELL=/bin/sh\0HOME=");
     user::become_user(user, variables)?;
     for name in [b"\0USER=".as_slice(), b"\0LOGNAME="] {
@@ -237,6 +240,9 @@ fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams) -> Option
     variables.put(b"\0");
     (!variables.is_cut()).then_some(())
 }
+
+/// `KEYCTL_JOIN_SESSION_KEYRING` (`keyctl(2)`): without a name it is a new one, of no keys.
+const JOIN_SESSION_KEYRING: usize = 1;
 
 /// Its number, which the `libc` crate does not have for all targets.
 const CLOSE_RANGE: c_long = if cfg!(target_arch = "mips") { 4_436 } else { 436 };

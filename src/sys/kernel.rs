@@ -80,6 +80,8 @@ const OWN: usize = 4;
 const READ_MAX: usize = 4096;
 /// Bytes that the log has of the first line of them.
 const HEARD_MAX: usize = 100;
+/// Printable bytes in a row that are words, and not a piece of something else.
+const HEARD_MIN: usize = 4;
 
 fn options(ring: usize, timeout: u32) -> socket::Options {
     socket::Options::new((ring / 4).min(SEND_BUFFER_MAX), timeout)
@@ -231,12 +233,10 @@ impl Kernel {
 
     /// Has the log tell of the first line that a peer sends: it may be one that answers something else than lines.
     fn hear(&mut self, bytes: &[u8], now: u64) {
-        let bytes = bytes.trim_ascii_start();
-        let end = |byte: &u8| matches!(byte, b'\r' | b'\n');
-        let line = bytes.split(end).next().unwrap_or_default();
-        if self.is_heard || line.is_empty() {
+        let mut runs = bytes.split(|byte| !matches!(byte, b' '..=b'~'));
+        let Some(line) = runs.find(|run| run.len() >= HEARD_MIN).filter(|_| !self.is_heard) else {
             return;
-        }
+        };
         self.is_heard = true;
         if self.heard.pass(now).is_some() {
             let line = line.get(..HEARD_MAX).unwrap_or(line);
@@ -485,7 +485,8 @@ impl World for Kernel {
             _ => return Ok(()),
         };
         let now = clock::monotonic_millis();
-        if now >= self.read_again {
+        // What it has said last is worth a read.
+        if self.broken || now >= self.read_again {
             (self.read_left, self.read_again) = (READ_MAX, now + 1_000);
         }
         let mut buffer = [0; READ_MAX];
@@ -504,7 +505,8 @@ impl World for Kernel {
         match received {
             Ok(0) => return Err(Cause::Closed),
             Ok(length) => {
-                self.read_left -= length;
+                // One read a second, whatever the size of the pieces: each wakes the agent up.
+                self.read_left = 0;
                 self.hear(buffer.get(..length).unwrap_or_default(), now);
             }
             Err(WOULD_BLOCK) => {}

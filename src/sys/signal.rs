@@ -121,6 +121,10 @@ fn handle(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t {
     let place = usize::from(cfg!(any(target_arch = "mips", target_arch = "mips64")));
     let (mut action, mut before) = ([0; 8], [0; 8]);
     action[place] = handler;
+    if signal == libc::SIGCHLD {
+        // A child that stops and goes on is not one that has ended.
+        action[1 - place] = libc::SA_NOCLDSTOP as usize;
+    }
     let (new, old) = (action.as_ptr() as usize, before.as_mut_ptr() as usize);
     // SAFETY: there is room for an action, and neither SIG_IGN nor SIG_DFL runs any code of ours.
     let _ = unsafe { long_call(libc::SYS_rt_sigaction, &[int(signal), new, old, SET_LENGTH, 0, 0]) };

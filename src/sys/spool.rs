@@ -13,6 +13,7 @@ use super::file::{open, open_at, unlink_at, with_c_path};
 use super::machine;
 use super::mapping::Mapping;
 use super::memory::map_from;
+use crate::ring::Words;
 use crate::text::Text;
 use crate::world::Errno;
 use core::ffi::{CStr, c_int};
@@ -77,10 +78,11 @@ impl Spool {
             let (file, is_new) = match found {
                 // Another process was faster.
                 Err(Errno(libc::EEXIST)) => continue,
+                Err(Errno(libc::ELOOP)) => return Err(SpoolError::Refused("it is a symbolic link")),
                 other => other?,
             };
             if !machine::is_kind(file.number(), &[libc::S_IFREG]) {
-                return Err(INVALID.into());
+                return Err(SpoolError::Refused("it is not a regular file"));
             }
             lock(&file)?;
             // Another agent may have put a new file there after this one was opened, and then closed it.
@@ -271,7 +273,13 @@ fn remove_left_over(name: &CStr) -> Result<(), Errno> {
         return Err(INVALID);
     }
     lock(&file)?;
-    unlink_at(name)
+    // It has a spool's words, or begins with zeros: what a kill while it was made has left.
+    let mut start = [0; size_of::<Words>()];
+    let count = file.read_at(&mut start, 0)?;
+    if start.iter().all(|byte| *byte == 0) || count == start.len() && Words::are_at(&start) {
+        return unlink_at(name);
+    }
+    Err(INVALID)
 }
 
 /// Why the file is none to trust. Who owns it, or can write to it, may forge lines and end the agent.
