@@ -67,7 +67,8 @@ fn check(document: &[u8], memory: &mut [u8]) -> Option<String> {
     let mut text = Text::new(&mut buffer);
     wrong.describe(&mut text);
     assert!(!text.is_cut());
-    Some(String::from_utf8_lossy(text.bytes()).into_owned())
+    let line = String::from_utf8_lossy(text.into_line()).into_owned();
+    Some(line.strip_suffix('\n')?.to_owned())
 }
 
 #[test]
