@@ -93,6 +93,8 @@ pub struct Ring<'m> {
     /// When lines were acknowledged on this connection, and when for the first time.
     marks: Marks,
     first_marks: Marks,
+    /// The same as the first ones in the time in which connections have had them, of a longer span.
+    old_marks: Marks,
     counts: Counts,
     /// Lines that left the ring in flight, until they are acknowledged or their connection ends.
     evicted: Evicted,
@@ -140,6 +142,7 @@ impl<'m> Ring<'m> {
             touched: 0,
             marks: Marks::new(policy.replay),
             first_marks: Marks::new(policy.replay),
+            old_marks: Marks::new(old_span(policy.replay)),
             counts: Counts::default(),
             evicted: Evicted::NONE,
             waiting: 0,
@@ -151,6 +154,7 @@ impl<'m> Ring<'m> {
     pub fn change(&mut self, is_thinning: bool, replay: u32) {
         (self.policy.is_thinning, self.policy.replay) = (is_thinning, replay);
         (self.marks.span, self.first_marks.span) = (replay, replay);
+        self.old_marks.span = old_span(replay);
     }
 
     /// Whether memory of that length has room for all that the ring holds.
@@ -178,6 +182,7 @@ impl<'m> Ring<'m> {
             known: 0,
             marks: self.marks.clone(),
             first_marks: self.first_marks.clone(),
+            old_marks: self.old_marks.clone(),
             evicted: self.evicted.clone(),
             ..*self
         };
@@ -342,11 +347,14 @@ impl<'m> Ring<'m> {
         if self.acked > before {
             self.has_taken = true;
             let now = now as u32;
+            self.old_marks.resume(now, self.acked);
             if self.acked > self.known {
                 is_first = true;
                 self.set_known(self.acked);
-                self.first_marks.note(now, self.acked);
-                self.first_marks.shorten(now);
+                for marks in [&mut self.first_marks, &mut self.old_marks] {
+                    marks.note(now, self.acked);
+                    marks.shorten(now);
+                }
             }
             // The receiver may have died right after its last acknowledgement before this one; this one may
             // be of what was under way then.
@@ -365,8 +373,9 @@ impl<'m> Ring<'m> {
     /// receiver may have died with them unread. One that has not closed properly may have died when it was heard
     /// last: what [`Ring::acknowledge`] has kept by then is repeated.
     ///
-    /// Two rules bound the repeats to a receiver that ends each connection soon: after a proper close a line is
-    /// repeated only within the span after its first acknowledgement; and each connection in a row that
+    /// Three rules bound the repeats to a receiver that ends each connection soon: after a proper close a line is
+    /// repeated only within the span after its first acknowledgement; connections that have had it acknowledged for
+    /// four times the span do not repeat it after any end; and each connection in a row that
     /// has acknowledged repeats, and no line for the first time, halves the bytes that the next one repeats.
     pub fn rewind(&mut self, now: u64, is_closed: bool) {
         if is_closed && self.flying == 0 {
@@ -376,6 +385,11 @@ impl<'m> Ring<'m> {
                 self.leave(position.min(self.acked));
             }
         }
+        let heard = self.marks.heard(now as u32);
+        if let Some(position) = self.old_marks.expired(heard) {
+            self.leave(position.min(self.acked));
+        }
+        self.old_marks.pause(heard);
         self.marks.clear();
         let (has_taken, has_advanced) = (take(&mut self.has_taken), take(&mut self.has_advanced));
         if has_advanced {
@@ -482,6 +496,7 @@ impl<'m> Ring<'m> {
         });
         self.counts.dropped += dropped;
         self.first_marks.close_gap(first, first + freed);
+        self.old_marks.close_gap(first, first + freed);
         freed > 0
     }
 
@@ -501,6 +516,7 @@ impl<'m> Ring<'m> {
         self.sent = self.sent.saturating_sub(position);
         self.marks.move_down(position);
         self.first_marks.move_down(position);
+        self.old_marks.move_down(position);
     }
 
     /// The oldest end of the records is at this position; those before it are elsewhere, or gone.
@@ -573,6 +589,12 @@ impl<'m> Ring<'m> {
             at - self.memory.len()
         }
     }
+}
+
+/// Milliseconds for which connections may have had a line acknowledged, if the policy's span is so long.
+fn old_span(replay: u32) -> u32 {
+    // Longer ones would not be told from moments to come.
+    replay.saturating_mul(4).min(1 << 30)
 }
 
 #[cfg(test)]

@@ -222,6 +222,7 @@ impl<'m> Ring<'m> {
         (self.part, self.flying, self.known, self.touched) = (0, 0, 0, 0);
         self.marks.clear();
         self.first_marks.clear();
+        self.old_marks.clear();
         self.policy.is_checked = false;
         self.keep_clock(self.clock);
         self.waiting = 0;

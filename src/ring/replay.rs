@@ -14,6 +14,14 @@ struct Mark {
     position: usize,
 }
 
+impl Mark {
+    /// Makes ages of times, or times of ages.
+    fn turn(&mut self, now: u32) {
+        self.begun = now.wrapping_sub(self.begun);
+        self.moved = now.wrapping_sub(self.moved);
+    }
+}
+
 /// Up to where all had been acknowledged when.
 #[derive(Clone)]
 pub(super) struct Marks {
@@ -21,6 +29,8 @@ pub(super) struct Marks {
     pub(super) span: u32,
     list: [Mark; MARKS],
     count: usize,
+    /// Marks up to which all has been acknowledged again since [`Marks::pause`]; the others have ages for times.
+    live: usize,
 }
 
 impl Marks {
@@ -29,6 +39,7 @@ impl Marks {
             span,
             list: [Mark::default(); MARKS],
             count: 0,
+            live: 0,
         }
     }
 
@@ -38,6 +49,7 @@ impl Marks {
         let is_old = |mark: &Mark| is_past(mark.begun, self.span / PARTS, now);
         let is_new = has_room && self.last().is_none_or(is_old);
         self.count += usize::from(is_new);
+        self.live = self.count;
         if let Some(last) = self.list.get_mut(self.count.wrapping_sub(1)) {
             if is_new {
                 last.begun = now;
@@ -59,7 +71,7 @@ impl Marks {
     /// Up to where all was acknowledged longer ago than the span; each is told once.
     pub(super) fn expired(&mut self, now: u32) -> Option<usize> {
         let mut position = None;
-        while self.count > 0 && is_past(self.list[0].moved, self.span, now) {
+        while self.live > 0 && is_past(self.list[0].moved, self.span, now) {
             position = Some(self.list[0].position);
             self.remove_first();
         }
@@ -68,12 +80,29 @@ impl Marks {
 
     /// Nothing is known of what was acknowledged when.
     pub(super) fn clear(&mut self) {
-        self.count = 0;
+        (self.count, self.live) = (0, 0);
+    }
+
+    /// The connection has ended, and was heard last at `end`. Time does not count until what was acknowledged is
+    /// acknowledged again.
+    pub(super) fn pause(&mut self, end: u32) {
+        for mark in self.list.iter_mut().take(core::mem::take(&mut self.live)) {
+            mark.turn(end);
+        }
+    }
+
+    /// All before `position` is acknowledged again now.
+    pub(super) fn resume(&mut self, now: u32, position: usize) {
+        let paused = self.list.iter_mut().take(self.count).skip(self.live);
+        for mark in paused.take_while(|mark| mark.position <= position) {
+            mark.turn(now);
+            self.live += 1;
+        }
     }
 
     /// Leaves one mark of what was acknowledged longer ago than the span: [`Marks::expired`] finds it.
     pub(super) fn shorten(&mut self, now: u32) {
-        while self.count > 1 && is_past(self.list[1].moved, self.span, now) {
+        while self.live > 1 && is_past(self.list[1].moved, self.span, now) {
             self.remove_first();
         }
     }
@@ -81,6 +110,7 @@ impl Marks {
     fn remove_first(&mut self) {
         self.list.copy_within(1.., 0);
         self.count -= 1;
+        self.live -= 1;
     }
 
     /// The records between these positions are gone.

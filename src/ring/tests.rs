@@ -172,6 +172,28 @@ fn a_receiver_that_takes_repeats_alone_gets_fewer_each_time_until_it_takes_a_new
 }
 
 #[test]
+fn a_receiver_that_resets_soon_gets_each_line_a_bounded_number_of_times() {
+    let mut store = Store::new(1 << 20);
+    let mut ring = store.ring(REPLAYING);
+    let (mut number, mut sent) = (0, 0);
+    for connection in 0..100 {
+        // Nine seconds with a line in each, and an outage that does not count.
+        for second in 0..9 {
+            let now = connection * 60_000 + second * 1_000;
+            ring.push(&line(number, 10), 0);
+            number += 1;
+            sent += deliver(&mut ring, now).len();
+        }
+        ring.rewind(connection * 60_000 + 9_000, false);
+        // What connections have had for less than the span is repeated, whatever happened between them.
+        let kept = unsent(&ring).len() / 10;
+        assert!(kept >= 10.min(number as usize), "{kept} lines");
+        assert!(kept <= 9 * 6, "{kept} lines after connection {connection}");
+    }
+    assert!(sent as u64 / 10 <= 7 * number, "{sent} bytes for {number} lines");
+}
+
+#[test]
 fn lines_that_were_acknowledged_once_go_first_and_do_not_count_as_lost() {
     for policy in [DROPPING, THINNING] {
         let mut store = Store::new(BUFFER_MIN);

@@ -78,6 +78,8 @@ struct Account<'d> {
     forgiven: BTreeSet<Key>,
     /// When a receiver's kernel had first acknowledged a line.
     first_acked: BTreeMap<Key, u64>,
+    /// Milliseconds for which connections have had a line acknowledged.
+    held: BTreeMap<Key, u64>,
     /// Lines of which the agent knows that a connection has acknowledged them.
     known: BTreeSet<Key>,
     /// The life of the last connection, and how many in a row of its connections have acknowledged repeats alone.
@@ -95,6 +97,7 @@ pub(crate) fn check(plan: &Plan, day: &Day, lives: &[Lived]) -> Tally {
         parts: Vec::new(),
         forgiven: BTreeSet::new(),
         first_acked: BTreeMap::new(),
+        held: BTreeMap::new(),
         known: BTreeSet::new(),
         last_life: 0,
         halvings: 0,
@@ -172,6 +175,16 @@ impl Account<'_> {
             let acks = &connection.acks;
             let ack = acks.get(acks.partition_point(|ack| ack.1 < line.end));
             let first = ack.map(|ack| *self.first_acked.entry(line.key).or_insert(ack.0));
+            // Connections that have had it for four times as long do not repeat it.
+            if let (Some(ack), Some(last)) = (ack, acks.last())
+                && line.end > connection.read
+            {
+                let held = self.held.entry(line.key).or_default();
+                *held += last.0 - ack.0;
+                if *held >= 3 * self.plan.replay {
+                    self.forgiven.insert(line.key);
+                }
+            }
             // After a proper close a line is repeated only for so long after it was acknowledged first.
             let is_old = connection.broken == Some(Cause::Closed)
                 && first.is_some_and(|first| first + self.plan.replay * 7 / 8 < connection.closed);
