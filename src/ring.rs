@@ -100,6 +100,10 @@ pub struct Ring<'m> {
     evicted: Evicted,
     /// Lines that it holds and no connection has acknowledged.
     waiting: u64,
+    /// Those of them that this connection has got whole.
+    sent_lines: u64,
+    /// Bytes of records that a lap had not moved when it came upon lost memory, and the clock of the others.
+    unmoved: Option<(usize, usize)>,
     /// Seconds from the monotonic clock to the stamps of lines that are not settled; the words have it, too.
     clock: usize,
 }
@@ -146,6 +150,8 @@ impl<'m> Ring<'m> {
             counts: Counts::default(),
             evicted: Evicted::NONE,
             waiting: 0,
+            sent_lines: 0,
+            unmoved: None,
             clock: 0,
         }
     }
@@ -312,6 +318,7 @@ impl<'m> Ring<'m> {
             }
             self.part -= length;
             self.sent = end;
+            self.sent_lines += u64::from(end > self.known);
         }
     }
 
@@ -405,7 +412,7 @@ impl<'m> Ring<'m> {
         self.acked = start;
         self.sent = start;
         self.part = 0;
-        self.flying = 0;
+        (self.flying, self.sent_lines) = (0, 0);
         self.counts.dropped += self.evicted.give_up();
     }
 
@@ -432,6 +439,9 @@ impl<'m> Ring<'m> {
     fn has_gone(&mut self, end: usize) {
         if end > self.known {
             self.waiting = self.waiting.saturating_sub(1);
+            if end <= self.sent {
+                self.sent_lines = self.sent_lines.saturating_sub(1);
+            }
         }
     }
 

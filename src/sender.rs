@@ -246,6 +246,11 @@ impl Sender {
         }
     }
 
+    /// Asks whether all that this connection has got has arrived.
+    pub fn has_all_arrived<W: World>(&self, world: &mut W) -> bool {
+        self.state == State::Up && world.unacked() == 0
+    }
+
     /// Gives up the connection, and is due for the next one.
     pub fn reconnect<W: World>(&mut self, world: &mut W, ring: &mut Ring, aims: &Aims, now: u64) {
         if self.state == State::Ended {

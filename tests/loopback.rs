@@ -428,7 +428,13 @@ fn a_peer_that_sends_without_end_is_read_slowly_and_lines_go_on() {
 #[test]
 fn a_close_or_a_reset_behind_unread_bytes_is_noticed_by_itself() {
     let transfer = Transfer::new();
-    let mut agent = start(&transfer.flag(), &["-interval=24h", "-flush=24h", "-replay=0"]);
+    let flags = ["-metrics=load", "-interval=24h", "-flush=24h", "-replay=0"];
+    let mut agent = start(&transfer.flag(), &flags);
+    // The only lines that there are to write.
+    let first = transfer.accept();
+    Lines::of(first.try_clone().unwrap()).wait_for("\"proc.blocked\"");
+    reset(first);
+    agent.log.wait_for(": connection reset by peer");
     for (is_reset, end) in [(false, "EOF"), (true, "connection reset by peer")] {
         let mut stream = transfer.accept();
         agent.log.wait_for("local addr:");

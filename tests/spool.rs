@@ -489,6 +489,31 @@ fn spool_that_is_cut_off_costs_the_lines_of_its_pages_and_no_more() {
 }
 
 #[test]
+fn spool_that_is_cut_off_counts_no_line_as_dropped_that_has_arrived() {
+    let folder = Folder::new("spool-arrived");
+    let spool = folder.join("spool");
+    let transfer = Transfer::new();
+    let flags = ["-metrics=load", "-interval=1s", "-flush=20ms", "-spool"];
+    let mut agent = Agent::start(
+        &[
+            &[transfer.flag().as_str()],
+            &flags[..],
+            &[spool.to_str().unwrap()],
+        ]
+        .concat(),
+    );
+    let lines = Lines::of(transfer.accept());
+    // The last line of a turn: the next one is a second later.
+    for _ in 0..3 {
+        lines.wait_for("\"proc.blocked\"");
+    }
+    cut_off(&spool, 0);
+    let lost = agent.log.wait_for(LOST);
+    assert!(lost.contains(": 0 lines dropped; "), "{lost}");
+    agent.stop();
+}
+
+#[test]
 fn spool_that_is_cut_off_where_no_new_one_can_be_made_goes_on_in_memory() {
     let folder = Folder::new("spool-memory-only");
     let spool = folder.join("spool");

@@ -55,6 +55,11 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    /// Seconds from the monotonic clock to the stamps, once they have been known.
+    pub(super) fn known_seconds(&self) -> Option<usize> {
+        (self.seconds > 0).then_some(self.seconds as usize)
+    }
+
     /// The stamps so far are so many seconds, and a fraction, from the monotonic clock.
     pub(super) fn new(seconds: usize, phase: u32) -> Self {
         let (seconds, fraction) = (seconds as u64, (SECOND - phase % SECOND) % SECOND);

@@ -167,6 +167,7 @@ pub(super) fn rescue<W: World>(
     ring: &mut Ring<'static>,
     file: &mut Option<Spool>,
     config: &Config,
+    has_arrived: bool,
     world: &mut W,
 ) {
     let length = size_of::<Words>() + ring.memory_length();
@@ -175,7 +176,12 @@ pub(super) fn rescue<W: World>(
         return;
     };
     let dropped = ring.counts().dropped;
-    drop(Mapping::of(ring.rescue(memory.lend(), sys::boot())));
+    drop(Mapping::of(ring.rescue(
+        memory.lend(),
+        sys::boot(),
+        STAMPS.0,
+        has_arrived,
+    )));
     let path = name(config);
     // What is left in the file is in the ring, too.
     let is_there = file.as_ref().is_some_and(|spool| spool.is_at(path));

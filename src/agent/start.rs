@@ -5,6 +5,7 @@ use super::source::{Found, Problem, Source};
 use super::{Agent, Ending, Lines, State, reload, spool, writer};
 use crate::builtin;
 use crate::config::{self, Command, Config, DOCUMENT_MAX};
+use crate::format::json;
 use crate::host::{self, Host};
 use crate::sys::{self, Errno, Kernel, Once, Spool};
 use crate::text::{Put, Text};
@@ -219,7 +220,12 @@ fn rescue(config: &Config, running: &mut Running) {
     let Running {
         world, state, file, ..
     } = running;
-    spool::rescue(&mut state.output.ring, file, config, world);
+    let has_arrived = state.output.sender.has_all_arrived(world);
+    spool::rescue(&mut state.output.ring, file, config, has_arrived, world);
+    // The wall clock may have stepped while the ring stood still.
+    if let Some(clock) = state.clock.known_seconds() {
+        state.output.ring.set_clock(clock, json::move_stamp);
+    }
     Agent::new(config, &mut running.host, &mut running.state).reconnect(&mut running.world);
 }
 

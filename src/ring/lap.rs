@@ -134,6 +134,7 @@ impl Ring<'_> {
             let length = self.behind(0);
             // What is there may be no record: none is made of it.
             if is_lost() {
+                self.unmoved = Some((end - position, clock));
                 return;
             }
             head.is_settled |= has_touched && position < touched;
@@ -144,6 +145,7 @@ impl Ring<'_> {
                 self.append(head, line);
                 // What has been written may be lost, and what it was read from not.
                 if is_lost() {
+                    self.unmoved = Some((end - position, clock));
                     return;
                 }
             } else if position >= known {

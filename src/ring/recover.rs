@@ -202,10 +202,16 @@ impl<'m> Ring<'m> {
     }
 
     /// Goes on in other memory with each whole line that is left of the ring, whose memory is lost in part; all are
-    /// yet to be sent, and those that are gone count as dropped. Answers the memory of before. The new one is of the
-    /// same length, and no file.
+    /// yet to be sent, and those that are gone count as dropped. With `has_arrived`, all that was sent has arrived.
+    /// Answers the memory of before. The new one is of the same length, and no file.
     #[cold]
-    pub fn rescue(&mut self, (words, memory): Lent<'m>, boot: u32) -> Lent<'m> {
+    pub fn rescue(
+        &mut self,
+        (words, memory): Lent<'m>,
+        boot: u32,
+        restamp: Restamp,
+        has_arrived: bool,
+    ) -> Lent<'m> {
         words.clear(memory.len());
         words.boot.set(boot as usize);
         let words = core::mem::replace(&mut self.words, words);
@@ -217,19 +223,30 @@ impl<'m> Ring<'m> {
             at: 0,
             damaged: 0,
         };
-        let (known, touched, waiting) = (self.known.max(self.acked), self.touched, self.waiting);
+        let (mut known, touched, mut waiting) = (self.known.max(self.acked), self.touched, self.waiting);
+        if has_arrived {
+            known = known.max(self.sent);
+            waiting = waiting.saturating_sub(self.sent_lines);
+            self.counts.arrived += self.sent_lines + self.evicted.acknowledge(0);
+        }
+        // Of a lap that was broken off, what it has moved has the new clock.
+        let (unmoved, clock) = self.unmoved.take().unwrap_or((0, self.clock));
+        let seconds = clock as i64 - self.clock as i64;
         (self.start, self.newest, self.acked, self.sent) = (0, 0, 0, 0);
         (self.part, self.flying, self.known, self.touched) = (0, 0, 0, 0);
         self.marks.clear();
         self.first_marks.clear();
         self.old_marks.clear();
         self.policy.is_checked = false;
-        self.keep_clock(self.clock);
-        self.waiting = 0;
+        self.keep_clock(clock);
+        (self.waiting, self.sent_lines) = (0, 0);
         let mut line = [0; LINE_MAX];
         while let Some(mut head) = view.next(&mut line) {
-            let line = &line[..head.length()];
+            let line = &mut line[..head.length()];
             head.is_settled |= view.at <= touched;
+            if view.at <= unmoved {
+                change(head, line, seconds, restamp);
+            }
             self.append(head, line);
             if view.at <= known {
                 self.set_known(self.newest);

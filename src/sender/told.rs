@@ -93,7 +93,7 @@ impl Told {
         if lost > self.lost {
             self.lost = lost;
             let lost = [Part::Number(lost)];
-            world.log("lines lost for want of room: % since the start", &lost);
+            world.log("lines lost: % since the start", &lost);
         }
     }
 }

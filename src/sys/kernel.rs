@@ -458,9 +458,6 @@ impl World for Kernel {
     }
 
     fn unacked(&mut self) -> u64 {
-        if fault::is_lost() {
-            return u64::MAX;
-        }
         match (&self.link, &self.target) {
             // A Unix socket counts in another unit than bytes.
             (Link::Connected(fd), Target::Tcp(..)) => socket::unacked(fd).unwrap_or(u64::MAX),

@@ -65,7 +65,7 @@ fn lines_of_memory_that_is_left_go_on_and_the_others_count_as_dropped() {
         let (waiting, dropped) = (ring.waiting, ring.counts().dropped);
         fuse::wipe(ring.memory);
         fuse::recover();
-        ring.rescue((&mut other.words, &mut other.memory), 7);
+        ring.rescue((&mut other.words, &mut other.memory), 7, |_, _| {}, false);
         let after = held(&ring);
         for (index, line) in &before {
             let is_left = index + HEAD + line.len() <= from;
@@ -116,7 +116,7 @@ fn memory_that_is_lost_in_the_midst_of_anything_gives_only_whole_lines_that_were
         }
         fuse::wipe(ring.memory);
         fuse::recover();
-        ring.rescue((&mut other.words, &mut other.memory), 7);
+        ring.rescue((&mut other.words, &mut other.memory), 7, |_, _| {}, false);
         for (_, text) in held(&ring) {
             let number = crate::num::parse_u64(&text[..7]).unwrap();
             assert_eq!(text, line(number, text.len()), "seed {seed:#x}");
