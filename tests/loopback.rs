@@ -433,8 +433,8 @@ fn a_close_or_a_reset_behind_unread_bytes_is_noticed_by_itself() {
     // The only lines that there are to write.
     let first = transfer.accept();
     Lines::of(first.try_clone().unwrap()).wait_for("\"proc.blocked\"");
-    reset(first);
-    agent.log.wait_for(": connection reset by peer");
+    first.shutdown(Shutdown::Both).unwrap();
+    agent.log.wait_for(": EOF");
     for (is_reset, end) in [(false, "EOF"), (true, "connection reset by peer")] {
         let mut stream = transfer.accept();
         agent.log.wait_for("local addr:");
