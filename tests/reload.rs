@@ -135,7 +135,14 @@ fn two_hundred_reloads_good_and_bad_leave_no_gap_and_cost_nothing() {
     // By then all families have had their first read, and have opened their files.
     lines.up_to("\"system.uptime\"", &mut received);
     let mut log = Vec::new();
-    let open = |agent: &Agent| (descriptors(agent.pid()), mappings(agent.pid()));
+    // The least of some moments: what a turn opens and closes does not count.
+    let open = |agent: &Agent| {
+        let moments = (0..50).map(|_| {
+            sleep(Duration::from_millis(1));
+            (descriptors(agent.pid()), mappings(agent.pid()))
+        });
+        moments.min().unwrap()
+    };
     let (mut before, mut size) = ((0, 0), 0);
     for number in 1..=200 {
         if number % 2 == 0 {
