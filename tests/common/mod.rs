@@ -94,27 +94,41 @@ pub fn target() -> &'static str {
     &TARGET
 }
 
-/// What the log says of a connect that was refused. qemu before 8.0 hands on the host's number of a pending
-/// error (`SO_ERROR`), which is nobody's on MIPS.
-pub fn refused() -> &'static str {
-    static IS_TRANSLATED: LazyLock<bool> = LazyLock::new(|| {
+/// Whether the emulator hands on the host's number of a pending error (`SO_ERROR`), which is nobody's on MIPS: qemu
+/// does before 8.0.
+fn has_host_errors() -> bool {
+    static HAS: LazyLock<bool> = LazyLock::new(|| {
         let runner = runner();
         let Some(qemu) = runner
             .split_whitespace()
             .next()
             .filter(|name| name.contains("mips"))
         else {
-            return true;
+            return false;
         };
         let output = Command::new(qemu).arg("--version").output().unwrap();
         let version = String::from_utf8(output.stdout).unwrap();
         let (_, number) = version.split_once(" version ").unwrap();
-        number.split('.').next().unwrap().parse::<u32>().unwrap() >= 8
+        number.split('.').next().unwrap().parse::<u32>().unwrap() < 8
     });
-    if *IS_TRANSLATED {
-        "connection refused"
-    } else {
+    *HAS
+}
+
+/// What the log says of a connect that was refused.
+pub fn refused() -> &'static str {
+    if has_host_errors() {
         "errno 111"
+    } else {
+        "connection refused"
+    }
+}
+
+/// What the log says of a connection that was reset.
+pub fn reset_by_peer() -> &'static str {
+    if has_host_errors() {
+        "errno 104"
+    } else {
+        "connection reset by peer"
     }
 }
 
