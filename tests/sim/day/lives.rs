@@ -13,6 +13,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 const PROC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/bare/proc");
 
+/// Bytes that each agent takes and does not give back.
+pub(crate) const FOR_GOOD: u64 =
+    (size_of::<builtin::Memory>() + size_of::<host::Memory>() + size_of::<Lines>()) as u64;
+
 /// What became of one agent and its lines.
 pub(crate) struct Lived {
     pub(crate) lines: u64,

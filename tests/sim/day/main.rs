@@ -75,8 +75,10 @@ fn days_lose_no_line() {
         days += 1;
         if days >= WARM {
             let warm = *warm.get_or_insert_with(pages);
+            // Each life has memory for good, as an agent has it once.
+            let for_good = all.lives * lives::FOR_GOOD.div_ceil(4_096);
             assert!(
-                pages() < warm + GROWTH,
+                pages() < warm + for_good + GROWTH,
                 "SEED={seed}: {} pages, {warm} before",
                 pages()
             );
