@@ -349,7 +349,7 @@ impl<'m> Ring<'m> {
             self.flying -= length;
             self.acked = self.behind(self.acked);
             self.counts.arrived += 1;
-            self.has_gone(self.acked);
+            self.count_gone(self.acked);
         }
         if self.acked > before {
             self.has_taken = true;
@@ -435,8 +435,9 @@ impl<'m> Ring<'m> {
         self.memory.len().saturating_sub(SPARE + self.newest)
     }
 
-    /// A line that ended at this position waits no more, unless a connection had acknowledged it before.
-    fn has_gone(&mut self, end: usize) {
+    /// Counts a line, which ended at this position, as one that waits no more, unless a connection had
+    /// acknowledged it before.
+    fn count_gone(&mut self, end: usize) {
         if end > self.known {
             self.waiting = self.waiting.saturating_sub(1);
             if end <= self.sent {
@@ -484,7 +485,7 @@ impl<'m> Ring<'m> {
         if self.acked == 0 && self.sent > 0 {
             self.flying = self.flying.saturating_sub(end.saturating_sub(HEAD));
         }
-        self.has_gone(end);
+        self.count_gone(end);
         self.leave(end);
     }
 

@@ -177,7 +177,7 @@ pub(super) fn is_private(descriptor: c_int) -> bool {
     ownership(descriptor).is_some_and(|file| file.is_own && !file.is_open)
 }
 
-/// The same of what is at a path, a link itself.
+/// Whether what is at a path, a link itself, is of this kind.
 pub(super) fn is_kind_at(path: &[u8], kind: libc::mode_t) -> bool {
     about_path(path, false).is_some_and(|file| file.st_mode & libc::S_IFMT == kind)
 }
