@@ -33,8 +33,8 @@ run: all ## build, then print the lines on this terminal until Ctrl-C
 	$(AGENT) -trans -
 
 test: all ## run every test, over loopback; the tests of the binary once more on the release build
-	$(CARGO) test --locked
-	AGENT=$(CURDIR)/$(AGENT) $(CARGO) test --locked $(OUTSIDE)
+	$(CARGO) test --locked --no-fail-fast
+	AGENT=$(CURDIR)/$(AGENT) $(CARGO) test --locked --no-fail-fast $(OUTSIDE)
 	env -u AGENT $(CHAOS) -- --nocapture
 	$(SIM) -- --nocapture
 
