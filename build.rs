@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 use std::process::exit;
 
-/// Target operating system, and the back-end of `src/host` that reads it.
+/// Target operating system, and the back-end of `src/procfs` that reads it.
 const BACK_ENDS: [(&str, &str); 1] = [("linux", "host_linux")];
 
 /// A program that cannot unwind needs no tables for it; those of the core library come along otherwise. Nor
@@ -22,21 +22,21 @@ const SELDOM: [&str; 23] = [
     "alloc",
     "mini_monitor::config",
     "mini_monitor::custom",
-    "zone::by_file",
-    "zone::by_rule",
-    "builtin::process",
-    "dns::files",
-    "dns::message",
-    "sys::child",
-    "sys::heap",
-    "sys::inlet",
-    "sys::local::in_database",
-    "sys::local::in_file",
-    "sys::lookup::in_child",
-    "sys::resolver",
-    "sys::scripts",
-    "sys::spool",
-    "sys::user",
+    "platform::zone::by_file",
+    "platform::zone::by_rule",
+    "families::process",
+    "resolver::files",
+    "resolver::message",
+    "platform::child",
+    "platform::heap",
+    "platform::inlet",
+    "platform::local::in_database",
+    "platform::local::in_file",
+    "platform::lookup::in_child",
+    "platform::resolver",
+    "platform::scripts",
+    "platform::spool",
+    "platform::user",
     "agent::check",
     "agent::reload",
     "agent::script",

@@ -1,7 +1,7 @@
 //! mini-monitor: a monitoring agent for routers and small Linux boxes.
 //!
 //! Data flows one way, from the kernel's counters to the transfer:
-//! `host` → `builtin` → `format` → `ring` → `sender`, driven by `agent` when `sched` says so.
+//! `procfs` → `families` → `format` → `ring` → `sender`, driven by `agent` when `schedule` says so.
 //! The modules stand in the order of their floors: each uses only those above it.
 
 #![cfg_attr(not(test), no_std)]
@@ -19,34 +19,23 @@
 
 extern crate alloc;
 
-// Floor 0: pure code.
-pub mod backoff;
-pub mod dns;
-pub mod num;
-pub mod packed;
-pub mod pattern;
+// Floor 0: pure code, and the operating system.
+pub mod base;
+pub mod platform;
+pub mod resolver;
 pub mod ring;
-pub mod scan;
-pub mod text;
-pub mod throttle;
-pub mod wheel;
-pub mod world;
-pub mod zone;
 
-// Floor 1: the operating system, and the shape of a line.
+// Floor 1: the shape of a line, and what the machine says.
 pub mod format;
-pub mod sys;
+pub mod procfs;
 
-// Floor 2: what the user asks for, what the machine says.
+// Floor 2: what the user asks for, samples, and the connection that carries them.
 pub mod config;
-pub mod host;
-
-// Floor 3: samples, and the connection that carries them.
-pub mod builtin;
 pub mod custom;
+pub mod families;
 pub mod sender;
 
-// Floors 4 and 5: when, and the loop.
-pub mod sched;
+// Floors 3 and 4: when, and the loop.
+pub mod schedule;
 
 pub mod agent;

@@ -552,7 +552,7 @@ fn processes_are_counted_with_their_memory_and_time() {
         .iter()
         .map(|child| {
             let statm = read(&format!("{}/statm", child.id()));
-            number(statm.split(' ').nth(1).unwrap()) * mini_monitor::sys::page_size() as f64
+            number(statm.split(' ').nth(1).unwrap()) * mini_monitor::platform::page_size() as f64
         })
         .sum();
     assert_eq!(said[&format!("process.count name={name}")], 3.0);

@@ -2,17 +2,17 @@
 
 use super::plan;
 use super::ranks::CUSTOM;
-use crate::builtin::{self, Builtin, FAMILIES, FAMILY_COUNT, Own};
+use crate::base::decimal::{Fixed, divide};
+use crate::base::fields::has;
+use crate::base::text::{Put, Text};
 use crate::config::{CUSTOM_MAX, Config, Origin};
 use crate::custom;
+use crate::families::{self, Builtin, FAMILIES, FAMILY_COUNT, Own};
 use crate::format::{Record, json};
-use crate::host::Host;
-use crate::num::{Fixed, divide};
+use crate::platform;
+use crate::platform::Transfer;
+use crate::procfs::Host;
 use crate::ring::{LINE_MAX, Ring};
-use crate::scan::has;
-use crate::sys;
-use crate::text::{Put, Text};
-use crate::world::Transfer;
 
 /// Milliseconds between two reads of the families: enough for counters of time to advance.
 const PAUSE: u32 = 50;
@@ -33,7 +33,7 @@ impl<'a> Series<'a> {
         config: &'a Config,
         writer: &'a json::Writer,
         host: &mut Host,
-        memory: &'static mut builtin::Memory,
+        memory: &'static mut families::Memory,
     ) -> Self {
         let mut series = Self {
             writer,
@@ -43,7 +43,7 @@ impl<'a> Series<'a> {
         };
         let mut builtin = Builtin::new(memory);
         series.collect(host, &mut builtin, 0);
-        sys::pause(PAUSE);
+        platform::pause(PAUSE);
         // What needs two reads has all of its samples now.
         series.count = 0;
         series.collect(host, &mut builtin, PAUSE.into());

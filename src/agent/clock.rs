@@ -1,7 +1,7 @@
 //! The wall clock, which may be wrong, held against the monotonic one, which knows nothing of dates.
 
-use crate::num::divide;
-use crate::world::World;
+use crate::base::decimal::divide;
+use crate::platform::Platform;
 
 /// When this program was built, or its version released: seconds since 1970. It is never earlier.
 const BUILT: u64 = parse(env!("MINI_MONITOR_DATE"));
@@ -78,13 +78,13 @@ impl Clock {
         self.seconds + divide(moment + u64::from(fraction), SECOND.into()).0
     }
 
-    pub(super) fn look<W: World>(&mut self, world: &mut W, mut now: u64) -> Look {
-        let mut wall = world.wall();
+    pub(super) fn look<W: Platform>(&mut self, platform: &mut W, mut now: u64) -> Look {
+        let mut wall = platform.wall();
         let mut step = None;
         if self.has_stepped(wall, now) {
             // Or else we have been kept waiting between the two.
-            now = world.now();
-            wall = world.wall();
+            now = platform.now();
+            wall = platform.wall();
             if is_plausible(wall) && self.has_stepped(wall, now) {
                 self.offset = wall.saturating_sub(now);
                 self.seconds = divide(self.offset.saturating_sub(self.fraction.into()), SECOND.into()).0;

@@ -3,14 +3,14 @@
 use super::Agent;
 use super::ranks::CUSTOM;
 use super::script::{Lines, Run};
+use crate::base::rate_limit::Throttle;
+use crate::base::wheel::{Timers, Wheel};
 use crate::config::{CUSTOM_MAX, Config, Custom, Number, Origin};
 use crate::custom::{self, Trouble};
 use crate::format::Record;
+use crate::platform::{Ended, LogArg, NEVER, Platform};
 use crate::ring::LINE_MAX;
-use crate::sched::{reached, turn};
-use crate::throttle::Throttle;
-use crate::wheel::{Timers, Wheel};
-use crate::world::{Ended, NEVER, Part, World};
+use crate::schedule::{reached, turn};
 
 /// What is known of them, by their places in the configuration.
 pub(super) struct Customs {
@@ -64,10 +64,10 @@ impl Customs {
     }
 
     /// Others are asked for: those that are as they were go on.
-    pub(super) fn change<W: World>(
+    pub(super) fn change<W: Platform>(
         &mut self,
         [before, now_on]: [&Config; 2],
-        world: &mut W,
+        platform: &mut W,
         at: impl Fn(u32) -> u64,
     ) {
         for number in 0..CUSTOM_MAX {
@@ -79,7 +79,7 @@ impl Customs {
             if old == new {
                 continue;
             }
-            self.end_run(number, world);
+            self.end_run(number, platform);
             self.wheel.disarm(number);
             if let Some(told) = self.told.get_mut(number) {
                 *told = Told::NOTHING;
@@ -125,7 +125,7 @@ fn period(config: &Config, custom: &Custom) -> u32 {
 
 impl Agent<'_, '_> {
     /// Takes those that are due.
-    pub(super) fn take_customs<W: World>(&mut self, world: &mut W) {
+    pub(super) fn take_customs<W: Platform>(&mut self, platform: &mut W) {
         let now = self.state.output.now;
         let due = self.state.customs.due(now);
         if due == 0 {
@@ -145,17 +145,17 @@ impl Agent<'_, '_> {
                     self.state.customs.wheel.arm(number, turn(phase, period, now));
                 }
                 match &custom.origin {
-                    Origin::Script(script) => self.start_script(world, number, script, (period, moment)),
+                    Origin::Script(script) => self.start_script(platform, number, script, (period, moment)),
                     Origin::File(file) => {
                         self.state.set_time(moment);
-                        self.take_number(world, number, file, &mut room);
+                        self.take_number(platform, number, file, &mut room);
                     }
                 }
             }
         }
     }
 
-    fn take_number<W: World>(&mut self, world: &mut W, number: usize, file: &Number, room: &mut [u8]) {
+    fn take_number<W: Platform>(&mut self, platform: &mut W, number: usize, file: &Number, room: &mut [u8]) {
         let output = &mut self.state.output;
         let result = custom::read(file);
         match result {
@@ -167,19 +167,19 @@ impl Agent<'_, '_> {
                 };
                 let rank = self.state.ranks.of(CUSTOM + number, output.now);
                 // A name alone is never too long.
-                let _ = output.take(&record, rank, room, &self.aims, world);
+                let _ = output.take(&record, rank, room, &self.aims, platform);
                 self.state.ranks.note(CUSTOM + number, output.now);
             }
             Err(_) => output.errors += 1,
         }
-        self.tell(world, number, result.err(), b"");
+        self.tell(platform, number, result.err(), b"");
     }
 
     /// Tells how it has gone, if that is news; `line` is what is said of a bad line.
     #[inline(never)]
-    pub(super) fn tell<W: World>(
+    pub(super) fn tell<W: Platform>(
         &mut self,
-        world: &mut W,
+        platform: &mut W,
         number: usize,
         trouble: Option<Trouble>,
         line: &[u8],
@@ -196,20 +196,20 @@ impl Agent<'_, '_> {
             Origin::Script(_) => (b"", b"", b"all is well again"),
         };
         let Some(trouble) = trouble else {
-            return world.log("%: %", &[custom.name(), again].map(Part::Text));
+            return platform.log("%: %", &[custom.name(), again].map(LogArg::Text));
         };
-        let mut what = Part::Text(line);
+        let mut what = LogArg::Text(line);
         let words: &[u8] = match trouble {
             Trouble::System(errno) => {
-                what = Part::Cause(errno.into());
+                what = LogArg::Cause(errno.into());
                 b""
             }
             Trouble::Ended(Ended::Exit(status)) => {
-                what = Part::Number(status.into());
+                what = LogArg::Number(status.into());
                 b"exit status "
             }
             Trouble::Ended(Ended::Signal(signal)) => {
-                what = Part::Number(signal.into());
+                what = LogArg::Number(signal.into());
                 b"ended by signal "
             }
             Trouble::Missing => b"no such line or field",
@@ -219,12 +219,12 @@ impl Agent<'_, '_> {
             Trouble::TooMuch => b"it prints more than 16384 bytes",
         };
         let given = [
-            Part::Text(custom.name()),
-            Part::Text(colon),
-            Part::Text(file),
-            Part::Text(words),
+            LogArg::Text(custom.name()),
+            LogArg::Text(colon),
+            LogArg::Text(file),
+            LogArg::Text(words),
             what,
         ];
-        world.log("%%%: %%", &given);
+        platform.log("%%%: %%", &given);
     }
 }

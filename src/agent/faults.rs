@@ -1,10 +1,10 @@
 //! What the log is told of families that fail.
 
-use crate::builtin::FAMILY_COUNT;
+use crate::base::rate_limit::Throttle;
 use crate::config::Config;
-use crate::host::{Fault, Host, Place, Trouble};
-use crate::throttle::Throttle;
-use crate::world::{Part, World};
+use crate::families::FAMILY_COUNT;
+use crate::platform::{LogArg, Platform};
+use crate::procfs::{Fault, Host, Place, Trouble};
 
 /// What it has been told of one family.
 #[derive(Clone, Copy)]
@@ -40,7 +40,13 @@ impl Faults {
 }
 
 /// Says that the family fails, and how.
-pub(super) fn fails<W: World>(world: &mut W, family: Part, fault: Fault, config: &Config, host: &Host) {
+pub(super) fn fails<W: Platform>(
+    platform: &mut W,
+    family: LogArg,
+    fault: Fault,
+    config: &Config,
+    host: &Host,
+) {
     let file = fault.source().text();
     let root = match fault.source().place() {
         Place::Proc => config.proc,
@@ -51,25 +57,25 @@ pub(super) fn fails<W: World>(world: &mut W, family: Part, fault: Fault, config:
     let is_path = root.is_empty() || file.is_empty() || root.ends_with(b"/");
     let slash: &[u8] = if is_path { b"" } else { b"/" };
     let trouble = match fault.trouble() {
-        Trouble::System(errno) => Part::Cause(errno.into()),
-        Trouble::Content(flaw) => Part::Text(flaw.text()),
+        Trouble::System(errno) => LogArg::Cause(errno.into()),
+        Trouble::Content(flaw) => LogArg::Text(flaw.text()),
     };
     let words = if fault.is_too_much() {
         "%: %%%: %: the first ones are taken"
     } else {
         "%: %%%: %"
     };
-    let path = [Part::Text(root), Part::Text(slash), Part::Text(file)];
+    let path = [LogArg::Text(root), LogArg::Text(slash), LogArg::Text(file)];
     let [root, slash, file] = path;
-    world.log(words, &[family, root, slash, file, trouble]);
+    platform.log(words, &[family, root, slash, file, trouble]);
 }
 
 /// Says that the family has ceased to fail.
-pub(super) fn recovers<W: World>(world: &mut W, family: Part, had_too_much: bool) {
+pub(super) fn recovers<W: Platform>(platform: &mut W, family: LogArg, had_too_much: bool) {
     let words = if had_too_much {
         "%: there is room for all again"
     } else {
         "%: can be read again"
     };
-    world.log(words, &[family]);
+    platform.log(words, &[family]);
 }

@@ -23,18 +23,18 @@ use faults::Faults;
 use output::Output;
 use ranks::Ranks;
 
-use crate::builtin::{self, Builtin, FAMILIES, Own};
+use crate::base::rate_limit::Throttle;
+use crate::base::text::hash;
+use crate::base::wheel::{Timers, set_bits};
 use crate::config::Config;
+use crate::families::{self, Builtin, FAMILIES, Own};
 use crate::format::{Record, json};
-use crate::host::{Fault, Host, OS};
+use crate::platform;
+use crate::platform::{LogArg, NEVER, Platform, Signal};
+use crate::procfs::{Fault, Host, OS};
 use crate::ring::{Counts, LINE_MAX, Ring};
-use crate::sched::{self, Sched};
+use crate::schedule::{self, Sched};
 use crate::sender::{Aims, Event, Sender};
-use crate::sys;
-use crate::text::hash;
-use crate::throttle::Throttle;
-use crate::wheel::{Timers, set_bits};
-use crate::world::{NEVER, Part, Signal, World};
 
 /// Milliseconds that the last flush may take.
 const LAST_FLUSH: u64 = 2_000;
@@ -78,7 +78,7 @@ impl<'m> State<'m> {
     #[cold]
     pub fn new(
         config: &Config,
-        memory: &'static mut builtin::Memory,
+        memory: &'static mut families::Memory,
         lines: &'static mut Lines,
         writer: json::Writer,
         ring: Ring<'m>,
@@ -158,17 +158,17 @@ impl<'a, 'm> Agent<'a, 'm> {
     }
 
     /// Runs until every family has had its first read: a second at most. Answers how it ended, if it did meanwhile.
-    pub fn begin<W: World>(&mut self, world: &mut W) -> Option<Ending> {
-        let now = world.now();
+    pub fn begin<W: Platform>(&mut self, platform: &mut W) -> Option<Ending> {
+        let now = platform.now();
         self.state.sched.start(now);
         if self.config.endpoint.is_some() {
             self.state.sched.stop_name();
         }
         let phase = self.state.sched.phase();
-        let first = |period| sched::first(phase, period, now);
+        let first = |period| schedule::first(phase, period, now);
         self.state.customs.begin(self.config, first);
         while self.state.sched.is_starting() {
-            let ending = self.go_on(world);
+            let ending = self.go_on(platform);
             if ending.is_some() {
                 return ending;
             }
@@ -178,50 +178,50 @@ impl<'a, 'm> Agent<'a, 'm> {
 
     /// The ring has moved, and begins with another line than the one that the connection may have got in part: the
     /// next connection gets all of it.
-    pub fn reconnect<W: World>(&mut self, world: &mut W) {
-        let now = world.now();
+    pub fn reconnect<W: Platform>(&mut self, platform: &mut W) {
+        let now = platform.now();
         let Output { ring, sender, .. } = &mut self.state.output;
-        sender.reconnect(world, ring, &self.aims, now);
+        sender.reconnect(platform, ring, &self.aims, now);
     }
 
     /// Collects and sends until the user asks it to end, or to read its configuration again.
-    pub fn run<W: World>(&mut self, world: &mut W) -> Ending {
+    pub fn run<W: Platform>(&mut self, platform: &mut W) -> Ending {
         if core::mem::take(&mut self.state.is_retrying) {
-            self.state.output.now = world.now();
-            self.tell_sender(Event::Retry, world);
+            self.state.output.now = platform.now();
+            self.tell_sender(Event::Retry, platform);
         }
         loop {
-            if let Some(ending) = self.go_on(world) {
+            if let Some(ending) = self.go_on(platform) {
                 return ending;
             }
         }
     }
 
     /// One wake-up; answers how the run ends, if it does.
-    fn go_on<W: World>(&mut self, world: &mut W) -> Option<Ending> {
-        match self.step(world, NEVER) {
+    fn go_on<W: Platform>(&mut self, platform: &mut W) -> Option<Ending> {
+        match self.step(platform, NEVER) {
             Some(Signal::Stop) => {
-                let due = self.state.sched.due(world.now());
-                self.take_now(world, due);
-                Some(self.finish(world))
+                let due = self.state.sched.due(platform.now());
+                self.take_now(platform, due);
+                Some(self.finish(platform))
             }
-            Some(Signal::Retry) => Some(Ending::Reload),
-            _ if world.has_lost_memory() => Some(Ending::Lost),
-            _ if self.state.output.sender.has_ended() => Some(self.finish(world)),
+            Some(Signal::Reload) => Some(Ending::Reload),
+            _ if platform.has_lost_memory() => Some(Ending::Lost),
+            _ if self.state.output.sender.has_ended() => Some(self.finish(platform)),
             _ => None,
         }
     }
 
     /// Takes every metric once, a second apart those that need two reads, and sends the lines.
-    pub fn once<W: World>(&mut self, world: &mut W) -> Ending {
-        self.state.output.now = world.now();
-        let second = self.state.output.now + sched::PAIR_GAP;
+    pub fn once<W: Platform>(&mut self, platform: &mut W) -> Ending {
+        self.state.output.now = platform.now();
+        let second = self.state.output.now + schedule::PAIR_GAP;
         // The connection first: there may be more lines than the ring holds.
         self.state.output.is_patient = true;
-        self.look(world);
-        self.tell_sender(Event::Due, world);
+        self.look(platform);
+        self.tell_sender(Event::Due, platform);
         // What needs two reads has the first one here, and its samples come with the second.
-        let paired = sched::PAIRED & self.state.sched.families();
+        let paired = schedule::PAIRED & self.state.sched.families();
         self.begin_turn();
         for family in set_bits(paired) {
             let _ = self
@@ -229,29 +229,29 @@ impl<'a, 'm> Agent<'a, 'm> {
                 .builtin
                 .take(family, self.host, plan::wishes(self.config), &mut |_| {});
         }
-        self.take(world, self.state.sched.families() & !paired);
+        self.take(platform, self.state.sched.families() & !paired);
         let now = self.state.output.now;
         self.state.customs.begin(self.config, |_| now);
-        self.take_customs(world);
+        self.take_customs(platform);
         while self.state.builtin.unfinished() != 0 {
-            self.take(world, self.state.builtin.unfinished());
+            self.take(platform, self.state.builtin.unfinished());
         }
-        self.tell_sender(Event::Flush, world);
+        self.tell_sender(Event::Flush, platform);
         let mut is_stopped = false;
         while !is_stopped
-            && (world.now() < second || self.state.customs.are_running())
+            && (platform.now() < second || self.state.customs.are_running())
             && !self.state.output.sender.has_ended()
         {
-            let until = if world.now() < second { second } else { NEVER };
-            is_stopped = self.step(world, until) == Some(Signal::Stop);
+            let until = if platform.now() < second { second } else { NEVER };
+            is_stopped = self.step(platform, until) == Some(Signal::Stop);
         }
         if !is_stopped {
-            self.take_now(world, paired);
+            self.take_now(platform, paired);
             if self.state.output.is_patient {
-                self.state.output.write_out(&self.aims, world, NEVER);
+                self.state.output.write_out(&self.aims, platform, NEVER);
             }
         }
-        let ending = self.finish(world);
+        let ending = self.finish(platform);
         let ring = &self.state.output.ring;
         if self.state.output.lines > 0 && ring.unsent_length() == 0 && ring.counts().dropped == 0 {
             ending
@@ -262,9 +262,9 @@ impl<'a, 'm> Agent<'a, 'm> {
 
     /// One wake-up: sleeps until something is due (or until `at_most`), and does it, unless the user asks to
     /// end. Answers what he asks for.
-    fn step<W: World>(&mut self, world: &mut W, at_most: u64) -> Option<Signal> {
+    fn step<W: Platform>(&mut self, platform: &mut W, at_most: u64) -> Option<Signal> {
         if core::mem::take(&mut self.state.output.has_missed_child) {
-            self.look_after_all(world);
+            self.look_after_all(platform);
             // There may be nothing left to wait for.
             return None;
         }
@@ -275,71 +275,71 @@ impl<'a, 'm> Agent<'a, 'm> {
             .next()
             .unwrap_or(NEVER)
             .min(self.state.customs.next());
-        let ready = self.state.output.sleep(world, next.min(at_most));
-        let now = world.now();
+        let ready = self.state.output.sleep(platform, next.min(at_most));
+        let now = platform.now();
         self.state.output.now = now;
         if ready.transfer || ready.pushed || ready.scripts != 0 || ready.signal.is_some() || next <= now {
-            self.look(world);
+            self.look(platform);
         }
         if ready.transfer {
-            self.tell_sender(Event::Ready, world);
+            self.tell_sender(Event::Ready, platform);
         }
         match ready.signal {
             Some(Signal::Stop) => return ready.signal,
             // Not before the configuration has been read again: it may name another receiver.
-            Some(Signal::Retry) => self.state.is_retrying = true,
-            Some(Signal::Report) => self.report_state(world),
-            Some(Signal::Child) => self.look_after_all(world),
+            Some(Signal::Reload) => self.state.is_retrying = true,
+            Some(Signal::Report) => self.report_state(platform),
+            Some(Signal::Child) => self.look_after_all(platform),
             None => {}
         }
         self.state.sched.set_sender(self.state.output.sender.deadline());
         let due = self.state.sched.due(now);
         let is_due = |timer: usize| due & 1 << timer != 0;
-        if is_due(sched::NAME) {
+        if is_due(schedule::NAME) {
             self.ask_name();
         }
         if due != 0 {
-            self.take(world, due | self.state.builtin.unfinished());
+            self.take(platform, due | self.state.builtin.unfinished());
         }
         if ready.pushed {
-            self.take_pushed(world, inlet::TURN_MAX);
+            self.take_pushed(platform, inlet::TURN_MAX);
         }
-        self.serve_scripts(world, ready.scripts);
-        self.take_customs(world);
-        if is_due(sched::FLUSH) {
-            self.tell_sender(Event::Flush, world);
+        self.serve_scripts(platform, ready.scripts);
+        self.take_customs(platform);
+        if is_due(schedule::FLUSH) {
+            self.tell_sender(Event::Flush, platform);
             if self.state.output.sender.has_caught_up() {
                 self.state.ranks.start_over(now);
             }
         }
-        if is_due(sched::SENDER) && !self.state.is_retrying {
-            self.tell_sender(Event::Due, world);
+        if is_due(schedule::SENDER) && !self.state.is_retrying {
+            self.tell_sender(Event::Due, platform);
         }
         ready.signal
     }
 
     /// Says in one line of the log how things are.
-    fn report_state<W: World>(&self, world: &mut W) {
+    fn report_state<W: Platform>(&self, platform: &mut W) {
         let (ring, sender) = (&self.state.output.ring, &self.state.output.sender);
         let counts = ring.counts();
         let [words, address] = sender.state(&self.aims);
         let given = [
             words,
             address,
-            Part::Number(ring.queued() as u64),
-            Part::Number(counts.arrived),
-            Part::Number(counts.thinned),
-            Part::Number(counts.dropped),
-            Part::Number(sender.reconnects()),
+            LogArg::Number(ring.queued() as u64),
+            LogArg::Number(counts.arrived),
+            LogArg::Number(counts.thinned),
+            LogArg::Number(counts.dropped),
+            LogArg::Number(sender.reconnects()),
         ];
         let words = "%%; bytes queued: %; lines sent: %, thinned: %, dropped: %; reconnects: %";
-        world.log(words, &given);
+        platform.log(words, &given);
     }
 
     /// Looks at the wall clock, once a wake-up: whether it is right, and has been.
-    fn look<W: World>(&mut self, world: &mut W) {
+    fn look<W: Platform>(&mut self, platform: &mut W) {
         let now = self.state.output.now;
-        let look = self.state.clock.look(world, now);
+        let look = self.state.clock.look(platform, now);
         // What is printed once is for somebody who looks at it now.
         let is_held = !look.is_right && !self.state.output.is_patient;
         let was_held = self.state.output.sender.hold(is_held, now);
@@ -354,18 +354,18 @@ impl<'a, 'm> Agent<'a, 'm> {
             None => is_held && !was_held,
         };
         if is_news && self.state.steps.pass(now).is_some() {
-            log_clock(world, look.step, before);
+            log_clock(platform, look.step, before);
         }
     }
 
     /// Sends what the connection takes within two seconds.
-    fn finish<W: World>(&mut self, world: &mut W) -> Ending {
-        self.take_last_pushed(world);
-        self.state.customs.end_all(world);
-        let until = world.now() + LAST_FLUSH;
+    fn finish<W: Platform>(&mut self, platform: &mut W) -> Ending {
+        self.take_last_pushed(platform);
+        self.state.customs.end_all(platform);
+        let until = platform.now() + LAST_FLUSH;
         self.state.output.sender.stay();
-        self.state.output.write_out(&self.aims, world, until);
-        world.end();
+        self.state.output.write_out(&self.aims, platform, until);
+        platform.end();
         if self.state.output.sender.has_ended() {
             Ending::Failed
         } else {
@@ -373,34 +373,34 @@ impl<'a, 'm> Agent<'a, 'm> {
         }
     }
 
-    fn tell_sender<W: World>(&mut self, event: Event, world: &mut W) {
-        self.state.output.tell_sender(event, &self.aims, world);
+    fn tell_sender<W: Platform>(&mut self, event: Event, platform: &mut W) {
+        self.state.output.tell_sender(event, &self.aims, platform);
     }
 
     /// Looks at the clocks, and takes the samples of these families.
-    fn take_now<W: World>(&mut self, world: &mut W, families: Timers) {
-        self.state.output.now = world.now();
-        self.look(world);
-        self.take(world, families);
+    fn take_now<W: Platform>(&mut self, platform: &mut W, families: Timers) {
+        self.state.output.now = platform.now();
+        self.look(platform);
+        self.take(platform, families);
     }
 
     /// Takes the samples of the families among these timers and puts their lines into the ring.
-    fn take<W: World>(&mut self, world: &mut W, timers: Timers) {
-        let families = timers & sched::ALL_FAMILIES;
+    fn take<W: Platform>(&mut self, platform: &mut W, timers: Timers) {
+        let families = timers & schedule::ALL_FAMILIES;
         if families == 0 {
             return;
         }
         self.begin_turn();
         let mut room = [0; LINE_MAX];
         for number in set_bits(families) {
-            self.take_family(world, number, &mut room);
+            self.take_family(platform, number, &mut room);
         }
     }
 
-    fn take_family<W: World>(&mut self, world: &mut W, number: usize, room: &mut [u8]) {
-        let family = Part::Text(FAMILIES[number].name.as_bytes());
+    fn take_family<W: Platform>(&mut self, platform: &mut W, number: usize, room: &mut [u8]) {
+        let family = LogArg::Text(FAMILIES[number].name.as_bytes());
         if self.config.debug {
-            world.log("## ticker hit %", &[family]);
+            platform.log("## ticker hit %", &[family]);
         }
         // What is printed once has no deadlines.
         let moment = if self.state.output.is_patient {
@@ -419,13 +419,13 @@ impl<'a, 'm> Agent<'a, 'm> {
                 value: sample.value,
             };
             // An instance's name may be longer than a line.
-            let taken = output.take(&record, rank, room, &self.aims, world);
+            let taken = output.take(&record, rank, room, &self.aims, platform);
             output.errors += u64::from(taken.is_none());
         });
         if self.state.output.lines > made {
             self.state.ranks.note(number, self.state.output.now);
         }
-        self.report(world, number, family, result);
+        self.report(platform, number, family, result);
     }
 
     #[inline(never)]
@@ -447,14 +447,20 @@ impl<'a, 'm> Agent<'a, 'm> {
     }
 
     /// Says once that a family fails, how, and that it has ceased to.
-    fn report<W: World>(&mut self, world: &mut W, number: usize, family: Part, result: Result<(), Fault>) {
+    fn report<W: Platform>(
+        &mut self,
+        platform: &mut W,
+        number: usize,
+        family: LogArg,
+        result: Result<(), Fault>,
+    ) {
         if result.is_err_and(|fault| !fault.is_too_much()) {
             self.state.output.errors += 1;
         }
         if let Some(had_too_much) = self.state.faults.pass(number, result, self.state.output.now) {
             match result {
-                Err(fault) => faults::fails(world, family, fault, self.config, self.host),
-                Ok(()) => faults::recovers(world, family, had_too_much),
+                Err(fault) => faults::fails(platform, family, fault, self.config, self.host),
+                Ok(()) => faults::recovers(platform, family, had_too_much),
             }
         }
     }
@@ -468,17 +474,17 @@ impl<'a, 'm> Agent<'a, 'm> {
     }
 }
 
-fn log_clock<W: World>(world: &mut W, step: Option<u32>, before: usize) {
+fn log_clock<W: Platform>(platform: &mut W, step: Option<u32>, before: usize) {
     let Some(clock) = step.map(|clock| clock as usize) else {
-        return world.log(
+        return platform.log(
             "the wall clock cannot be right: lines are kept until it is set",
             &[],
         );
     };
     let way: &[u8] = if clock > before { b"forward" } else { b"back" };
-    let seconds = Part::Number(clock.abs_diff(before) as u64);
+    let seconds = LogArg::Number(clock.abs_diff(before) as u64);
     let words = "the wall clock has gone % by % s: lines that have not been sent are stamped anew";
-    world.log(words, &[Part::Text(way), seconds]);
+    platform.log(words, &[LogArg::Text(way), seconds]);
 }
 
 /// Writes lines from the endpoint given, or from the host's name. `None` if that and the tags are
@@ -487,7 +493,7 @@ pub fn writer(config: &Config) -> Option<json::Writer> {
     let mut buffer = [0; HOST_NAME_MAX + 1];
     let name = match config.endpoint {
         Some(endpoint) => endpoint,
-        None => sys::host_name(&mut buffer).unwrap_or_default(),
+        None => platform::host_name(&mut buffer).unwrap_or_default(),
     };
     let name = if name.is_empty() { b"localhost" } else { name };
     json::Writer::new(name, OS, config.tags())

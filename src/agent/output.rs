@@ -1,10 +1,10 @@
 //! What becomes of samples: lines in the ring, which the sender carries to the transfer.
 
+use crate::base::text::Text;
 use crate::format::{Record, json};
+use crate::platform::{LogArg, NEVER, Platform, Ready, Signal};
 use crate::ring::{LINE_MAX, Ring};
 use crate::sender::{Aims, Event, Sender};
-use crate::text::Text;
-use crate::world::{NEVER, Part, Ready, Signal, World};
 
 pub(super) struct Output<'a> {
     pub(super) writer: json::Writer,
@@ -25,75 +25,75 @@ pub(super) struct Output<'a> {
 impl Output<'_> {
     /// Makes a line of the record, in `room` before it goes into the ring; `None` if its tags make it longer than a
     /// line may be. A ring that is crowded is written out.
-    pub(super) fn take<W: World>(
+    pub(super) fn take<W: Platform>(
         &mut self,
         record: &Record,
         rank: u8,
         room: &mut [u8],
         aims: &Aims,
-        world: &mut W,
+        platform: &mut W,
     ) -> Option<()> {
         let line = self.writer.line(room, record)?;
         if self.ring.is_short_for(line.len()) {
             self.sender
-                .on(Event::Crowded, world, &mut self.ring, aims, self.now);
+                .on(Event::Crowded, platform, &mut self.ring, aims, self.now);
         }
         self.ring.push(line, rank);
         self.lines += 1;
         if aims.debug {
-            log_sample(world, record, line);
+            log_sample(platform, record, line);
         }
         if !self.ring.is_crowded() {
         } else if self.is_patient {
-            self.is_patient = self.write_out(aims, world, NEVER);
+            self.is_patient = self.write_out(aims, platform, NEVER);
         } else if !self.sender.is_stalled() {
-            self.tell_sender(Event::Flush, aims, world);
+            self.tell_sender(Event::Flush, aims, platform);
         }
         Some(())
     }
 
     /// Makes a line of what a script or another program says.
-    pub(super) fn push<W: World>(
+    pub(super) fn push<W: Platform>(
         &mut self,
         record: &Record,
         rank: u8,
         aims: &Aims,
-        world: &mut W,
+        platform: &mut W,
     ) -> Option<()> {
-        self.take(record, rank, &mut [0; LINE_MAX], aims, world)
+        self.take(record, rank, &mut [0; LINE_MAX], aims, platform)
     }
 
-    pub(super) fn tell_sender<W: World>(&mut self, event: Event, aims: &Aims, world: &mut W) {
-        self.sender.on(event, world, &mut self.ring, aims, self.now);
+    pub(super) fn tell_sender<W: Platform>(&mut self, event: Event, aims: &Aims, platform: &mut W) {
+        self.sender.on(event, platform, &mut self.ring, aims, self.now);
     }
 
     /// Sleeps until then, or until the connection is ready or a signal comes.
-    pub(super) fn sleep<W: World>(&self, world: &mut W, until: u64) -> Ready {
-        world.sleep(moment(until), self.sender.is_stalled())
+    pub(super) fn sleep<W: Platform>(&self, platform: &mut W, until: u64) -> Ready {
+        platform.sleep(moment(until), self.sender.is_stalled())
     }
 
     /// Flushes, and waits until the connection has taken all lines or is gone, or until `until`. Says
     /// whether nobody asked to end meanwhile.
-    pub(super) fn write_out<W: World>(&mut self, aims: &Aims, world: &mut W, until: u64) -> bool {
-        self.now = world.now();
-        self.tell_sender(Event::Flush, aims, world);
+    pub(super) fn write_out<W: Platform>(&mut self, aims: &Aims, platform: &mut W, until: u64) -> bool {
+        self.now = platform.now();
+        self.tell_sender(Event::Flush, aims, platform);
         while self.ring.unsent_length() > 0
             && self.sender.is_under_way()
             && self.now < until
-            && !world.has_lost_memory()
+            && !platform.has_lost_memory()
         {
             let deadline = self.sender.deadline();
-            let ready = world.sleep_for_transfer(moment(deadline.min(until)), self.sender.is_stalled());
-            self.now = world.now();
+            let ready = platform.sleep_for_transfer(moment(deadline.min(until)), self.sender.is_stalled());
+            self.now = platform.now();
             match ready.signal {
                 Some(Signal::Stop) => return false,
                 Some(Signal::Child) => self.has_missed_child = true,
                 _ => {}
             }
             if ready.transfer {
-                self.tell_sender(Event::Ready, aims, world);
+                self.tell_sender(Event::Ready, aims, platform);
             } else if self.now >= deadline {
-                self.tell_sender(Event::Due, aims, world);
+                self.tell_sender(Event::Due, aims, platform);
             }
         }
         true
@@ -104,12 +104,12 @@ fn moment(until: u64) -> Option<u64> {
     (until != NEVER).then_some(until)
 }
 
-fn log_sample<W: World>(world: &mut W, record: &Record, line: &[u8]) {
+fn log_sample<W: Platform>(platform: &mut W, record: &Record, line: &[u8]) {
     let mut buffer = [0; 32];
     let mut value = Text::new(&mut buffer);
     value.fixed(record.value);
-    let name = Part::Text(record.metric);
-    world.log("sample % %", &[name, Part::Text(value.bytes())]);
+    let name = LogArg::Text(record.metric);
+    platform.log("sample % %", &[name, LogArg::Text(value.bytes())]);
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    world.log("~~ sender get metric %", &[Part::Text(line)]);
+    platform.log("~~ sender get metric %", &[LogArg::Text(line)]);
 }

@@ -1,12 +1,12 @@
 //! What the user wants of the families, by their numbers.
 
 use super::HOST_NAME_MAX;
-use crate::builtin::{FAMILIES, FAMILY_COUNT, Wishes, find};
+use crate::base::text::hash;
 use crate::config::{self, Config, FAMILIES_MAX, Turns};
+use crate::families::{FAMILIES, FAMILY_COUNT, Wishes, find};
 use crate::format::json::Writer;
-use crate::host::OS;
+use crate::procfs::OS;
 use crate::sender::Aims;
-use crate::text::hash;
 
 const _: () = assert!(FAMILY_COUNT <= FAMILIES_MAX);
 

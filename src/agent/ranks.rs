@@ -1,8 +1,8 @@
 //! The rank of each turn of a family, or of a metric of the user's own: what is thinned first when the ring is
 //! full.
 
-use crate::builtin::FAMILY_COUNT;
 use crate::config::CUSTOM_MAX;
+use crate::families::FAMILY_COUNT;
 use crate::ring::{RANK_MAX, rank};
 use core::ops::Range;
 

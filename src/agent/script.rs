@@ -3,11 +3,11 @@
 use super::custom::Customs;
 use super::ranks::CUSTOM;
 use super::{Agent, State};
+use crate::base::text::Text;
+use crate::base::wheel::{Timers, set_bits};
 use crate::config::Script;
 use crate::custom::{Trouble, read_line};
-use crate::text::Text;
-use crate::wheel::{Timers, set_bits};
-use crate::world::{Ended, SCRIPTS_MAX, World};
+use crate::platform::{Ended, Platform, SCRIPTS_MAX};
 
 /// Bytes of the longest line that a script may print.
 const PRINTED_MAX: usize = 512;
@@ -114,18 +114,18 @@ impl Customs {
     }
 
     /// Ends all scripts that run.
-    pub(super) fn end_all<W: World>(&mut self, world: &mut W) {
+    pub(super) fn end_all<W: Platform>(&mut self, platform: &mut W) {
         for number in 0..SCRIPTS_MAX {
-            self.end_run(number, world);
+            self.end_run(number, platform);
         }
     }
 
     /// Ends the script, if it runs. One that cannot be ended keeps its place until it has ended.
-    pub(super) fn end_run<W: World>(&mut self, number: usize, world: &mut W) {
+    pub(super) fn end_run<W: Platform>(&mut self, number: usize, platform: &mut W) {
         let Some(run) = self.running(number) else {
             return;
         };
-        if world.end_script(number).is_some() {
+        if platform.end_script(number).is_some() {
             run.stage = Stage::Idle;
             self.deadlines.disarm(number);
         } else {
@@ -136,9 +136,9 @@ impl Customs {
 
 impl Agent<'_, '_> {
     /// Starts a script, unless it still runs.
-    pub(super) fn start_script<W: World>(
+    pub(super) fn start_script<W: Platform>(
         &mut self,
-        world: &mut W,
+        platform: &mut W,
         number: usize,
         script: &Script,
         (period, started): (u32, u64),
@@ -153,7 +153,7 @@ impl Agent<'_, '_> {
             return;
         }
         let deadline = output.now + u64::from(script.timeout.unwrap_or(period / 2));
-        let answer = world.start_script(number, &mut script.arguments(), script.user);
+        let answer = platform.start_script(number, &mut script.arguments(), script.user);
         *customs.run(number).0 = Run {
             stage: Stage::Running,
             is_started: answer.is_ok(),
@@ -165,81 +165,81 @@ impl Agent<'_, '_> {
         };
         customs.deadlines.arm(number, deadline);
         if answer.is_err() {
-            self.finish_script(world, number);
+            self.finish_script(platform, number);
         }
     }
 
     /// Reads what these scripts have printed, and looks after those that are due.
-    pub(super) fn serve_scripts<W: World>(&mut self, world: &mut W, printed: Timers) {
+    pub(super) fn serve_scripts<W: Platform>(&mut self, platform: &mut W, printed: Timers) {
         for number in set_bits(printed) {
-            self.hear(world, number);
+            self.hear(platform, number);
         }
         let now = self.state.output.now;
         for number in set_bits(self.state.customs.deadlines.expire(now)) {
-            self.look_after(world, number);
+            self.look_after(platform, number);
         }
     }
 
     /// A child has ended: it may be one of them.
-    pub(super) fn look_after_all<W: World>(&mut self, world: &mut W) {
+    pub(super) fn look_after_all<W: Platform>(&mut self, platform: &mut W) {
         for number in 0..SCRIPTS_MAX {
-            self.look_after(world, number);
+            self.look_after(platform, number);
         }
     }
 
-    fn hear<W: World>(&mut self, world: &mut W, number: usize) {
+    fn hear<W: Platform>(&mut self, platform: &mut W, number: usize) {
         for _ in 0..PIECES {
-            if !self.hear_piece(world, number) {
+            if !self.hear_piece(platform, number) {
                 return;
             }
         }
     }
 
     /// Takes a piece of what it has printed; says whether there was one, and there may be more.
-    fn hear_piece<W: World>(&mut self, world: &mut W, number: usize) -> bool {
+    fn hear_piece<W: Platform>(&mut self, platform: &mut W, number: usize) -> bool {
         let mut buffer = [0; PIECE];
-        let Some(length @ 1..) = world.read_script(number, &mut buffer) else {
+        let Some(length @ 1..) = platform.read_script(number, &mut buffer) else {
             return false;
         };
-        let is_good = self.take_output(world, number, buffer.get(..length).unwrap_or_default());
+        let is_good = self.take_output(platform, number, buffer.get(..length).unwrap_or_default());
         if !is_good {
-            self.finish_script(world, number);
+            self.finish_script(platform, number);
         }
         is_good
     }
 
     /// It may have ended, or its time may be over.
     #[inline(never)]
-    fn look_after<W: World>(&mut self, world: &mut W, number: usize) {
+    fn look_after<W: Platform>(&mut self, platform: &mut W, number: usize) {
         let now = self.state.output.now;
         let Some(run) = self.state.customs.running(number) else {
             return;
         };
         let is_over = now >= run.deadline;
-        if world.script_has_ended(number) {
-            while self.hear_piece(world, number) {}
-            return self.finish_script(world, number);
+        if platform.script_has_ended(number) {
+            while self.hear_piece(platform, number) {}
+            return self.finish_script(platform, number);
         }
         if !is_over {
             return;
         }
         if run.stage != Stage::Running {
-            return self.finish_script(world, number);
+            return self.finish_script(platform, number);
         }
         run.stage = Stage::Asked;
         run.deadline = now + GRACE;
-        world.ask_script(number);
+        platform.ask_script(number);
         self.state.customs.note(number, Trouble::TooSlow);
         self.state.customs.deadlines.arm(number, now + GRACE);
     }
 
     /// Takes the lines out of what it has printed; says whether that is not too much.
-    fn take_output<W: World>(&mut self, world: &mut W, number: usize, piece: &[u8]) -> bool {
+    fn take_output<W: Platform>(&mut self, platform: &mut W, number: usize, piece: &[u8]) -> bool {
         for line in piece.split_inclusive(|byte| *byte == b'\n') {
             let text = line.strip_suffix(b"\n").unwrap_or(line);
             self.state.customs.hold(number, text);
             if text.len() < line.len() {
-                self.take_line(world, number);
+                self.take_line(platform, number);
             }
         }
         let (run, _) = self.state.customs.run(number);
@@ -253,7 +253,7 @@ impl Agent<'_, '_> {
 
     /// Makes a line of what it has printed as one.
     #[inline(never)]
-    fn take_line<W: World>(&mut self, world: &mut W, number: usize) {
+    fn take_line<W: Platform>(&mut self, platform: &mut W, number: usize) {
         let State {
             customs,
             output,
@@ -267,7 +267,7 @@ impl Agent<'_, '_> {
         let time = clock.stamp(run.started);
         let taken = read_line(text, &mut |record| {
             output.writer.set_time(time);
-            output.push(record, rank, aims, world)
+            output.push(record, rank, aims, platform)
         });
         // One that is too long has left nothing here.
         if taken.is_some() && held <= line.len() {
@@ -278,12 +278,12 @@ impl Agent<'_, '_> {
         let mut buffer = [0; TOLD_MAX + 64];
         let mut told = Text::new(&mut buffer);
         put_bad_line(&mut told, line.get(..held).unwrap_or(line));
-        self.tell(world, number, Some(Trouble::BadLine), told.bytes());
+        self.tell(platform, number, Some(Trouble::BadLine), told.bytes());
     }
 
     /// Ends all that is left of it, and says how it has gone if that is new.
-    fn finish_script<W: World>(&mut self, world: &mut W, number: usize) {
-        let ended = world.end_script(number);
+    fn finish_script<W: Platform>(&mut self, platform: &mut W, number: usize) {
+        let ended = platform.end_script(number);
         let State {
             customs,
             output,
@@ -298,7 +298,7 @@ impl Agent<'_, '_> {
             run.deadline = output.now + AGAIN;
             let trouble = run.trouble;
             customs.deadlines.arm(number, output.now + AGAIN);
-            return self.tell_run(world, number, trouble);
+            return self.tell_run(platform, number, trouble);
         }
         run.stage = Stage::Idle;
         if run.printed > 0 {
@@ -311,17 +311,17 @@ impl Agent<'_, '_> {
         let has_last_line = run.held > 0 && run.trouble.is_none();
         customs.deadlines.disarm(number);
         if has_last_line {
-            self.take_line(world, number);
+            self.take_line(platform, number);
         }
         let trouble = self.state.customs.run(number).0.trouble;
         self.state.output.errors += u64::from(trouble.is_some());
-        self.tell_run(world, number, trouble);
+        self.tell_run(platform, number, trouble);
     }
 
     /// Says how a run goes, if that is new. A bad line has been told.
-    fn tell_run<W: World>(&mut self, world: &mut W, number: usize, trouble: Option<Trouble>) {
+    fn tell_run<W: Platform>(&mut self, platform: &mut W, number: usize, trouble: Option<Trouble>) {
         if trouble != Some(Trouble::BadLine) && !self.state.customs.run(number).0.is_left {
-            self.tell(world, number, trouble, b"");
+            self.tell(platform, number, trouble, b"");
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Where the configuration comes from: the command line, and a file for what is not given there.
 
 use super::plan;
-use crate::builtin::{find, name};
+use crate::base::text::Text;
 use crate::config::{self, Command, Config, Document, Error, Lengths, Wrong};
-use crate::sys::{self, Errno, SpoolError, TooFew};
-use crate::text::Text;
+use crate::families::{find, name};
+use crate::platform::{self, Errno, SpoolError, TooFew};
 
 /// The file if the command line names none; it need not be there.
 const FILE: &[u8] = b"/etc/mini-monitor.json";
@@ -114,7 +114,7 @@ impl Problem<'_> {
                 if *errno == Errno::BUSY {
                     text.put(b"another agent has it");
                 } else {
-                    sys::describe(text, *errno);
+                    platform::describe(text, *errno);
                 }
             }
             Self::Descriptors([most, needed]) => {
@@ -127,7 +127,7 @@ impl Problem<'_> {
             Self::Spool(path, SpoolError::Beside(errno)) => {
                 text.put(path);
                 text.put(b".new cannot be made or take its place: ");
-                sys::describe(text, *errno);
+                platform::describe(text, *errno);
             }
             Self::Spool(path, SpoolError::Refused(reason)) => {
                 text.put(path);

@@ -7,9 +7,9 @@
 use super::clock::is_plausible;
 use crate::config::{Command, Config};
 use crate::format::json;
+use crate::platform::{self, Errno, Mapping, NewSpool, Spool, SpoolError};
+use crate::platform::{LogArg, Platform};
 use crate::ring::{Found, IsDated, Policy, RECORD_MAX, Restamp, Ring, Words, has_record};
-use crate::sys::{self, Errno, Mapping, NewSpool, Spool, SpoolError};
-use crate::world::{Part, World};
 
 /// Bytes of the longest file.
 const LENGTH_MAX: usize = size_of::<Words>() + Ring::memory_for(1 << 30);
@@ -40,9 +40,9 @@ fn policy(config: &Config) -> Policy {
 }
 
 /// The ring that the user asks for, and its file. Says in the log what it has found there.
-pub(super) fn open<W: World>(
+pub(super) fn open<W: Platform>(
     config: &Config,
-    world: &mut W,
+    platform: &mut W,
 ) -> Result<(Ring<'static>, Option<Spool>), SpoolError> {
     let Some(path) = path(config) else {
         let (words, memory) = Mapping::new(length(config))?.lend();
@@ -53,7 +53,7 @@ pub(super) fn open<W: World>(
         Ok((ring, found, new)) => {
             let spool = new.unwrap_or(spool);
             spool.hold();
-            tell(path, &found, world);
+            tell(path, &found, platform);
             Ok((ring, Some(spool)))
         }
         Err(error) => {
@@ -73,7 +73,7 @@ fn ring_of(
     if size == length {
         let (words, memory) = spool.map(length)?.lend();
         let mut ring = Ring::over(words, memory, policy(config));
-        if let Some(found) = ring.resume(sys::boot(), STAMPS) {
+        if let Some(found) = ring.resume(platform::boot(), STAMPS) {
             return Ok((ring, found, None));
         }
         release(ring);
@@ -82,7 +82,7 @@ fn ring_of(
     let (words, memory) = Mapping::new(length)?.lend();
     let mut ring = Ring::new(words, memory, policy(config));
     let (words, memory) = old.parts();
-    let found = ring.salvage((words, memory), sys::boot(), STAMPS);
+    let found = ring.salvage((words, memory), platform::boot(), STAMPS);
     let (next, new) = if holds_lines {
         match build(path, length, &ring) {
             Ok((next, new)) => (next, Some(new)),
@@ -99,11 +99,11 @@ fn ring_of(
 }
 
 /// Moves the lines to where the user wants them from now on. After an error they are where they were.
-pub(super) fn change<W: World>(
+pub(super) fn change<W: Platform>(
     ring: &mut Ring<'static>,
     file: &mut Option<Spool>,
     config: &Config,
-    world: &mut W,
+    platform: &mut W,
 ) -> Result<(), SpoolError> {
     let length = length(config);
     let has_length = ring.memory_length() == length - size_of::<Words>();
@@ -125,7 +125,7 @@ pub(super) fn change<W: World>(
     let other = if is_there { None } else { Some(Spool::open(path)?) };
     let moved = move_to(path, length, (ring, file), other.as_ref());
     match (moved, other) {
-        (Ok(found), _) => tell(path, &found, world),
+        (Ok(found), _) => tell(path, &found, platform),
         (Err(error), other) => {
             if let Some(other) = other {
                 other.discard(path);
@@ -150,7 +150,7 @@ fn move_to(
             let (mut left, _) = lines_of(other)?;
             let (words, memory) = left.parts();
             let mut both = copy(ring, Mapping::new(length)?, false)?;
-            found = both.add((words, memory), sys::boot(), STAMPS);
+            found = both.add((words, memory), platform::boot(), STAMPS);
             let built = build(path, length, &both);
             release(both);
             built?
@@ -163,12 +163,12 @@ fn move_to(
 /// Goes on with all lines that are left, after somebody has cut the file off, or its disk is full or broken: in a new
 /// file if one can be made, otherwise in memory.
 #[cold]
-pub(super) fn rescue<W: World>(
+pub(super) fn rescue<W: Platform>(
     ring: &mut Ring<'static>,
     file: &mut Option<Spool>,
     config: &Config,
     has_arrived: bool,
-    world: &mut W,
+    platform: &mut W,
 ) {
     let length = size_of::<Words>() + ring.memory_length();
     // Without memory it is tried again after the next step.
@@ -178,7 +178,7 @@ pub(super) fn rescue<W: World>(
     let dropped = ring.counts().dropped;
     drop(Mapping::of(ring.rescue(
         memory.lend(),
-        sys::boot(),
+        platform::boot(),
         STAMPS.0,
         has_arrived,
     )));
@@ -191,8 +191,8 @@ pub(super) fn rescue<W: World>(
         *file = None;
         "%: the file was cut off, or its disk is full: % lines dropped; the buffer is in memory until SIGHUP"
     };
-    let dropped = Part::Number(ring.counts().dropped - dropped);
-    world.log(words, &[Part::Text(path), dropped]);
+    let dropped = LogArg::Number(ring.counts().dropped - dropped);
+    platform.log(words, &[LogArg::Text(path), dropped]);
 }
 
 /// Builds the ring once more in a new file, and puts that at the path. The caller has locked the file that is there.
@@ -216,7 +216,7 @@ fn release(ring: Ring<'static>) {
 
 /// The ring once more, in that memory; the lines that have no room there are given up in the copy.
 fn copy(ring: &Ring<'static>, to: Mapping, is_checked: bool) -> Result<Ring<'static>, Errno> {
-    let (to, boot) = (to.lend(), sys::boot());
+    let (to, boot) = (to.lend(), platform::boot());
     if ring.fits(to.1.len()) {
         return Ok(ring.copy_to(to, is_checked, boot));
     }
@@ -278,7 +278,7 @@ fn is_dated(line: &[u8]) -> bool {
     json::stamp(line).is_some_and(|second| is_plausible(second * 1_000))
 }
 
-fn tell<W: World>(path: &[u8], found: &Found, world: &mut W) {
+fn tell<W: Platform>(path: &[u8], found: &Found, platform: &mut W) {
     let words = if found.damaged + found.undated > 0 {
         "%: % lines of before, damaged pieces left out: %, lines of an earlier boot without a date left out: %"
     } else if found.lines > 0 {
@@ -287,10 +287,10 @@ fn tell<W: World>(path: &[u8], found: &Found, world: &mut W) {
         return;
     };
     let given = [
-        Part::Text(path),
-        Part::Number(found.lines.into()),
-        Part::Number(found.damaged.into()),
-        Part::Number(found.undated.into()),
+        LogArg::Text(path),
+        LogArg::Number(found.lines.into()),
+        LogArg::Number(found.damaged.into()),
+        LogArg::Number(found.undated.into()),
     ];
-    world.log(words, &given);
+    platform.log(words, &given);
 }

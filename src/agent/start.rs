@@ -3,13 +3,13 @@
 use super::check::{self, Series};
 use super::source::{Found, Problem, Source};
 use super::{Agent, Ending, Lines, State, reload, spool, writer};
-use crate::builtin;
+use crate::base::text::{Put, Text};
 use crate::config::{self, Command, Config, DOCUMENT_MAX};
+use crate::families;
 use crate::format::json;
-use crate::host::{self, Host};
-use crate::sys::{self, Errno, Kernel, Once, Spool};
-use crate::text::{Put, Text};
-use crate::world::{Part, Transfer, World};
+use crate::platform::{self, Errno, Kernel, Once, Spool};
+use crate::platform::{LogArg, Platform, Transfer};
+use crate::procfs::{self, Host};
 use core::mem::ManuallyDrop;
 
 const OK: i32 = 0;
@@ -24,12 +24,12 @@ const MESSAGE_MAX: usize = 1024;
 static DOCUMENTS: Once<[[u8; DOCUMENT_MAX]; 2]> = Once::new([[0; DOCUMENT_MAX]; 2]);
 
 /// What is large. On the stack it would be written to as a whole, and more than once.
-static MEMORY: Once<(builtin::Memory, host::Memory, Lines)> =
-    Once::new((builtin::Memory::EMPTY, host::Memory::EMPTY, Lines::EMPTY));
+static MEMORY: Once<(families::Memory, procfs::Memory, Lines)> =
+    Once::new((families::Memory::EMPTY, procfs::Memory::EMPTY, Lines::EMPTY));
 
 /// What a running agent has, whatever its configuration is.
 pub(super) struct Running {
-    pub(super) world: Kernel,
+    pub(super) platform: Kernel,
     pub(super) host: Host,
     pub(super) state: State<'static>,
     /// The file that the ring is in.
@@ -40,14 +40,14 @@ pub(super) struct Running {
 
 /// Does what the arguments (behind the program's name) ask for; answers the exit status.
 pub fn start(arguments: impl Iterator<Item = &'static [u8]> + Clone) -> i32 {
-    sys::fill_standard_descriptors();
+    platform::fill_standard_descriptors();
     let (command, file) = match asked_for(arguments.clone()) {
         Ok(asked_for) => asked_for,
         Err(status) => return status,
     };
     let wrong = match command {
         Command::Help => return print_all(config::usage),
-        Command::List => return print_all(builtin::list),
+        Command::List => return print_all(families::list),
         Command::Version => {
             return print_all(|put| put(concat!(env!("MINI_MONITOR_VERSION"), "\n").as_bytes()));
         }
@@ -65,7 +65,7 @@ fn asked_for(
     arguments: impl Iterator<Item = &'static [u8]>,
 ) -> Result<(Command, Option<&'static [u8]>), i32> {
     let mut config = Config::default();
-    match config::parse(&mut config, arguments, builtin::find) {
+    match config::parse(&mut config, arguments, families::find) {
         Ok(()) => Ok((config.command, config.file)),
         Err(error) => Err(complain(&Problem::Flags(error), BAD_USAGE)),
     }
@@ -150,32 +150,32 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option
     let memory = MEMORY.take().ok_or(Errno::BUSY).map_err(system(b"memory"))?;
     let (for_builtin, for_host, lines) = memory;
     // The log gets its descriptor before others may run out. (Nothing is taken over only to look.)
-    let mut world = None;
+    let mut platform = None;
     if config.command != Command::Check {
-        world = Some(Kernel::new(config.buffer, config.timeout).map_err(system(b"signals"))?);
+        platform = Some(Kernel::new(config.buffer, config.timeout).map_err(system(b"signals"))?);
     }
     let mut host = Host::open(config.proc, config.sys, for_host).map_err(system(config.proc))?;
     let writer = writer(config).ok_or(config::Error::TooLong)?;
-    let Some(mut world) = world else {
+    let Some(mut platform) = platform else {
         let series = Series::count(config, &writer, &mut host, for_builtin);
         return Ok(Some(print_all(|put| check::describe(config, &series, put))));
     };
-    let opened = spool::open(config, &mut world);
+    let opened = spool::open(config, &mut platform);
     let (ring, file) = opened.map_err(|error| Problem::Spool(spool::name(config), error))?;
     if let (Command::Run, Some(path)) = (config.command, config.listen)
-        && let Some(inlet) = world.next_inlet(Some(path)).map_err(system(path))?
+        && let Some(inlet) = platform.next_inlet(Some(path)).map_err(system(path))?
     {
-        world.change_inlet(inlet);
+        platform.change_inlet(inlet);
     }
     let has_command = |transfer| matches!(transfer, Transfer::Command(_));
     let has_command = config.transfers().iter().copied().any(has_command);
-    world
+    platform
         .check_descriptors(has_command)
         .map_err(Problem::Descriptors)?;
-    let (seed, now) = (sys::random_seed(), world.now());
+    let (seed, now) = (platform::random_seed(), platform.now());
     let state = State::new(config, for_builtin, lines, writer, ring, seed, now);
     *running = Some(Running {
-        world,
+        platform,
         host,
         state,
         file,
@@ -187,23 +187,23 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option
 /// Runs with this configuration: until it is to be read again, or to the end, of which this is the exit status.
 #[inline(never)]
 fn run(config: &Config, running: &mut Running) -> Option<i32> {
-    let world = &mut running.world;
+    let platform = &mut running.platform;
     let mut agent = Agent::new(config, &mut running.host, &mut running.state);
     if config.command == Command::Once {
-        return Some(status(agent.once(world)));
+        return Some(status(agent.once(platform)));
     }
     let mut begun = if core::mem::take(&mut running.is_new) {
-        agent.begin(world)
+        agent.begin(platform)
     } else {
         None
     };
     #[cfg(in_order)]
-    sys::forget_start();
+    platform::forget_start();
     loop {
-        let world = &mut running.world;
+        let platform = &mut running.platform;
         let mut agent = Agent::new(config, &mut running.host, &mut running.state);
-        let ending = begun.take().unwrap_or_else(|| agent.run(world));
-        if world.has_lost_memory() {
+        let ending = begun.take().unwrap_or_else(|| agent.run(platform));
+        if platform.has_lost_memory() {
             rescue(config, running);
         }
         match ending {
@@ -218,15 +218,18 @@ fn run(config: &Config, running: &mut Running) -> Option<i32> {
 #[cold]
 fn rescue(config: &Config, running: &mut Running) {
     let Running {
-        world, state, file, ..
+        platform,
+        state,
+        file,
+        ..
     } = running;
-    let has_arrived = state.output.sender.has_all_arrived(world);
-    spool::rescue(&mut state.output.ring, file, config, has_arrived, world);
+    let has_arrived = state.output.sender.has_all_arrived(platform);
+    spool::rescue(&mut state.output.ring, file, config, has_arrived, platform);
     // The wall clock may have stepped while the ring stood still.
     if let Some(clock) = state.clock.known_seconds() {
         state.output.ring.set_clock(clock, json::move_stamp);
     }
-    Agent::new(config, &mut running.host, &mut running.state).reconnect(&mut running.world);
+    Agent::new(config, &mut running.host, &mut running.state).reconnect(&mut running.platform);
 }
 
 /// Reads the file into the memory, and goes on with what it says now, if there is one and it is good: then that is
@@ -247,7 +250,7 @@ where
         Ok(None) if *has_file => Err(source.missing()),
         Ok(None) => {
             if let Err(problem) = &reload::make_again(before, running) {
-                log(problem, &mut running.world);
+                log(problem, &mut running.platform);
             }
             return false;
         }
@@ -260,17 +263,17 @@ where
     });
     *has_file |= done.is_ok();
     if let Err(problem) = &done {
-        log(problem, &mut running.world);
+        log(problem, &mut running.platform);
     }
     done.is_ok()
 }
 
 #[cold]
-fn log(problem: &Problem, world: &mut Kernel) {
+fn log(problem: &Problem, platform: &mut Kernel) {
     let mut buffer = [0; MESSAGE_MAX];
     let mut text = Text::new(&mut buffer);
     problem.describe(&mut text);
-    world.log("%; all stays as it was", &[Part::Text(text.bytes())]);
+    platform.log("%; all stays as it was", &[LogArg::Text(text.bytes())]);
 }
 
 fn status(ending: Ending) -> i32 {
@@ -281,7 +284,7 @@ fn status(ending: Ending) -> i32 {
 fn print_all(write: impl FnOnce(Put)) -> i32 {
     let mut status = OK;
     write(&mut |piece| {
-        if sys::print(1, piece).is_err() {
+        if platform::print(1, piece).is_err() {
             status = FAILED;
         }
     });
@@ -298,7 +301,7 @@ fn say(write: impl FnOnce(&mut Text), status: i32) -> i32 {
     let mut buffer = [0; MESSAGE_MAX];
     let mut text = Text::new(&mut buffer);
     write(&mut text);
-    let _ = sys::print(2, text.into_line());
+    let _ = platform::print(2, text.into_line());
     status
 }
 

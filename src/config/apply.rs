@@ -3,8 +3,8 @@
 use super::flags::{Flag, Sets};
 use super::takes::Takes;
 use super::{Command, Config, FAMILIES_MAX, Find, NAME_MAX, PROCESS_NAME_MAX, PROCESSES_MAX, Turns, value};
-use crate::pattern::{Choice, items};
-use crate::sys::Directory;
+use crate::base::glob::{Choice, items};
+use crate::platform::Directory;
 
 impl Flag {
     /// Forgets what was said of it before: in the file, or in its place.

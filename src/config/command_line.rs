@@ -4,8 +4,8 @@ use super::apply::apply;
 use super::flags::Flag;
 use super::takes::Takes;
 use super::{Config, Find, value};
-use crate::packed::{packed, put_line};
-use crate::text::Text;
+use crate::base::packed::{packed, put_line};
+use crate::base::text::Text;
 
 /// What is wrong with the command line. Borrowed from it.
 #[derive(Clone, Copy)]

@@ -3,8 +3,8 @@
 use super::nearest::nearest;
 use super::tape::{Kind, Token, Tokens};
 use super::wrong::{Said, Why};
-use crate::scan::lines;
-use crate::text::place_of;
+use crate::base::fields::lines;
+use crate::base::text::place_of;
 
 /// The key of what is for people; it may be there again and again.
 const COMMENT: &[u8] = b"//";

@@ -6,9 +6,9 @@ use super::takes::Takes;
 use super::tape::{Kind, Tokens};
 use super::value;
 use super::wrong::{Said, Why};
-use crate::num::parse_u64;
-use crate::scan::has;
-use crate::sys::has_user;
+use crate::base::decimal::parse_u64;
+use crate::base::fields::has;
+use crate::platform::has_user;
 
 /// Metrics of the user's own that can be asked for.
 pub const CUSTOM_MAX: usize = 32;

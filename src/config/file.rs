@@ -6,8 +6,8 @@ use super::place::{Place, place_of};
 use super::tape::{Tokens, tape_of};
 use super::wrong::{Said, Why, Wrong};
 use super::{Config, Find, Name, custom, settings};
-use crate::scan::lines;
-use crate::sys::{Errno, File};
+use crate::base::fields::lines;
+use crate::platform::{Errno, File};
 
 /// Bytes of the longest file that is read.
 const FILE_MAX: usize = 32 << 10;

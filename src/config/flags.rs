@@ -1,8 +1,8 @@
 //! The table of flags.
 
 use super::takes::Takes;
-use crate::packed::{packed, put_line};
-use crate::text::{Put, Text, line_of};
+use crate::base::packed::{packed, put_line};
+use crate::base::text::{Put, Text, line_of};
 
 /// One flag.
 #[derive(Clone, Copy)]

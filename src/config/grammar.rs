@@ -5,7 +5,7 @@ use super::cursor::KEYS_MAX;
 use super::place::{Place, Scan};
 use super::tape::{DEPTH_MAX, tape_of};
 use super::wrong::{Said, Why};
-use crate::text::line_of;
+use crate::base::text::line_of;
 
 /// What may come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

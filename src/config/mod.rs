@@ -24,8 +24,8 @@ pub(crate) use place::place_of;
 pub(crate) use tape::{Kind, Tokens, tape_of};
 pub use wrong::Wrong;
 
-use crate::pattern::Choice;
-use crate::world::Transfer;
+use crate::base::glob::Choice;
+use crate::platform::Transfer;
 
 /// Tags that can be given.
 pub const TAGS_MAX: usize = 32;

@@ -7,7 +7,7 @@ use super::takes::Takes;
 use super::tape::Kind;
 use super::wrong::{Said, Why};
 use super::{Config, Find, Name, Turns, custom, value};
-use crate::pattern::items;
+use crate::base::glob::items;
 
 /// Keys of what is said of a family, in lines.
 const FAMILY_KEYS: &str = "interval\non\nonly\nignore\n";

@@ -1,7 +1,7 @@
 //! What flags and keys take.
 
-use crate::packed::{packed, put_line};
-use crate::text::Text;
+use crate::base::packed::{packed, put_line};
+use crate::base::text::Text;
 
 /// What flags take: in words, and an example of it.
 macro_rules! takes {

@@ -1,7 +1,7 @@
 //! A JSON document as a row of tokens: miniserde reads it, and its strings come out without escapes.
 
-use crate::num::{DIGITS_MAX, format_u64};
-use crate::scan::take;
+use crate::base::decimal::{DIGITS_MAX, format_u64};
+use crate::base::fields::take;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use miniserde::de::{Deserialize, Map, Seq, Visitor};

@@ -1,9 +1,9 @@
 //! Values of flags.
 
-use crate::num::parse_u64;
-use crate::scan::has;
-use crate::text::place_of;
-use crate::world::Transfer;
+use crate::base::decimal::parse_u64;
+use crate::base::fields::has;
+use crate::base::text::place_of;
+use crate::platform::Transfer;
 use core::ops::RangeInclusive;
 
 /// The bounds of a duration, in milliseconds: 10 ms to 24 h.

@@ -5,9 +5,9 @@ use super::cursor::KEYS_MAX;
 use super::grammar::Next;
 use super::place::Place;
 use super::takes::Takes;
-use crate::packed::{packed, put_line};
-use crate::sys::{Errno, describe};
-use crate::text::Text;
+use crate::base::packed::{packed, put_line};
+use crate::base::text::Text;
+use crate::platform::{Errno, describe};
 
 /// What is wrong: words that are lines of one text.
 macro_rules! said {

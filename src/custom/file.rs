@@ -1,9 +1,9 @@
 //! A number out of any file.
 
+use crate::base::decimal::Fixed;
 use crate::config::Line;
-use crate::num::Fixed;
-use crate::sys::{Errno, File};
-use crate::world::Ended;
+use crate::platform::Ended;
+use crate::platform::{Errno, File};
 
 /// Bytes of a file that are looked at.
 const LENGTH_MAX: u64 = 1 << 20;

@@ -1,8 +1,8 @@
 //! A line of this agent's own shape, from another program.
 
 use super::line::{self, NO_TAG, Take, hand_over};
+use crate::base::fields::has;
 use crate::config::{self, Kind, Tokens, place_of, tape_of};
-use crate::scan::has;
 
 /// Tags with a `=` that a line may have: those of all flags, and as many as a script's line may have.
 const TAGS_MAX: usize = config::TAGS_MAX + line::TAGS_MAX;

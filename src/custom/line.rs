@@ -1,10 +1,10 @@
 //! A line of a script or of another program: `name value [key=value ...]`.
 
 use super::json;
+use crate::base::decimal::Fixed;
+use crate::base::fields::fields;
 use crate::config::metric_name;
 use crate::format::Record;
-use crate::num::Fixed;
-use crate::scan::fields;
 
 /// Bytes of the longest line of another program.
 pub const PUSHED_MAX: usize = 2048;

@@ -7,8 +7,8 @@ mod line;
 pub use file::Trouble;
 pub use line::{PUSHED_MAX, read_line};
 
+use crate::base::decimal::Fixed;
 use crate::config::Number;
-use crate::num::Fixed;
 
 /// Reads the number that is asked for.
 pub fn read(custom: &Number) -> Result<Fixed, Trouble> {

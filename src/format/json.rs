@@ -3,8 +3,8 @@
 //! `{"metric":"cpu.usage","endpoint":"jungle85","tag":["linux"],"value":15.3846,"timestamp":1503212470}`
 
 use super::Record;
-use crate::num::{DIGITS_MAX, format_u64, parse_u64};
-use crate::text::{Text, character};
+use crate::base::decimal::{DIGITS_MAX, format_u64, parse_u64};
+use crate::base::text::{Text, character};
 use core::ops::Range;
 
 /// The longest encoded form of endpoint and tags.
@@ -153,7 +153,7 @@ fn escape_byte(text: &mut Text, byte: u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::num::Fixed;
+    use crate::base::decimal::Fixed;
     use miniserde::{Deserialize, json};
 
     #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 
 pub mod json;
 
-use crate::num::Fixed;
+use crate::base::decimal::Fixed;
 
 /// What a line says, beside who says it and when.
 pub struct Record<'a> {

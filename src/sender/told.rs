@@ -1,7 +1,7 @@
 //! What the log is told of the connection: each thing when it is new, and then seldom.
 
-use crate::throttle::Throttle;
-use crate::world::{Cause, Part, Transfer, World};
+use crate::base::rate_limit::Throttle;
+use crate::platform::{Cause, LogArg, Platform, Transfer};
 
 /// A connection that has stood for so many milliseconds is there to stay.
 const STANDING: u64 = 60_000;
@@ -33,15 +33,15 @@ impl Told {
     }
 
     /// Nobody could be called.
-    pub(super) fn failure<W: World>(
+    pub(super) fn failure<W: Platform>(
         &mut self,
-        (doing, what): (&'static [u8], Part),
+        (doing, what): (&'static [u8], LogArg),
         cause: Cause,
-        world: &mut W,
+        platform: &mut W,
         now: u64,
     ) {
         if let Some(count) = self.dials.pass(now) {
-            trouble(doing, what, cause, count, world);
+            trouble(doing, what, cause, count, platform);
         }
     }
 
@@ -62,50 +62,56 @@ impl Told {
 
     /// There is a connection to that transfer, by the address of that number, and so many lines were lost before it
     /// came.
-    pub(super) fn connection<W: World>(
+    pub(super) fn connection<W: Platform>(
         &mut self,
         transfer: &Transfer,
         address: usize,
         (count, lost): (u32, u64),
-        world: &mut W,
+        platform: &mut W,
     ) {
-        let none = Part::Text(b"");
+        let none = LogArg::Text(b"");
         // A command runs, and may never connect to anything; only TCP has an address on this side.
         let (state, peer, [comma, local]) = match *transfer {
             Transfer::Command(command) => {
                 let start = command.get(..COMMAND_SHOWN).unwrap_or(command);
-                (b"started: ".as_slice(), Part::Text(start), [none; 2])
+                (b"started: ".as_slice(), LogArg::Text(start), [none; 2])
             }
             Transfer::Tcp { .. } => (
                 b"connected to ".as_slice(),
-                Part::Address(address),
-                [Part::Text(b", local addr:"), Part::Local],
+                LogArg::Address(address),
+                [LogArg::Text(b", local addr:"), LogArg::Local],
             ),
-            _ => (b"connected to ".as_slice(), Part::Address(address), [none; 2]),
+            _ => (b"connected to ".as_slice(), LogArg::Address(address), [none; 2]),
         };
         let words = if count > 1 {
             "%%%% (% connections since the last one told)"
         } else {
             "%%%%"
         };
-        let count = Part::Number(u64::from(count));
-        world.log(words, &[Part::Text(state), peer, comma, local, count]);
+        let count = LogArg::Number(u64::from(count));
+        platform.log(words, &[LogArg::Text(state), peer, comma, local, count]);
         if lost > self.lost {
             self.lost = lost;
-            let lost = [Part::Number(lost)];
-            world.log("lines lost: % since the start", &lost);
+            let lost = [LogArg::Number(lost)];
+            platform.log("lines lost: % since the start", &lost);
         }
     }
 }
 
 /// What was tried has failed, so many times.
-pub(super) fn trouble<W: World>(doing: &'static [u8], what: Part, cause: Cause, count: u32, world: &mut W) {
+pub(super) fn trouble<W: Platform>(
+    doing: &'static [u8],
+    what: LogArg,
+    cause: Cause,
+    count: u32,
+    platform: &mut W,
+) {
     let words = if count > 1 { "%%: % (% attempts)" } else { "%%: %" };
     let given = [
-        Part::Text(doing),
+        LogArg::Text(doing),
         what,
-        Part::Cause(cause),
-        Part::Number(u64::from(count)),
+        LogArg::Cause(cause),
+        LogArg::Number(u64::from(count)),
     ];
-    world.log(words, &given);
+    platform.log(words, &given);
 }

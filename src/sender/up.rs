@@ -1,7 +1,7 @@
 //! A connection that is up: it is written to, read, lost, or left for the first transfer.
 
 use super::{Context, Sender, State, told};
-use crate::world::{Cause, NEVER, Part, Transfer, World};
+use crate::platform::{Cause, LogArg, NEVER, Platform, Transfer};
 
 /// A connection that was lost within so many milliseconds has failed: the next transfer is tried.
 const FAILED: u64 = 5_000;
@@ -16,15 +16,15 @@ const STANDBY: u64 = 600_000;
 const CLOSED_TIMEOUTS: u64 = 10;
 
 impl Sender {
-    pub(super) fn serve<W: World>(&mut self, with: &mut Context<W>) {
-        match with.world.drain() {
+    pub(super) fn serve<W: Platform>(&mut self, with: &mut Context<W>) {
+        match with.platform.drain() {
             Ok(()) if self.is_stalled => self.write(with),
             Ok(()) => {}
             Err(cause) => self.lose(b"read ", cause, with),
         }
     }
 
-    pub(super) fn flush<W: World>(&mut self, with: &mut Context<W>) {
+    pub(super) fn flush<W: Platform>(&mut self, with: &mut Context<W>) {
         self.acknowledge(with);
         if self.give_up_silent(with) {
             return;
@@ -44,7 +44,7 @@ impl Sender {
     }
 
     /// The peer has been silent for the timeout, or may have been.
-    pub(super) fn check_silence<W: World>(&mut self, with: &mut Context<W>) {
+    pub(super) fn check_silence<W: Platform>(&mut self, with: &mut Context<W>) {
         self.acknowledge(with);
         if !self.give_up_silent(with) {
             self.await_acknowledgement(with);
@@ -52,7 +52,7 @@ impl Sender {
     }
 
     /// The ring needs room: asks what has arrived, and sends more if that is something.
-    pub(super) fn make_room<W: World>(&mut self, with: &mut Context<W>) {
+    pub(super) fn make_room<W: Platform>(&mut self, with: &mut Context<W>) {
         let before = self.acknowledged;
         self.acknowledge(with);
         if self.acknowledged > before && !self.is_held && !self.is_to_return(with) {
@@ -61,13 +61,13 @@ impl Sender {
     }
 
     /// Whether it is time to try the first transfer again.
-    fn is_to_return<W: World>(&self, with: &Context<W>) -> bool {
+    fn is_to_return<W: Platform>(&self, with: &Context<W>) -> bool {
         let is_standby = with.aims.returns && !self.stays && self.current != with.aims.first;
         is_standby && with.now >= self.up_since + STANDBY
     }
 
     /// Looks again at the latest when a silent peer is to be given up.
-    fn await_acknowledgement<W: World>(&mut self, with: &Context<W>) {
+    fn await_acknowledgement<W: Platform>(&mut self, with: &Context<W>) {
         if self.state != State::Up {
             return;
         }
@@ -82,12 +82,12 @@ impl Sender {
 
     /// Gives up a connection whose peer has acknowledged nothing for the timeout, unless its kernel answers, such
     /// as that its window is closed; for another receiver, that one too after ten times as long.
-    fn give_up_silent<W: World>(&mut self, with: &mut Context<W>) -> bool {
+    fn give_up_silent<W: Platform>(&mut self, with: &mut Context<W>) -> bool {
         let timeout = u64::from(with.aims.timeout);
         if with.now < self.moved + timeout || self.is_stdout(with) {
             return false;
         }
-        if with.world.silence().is_some_and(|silence| silence >= timeout) {
+        if with.platform.silence().is_some_and(|silence| silence >= timeout) {
             let is_tcp = matches!(self.transfer(with), Transfer::Tcp { .. });
             let cause = if is_tcp { Cause::Silent } else { Cause::TimedOut };
             self.lose(b"write ", cause, with);
@@ -103,20 +103,20 @@ impl Sender {
     }
 
     /// Leaves a connection on which all that was sent has arrived.
-    fn return_to_first<W: World>(&mut self, with: &mut Context<W>) {
+    fn return_to_first<W: Platform>(&mut self, with: &mut Context<W>) {
         if self.told.has_connection() {
-            let peer = [Part::Address(self.address)];
-            with.world.log("back to the first transfer from %", &peer);
+            let peer = [LogArg::Address(self.address)];
+            with.platform.log("back to the first transfer from %", &peer);
         }
         // What the peer sent and nobody read would make the kernel reset the connection.
-        let _ = with.world.drain();
+        let _ = with.platform.drain();
         with.ring.rewind(with.now, true);
         self.start_with(with.aims.first, with);
     }
 
-    fn acknowledge<W: World>(&mut self, with: &mut Context<W>) {
+    fn acknowledge<W: Platform>(&mut self, with: &mut Context<W>) {
         if self.acknowledged < self.taken {
-            let unacked = with.world.unacked();
+            let unacked = with.platform.unacked();
             let acknowledged = self.taken.saturating_sub(unacked);
             if acknowledged > self.acknowledged {
                 (self.acknowledged, self.moved) = (acknowledged, with.now);
@@ -131,7 +131,7 @@ impl Sender {
         }
     }
 
-    fn write<W: World>(&mut self, with: &mut Context<W>) {
+    fn write<W: Platform>(&mut self, with: &mut Context<W>) {
         self.is_stalled = false;
         let mut stage = [0; PIECE];
         for _ in 0..PIECES {
@@ -139,15 +139,15 @@ impl Sender {
             if piece.is_empty() || self.is_held {
                 return;
             }
-            let taken = match with.world.send(piece) {
+            let taken = match with.platform.send(piece) {
                 Ok(taken) => taken,
                 Err(cause) => return self.lose(b"flush error: write ", cause, with),
             };
             with.ring.mark_sent(taken);
             self.taken += taken as u64;
             if with.aims.debug {
-                let counts = [Part::Number(taken as u64), Part::Number(piece.len() as u64)];
-                with.world.log("flush: % of % bytes", &counts);
+                let counts = [LogArg::Number(taken as u64), LogArg::Number(piece.len() as u64)];
+                with.platform.log("flush: % of % bytes", &counts);
             }
             if taken < piece.len() {
                 break;
@@ -156,7 +156,7 @@ impl Sender {
         self.is_stalled = with.ring.unsent_length() > 0;
     }
 
-    fn lose<W: World>(&mut self, doing: &'static [u8], cause: Cause, with: &mut Context<W>) {
+    fn lose<W: Platform>(&mut self, doing: &'static [u8], cause: Cause, with: &mut Context<W>) {
         self.disconnect(doing, cause, with);
         if self.is_stdout(with) && cause == Cause::Closed {
             return self.close(State::Ended, with);
@@ -168,10 +168,10 @@ impl Sender {
     }
 
     /// The connection is of no use any more: the ring learns what has arrived, and that the rest has not.
-    fn disconnect<W: World>(&mut self, doing: &'static [u8], cause: Cause, with: &mut Context<W>) {
+    fn disconnect<W: Platform>(&mut self, doing: &'static [u8], cause: Cause, with: &mut Context<W>) {
         self.acknowledge(with);
         if self.told.has_connection() {
-            told::trouble(doing, Part::Address(self.address), cause, 1, with.world);
+            told::trouble(doing, LogArg::Address(self.address), cause, 1, with.platform);
         }
         self.has_caught_up = false;
         // Standard output is the same stream after an error (a full disk): it goes on where it

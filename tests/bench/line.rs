@@ -3,9 +3,9 @@
 //! `cargo bench` in this folder prints what criterion finds, then lines per second side by side.
 
 use criterion::{Criterion, Throughput};
+use mini_monitor::base::decimal::Fixed;
 use mini_monitor::format::Record;
 use mini_monitor::format::json::Writer;
-use mini_monitor::num::Fixed;
 use mini_monitor::ring::LINE_MAX;
 use std::fs;
 use std::hint::black_box;

@@ -6,11 +6,11 @@
 //! after five seconds of sleep finds them.
 
 use cpu_time::ThreadTime;
-use mini_monitor::builtin::{self, Builtin, FAMILIES, Own, Wishes};
+use mini_monitor::families::{self, Builtin, FAMILIES, Own, Wishes};
 use mini_monitor::format::{Record, json::Writer};
-use mini_monitor::host::{self, Host};
+use mini_monitor::platform;
+use mini_monitor::procfs::{self, Host};
 use mini_monitor::ring::{LINE_MAX, Policy, Ring, Words};
-use mini_monitor::sys;
 use std::fs::File;
 use std::hint::black_box;
 use std::os::unix::fs::FileExt;
@@ -81,10 +81,10 @@ impl Bare {
             }
         }
         for mount in &self.mounts {
-            let _ = black_box(sys::file_system(mount));
+            let _ = black_box(platform::file_system(mount));
         }
-        black_box(sys::own_cpu_micros());
-        let _ = black_box(sys::discipline());
+        black_box(platform::own_cpu_micros());
+        let _ = black_box(platform::discipline());
     }
 }
 
@@ -114,8 +114,8 @@ impl<'m> Ours<'m> {
             is_checked: false,
         };
         Self {
-            host: Host::open(b"/proc", b"/sys", Box::leak(Box::new(host::Memory::EMPTY))).unwrap(),
-            builtin: Builtin::new(Box::leak(Box::new(builtin::Memory::EMPTY))),
+            host: Host::open(b"/proc", b"/sys", Box::leak(Box::new(procfs::Memory::EMPTY))).unwrap(),
+            builtin: Builtin::new(Box::leak(Box::new(families::Memory::EMPTY))),
             writer: Writer::new(b"jungle85", "linux", &[]).unwrap(),
             ring: Ring::new(words, memory, policy),
             now: 0,

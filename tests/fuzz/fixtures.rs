@@ -7,10 +7,10 @@
 
 mod mutate;
 
-use mini_monitor::builtin::{self, Builtin, FAMILIES, FAMILY_COUNT, Kind, Own, Sample, Wishes, find};
+use mini_monitor::base::decimal::Fixed;
+use mini_monitor::families::{self, Builtin, FAMILIES, FAMILY_COUNT, Kind, Own, Sample, Wishes, find};
 use mini_monitor::format::{Record, json::Writer};
-use mini_monitor::host::{self, Host};
-use mini_monitor::num::Fixed;
+use mini_monitor::procfs::{self, Host};
 use mini_monitor::ring::LINE_MAX;
 use mutate::{count, mutate, seed};
 use std::env;
@@ -131,11 +131,11 @@ impl Bench {
             host: Host::open(
                 leaked(root.join("proc")),
                 leaked(root.join("sys")),
-                Box::leak(Box::new(host::Memory::EMPTY)),
+                Box::leak(Box::new(procfs::Memory::EMPTY)),
             )
             .unwrap(),
             wishes,
-            builtin: Builtin::new(Box::leak(Box::new(builtin::Memory::EMPTY))),
+            builtin: Builtin::new(Box::leak(Box::new(families::Memory::EMPTY))),
             writer: Writer::new(b"fuzz", "linux", &[]).unwrap(),
             root,
             now: 0,

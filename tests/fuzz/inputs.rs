@@ -7,15 +7,15 @@
 
 mod mutate;
 
-use mini_monitor::builtin::{find, name};
+use mini_monitor::base::decimal::Fixed;
+use mini_monitor::base::text::Text;
 use mini_monitor::config::{Config, DOCUMENT_MAX, Document, Origin, parse_file};
 use mini_monitor::custom::{self, Trouble, read_line};
-use mini_monitor::dns::{self, Query};
+use mini_monitor::families::{find, name};
 use mini_monitor::format::{Record, json::Writer};
-use mini_monitor::num::Fixed;
+use mini_monitor::platform::zone;
+use mini_monitor::resolver::{self, Query};
 use mini_monitor::ring::LINE_MAX;
-use mini_monitor::text::Text;
-use mini_monitor::zone;
 use mutate::{count, mutate, seed};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -106,7 +106,7 @@ fn answers_of_name_servers() {
     answer.extend(b"\xc0\x32\0\x01\0\x01\0\0\0\x3c\0\x04\x7f\0\0\x01");
     let mut addresses = 0;
     each("an answer", &answer, |answer| {
-        let _ = dns::read(answer, &mut query, &mut |_| addresses += 1);
+        let _ = resolver::read(answer, &mut query, &mut |_| addresses += 1);
     });
     assert!(addresses > 0);
 }

@@ -1,18 +1,18 @@
-//! The agent in a simulated world: its own clocks, network and receivers, all drawn from one seed.
+//! The agent in a simulated platform: its own clocks, network and receivers, all drawn from one seed.
 //! Hours pass in a moment, and a failure is its seed.
 
 mod outages;
+mod platform;
 mod receiver;
 mod transfers;
-mod world;
 
 use mini_monitor::agent::{Agent, Ending, Lines, State, writer};
-use mini_monitor::builtin;
 use mini_monitor::config::{self, Config};
-use mini_monitor::host::{self, Host};
+use mini_monitor::families;
+use mini_monitor::procfs::{self, Host};
 use mini_monitor::ring::{Policy, Ring, Words};
+use platform::{Sim, Weather};
 use receiver::Received;
-use world::{Sim, Weather};
 
 const HOUR: u64 = 3_600_000;
 const PROC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/bare/proc");
@@ -37,7 +37,7 @@ fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
     arguments.extend(flags);
     let arguments = arguments.iter().map(|argument| argument.as_bytes());
     let mut config = Config::default();
-    let parsed = config::parse(&mut config, arguments, builtin::find);
+    let parsed = config::parse(&mut config, arguments, families::find);
     parsed.unwrap_or_else(|_| panic!("bad flags"));
     let mut words = Words::default();
     let mut memory = vec![0; Ring::memory_for(config.buffer)];
@@ -47,10 +47,15 @@ fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
         is_checked: false,
     };
     let ring = Ring::new(&mut words, &mut memory, policy);
-    let mut host = Host::open(config.proc, config.sys, Box::leak(Box::new(host::Memory::EMPTY))).unwrap();
+    let mut host = Host::open(
+        config.proc,
+        config.sys,
+        Box::leak(Box::new(procfs::Memory::EMPTY)),
+    )
+    .unwrap();
     let writer = writer(&config).unwrap();
-    let now = mini_monitor::world::World::now(&mut sim);
-    let memory = Box::leak(Box::new(builtin::Memory::EMPTY));
+    let now = mini_monitor::platform::Platform::now(&mut sim);
+    let memory = Box::leak(Box::new(families::Memory::EMPTY));
     let mut state = State::new(
         &config,
         memory,

@@ -1,6 +1,6 @@
 //! Long outages: what is left of each series when the receiver is there again.
 
-use super::world::{Sim, Weather};
+use super::platform::{Sim, Weather};
 use super::{HOUR, Outcome, run, run_in};
 use std::collections::BTreeMap;
 

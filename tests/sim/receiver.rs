@@ -1,6 +1,6 @@
 //! What the receivers have got, over all connections.
 
-use mini_monitor::scan;
+use mini_monitor::base::fields;
 use std::collections::BTreeMap;
 
 /// Metric with its instance, and timestamp: with one endpoint, what tells one line from another.
@@ -21,7 +21,7 @@ impl Received {
         };
         for stream in streams {
             let mut last = 0;
-            for line in scan::lines(stream) {
+            for line in fields::lines(stream) {
                 let key = key(line).unwrap_or_else(|| panic!("seed {seed:#x}: a cut line: {}", show(line)));
                 assert!(key.1 >= last, "seed {seed:#x}: out of order: {}", show(line));
                 last = key.1;

@@ -1,8 +1,8 @@
 //! Several transfers, and what the user may ask of a running agent.
 
-use super::world::{Sim, Weather};
+use super::platform::{Sim, Weather};
 use super::{HOUR, Outcome, check_accounts, run_in};
-use mini_monitor::world::Signal;
+use mini_monitor::platform::Signal;
 
 const MINUTE: u64 = 60_000;
 
@@ -219,7 +219,7 @@ fn spread_endpoints_start_with_different_transfers_and_stay_where_they_are() {
 fn a_retry_does_not_wait_and_its_delays_start_over() {
     let mut sim = Sim::new(73, HOUR, Weather::Absent);
     let asked = 20 * MINUTE + 1;
-    sim.signal(asked, Signal::Retry);
+    sim.signal(asked, Signal::Reload);
     let outcome = run(73, sim);
     let dials: Vec<u64> = outcome.sim.dials().iter().map(|dial| dial.0).collect();
     let at = dials.iter().position(|&time| time == asked);
@@ -234,7 +234,7 @@ fn a_retry_leaves_a_connection_and_an_attempt_as_they_are() {
         let mut sim = Sim::new(79, HOUR, weather).beside(Weather::Silent);
         if asks {
             for time in [1, 5_000, 9_999, 12 * MINUTE, 30 * MINUTE] {
-                sim.signal(time, Signal::Retry);
+                sim.signal(time, Signal::Reload);
             }
         }
         let outcome = run(79, sim);

@@ -1,10 +1,10 @@
 //! Stamps of the schedule's turns: late wake-ups, steps of the wall clock, restarts and reloads at random.
 
 use super::*;
-use crate::builtin::FAMILY_COUNT;
-use crate::sched::{ALL_FAMILIES, Sched};
-use crate::wheel::set_bits;
-use crate::world::{Cause, Part, Ready, Transfer};
+use crate::base::wheel::set_bits;
+use crate::families::FAMILY_COUNT;
+use crate::platform::{Cause, LogArg, Ready, Transfer};
+use crate::schedule::{ALL_FAMILIES, Sched};
 use std::collections::BTreeMap;
 
 /// A machine with two clocks, and nothing else.
@@ -14,7 +14,7 @@ struct Machine {
     offset: u64,
 }
 
-impl World for Machine {
+impl Platform for Machine {
     fn now(&mut self) -> u64 {
         self.now
     }
@@ -39,7 +39,7 @@ impl World for Machine {
         unreachable!()
     }
 
-    fn outcome(&mut self) -> Result<(), Cause> {
+    fn connect_result(&mut self) -> Result<(), Cause> {
         unreachable!()
     }
 
@@ -63,7 +63,7 @@ impl World for Machine {
         unreachable!()
     }
 
-    fn log(&mut self, _: &'static str, _: &[Part]) {
+    fn log(&mut self, _: &'static str, _: &[LogArg]) {
         unreachable!()
     }
 }

@@ -4,9 +4,9 @@ use super::super::apply::apply;
 use super::super::takes::{TAKES, Takes};
 use super::super::{Command, Config, PROCESSES_MAX, TAGS_MAX, Turns, parse};
 use super::*;
-use crate::builtin::{FAMILIES, Family, find};
-use crate::pattern::Choice;
-use crate::world::Transfer;
+use crate::base::glob::Choice;
+use crate::families::{FAMILIES, Family, find};
+use crate::platform::Transfer;
 
 fn parsed(arguments: &[&'static str]) -> Result<Config<'static>, String> {
     let mut config = Config::default();
@@ -109,7 +109,7 @@ fn what_is_left_out_is_what_the_help_says() {
             family.name
         );
     }
-    assert_eq!(PROCESSES_MAX, crate::builtin::PROCESSES_MAX);
+    assert_eq!(PROCESSES_MAX, crate::families::PROCESSES_MAX);
 }
 
 #[test]

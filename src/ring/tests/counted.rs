@@ -16,7 +16,7 @@ impl Stream {
     fn lines(&self, end: usize, seed: u64) -> Vec<u64> {
         let whole = self.bytes[..end].split_inclusive(|&byte| byte == b'\n');
         let numbers = whole.filter(|line| line.ends_with(b"\n")).map(|text| {
-            let number = text.get(..7).and_then(crate::num::parse_u64);
+            let number = text.get(..7).and_then(crate::base::decimal::parse_u64);
             let number =
                 number.unwrap_or_else(|| panic!("seed {seed:#x}: a cut line: {}", text.escape_ascii()));
             assert_eq!(text, line(number, text.len()), "seed {seed:#x}");

@@ -118,7 +118,7 @@ fn memory_that_is_lost_in_the_midst_of_anything_gives_only_whole_lines_that_were
         fuse::recover();
         ring.rescue((&mut other.words, &mut other.memory), 7, |_, _| {}, false);
         for (_, text) in held(&ring) {
-            let number = crate::num::parse_u64(&text[..7]).unwrap();
+            let number = crate::base::decimal::parse_u64(&text[..7]).unwrap();
             assert_eq!(text, line(number, text.len()), "seed {seed:#x}");
         }
     }

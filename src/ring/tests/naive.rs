@@ -100,8 +100,8 @@ impl Naive {
 /// What came over one connection: whole lines, each later than the one before.
 fn check_stream(stream: &[u8], seed: u64) {
     let mut last = None;
-    for text in crate::scan::lines(stream) {
-        let number = text.get(..7).and_then(crate::num::parse_u64);
+    for text in crate::base::fields::lines(stream) {
+        let number = text.get(..7).and_then(crate::base::decimal::parse_u64);
         assert!(
             number.is_some() && number > last,
             "seed {seed:#x}: cut or out of order"
@@ -148,7 +148,7 @@ fn against_naive(seed: u64) {
                 naive.send(count);
             }
             5 => {
-                // Part of what is in flight may have left the ring: then it is more than is held.
+                // LogArg of what is in flight may have left the ring: then it is more than is held.
                 let unacked = below(naive.in_flight() + 500);
                 ring.acknowledge(unacked as u64, 0);
                 naive.acknowledge(unacked);

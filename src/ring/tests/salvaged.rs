@@ -141,7 +141,7 @@ fn a_damaged_file_gives_whole_lines_and_none_that_was_never_written() {
         let (found, _) = opened(&damaged, buffer);
         for line in &found {
             // What has left the ring before may come back: a repeat.
-            let number = line.get(..7).and_then(crate::num::parse_u64);
+            let number = line.get(..7).and_then(crate::base::decimal::parse_u64);
             let whole = number.map(|number| super::line(number, line.len()));
             assert!(
                 whole.as_ref() == Some(line),

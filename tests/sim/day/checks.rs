@@ -4,8 +4,8 @@ use super::clock::{Look, Looked, is_plausible};
 use super::connection::Connection;
 use super::lives::Lived;
 use super::plan::Plan;
-use super::world::{Day, Key};
-use mini_monitor::world::Cause;
+use super::platform::{Day, Key};
+use mini_monitor::platform::Cause;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Seconds by which a stamp may be beside the true time.

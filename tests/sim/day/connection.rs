@@ -3,7 +3,7 @@
 
 use super::clock::Looked;
 use super::plan::TROUBLE;
-use mini_monitor::world::{Cause, Errno};
+use mini_monitor::platform::{Cause, Errno};
 use std::collections::VecDeque;
 use std::fmt;
 

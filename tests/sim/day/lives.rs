@@ -2,12 +2,12 @@
 
 use super::clock::{Look, is_plausible};
 use super::plan::{Boot, DAY, Plan};
-use super::world::{Day, Killed};
+use super::platform::{Day, Killed};
 use mini_monitor::agent::{Agent, Ending, Lines, State, writer};
-use mini_monitor::builtin;
 use mini_monitor::config::{self, Config};
+use mini_monitor::families;
 use mini_monitor::format::json;
-use mini_monitor::host::{self, Host};
+use mini_monitor::procfs::{self, Host};
 use mini_monitor::ring::{IsDated, Policy, Restamp, Ring, Words};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -15,7 +15,7 @@ const PROC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/bare/pro
 
 /// Bytes that each agent takes and does not give back.
 pub(crate) const FOR_GOOD: u64 =
-    (size_of::<builtin::Memory>() + size_of::<host::Memory>() + size_of::<Lines>()) as u64;
+    (size_of::<families::Memory>() + size_of::<procfs::Memory>() + size_of::<Lines>()) as u64;
 
 /// What became of one agent and its lines.
 pub(crate) struct Lived {
@@ -118,7 +118,7 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
         .map(String::as_bytes)
         .chain([b"-proc".as_slice(), PROC.as_bytes()]);
     let mut config = Config::default();
-    let parsed = config::parse(&mut config, arguments, builtin::find);
+    let parsed = config::parse(&mut config, arguments, families::find);
     parsed.unwrap_or_else(|_| panic!("bad flags"));
     if spool.is_empty {
         *spool = Spool::new(config.buffer);
@@ -126,13 +126,17 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
     let mut other = Spool::new(plan.other_buffer(number));
     let mut to = Some((&mut other.words, &mut other.memory[..]));
     let (ring, undated) = spool.ring(&config, boot);
-    let mut host =
-        Host::open(config.proc, config.sys, Box::leak(Box::new(host::Memory::EMPTY))).expect("the fixture");
+    let mut host = Host::open(
+        config.proc,
+        config.sys,
+        Box::leak(Box::new(procfs::Memory::EMPTY)),
+    )
+    .expect("the fixture");
     let writer = writer(&config).expect("a short name");
     let now = day.begin(number, plan.ends.get(number).copied());
     let start = day.time;
     let seed = plan.seed as u32 ^ number as u32;
-    let memory = Box::leak(Box::new(builtin::Memory::EMPTY));
+    let memory = Box::leak(Box::new(families::Memory::EMPTY));
     let mut state = State::new(
         &config,
         memory,

@@ -1,4 +1,4 @@
-//! Days in a simulated world in which all goes wrong that can: receivers that die with what they have not
+//! Days in a simulated platform in which all goes wrong that can: receivers that die with what they have not
 //! read, links that stall, names that change, a wall clock that is wrong, agents that are killed and come
 //! back on their spool. A day is drawn from its seed: `SEED=7` is that one, `SEEDS=1000` the first thousand.
 
@@ -9,13 +9,13 @@ mod connection;
 mod lives;
 mod network;
 mod plan;
+mod platform;
 mod receiver;
-mod world;
 
 use checks::Tally;
 use plan::Plan;
+use platform::Day;
 use std::time::{Duration, Instant};
-use world::Day;
 
 /// After so many days the process has the memory that it takes, but for so many pages.
 const WARM: u64 = 20;

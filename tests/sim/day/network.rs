@@ -5,9 +5,9 @@ use super::checks::parse;
 use super::clock::Looked;
 use super::connection::{Connection, RESET};
 use super::plan::{MINUTE, Plan, TROUBLE};
+use super::platform::Key;
 use super::receiver::{Change, Going, Receiver};
-use super::world::Key;
-use mini_monitor::world::{Cause, Errno};
+use mini_monitor::platform::{Cause, Errno};
 
 const REFUSED: Cause = Cause::System(Errno(libc::ECONNREFUSED));
 const UNKNOWN: Cause = Cause::Lookup(-2);
@@ -228,7 +228,7 @@ impl Network {
         }
     }
 
-    pub(crate) fn outcome(&mut self, now: u64) -> Result<(), Cause> {
+    pub(crate) fn connect_result(&mut self, now: u64) -> Result<(), Cause> {
         let Link::Connecting(Some(at), holder) = self.link else {
             panic!("no attempt has come to an end");
         };

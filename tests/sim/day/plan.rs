@@ -2,7 +2,7 @@
 
 use super::chance::Chance;
 use super::clock::WallClock;
-use mini_monitor::world::Signal;
+use mini_monitor::platform::Signal;
 
 pub(crate) const MINUTE: u64 = 60_000;
 pub(crate) const HOUR: u64 = 60 * MINUTE;
@@ -25,7 +25,7 @@ pub(crate) enum Boot {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct End {
     pub(crate) time: u64,
-    /// So many calls of the world later it is killed; otherwise it is asked to end.
+    /// So many calls of the platform later it is killed; otherwise it is asked to end.
     pub(crate) kill: Option<u64>,
     /// Milliseconds until the next one starts.
     pub(crate) pause: u64,
@@ -142,7 +142,7 @@ fn ends(chance: &mut Chance) -> Vec<End> {
 fn signals(chance: &mut Chance) -> Vec<(u64, Signal)> {
     let mut signals: Vec<_> = (0..chance.below(8))
         .map(|_| {
-            let signal = chance.pick(&[Signal::Retry, Signal::Retry, Signal::Report]);
+            let signal = chance.pick(&[Signal::Reload, Signal::Reload, Signal::Report]);
             (chance.below(DAY), signal)
         })
         .collect();

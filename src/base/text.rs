@@ -1,0 +1,241 @@
+//! Text written piece by piece into a fixed buffer.
+
+use crate::base::decimal::{DIGITS_MAX, Fixed, format_u64};
+use crate::base::fields::lines;
+
+/// An enum with a text for each of its values, all of them lines of one: a pointer to each would weigh
+/// more than most of them.
+macro_rules! words {
+    ($(#[$meta:meta])* $visibility:vis enum $name:ident { $($value:ident $text:literal;)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        $visibility enum $name { $(#[doc = concat!("`", $text, "`")] $value),* }
+
+        impl $name {
+            /// All values, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$value),*];
+
+            /// Its text.
+            pub fn text(self) -> &'static [u8] {
+                $crate::base::text::line_of(concat!($($text, "\n"),*), self as usize)
+            }
+        }
+    };
+}
+
+pub(crate) use words;
+
+/// The line of that number, from 0 up, of a text of lines, each with its end; nothing if there are not so many.
+#[inline(never)]
+pub fn line_of(text: &'static str, number: usize) -> &'static [u8] {
+    lines(text.as_bytes()).nth(number).unwrap_or_default()
+}
+
+/// Which of these lines, each with its end, the text is, from 0 up.
+#[inline(never)]
+pub fn place_of(all: &'static str, text: &[u8]) -> Option<usize> {
+    lines(all.as_bytes()).position(|line| line == text)
+}
+
+/// Takes a long text piece by piece.
+pub type Put<'p> = &'p mut dyn FnMut(&[u8]);
+
+/// What has been written so far. What does not fit is left out and remembered as [`Text::is_cut`].
+pub struct Text<'b> {
+    buffer: &'b mut [u8],
+    length: usize,
+    cut: bool,
+}
+
+impl<'b> Text<'b> {
+    /// An empty text that may grow to the buffer's length.
+    pub fn new(buffer: &'b mut [u8]) -> Self {
+        Self {
+            buffer,
+            length: 0,
+            cut: false,
+        }
+    }
+
+    /// Appends the bytes, or as many of them as fit.
+    #[inline(never)]
+    pub fn put(&mut self, bytes: &[u8]) {
+        let room = self.buffer.get_mut(self.length..).unwrap_or_default();
+        if let Some(place) = room.get_mut(..bytes.len()) {
+            place.copy_from_slice(bytes);
+            self.length += bytes.len();
+        } else {
+            self.fill(bytes);
+        }
+    }
+
+    #[cold]
+    fn fill(&mut self, bytes: &[u8]) {
+        let room = self.buffer.get_mut(self.length..).unwrap_or_default();
+        for (place, byte) in room.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        self.length = self.buffer.len();
+        self.cut = true;
+    }
+
+    /// Appends a whole number.
+    pub fn number(&mut self, number: u64) {
+        self.put(format_u64(number, &mut [0; DIGITS_MAX]));
+    }
+
+    /// Appends a whole number with zeros before it, up to `width` digits.
+    pub fn padded(&mut self, number: u64, width: usize) {
+        let mut digits = [0; DIGITS_MAX];
+        let digits = format_u64(number, &mut digits);
+        for _ in digits.len()..width {
+            self.put(b"0");
+        }
+        self.put(digits);
+    }
+
+    /// Appends a decimal number, such as `-12.5`; it is a JSON number (RFC 8259, section 6).
+    pub fn fixed(&mut self, value: Fixed) {
+        let (whole, fraction, scale) = value.parts();
+        if value.is_negative() {
+            self.put(b"-");
+        }
+        self.number(whole);
+        if scale > 0 {
+            self.put(b".");
+            self.padded(fraction, usize::from(scale));
+        }
+    }
+
+    /// Whether something did not fit.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// What has been written.
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+
+    /// Ends what has been written as a line for people: what may be a command to a terminal or the end of a line
+    /// (control characters, and bytes that are not UTF-8) becomes `?`, and a newline follows, in place of the last
+    /// byte if there is no room for it.
+    pub fn into_line(self) -> &'b [u8] {
+        let text_max = self.buffer.len().saturating_sub(1);
+        let length = self.length.min(text_max);
+        mask(self.buffer.get_mut(..length).unwrap_or_default());
+        if let Some(end) = self.buffer.get_mut(length) {
+            *end = b'\n';
+        }
+        self.buffer.get(..=length).unwrap_or_default()
+    }
+
+    /// What has been written, for as long as the buffer lives.
+    pub fn into_bytes(self) -> &'b [u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// FNV-1a, 32 bits: the same endpoint gives the same number on any machine.
+#[inline(never)]
+pub fn hash(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
+/// The length of the character at the start, or of as much as there is of one (the Unicode Standard, table 3-7),
+/// and whether it is whole.
+#[inline(never)]
+pub fn character(bytes: &[u8]) -> (usize, bool) {
+    let (whole, mut low, mut high) = match bytes.first() {
+        Some(0..0x80) => (1, 0, 0),
+        Some(0xc2..0xe0) => (2, 0x80, 0xbf),
+        Some(0xe0) => (3, 0xa0, 0xbf),
+        Some(0xed) => (3, 0x80, 0x9f),
+        Some(0xe1..0xf0) => (3, 0x80, 0xbf),
+        Some(0xf0) => (4, 0x90, 0xbf),
+        Some(0xf1..0xf4) => (4, 0x80, 0xbf),
+        Some(0xf4) => (4, 0x80, 0x8f),
+        Some(_) => return (1, false),
+        None => return (0, true),
+    };
+    for length in 1..whole {
+        if bytes.get(length).is_none_or(|byte| !(low..=high).contains(byte)) {
+            return (length, false);
+        }
+        (low, high) = (0x80, 0xbf);
+    }
+    (whole, true)
+}
+
+/// Replaces by `?` each byte of the control characters (U+0000 to U+001F, U+007F to U+009F) and each that is not
+/// UTF-8.
+#[inline(never)]
+fn mask(text: &mut [u8]) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (length, is_whole) = character(rest);
+        let (one, behind) = rest.split_at_mut(length);
+        if !is_whole || matches!(one, [..0x20 | 0x7f] | [0xc2, ..0xa0]) {
+            one.fill(b'?');
+        }
+        rest = behind;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(value: Fixed) -> String {
+        let mut buffer = [0; 40];
+        let mut text = Text::new(&mut buffer);
+        text.fixed(value);
+        String::from_utf8(text.into_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn decimals_keep_the_zeros_behind_the_point() {
+        assert_eq!(written(Fixed::new(153_846, 4)), "15.3846");
+        assert_eq!(written(Fixed::new(10_050, 4)), "1.005");
+        assert_eq!(written(Fixed::new(5, 4)), "0.0005");
+        assert_eq!(written(Fixed::new(500_000, 4)), "50");
+        assert_eq!(written(Fixed::whole(u64::MAX)), u64::MAX.to_string());
+        assert_eq!(written(Fixed::parse(b"-0.50").unwrap()), "-0.5");
+    }
+
+    #[test]
+    fn a_line_for_people_has_no_control_characters_and_one_newline() {
+        let line = |text: &[u8], room: usize| {
+            let mut buffer = vec![0; room];
+            let mut line = Text::new(&mut buffer);
+            line.put(text);
+            line.into_line().to_vec()
+        };
+        let masked = |text: &[u8]| String::from_utf8(line(text, 40)).unwrap();
+        assert_eq!(masked(b"a\nb\r\t\0\x1b[31m\x7f~"), "a?b????[31m?~\n");
+        assert_eq!(
+            masked("\u{80}\u{9f}\u{a0}\u{e9}\u{1f600}".as_bytes()),
+            "????\u{a0}\u{e9}\u{1f600}\n"
+        );
+        assert_eq!(masked(b"\xff\xc2x\xe2\x82"), "??x??\n");
+        // A character that does not fit is not UTF-8 any more.
+        assert_eq!(line("ab\u{20ac}".as_bytes(), 5), b"ab??\n");
+        assert_eq!(line(b"abc", 3), b"ab\n");
+        assert_eq!((line(b"a", 1), line(b"a", 0)), (b"\n".to_vec(), vec![]));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut_and_said() {
+        let mut buffer = [0; 5];
+        let mut text = Text::new(&mut buffer);
+        text.put(b"abc");
+        assert!(!text.is_cut());
+        text.put(b"defg");
+        assert!(text.is_cut());
+        assert_eq!(text.bytes(), b"abcde");
+        text.put(b"h");
+        assert_eq!(text.bytes(), b"abcde");
+    }
+}

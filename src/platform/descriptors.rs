@@ -1,0 +1,61 @@
+//! How many descriptors there may be, and for what some of them are kept free: the connection comes first.
+
+use super::call::long_call;
+use super::fd::Fd;
+use crate::platform::SCRIPTS_MAX;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// Descriptors that are open at once to read what does not stay open: the sensors' folders and files are the most.
+const READING: usize = 4;
+/// A connection, and the two pipes of a command.
+const CONNECTION: usize = 1;
+const COMMAND: usize = 2;
+/// What a script leaves free.
+pub(super) const BESIDE_SCRIPT: usize = COMMAND + READING;
+/// What a file that stays open leaves free: for all scripts, one of which is being started, and for a reload, which
+/// opens the roots, the spool and the socket before it closes the old ones.
+pub(super) const BESIDE_FILE: usize = BESIDE_SCRIPT + SCRIPTS_MAX + 1 + 5;
+
+/// The most that there may be, and how many the configuration needs.
+pub type TooFew = [u64; 2];
+
+/// Checks that there may be enough beside those that are open. `next` would be the next one.
+pub(super) fn check(next: Option<Fd>, has_command: bool) -> Result<(), TooFew> {
+    let open = next.map_or(most(), |next| next.argument());
+    let beside = READING + if has_command { COMMAND } else { CONNECTION };
+    let needed = open.saturating_add(beside);
+    if needed <= most() {
+        return Ok(());
+    }
+    Err([most() as u64, needed as u64])
+}
+
+impl Fd {
+    /// Whether so many more may be opened. (A descriptor gets the lowest number that is free.)
+    pub(super) fn leaves(&self, count: usize) -> bool {
+        self.argument() + count < most()
+    }
+}
+
+/// The most that there may be (`RLIMIT_NOFILE`, `getrlimit(2)`), as it was at first.
+fn most() -> usize {
+    static MOST: AtomicUsize = AtomicUsize::new(0);
+    let known = MOST.load(Ordering::Relaxed);
+    if known > 0 {
+        return known;
+    }
+    let mut limits = [u64::MAX; 2];
+    let arguments = [
+        0,
+        libc::RLIMIT_NOFILE as usize,
+        0,
+        limits.as_mut_ptr() as usize,
+        0,
+        0,
+    ];
+    // SAFETY: there is room for two limits of 64 bits.
+    let _ = unsafe { long_call(libc::SYS_prlimit64, &arguments) };
+    let most = usize::try_from(limits[0]).unwrap_or(usize::MAX);
+    MOST.store(most, Ordering::Relaxed);
+    most
+}

@@ -1,0 +1,70 @@
+//! Errors of system calls.
+
+use crate::base::text::Text;
+use crate::platform::Errno;
+
+// The C library's own words, where it comes from the system; its table is larger than all that may be said.
+#[cfg(target_feature = "crt-static")]
+use super::errors::words;
+#[cfg(not(target_feature = "crt-static"))]
+use super::strerror::words;
+
+pub(super) const WOULD_BLOCK: Errno = Errno(libc::EAGAIN);
+/// The kernel can, but is told not to.
+pub const NOT_SUPPORTED: Errno = Errno(libc::EOPNOTSUPP);
+pub(super) const INVALID: Errno = Errno(libc::EINVAL);
+
+/// The error of the call that has just failed.
+pub(super) fn last() -> Errno {
+    // SAFETY: the call takes nothing.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: it always points to this thread's own number.
+    Errno(unsafe { *place })
+}
+
+/// A call that answers a count of bytes, or −1 when it fails.
+pub(super) fn check_length(answer: isize) -> Result<usize, Errno> {
+    usize::try_from(answer).map_err(|_| last())
+}
+
+/// Writes the error in words, such as `connection refused` (`strerror(3)`, in Go's lower case).
+pub fn describe(text: &mut Text, errno: Errno) {
+    if let Some(words) = words(errno.0, &mut [0; 128]) {
+        lower_first(text, words);
+    } else {
+        text.put(b"errno ");
+        text.number(u64::from(errno.0.unsigned_abs()));
+    }
+}
+
+/// Writes a sentence as Go writes its errors: without the capital that starts it.
+pub(super) fn lower_first(text: &mut Text, words: &[u8]) {
+    let Some((first, rest)) = words.split_first() else {
+        return;
+    };
+    let is_acronym = rest.first().is_some_and(u8::is_ascii_uppercase);
+    text.put(&[if is_acronym {
+        *first
+    } else {
+        first.to_ascii_lowercase()
+    }]);
+    text.put(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_read_as_in_go() {
+        let said = |number| {
+            let mut buffer = [0; 80];
+            let mut text = Text::new(&mut buffer);
+            describe(&mut text, Errno(number));
+            String::from_utf8(text.into_bytes().to_vec()).unwrap()
+        };
+        assert_eq!(said(libc::ECONNREFUSED), "connection refused");
+        assert_eq!(said(libc::ENOENT), "no such file or directory");
+        assert!(said(99_999).contains("99999"), "{}", said(99_999));
+    }
+}

@@ -1,0 +1,120 @@
+//! A Unix socket (`unix(7)`) at which programs of this machine hand in datagrams.
+
+use super::call::{call, int, number, socket_call};
+use super::fd::Fd;
+use super::file::{unlink_at, with_c_path};
+use super::machine::{identity_at, is_kind_at};
+use super::socket::{self, UNIX_PATH_MAX, receive, unix_address};
+use crate::platform::Errno;
+use core::ffi::c_int;
+
+/// What nobody but the user and the group may do.
+const MASK: usize = 0o117;
+
+/// The socket, as long as it is open.
+pub(super) struct Inlet {
+    socket: Fd,
+    path: [u8; UNIX_PATH_MAX],
+    length: usize,
+    /// The file of it: what is at the path later may be somebody else's.
+    file: Option<(u64, u64)>,
+    is_stopped: bool,
+}
+
+impl Inlet {
+    /// Listens there; a socket that nobody listens at any more gives way.
+    pub(super) fn open(path: &[u8]) -> Result<Self, Errno> {
+        let address = unix_address(path)?;
+        let new = || socket::new(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK);
+        let reach = |call, socket: &Fd| {
+            let arguments = [
+                socket.argument(),
+                address.as_ptr() as usize,
+                address.len(),
+                0,
+                0,
+                0,
+            ];
+            // SAFETY: the address is readable for its length.
+            unsafe { socket_call(call, &arguments) }
+        };
+        match reach(number::CONNECT, &new()?) {
+            Ok(_) => return Err(Errno::BUSY),
+            // A file of another kind refuses, too.
+            Err(Errno(libc::ECONNREFUSED)) if is_kind_at(path, libc::S_IFSOCK) => unlink(path)?,
+            Err(_) => {}
+        }
+        let socket = new()?;
+        let before = mask(MASK);
+        let bound = reach(number::BIND, &socket);
+        mask(before);
+        bound?;
+        let mut inlet = Self {
+            socket,
+            path: [0; UNIX_PATH_MAX],
+            length: path.len(),
+            file: identity_at(path, false),
+            is_stopped: false,
+        };
+        // The address has room for no longer one.
+        inlet
+            .path
+            .iter_mut()
+            .zip(path)
+            .for_each(|(place, byte)| *place = *byte);
+        Ok(inlet)
+    }
+
+    /// The descriptor to watch; a negative one if nothing can come any more.
+    pub(super) fn number(&self) -> c_int {
+        if self.is_stopped { -1 } else { self.socket.number() }
+    }
+
+    /// Whether it can be reached at this path.
+    pub(super) fn is_at(&self, path: &[u8]) -> bool {
+        self.path() == path && self.is_there()
+    }
+
+    fn path(&self) -> &[u8] {
+        self.path.get(..self.length).unwrap_or_default()
+    }
+
+    /// Whether its file is.
+    fn is_there(&self) -> bool {
+        self.file.is_some() && identity_at(self.path(), false) == self.file
+    }
+
+    /// Nothing more can be handed in; what has been can still be taken.
+    pub(super) fn stop(&mut self) {
+        self.is_stopped = true;
+        if self.is_there() {
+            let _ = unlink(self.path());
+        }
+        let arguments = [self.socket.argument(), int(libc::SHUT_RD), 0, 0, 0, 0];
+        // SAFETY: the call takes numbers only.
+        let _ = unsafe { socket_call(number::SHUTDOWN, &arguments) };
+    }
+
+    /// Takes one datagram, as much of it as fits: its length; `None` if there is none.
+    pub(super) fn receive(&self, buffer: &mut [u8]) -> Option<usize> {
+        receive(&self.socket, buffer).ok()
+    }
+}
+
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        if self.is_there() {
+            let _ = unlink(self.path());
+        }
+    }
+}
+
+fn unlink(path: &[u8]) -> Result<(), Errno> {
+    with_c_path(path, unlink_at)
+}
+
+/// Sets what new files may not have; answers what it was before.
+fn mask(mask: usize) -> usize {
+    // SAFETY: the call takes a number only.
+    unsafe { call(libc::SYS_umask, mask, 0, 0) }.unwrap_or(MASK)
+}

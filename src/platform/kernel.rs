@@ -1,0 +1,606 @@
+//! The real platform.
+
+use super::address::Address;
+use super::child::{Child, Left};
+use super::complaints::{Complaints, Tell};
+use super::descriptors::TooFew;
+use super::errno::{self, WOULD_BLOCK};
+use super::fault;
+use super::fd::{Fd, poll};
+use super::inlet::Inlet;
+use super::log::Log;
+use super::lookup::{self, Addresses, Lookup};
+use super::scripts::Scripts;
+use super::signal::Signals;
+use super::{address, clock, descriptors, file, machine, socket};
+use crate::base::rate_limit::Throttle;
+use crate::base::text::Text;
+use crate::platform::{Cause, Ended, Errno, LogArg, Platform, Ready, SCRIPTS_MAX, Signal, Transfer, pieces};
+use crate::resolver::{self, Ip};
+use core::ffi::{c_int, c_short};
+
+/// What is open.
+enum Link {
+    Nothing,
+    LookingUp(Lookup),
+    Connecting(Fd),
+    Connected(Fd),
+    Stdout { fd: Fd, is_socket: bool },
+    Command { input: Fd, child: Child },
+}
+
+/// What was asked for last.
+enum Target {
+    Stdout,
+    Unix([u8; socket::UNIX_PATH_MAX], usize),
+    /// As much of it as the log has.
+    Command([u8; COMMAND_TOLD], usize),
+    Tcp(Addresses),
+}
+
+/// Bytes of a command that the log has.
+const COMMAND_TOLD: usize = 60;
+/// Milliseconds that a command has to end by itself, when the program ends.
+const COMMAND_END: u32 = 1_000;
+
+/// The operating system that this program runs on.
+pub struct Kernel {
+    link: Link,
+    target: Target,
+    signals: Signals,
+    scripts: Scripts,
+    /// Commands and look-ups that could not be ended.
+    left: Left,
+    /// Of the command that the lines go to.
+    complaints: Complaints,
+    inlet: Option<Inlet>,
+    log: Log,
+    options: socket::Options,
+    /// The last sleep found that the peer has ended the connection, or that it is broken.
+    broken: bool,
+    /// Which address it is of.
+    address: usize,
+    /// Bytes of the peer's that may be read before this moment (by the monotonic clock), when there are more again.
+    read_left: usize,
+    read_again: u64,
+    /// The peer has said something, and the log of that.
+    is_heard: bool,
+    heard: Throttle,
+}
+
+/// Another socket to listen at, or none.
+pub struct NextInlet(Option<Inlet>);
+
+/// The ring, not the socket, holds the backlog. (The kernel doubles this for its own records.)
+const SEND_BUFFER_MAX: usize = 16 * 1024;
+
+/// What is watched beside scripts: the connection, signals, what is handed in, what a command complains of.
+const OWN: usize = 4;
+/// Bytes a second that are read of what the peer sends, which is of no use: its window closes.
+const READ_MAX: usize = 4096;
+/// Bytes that the log has of the first line of them.
+const HEARD_MAX: usize = 100;
+/// Printable bytes in a row that are words, and not a piece of something else.
+const HEARD_MIN: usize = 4;
+
+fn options(ring: usize, timeout: u32) -> socket::Options {
+    socket::Options::new((ring / 4).min(SEND_BUFFER_MAX), timeout)
+}
+
+impl Kernel {
+    /// Takes over the process: its signals, and the time zone for the log. The ring's size bounds
+    /// what a connection may hold, `timeout` the milliseconds that a TCP peer may be silent.
+    pub fn new(ring: usize, timeout: u32) -> Result<Self, Errno> {
+        Ok(Self {
+            link: Link::Nothing,
+            target: Target::Stdout,
+            signals: Signals::take_over()?,
+            scripts: Scripts::NONE,
+            left: Left::NONE,
+            complaints: Complaints::NONE,
+            inlet: None,
+            log: Log::open(),
+            options: options(ring, timeout),
+            broken: false,
+            address: 0,
+            read_left: READ_MAX,
+            read_again: 0,
+            is_heard: false,
+            heard: Throttle::new(),
+        })
+    }
+
+    /// Checks that there may be enough descriptors, once those are open that stay open.
+    pub fn check_descriptors(&self, has_command: bool) -> Result<(), TooFew> {
+        descriptors::check(self.signals.duplicate().ok(), has_command)
+    }
+
+    /// Goes on with another size of the ring, and another timeout, which hold for connections to come.
+    pub fn change(&mut self, ring: usize, timeout: u32) {
+        self.options = options(ring, timeout);
+    }
+
+    /// Sleeps; scripts are watched only if asked for.
+    fn sleep_for(&mut self, until: Option<u64>, writing: bool, has_scripts: bool) -> Ready {
+        loop {
+            if let Some(ready) = self.sleep_once(until, writing, has_scripts) {
+                return ready;
+            }
+        }
+    }
+
+    /// The same; `None` if it was only for what a command complains of, or to read from the peer again.
+    fn sleep_once(&mut self, until: Option<u64>, writing: bool, has_scripts: bool) -> Option<Ready> {
+        if self.read_left == 0 && self.read_again <= clock::monotonic_millis() {
+            self.read_left = READ_MAX;
+        }
+        let (fd, events) = self.interest(writing);
+        let watch = |fd, events| libc::pollfd {
+            fd,
+            events,
+            revents: 0,
+        };
+        let mut entries = [watch(-1, 0); OWN + SCRIPTS_MAX];
+        let (own, others) = entries.split_at_mut(OWN);
+        let inlet = self.inlet.as_ref().map_or(-1, Inlet::number);
+        let (complaints, resume) = self.complaints.watch();
+        own.copy_from_slice(&[
+            watch(fd, events),
+            watch(self.signals.number(), libc::POLLIN),
+            watch(inlet, libc::POLLIN),
+            watch(complaints, libc::POLLIN),
+        ]);
+        let mut numbers = [0; SCRIPTS_MAX];
+        let count = if has_scripts {
+            self.scripts.watch(others, &mut numbers)
+        } else {
+            0
+        };
+        let entries = entries.get_mut(..OWN + count).unwrap_or_default();
+        let read_again = (self.read_left == 0).then_some(self.read_again);
+        let resume = [resume, read_again].into_iter().flatten().min();
+        let resume = resume.filter(|resume| until.is_none_or(|until| *resume < until));
+        let left = resume
+            .or(until)
+            .map(|until| (until * 1_000_000).saturating_sub(clock::monotonic_nanos()));
+        if !poll(entries, left) {
+            // A call that failed has said nothing of the entries.
+            self.broken = false;
+            return resume.is_none().then(Ready::default);
+        }
+        let [transfer, signal, inlet, complaints, others @ ..] = entries else {
+            return Some(Ready::default());
+        };
+        let end = libc::POLLERR | libc::POLLHUP | libc::POLLNVAL | libc::POLLRDHUP;
+        self.broken = transfer.revents & end != 0;
+        let printed = others.iter().zip(numbers).filter(|(entry, _)| entry.revents != 0);
+        let signal = if signal.revents == 0 {
+            None
+        } else {
+            self.signals.take()
+        };
+        if signal == Some(Signal::Child) {
+            self.left.reap();
+        }
+        let ready = Ready {
+            transfer: transfer.revents != 0,
+            pushed: inlet.revents != 0,
+            scripts: printed.fold(0, |set, (_, number)| set | 1 << number),
+            signal,
+        };
+        let has_complaints = complaints.revents != 0;
+        if has_complaints {
+            self.log_complaints(Complaints::read);
+        }
+        let is_for_others = ready.transfer || ready.pushed || ready.scripts != 0 || signal.is_some();
+        (is_for_others || !has_complaints).then_some(ready)
+    }
+
+    /// Logs what the command complains of, as read in that way.
+    fn log_complaints(&mut self, read: fn(&mut Complaints, Tell)) {
+        let mut complaints = core::mem::replace(&mut self.complaints, Complaints::NONE);
+        read(&mut complaints, &mut |line, count| {
+            let words = if count > 1 { "%: % (% lines)" } else { "%: %" };
+            let count = LogArg::Number(count.into());
+            self.log(words, &[LogArg::Address(0), LogArg::Text(line), count]);
+        });
+        self.complaints = complaints;
+    }
+
+    /// Ends the command, or keeps it in mind, and logs its last words.
+    fn end_command(&mut self, child: Child) {
+        self.left.end(child);
+        self.log_complaints(Complaints::close);
+    }
+
+    /// Opens the socket at that path, unless it is the one that is listened at: the next one, if there is another.
+    #[cold]
+    pub fn next_inlet(&self, path: Option<&[u8]>) -> Result<Option<NextInlet>, Errno> {
+        let stays = match (path, &self.inlet) {
+            (Some(path), Some(inlet)) => inlet.is_at(path),
+            (path, inlet) => path.is_none() && inlet.is_none(),
+        };
+        if stays {
+            return Ok(None);
+        }
+        Ok(Some(NextInlet(path.map(Inlet::open).transpose()?)))
+    }
+
+    /// Listens there from now on.
+    pub fn change_inlet(&mut self, next: NextInlet) {
+        self.inlet = next.0;
+    }
+
+    /// Has the log tell of the first line that a peer sends: it may be one that answers something else than lines.
+    fn hear(&mut self, bytes: &[u8], now: u64) {
+        let mut runs = bytes.split(|byte| !matches!(byte, b' '..=b'~'));
+        let Some(line) = runs.find(|run| run.len() >= HEARD_MIN).filter(|_| !self.is_heard) else {
+            return;
+        };
+        self.is_heard = true;
+        if self.heard.pass(now).is_some() {
+            let line = line.get(..HEARD_MAX).unwrap_or(line);
+            self.log(
+                "received from %: \"%\"",
+                &[LogArg::Address(self.address), LogArg::Text(line)],
+            );
+        }
+    }
+
+    /// Children that cannot be ended do not become more and more: none is started then.
+    fn check_left(&self) -> Result<(), Errno> {
+        if self.left.is_full() {
+            return Err(WOULD_BLOCK);
+        }
+        Ok(())
+    }
+
+    /// The descriptor to watch, and for what. A negative one is not watched.
+    fn interest(&self, writing: bool) -> (c_int, c_short) {
+        let out = if writing { libc::POLLOUT } else { 0 };
+        match &self.link {
+            Link::Nothing => (-1, 0),
+            Link::LookingUp(lookup) => (lookup.descriptor(), libc::POLLIN),
+            Link::Connecting(fd) => (fd.number(), libc::POLLOUT),
+            Link::Connected(fd) => {
+                let input = if self.read_left > 0 { libc::POLLIN } else { 0 };
+                (fd.number(), input | libc::POLLRDHUP | out)
+            }
+            Link::Stdout { fd, .. } | Link::Command { input: fd, .. } => (fd.number(), out),
+        }
+    }
+}
+
+/// What the log can tell of the connection.
+#[derive(Clone, Copy)]
+struct Known<'a>(&'a Link, &'a Target);
+
+impl Known<'_> {
+    #[inline(never)]
+    fn put(self, text: &mut Text, part: LogArg) {
+        match part {
+            LogArg::Text(bytes) => text.put(bytes),
+            LogArg::Number(number) => text.number(number),
+            LogArg::Cause(cause) => put_cause(text, cause),
+            LogArg::Address(number) => self.put_address(text, number),
+            LogArg::Local => self.put_local(text),
+        }
+    }
+
+    fn put_address(self, text: &mut Text, number: usize) {
+        match self.1 {
+            Target::Stdout => text.put(b"-"),
+            Target::Unix(path, length) => {
+                text.put(b"unix ");
+                text.put(path.get(..*length).unwrap_or_default());
+            }
+            Target::Command(command, length) => {
+                text.put(b"command ");
+                text.put(command.get(..*length).unwrap_or_default());
+            }
+            Target::Tcp(addresses) => {
+                text.put(b"tcp ");
+                if let Some(address) = addresses.get(number) {
+                    address::put(text, address);
+                }
+            }
+        }
+    }
+
+    fn put_local(self, text: &mut Text) {
+        if let Link::Connected(fd) = self.0
+            && let Ok(address) = socket::local_address(fd)
+        {
+            address::put(text, &address);
+        }
+    }
+}
+
+impl Platform for Kernel {
+    #[inline(never)]
+    fn now(&mut self) -> u64 {
+        clock::monotonic_millis()
+    }
+
+    fn wall(&mut self) -> u64 {
+        clock::wall_millis()
+    }
+
+    fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready {
+        self.sleep_for(until, writing, true)
+    }
+
+    fn sleep_for_transfer(&mut self, until: Option<u64>, writing: bool) -> Ready {
+        self.sleep_for(until, writing, false)
+    }
+
+    fn resolve(&mut self, transfer: &Transfer) -> Result<Option<usize>, Cause> {
+        self.close();
+        match *transfer {
+            Transfer::Stdout => self.target = Target::Stdout,
+            Transfer::Unix(path) => {
+                let mut copy = [0; socket::UNIX_PATH_MAX];
+                let place = copy.get_mut(..path.len()).ok_or(Errno(libc::ENAMETOOLONG))?;
+                place.copy_from_slice(path);
+                self.target = Target::Unix(copy, path.len());
+            }
+            Transfer::Command(command) => {
+                let mut told = [0; COMMAND_TOLD];
+                let mut text = Text::new(&mut told);
+                text.put(command);
+                let length = text.bytes().len();
+                self.target = Target::Command(told, length);
+                self.check_left()?;
+                let (output, input) = socket::pipe()?;
+                let errors = if self.log.is_open() {
+                    Some(self.complaints.open()?)
+                } else {
+                    None
+                };
+                let streams = [Some(&output), None, errors.as_ref()];
+                let child = Child::start(&mut [b"-c", command].into_iter(), None, streams)?;
+                self.link = Link::Command { input, child };
+            }
+            Transfer::Tcp { host, port } => {
+                let mut addresses = Addresses::NONE;
+                numeric_addresses(&mut addresses, host, port);
+                let count = addresses.count();
+                self.target = Target::Tcp(addresses);
+                if count == 0 {
+                    self.check_left()?;
+                    self.link = Link::LookingUp(Lookup::start(host, port)?);
+                    return Ok(None);
+                }
+                return Ok(Some(count));
+            }
+        }
+        Ok(Some(1))
+    }
+
+    fn resolved(&mut self) -> Result<usize, Cause> {
+        let link = core::mem::replace(&mut self.link, Link::Nothing);
+        let (Link::LookingUp(lookup), Target::Tcp(addresses)) = (link, &mut self.target) else {
+            return Err(errno::INVALID.into());
+        };
+        *addresses = Addresses::NONE;
+        let found = lookup.finish(addresses);
+        self.left.end(lookup.into_child());
+        found?;
+        match addresses.count() {
+            0 => Err(Cause::Lookup(lookup::EAI_NODATA)),
+            count => Ok(count),
+        }
+    }
+
+    fn connect(&mut self, address: usize) -> Result<bool, Cause> {
+        // A command runs since it was looked up.
+        if matches!(self.link, Link::Command { .. }) {
+            return Ok(true);
+        }
+        self.close();
+        self.address = address;
+        let (fd, connected) = match &self.target {
+            Target::Stdout => {
+                let fd = file::without_waiting(1)?;
+                let is_socket = machine::is_kind(fd.number(), &[libc::S_IFSOCK]);
+                self.link = Link::Stdout { fd, is_socket };
+                return Ok(true);
+            }
+            Target::Command(..) => return Err(errno::INVALID.into()),
+            Target::Unix(path, length) => {
+                socket::connect_unix(path.get(..*length).unwrap_or_default(), &self.options)?
+            }
+            Target::Tcp(addresses) => {
+                socket::connect_tcp(addresses.get(address).ok_or(errno::INVALID)?, &self.options)?
+            }
+        };
+        self.link = if connected {
+            Link::Connected(fd)
+        } else {
+            Link::Connecting(fd)
+        };
+        Ok(connected)
+    }
+
+    fn connect_result(&mut self) -> Result<(), Cause> {
+        let Link::Connecting(fd) = core::mem::replace(&mut self.link, Link::Nothing) else {
+            return Err(errno::INVALID.into());
+        };
+        socket::connect_result(&fd)?;
+        if socket::has_met_itself(&fd) {
+            return Err(Errno(libc::ECONNREFUSED).into());
+        }
+        self.link = Link::Connected(fd);
+        Ok(())
+    }
+
+    fn has_lost_memory(&mut self) -> bool {
+        fault::is_lost()
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause> {
+        // What was read from there need not be lines.
+        if fault::is_lost() {
+            return Ok(0);
+        }
+        let taken = match &self.link {
+            Link::Connected(fd) | Link::Stdout { fd, is_socket: true } => socket::send(fd, bytes),
+            Link::Stdout { fd, .. } | Link::Command { input: fd, .. } => fd.write(&[bytes]),
+            _ => Err(errno::INVALID),
+        };
+        match taken {
+            Err(Errno(libc::EPIPE)) if matches!(self.link, Link::Stdout { .. }) => Err(Cause::Closed),
+            Err(WOULD_BLOCK) => Ok(0),
+            // The same as a SIGBUS, where a system call reads the memory.
+            Err(Errno(libc::EFAULT)) if fault::replace(bytes.as_ptr().addr()) => Ok(0),
+            other => Ok(other?),
+        }
+    }
+
+    fn unacked(&mut self) -> u64 {
+        match (&self.link, &self.target) {
+            // A Unix socket counts in another unit than bytes.
+            (Link::Connected(fd), Target::Tcp(..)) => socket::unacked(fd).unwrap_or(u64::MAX),
+            (Link::Command { input, .. }, _) => socket::unread(input).unwrap_or(u64::MAX),
+            _ => 0,
+        }
+    }
+
+    fn silence(&mut self) -> Option<u64> {
+        match (&self.link, &self.target) {
+            (Link::Connected(fd), Target::Tcp(..)) => socket::silence(fd),
+            _ => Some(u64::MAX),
+        }
+    }
+
+    fn drain(&mut self) -> Result<(), Cause> {
+        let fd = match &self.link {
+            Link::Connected(fd) => fd,
+            Link::Stdout { .. } if self.broken => return Err(Cause::Closed),
+            // Nobody knows what has become of what it had read.
+            Link::Command { .. } if self.broken => return Err(Errno(libc::EPIPE).into()),
+            _ => return Ok(()),
+        };
+        let now = clock::monotonic_millis();
+        // What it has said last is worth a read.
+        if self.broken || now >= self.read_again {
+            (self.read_left, self.read_again) = (READ_MAX, now + 1_000);
+        }
+        let mut buffer = [0; READ_MAX];
+        let room = buffer.get_mut(..self.read_left).unwrap_or_default();
+        let received = if room.is_empty() {
+            Err(WOULD_BLOCK)
+        } else {
+            socket::receive(fd, room)
+        };
+        // The end may lie behind what is not read yet.
+        let end = if self.broken {
+            socket::connect_result(fd).map(|()| true)
+        } else {
+            Ok(false)
+        };
+        match received {
+            Ok(0) => return Err(Cause::Closed),
+            Ok(length) => {
+                // One read a second, whatever the size of the pieces: each wakes the agent up.
+                self.read_left = 0;
+                self.hear(buffer.get(..length).unwrap_or_default(), now);
+            }
+            Err(WOULD_BLOCK) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        if end? { Err(Cause::Closed) } else { Ok(()) }
+    }
+
+    fn close(&mut self) {
+        match core::mem::replace(&mut self.link, Link::Nothing) {
+            Link::Command { child, .. } => self.end_command(child),
+            Link::Connected(fd) => socket::hang_up(&fd),
+            Link::LookingUp(lookup) => self.left.end(lookup.into_child()),
+            _ => {}
+        }
+        (self.broken, self.is_heard) = (false, false);
+        (self.read_left, self.read_again) = (READ_MAX, 0);
+    }
+
+    fn end(&mut self) {
+        match core::mem::replace(&mut self.link, Link::Nothing) {
+            Link::Command { input, child } => {
+                drop(input);
+                child.wait(COMMAND_END);
+                self.end_command(child);
+            }
+            other => {
+                self.link = other;
+                self.close();
+            }
+        }
+    }
+
+    fn start_script(
+        &mut self,
+        number: usize,
+        arguments: &mut dyn Iterator<Item = &[u8]>,
+        user: Option<&[u8]>,
+    ) -> Result<(), Errno> {
+        self.scripts.start(number, arguments, user)
+    }
+
+    fn read_script(&mut self, number: usize, buffer: &mut [u8]) -> Option<usize> {
+        self.scripts.read(number, buffer)
+    }
+
+    fn script_has_ended(&mut self, number: usize) -> bool {
+        self.scripts.has_ended(number)
+    }
+
+    fn ask_script(&mut self, number: usize) {
+        self.scripts.ask_to_end(number);
+    }
+
+    fn end_script(&mut self, number: usize) -> Option<Ended> {
+        self.scripts.end(number)
+    }
+
+    fn stop_listening(&mut self) {
+        if let Some(inlet) = &mut self.inlet {
+            inlet.stop();
+        }
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        self.inlet.as_ref()?.receive(buffer)
+    }
+
+    #[inline(never)]
+    fn log(&mut self, words: &'static str, given: &[LogArg]) {
+        let known = Known(&self.link, &self.target);
+        self.log.write(|text| {
+            for part in pieces(words, given) {
+                known.put(text, part);
+            }
+        });
+    }
+}
+
+fn put_cause(text: &mut Text, cause: Cause) {
+    match cause {
+        Cause::System(errno) => errno::describe(text, errno),
+        Cause::Lookup(code) => lookup::describe(text, code),
+        Cause::TimedOut => text.put(b"i/o timeout"),
+        // As the kernel says it of an idle connection.
+        Cause::Silent => text.put(b"connection timed out"),
+        Cause::Closed => text.put(b"EOF"),
+    }
+}
+
+/// The addresses that need no resolver: this host's for an empty text, or the one that is written.
+fn numeric_addresses(addresses: &mut Addresses, host: &[u8], port: u16) {
+    if host.is_empty() {
+        for ip in &[Ip::LOCALHOST_V4, Ip::LOCALHOST_V6] {
+            addresses.push(&Address::new(ip.octets(), port, 0));
+        }
+    } else if let Some(ip) = resolver::parse(host) {
+        addresses.push(&Address::new(ip.octets(), port, 0));
+    }
+}

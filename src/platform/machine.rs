@@ -1,0 +1,204 @@
+//! What the C library says of the machine.
+
+use super::call::{call, int, long_call};
+use super::clock;
+use super::file::{File, with_c_path};
+use crate::base::fields::until;
+use crate::base::text::{Text, hash};
+use crate::platform::Errno;
+use core::ffi::c_int;
+use core::mem::MaybeUninit;
+
+/// Sizes of a file system, in blocks (`statfs(2)`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileSystem {
+    /// Bytes a block.
+    pub unit: u64,
+    /// All blocks.
+    pub blocks: u64,
+    /// Blocks that are free.
+    pub free: u64,
+    /// Blocks that are free to others than root.
+    pub available: u64,
+    /// All inodes; 0 where there is no fixed number of them.
+    pub inodes: u64,
+    /// Inodes that are free.
+    pub inodes_free: u64,
+}
+
+// glibc has narrow forms, too, on 32-bit machines; musl has only those of the kernel's wide calls.
+#[cfg(all(target_pointer_width = "32", not(target_arch = "mips")))]
+use libc::SYS_fstatat64 as SYS_FSTATAT;
+#[cfg(target_pointer_width = "64")]
+use libc::{SYS_fstat as SYS_FSTAT, SYS_newfstatat as SYS_FSTATAT, SYS_statfs as SYS_STATFS};
+#[cfg(target_pointer_width = "32")]
+use libc::{SYS_fstat64 as SYS_FSTAT, SYS_statfs64 as SYS_STATFS};
+// The libc crate does not have it for musl there.
+#[cfg(target_arch = "mips")]
+const SYS_FSTATAT: core::ffi::c_long = 4_293;
+#[cfg(not(target_env = "gnu"))]
+use libc::{stat as Stat, statfs as StatFs};
+#[cfg(target_env = "gnu")]
+use libc::{stat64 as Stat, statfs64 as StatFs};
+
+/// Asks the file system mounted at the path. May wait for as long as that file system does.
+#[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
+pub fn file_system(path: &[u8]) -> Result<FileSystem, Errno> {
+    let mut answer = MaybeUninit::<StatFs>::zeroed();
+    with_c_path(path, |path| {
+        let (path, place) = (path.as_ptr() as usize, answer.as_mut_ptr() as usize);
+        // The wide call is told how much room there is.
+        let (a, b) = if cfg!(target_pointer_width = "32") {
+            (size_of::<StatFs>(), place)
+        } else {
+            (place, 0)
+        };
+        // SAFETY: the path ends in NUL and the answer has room for what the call writes.
+        unsafe { call(SYS_STATFS, path, a, b) }
+    })?;
+    // SAFETY: the call has filled it, and all zeros would be one of its values, too.
+    let answer = unsafe { answer.assume_init() };
+    Ok(FileSystem {
+        unit: answer.f_frsize as u64,
+        blocks: answer.f_blocks as u64,
+        free: answer.f_bfree as u64,
+        available: answer.f_bavail as u64,
+        inodes: answer.f_files as u64,
+        inodes_free: answer.f_ffree as u64,
+    })
+}
+
+/// Bytes of a page of memory.
+#[allow(clippy::useless_conversion)]
+pub fn page_size() -> u64 {
+    // SAFETY: the call takes a number and answers one.
+    unsafe { libc::getauxval(libc::AT_PAGESZ) }.into()
+}
+
+/// Ticks a second in which `/proc` counts time.
+#[allow(clippy::useless_conversion)]
+pub fn ticks_per_second() -> u64 {
+    // SAFETY: the call takes a number and answers one.
+    unsafe { libc::getauxval(libc::AT_CLKTCK) }.into()
+}
+
+/// The host's name (`uname(2)`), cut at the buffer's end.
+pub fn host_name(buffer: &mut [u8]) -> Result<&[u8], Errno> {
+    // Six names, of which this is the second, each with a NUL.
+    let mut names = [[0; 65]; 6];
+    // SAFETY: there is room for what the call writes.
+    unsafe { call(libc::SYS_uname, names.as_mut_ptr() as usize, 0, 0) }?;
+    let mut text = Text::new(buffer);
+    text.put(until(&names[1], 0));
+    Ok(text.into_bytes())
+}
+
+/// A number that differs from one start to the next and from one machine to the next.
+pub fn random_seed() -> u32 {
+    // SAFETY: the call takes a number and answers one.
+    let address = unsafe { libc::getauxval(libc::AT_RANDOM) };
+    let bytes = address as *const [u8; 4];
+    if bytes.is_null() {
+        return 1;
+    }
+    // SAFETY: not null, it points to 16 random bytes that live as long as the program (getauxval(3)).
+    u32::from_ne_bytes(unsafe { *bytes })
+}
+
+/// A number that nobody can tell before.
+pub(super) fn random() -> u32 {
+    // For a kernel that has no such call (before 3.17), or not enough to answer yet.
+    let mut bytes = (random_seed() ^ clock::monotonic_nanos() as u32).to_ne_bytes();
+    let without_waiting = 1;
+    let start = bytes.as_mut_ptr() as usize;
+    // SAFETY: the bytes are writable for their length.
+    let _ = unsafe { call(libc::SYS_getrandom, start, bytes.len(), without_waiting) };
+    u32::from_ne_bytes(bytes)
+}
+
+/// A number that differs from one boot to the next (`random(4)`); 0 where nobody tells.
+pub fn boot() -> u32 {
+    let mut id = [0; 64];
+    let file = File::open(b"/proc/sys/kernel/random/boot_id");
+    match file.and_then(|file| file.read_at(&mut id, 0)) {
+        Ok(length) if length > 0 => hash(id.get(..length).unwrap_or_default()).max(1),
+        _ => 0,
+    }
+}
+
+/// What is behind a descriptor, as `fstat(2)` tells it.
+fn about(descriptor: c_int) -> Option<Stat> {
+    let mut answer = MaybeUninit::<Stat>::zeroed();
+    // SAFETY: the answer has room for what the call writes.
+    unsafe { call(SYS_FSTAT, int(descriptor), answer.as_mut_ptr() as usize, 0) }.ok()?;
+    // SAFETY: the call has filled it.
+    Some(unsafe { answer.assume_init() })
+}
+
+/// What is at a path, a link itself unless it is followed. Nothing is opened: to close it would give up a lock that
+/// this process has, and `O_PATH` is unknown to kernels before 2.6.39.
+fn about_path(path: &[u8], is_followed: bool) -> Option<Stat> {
+    let mut answer = MaybeUninit::<Stat>::zeroed();
+    let flags = if is_followed { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
+    with_c_path(path, |path| {
+        let (path, place) = (path.as_ptr() as usize, answer.as_mut_ptr() as usize);
+        let arguments = [int(libc::AT_FDCWD), path, place, int(flags), 0, 0];
+        // SAFETY: the path ends in NUL and the answer has room for what the call writes.
+        unsafe { long_call(SYS_FSTATAT, &arguments) }
+    })
+    .ok()?;
+    // SAFETY: the call has filled it.
+    Some(unsafe { answer.assume_init() })
+}
+
+// They are shorter on some targets.
+#[allow(clippy::useless_conversion)]
+fn numbers(file: &Stat) -> (u64, u64) {
+    (file.st_dev.into(), file.st_ino.into())
+}
+
+/// The device and the number of the file behind a descriptor.
+pub(super) fn identity(descriptor: c_int) -> Option<(u64, u64)> {
+    about(descriptor).as_ref().map(numbers)
+}
+
+/// The same of the file at a path.
+pub(super) fn identity_at(path: &[u8], is_followed: bool) -> Option<(u64, u64)> {
+    about_path(path, is_followed).as_ref().map(numbers)
+}
+
+/// Whether what is open is of one of these kinds (`S_IFMT`, `inode(7)`).
+pub(super) fn is_kind(descriptor: c_int, kinds: &[libc::mode_t]) -> bool {
+    about(descriptor).is_some_and(|file| kinds.contains(&(file.st_mode & libc::S_IFMT)))
+}
+
+/// Whether what is open can be written to by nobody but its owner, which is root or this process's user.
+pub(super) fn is_private(descriptor: c_int) -> bool {
+    ownership(descriptor).is_some_and(|file| file.is_own && !file.is_open)
+}
+
+/// Whether what is at a path, a link itself, is of this kind.
+pub(super) fn is_kind_at(path: &[u8], kind: libc::mode_t) -> bool {
+    about_path(path, false).is_some_and(|file| file.st_mode & libc::S_IFMT == kind)
+}
+
+/// Who can reach a file.
+pub(super) struct Ownership {
+    /// Its owner is root or the user of this process.
+    pub(super) is_own: bool,
+    /// It has other names.
+    pub(super) has_links: bool,
+    /// Its group or others can write to it.
+    pub(super) is_open: bool,
+}
+
+/// Who can reach the file behind a descriptor.
+pub(super) fn ownership(descriptor: c_int) -> Option<Ownership> {
+    // SAFETY: it takes nothing.
+    let user = unsafe { libc::geteuid() };
+    about(descriptor).map(|file| Ownership {
+        is_own: file.st_uid == 0 || file.st_uid == user,
+        has_links: file.st_nlink > 1,
+        is_open: file.st_mode & (libc::S_IWGRP | libc::S_IWOTH) != 0,
+    })
+}

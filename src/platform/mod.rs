@@ -1,0 +1,69 @@
+//! The operating system behind safe functions: the only room with `unsafe`.
+//!
+//! No `libc` type and no raw pointer leaves it; a failed call is an [`Errno`].
+
+#![allow(unsafe_code)]
+
+mod address;
+mod args;
+mod call;
+mod child;
+mod clock;
+mod complaints;
+mod descriptors;
+mod entries;
+mod errno;
+#[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
+mod errors;
+mod fault;
+mod fd;
+mod file;
+#[cfg(in_order)]
+mod forget;
+#[cfg(not(target_feature = "crt-static"))]
+mod getaddrinfo;
+mod heap;
+mod inlet;
+mod kernel;
+#[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
+mod local;
+#[cfg(not(target_feature = "crt-static"))]
+mod localtime;
+mod log;
+mod lookup;
+mod machine;
+mod mapping;
+mod memory;
+mod once;
+#[cfg(static_pie)]
+mod relro;
+#[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
+mod resolver;
+mod scripts;
+mod signal;
+mod socket;
+mod spool;
+#[cfg(not(target_feature = "crt-static"))]
+mod strerror;
+mod user;
+mod world;
+pub mod zone;
+
+pub use args::Args;
+pub use clock::{Discipline, discipline, own_cpu_micros};
+pub use descriptors::TooFew;
+pub use errno::{NOT_SUPPORTED, describe};
+pub use fd::pause;
+pub use file::{Directory, File, fill_standard_descriptors, print};
+#[cfg(in_order)]
+pub use forget::forget_start;
+pub use heap::Heap;
+pub use kernel::{Kernel, NextInlet};
+pub use machine::{FileSystem, boot, file_system, host_name, page_size, random_seed, ticks_per_second};
+pub use mapping::Mapping;
+pub use once::Once;
+#[cfg(static_pie)]
+pub use relro::protect_relocated;
+pub use spool::{NewSpool, Spool, SpoolError};
+pub use user::has_user;
+pub use world::*;

@@ -1,0 +1,132 @@
+//! Users of this machine by their names (`passwd(5)`).
+
+use super::call::{call, int, long_call};
+use super::file::File;
+use crate::base::decimal::parse_u64;
+use crate::base::fields::lines;
+use crate::base::text::Text;
+use crate::platform::Errno;
+use core::ffi::c_long;
+
+// Where these once took numbers of 16 bits, those of 32 have names of their own.
+#[cfg(any(target_arch = "arm", target_arch = "x86"))]
+const CALLS: [c_long; 3] = [libc::SYS_setgroups32, libc::SYS_setgid32, libc::SYS_setuid32];
+#[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
+const CALLS: [c_long; 3] = [libc::SYS_setgroups, libc::SYS_setgid, libc::SYS_setuid];
+
+/// Whether there is a user of that name.
+pub fn has_user(name: &[u8]) -> bool {
+    find(name, &mut |_| {}).is_some()
+}
+
+/// This process is from now on that user's, and of its first group alone (unless it is that user's already, and must
+/// not leave its groups), without any other right of the agent's. Writes the user's home directory.
+pub(super) fn become_user(name: &[u8], home: &mut Text) -> Option<()> {
+    let (mut user, mut group) = (0, 0);
+    find(name, &mut |entry| {
+        (user, group) = (entry.user, entry.group);
+        home.put(if entry.home.is_empty() { b"/" } else { entry.home });
+    })?;
+    let [set_groups, set_group, set_user] = CALLS;
+    let list = [group];
+    // SAFETY: a list of one number of 32 bits.
+    let has_one_group = unsafe { call(set_groups, 1, list.as_ptr() as usize, 0) }.is_ok();
+    // SAFETY: it takes nothing.
+    let is_user = unsafe { libc::getuid() } == user;
+    // SAFETY: as above.
+    let is_it = is_user && unsafe { libc::getgid() } == group;
+    // Who is that user already may lack the right to leave groups, and goes on with those that it has.
+    if !has_one_group && !is_it {
+        return None;
+    }
+    // SAFETY: the call takes numbers only.
+    unsafe { call(set_group, group as usize, 0, 0) }.ok()?;
+    // SAFETY: as above.
+    unsafe { call(set_user, user as usize, 0, 0) }.ok()?;
+    drop_rights()
+}
+
+/// The current form of a set of capabilities (`capset(2)`).
+const CAPABILITIES: [u32; 2] = [0x2008_0522, 0];
+
+/// Empties the sets of capabilities, and with the inheritable one the ambient one, which a user other than root would
+/// keep; programs of other users, such as `sudo`, give no new ones (`PR_SET_NO_NEW_PRIVS`, from Linux 3.5 on).
+fn drop_rights() -> Option<()> {
+    let (head, none) = (CAPABILITIES, [0_u32; 6]);
+    let (head, none) = (head.as_ptr() as usize, none.as_ptr() as usize);
+    // SAFETY: a head of this process, and two times three sets of 32 bits.
+    unsafe { call(libc::SYS_capset, head, none, 0) }.ok()?;
+    let arguments = [int(libc::PR_SET_NO_NEW_PRIVS), 1, 0, 0, 0, 0];
+    // SAFETY: the call takes numbers only.
+    match unsafe { long_call(libc::SYS_prctl, &arguments) } {
+        Ok(_) | Err(Errno(libc::EINVAL)) => Some(()),
+        Err(_) => None,
+    }
+}
+
+/// A line of the file.
+struct Entry<'l> {
+    user: u32,
+    group: u32,
+    home: &'l [u8],
+}
+
+/// Hands over the user of that name.
+fn find(name: &[u8], take: &mut dyn FnMut(Entry)) -> Option<()> {
+    let file = File::open(b"/etc/passwd").ok()?;
+    let mut buffer = [0; 1024];
+    let (mut held, mut offset) = (0, 0);
+    loop {
+        let length = file.read_at(buffer.get_mut(held..)?, offset).ok()?;
+        if length == 0 {
+            // The last line may have no end.
+            return of_line(buffer.get(..held)?, name).map(take);
+        }
+        offset += length as u64;
+        let text = buffer.get(..held + length)?;
+        if let Some(found) = lines(text).find_map(|line| of_line(line, name)) {
+            take(found);
+            return Some(());
+        }
+        // The last line may go on. (One that is longer than this is nobody's.)
+        let whole = text
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(text.len(), |at| at + 1);
+        held = text.len() - whole;
+        buffer.copy_within(whole..whole + held, 0);
+    }
+}
+
+fn of_line<'l>(line: &'l [u8], name: &[u8]) -> Option<Entry<'l>> {
+    let mut fields = line.split(|byte| *byte == b':');
+    if fields.next()? != name {
+        return None;
+    }
+    let mut number = |skipped| u32::try_from(parse_u64(fields.nth(skipped)?)?).ok();
+    let (user, group) = (number(1)?, number(0)?);
+    // A comment is between them.
+    let home = fields.nth(1).unwrap_or_default();
+    Some(Entry { user, group, home })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_found_by_their_names() {
+        let root = |entry: Entry| assert_eq!((entry.user, entry.group, entry.home), (0, 0, &b"/root"[..]));
+        assert!(find(b"root", &mut { root }).is_some());
+        assert!(has_user(b"nobody"));
+        for name in [&b""[..], b"nobody at all", b"roo", b"root:x"] {
+            assert!(!has_user(name));
+        }
+        let entry = |line| of_line(line, b"a").map(|entry| (entry.user, entry.group, entry.home));
+        assert_eq!(entry(b"a:x:12:34:b,c:/d:/bin/e"), Some((12, 34, &b"/d"[..])));
+        assert_eq!(entry(b"a:x:12:34::/:"), Some((12, 34, &b"/"[..])));
+        assert_eq!(entry(b"a:x:12:34"), Some((12, 34, &b""[..])));
+        assert_eq!(entry(b"a:x:12"), None);
+        assert_eq!(entry(b"a:x::1"), None);
+    }
+}

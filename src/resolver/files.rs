@@ -1,0 +1,115 @@
+//! The files that a resolver goes by: `hosts(5)`, `resolv.conf(5)`.
+
+use crate::base::decimal::parse_u64;
+use crate::base::fields::{fields, until};
+use crate::base::text::{Text, place_of};
+
+/// Whether the name is this host's in whatever network (RFC 6761, section 6.3).
+pub fn is_localhost(name: &[u8]) -> bool {
+    let last = name.rsplit(|byte| *byte == b'.').next();
+    last.is_some_and(|label| label.eq_ignore_ascii_case(b"localhost"))
+}
+
+/// The address in a line of `/etc/hosts`, as it is written there, if it is one of that name.
+pub fn address_in_hosts<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
+    let mut fields = fields(until(line, b'#'));
+    let address = fields.next()?;
+    let is_name = |field| without_dot(field).eq_ignore_ascii_case(name);
+    fields.any(is_name).then_some(address)
+}
+
+/// A name may end in a dot, which says that it is whole.
+pub fn without_dot(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b".").unwrap_or(name)
+}
+
+/// A line that is cut, without its last field: that may not be all there.
+#[inline(never)]
+pub fn without_last(line: &[u8]) -> &[u8] {
+    let end = line.iter().rposition(|byte| *byte <= b' ');
+    line.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
+/// Domains that are tried.
+pub const SEARCH_MAX: usize = 6;
+/// Bytes for them, and for the keyword before them.
+const SEARCH_BYTES: usize = "search ".len() + 256;
+
+/// What a line of options sets, up to what value.
+const OPTIONS: &str = "ndots\ntimeout\nattempts\n";
+const OPTIONS_MAX: [u32; 3] = [15, 60, 10];
+
+/// What a line may start with.
+const KEYWORDS: &str = "nameserver\noptions\nsearch\ndomain\n";
+
+/// What `/etc/resolv.conf` says, but for the name servers.
+pub struct Resolv {
+    /// The line that says it.
+    search: [u8; SEARCH_BYTES],
+    length: usize,
+    options: [u32; 3],
+}
+
+impl Resolv {
+    /// As it is without that file.
+    pub fn new() -> Self {
+        Self {
+            search: [0; SEARCH_BYTES],
+            length: 0,
+            options: [1, 5, 2],
+        }
+    }
+
+    /// Takes a line; answers the name server's address, as it is written there, if the line has one.
+    pub fn line<'l>(&mut self, line: &'l [u8]) -> Option<&'l [u8]> {
+        let mut fields = fields(line);
+        match place_of(KEYWORDS, fields.next()?)? {
+            0 => return fields.next().map(|field| until(until(field, b'#'), b';')),
+            1 => {
+                for field in fields {
+                    self.option(field);
+                }
+            }
+            _ => {
+                let mut text = Text::new(&mut self.search);
+                text.put(line);
+                let (is_cut, list) = (text.is_cut(), text.into_bytes());
+                self.length = if is_cut { without_last(list) } else { list }.len();
+            }
+        }
+        None
+    }
+
+    fn option(&mut self, field: &[u8]) -> Option<()> {
+        let name = until(field, b':');
+        let number = place_of(OPTIONS, name)?;
+        let value = parse_u64(field.get(name.len() + 1..)?)? as u32;
+        *self.options.get_mut(number)? = value.min(*OPTIONS_MAX.get(number)?);
+        Some(())
+    }
+
+    /// The domains that are tried, in order: at most [`SEARCH_MAX`]. None for a name of so many dots that it is
+    /// taken to be whole.
+    pub fn domains(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let labels = name.split(|byte| *byte == b'.').count() as u32;
+        let most = if labels > self.options[0] { 0 } else { SEARCH_MAX };
+        let list = self.search.get(..self.length).unwrap_or_default();
+        fields(list).skip(1).take(most)
+    }
+
+    /// Milliseconds in which all name servers are asked once, 1,000 at the least.
+    pub fn timeout(&self) -> u32 {
+        self.options[1].max(1) * 1_000
+    }
+
+    /// How often they are asked, once at the least.
+    pub fn attempts(&self) -> u32 {
+        self.options[2].max(1)
+    }
+}
+
+impl Default for Resolv {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,340 @@
+//! What is due when: the families, the flush, the host's name, and the sender.
+//!
+//! Periodic deadlines are multiples of their period on one common phase, so that those of
+//! different periods fall on the same wake-ups. A period goes on from its deadline, not from the
+//! moment it was served, and skips what it missed.
+
+use crate::base::decimal::divide;
+use crate::base::wheel::{Timers, Wheel, set_bits};
+use crate::families::{FAMILIES, FAMILY_COUNT};
+
+/// The flush; the families, timers 0 to `FLUSH` − 1, come before it, so that it takes their lines.
+pub const FLUSH: usize = FAMILY_COUNT;
+/// The host's name is asked for again.
+pub const NAME: usize = FLUSH + 1;
+/// The sender's own deadline.
+pub const SENDER: usize = NAME + 1;
+const PERIODIC: usize = NAME + 1;
+
+/// All families, as timers.
+pub const ALL_FAMILIES: Timers = (1 << FAMILY_COUNT) - 1;
+
+/// Milliseconds between the two reads of a family that needs two.
+pub const PAIR_GAP: u64 = 1_000;
+/// Stamps are in seconds: turns of longer periods that are off their multiples are on those of a second.
+const SECOND: u32 = 1_000;
+/// Milliseconds between two looks at the host's name.
+const NAME_PERIOD: u32 = 60_000;
+/// Phases spread over a minute, the longest default period.
+const PHASES: u32 = 60_000;
+
+/// Deadlines, in milliseconds of the monotonic clock.
+pub struct Sched {
+    wheel: Wheel,
+    families: Timers,
+    /// Of what runs.
+    periods: [u32; PERIODIC],
+    phase: u32,
+    /// Families whose first read is still to come; the flush goes with them.
+    firsts: Timers,
+    /// Families whose second read is still to come.
+    seconds: Timers,
+    /// The latest deadline of each that has come.
+    reached: [u64; PERIODIC],
+}
+
+impl Sched {
+    /// Nothing is due yet. `period` tells that of a family, if it runs; `spread` is any number that differs
+    /// over the fleet.
+    pub fn new(now: u64, period: impl Fn(usize) -> Option<u32>, flush: u32, spread: u32) -> Self {
+        let mut periods = [NAME_PERIOD; PERIODIC];
+        periods[FLUSH] = flush;
+        let mut running = 0;
+        for (number, place) in periods.iter_mut().take(FAMILY_COUNT).enumerate() {
+            if let Some(period) = period(number) {
+                *place = period;
+                running |= 1 << number;
+            }
+        }
+        Self {
+            wheel: Wheel::new(now),
+            families: running,
+            periods,
+            phase: spread % PHASES,
+            firsts: 0,
+            seconds: 0,
+            reached: [now; PERIODIC],
+        }
+    }
+
+    /// The families that run.
+    pub fn families(&self) -> Timers {
+        self.families
+    }
+
+    /// Arms all periodic timers. Families have their first read with the next second of the phase, or sooner if
+    /// their period is shorter: an agent that ended in this second may have taken a sample with its stamp. A family
+    /// that needs two reads has the second one a second later.
+    pub fn start(&mut self, now: u64) {
+        let mut earliest = first(self.phase, self.periods[FLUSH], now);
+        for timer in set_bits(self.families) {
+            let first = first(self.phase, self.periods[timer], now);
+            earliest = earliest.min(first);
+            self.wheel.arm(timer, first);
+        }
+        // The first lines are sent at once.
+        self.wheel.arm(FLUSH, earliest);
+        self.firsts = self.families | 1 << FLUSH;
+        self.wheel.arm(NAME, self.turn(NAME, now + u64::from(SECOND)));
+    }
+
+    /// Whether some families have not had their first read.
+    pub fn is_starting(&self) -> bool {
+        self.firsts != 0
+    }
+
+    /// Goes on with other periods. What runs as before keeps its deadline.
+    pub fn change(&mut self, period: impl Fn(usize) -> Option<u32>, flush: u32, asks_name: bool, now: u64) {
+        for timer in 0..PERIODIC {
+            let wanted = match timer {
+                FLUSH => Some(flush),
+                NAME => asks_name.then_some(NAME_PERIOD),
+                family => period(family),
+            };
+            let is_armed = self.wheel.deadline(timer).is_some();
+            if is_armed && wanted == Some(self.periods[timer]) {
+                continue;
+            }
+            self.firsts &= !(1 << timer);
+            self.seconds &= !(1 << timer);
+            let bit = 1 << timer & ALL_FAMILIES;
+            self.families &= !bit;
+            let Some(period) = wanted else {
+                self.wheel.disarm(timer);
+                continue;
+            };
+            self.families |= bit;
+            self.periods[timer] = period;
+            // Two reads that close say little. At a period of a second none may be missing.
+            let gap = if period > SECOND { SECOND - 1 } else { 0 };
+            self.wheel.arm(timer, self.turn(timer, now + u64::from(gap)));
+        }
+    }
+
+    /// Sets the sender's deadline, which may be the one that does not come.
+    pub fn set_sender(&mut self, deadline: u64) {
+        self.wheel.arm(SENDER, deadline);
+    }
+
+    /// The host's name is given: nobody asks for it.
+    pub fn stop_name(&mut self) {
+        self.wheel.disarm(NAME);
+    }
+
+    /// The next deadline of all.
+    pub fn next(&self) -> Option<u64> {
+        self.wheel.next()
+    }
+
+    /// What is due, armed for its next turn if it is periodic.
+    pub fn due(&mut self, now: u64) -> Timers {
+        let due = self.wheel.expire(now);
+        for timer in set_bits(due & !(1 << SENDER)) {
+            let period = self.periods[timer];
+            let is_early = (self.firsts | self.seconds) & 1 << timer != 0;
+            let at = reached(self.phase, period, is_early, now);
+            self.reached[timer] = at;
+            let is_paired = self.firsts & PAIRED & 1 << timer != 0 && u64::from(period) > PAIR_GAP;
+            let next = if is_paired {
+                at + PAIR_GAP
+            } else {
+                self.turn(timer, now)
+            };
+            self.wheel.arm(timer, next);
+            self.seconds = self.seconds & !(1 << timer) | Timers::from(is_paired) << timer;
+        }
+        self.firsts &= !due;
+        due
+    }
+
+    /// The latest deadline of the timer that had come when it was due.
+    pub fn reached(&self, timer: usize) -> u64 {
+        self.reached.get(timer).copied().unwrap_or_default()
+    }
+
+    fn turn(&self, timer: usize, now: u64) -> u64 {
+        turn(self.phase, self.periods[timer], now)
+    }
+
+    /// What all periods have in common.
+    pub fn phase(&self) -> u32 {
+        self.phase
+    }
+}
+
+/// The first multiple of the period, on the phase, after `now`.
+pub fn turn(phase: u32, period: u32, now: u64) -> u64 {
+    // The phase's remainder is taken first: the sum must not fall below zero.
+    let end = now + u64::from(period);
+    let (_, over) = divide(end - u64::from(phase % period), period.into());
+    end - over
+}
+
+/// The first turn after `now` of what has had none yet: it need not be a multiple of a period above a second.
+pub fn first(phase: u32, period: u32, now: u64) -> u64 {
+    turn(phase, period.min(SECOND), now)
+}
+
+/// The latest deadline not after `now`; before it is on multiples of its period (`is_early`), those of a second count.
+pub fn reached(phase: u32, period: u32, is_early: bool, now: u64) -> u64 {
+    let step = if is_early { period.min(SECOND) } else { period };
+    // In the first second or so after the machine's start there is none.
+    turn(phase, step, now).saturating_sub(step.into())
+}
+
+/// Families whose values come from two reads.
+pub const PAIRED: Timers = {
+    let (mut set, mut number) = (0, 0);
+    while number < FAMILY_COUNT {
+        set |= (FAMILIES[number].is_paired as Timers) << number;
+        number += 1;
+    }
+    set
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOAD: usize = 1;
+    const DISK: usize = FAMILY_COUNT - 1;
+
+    fn usual(family: usize) -> Option<u32> {
+        FAMILIES.get(family).map(|family| family.interval)
+    }
+
+    /// Starts, and has all families read for the first time, within a second of the start; answers when.
+    fn begin(sched: &mut Sched, start: u64) -> u64 {
+        sched.start(start);
+        let first = sched.next().unwrap();
+        assert!(
+            (start + 1..=start + 1_000).contains(&first),
+            "{first} after {start}"
+        );
+        assert_eq!(sched.due(first), sched.families() | 1 << FLUSH);
+        assert!(!sched.is_starting());
+        first
+    }
+
+    /// Every deadline up to an hour after the first, and what is due at it.
+    fn run(sched: &mut Sched, start: u64) -> Vec<(u64, Timers)> {
+        let mut turns = Vec::new();
+        while let Some(now) = sched.next().filter(|&now| now < start + 3_600_000) {
+            turns.push((now, sched.due(now)));
+        }
+        turns
+    }
+
+    #[test]
+    fn periods_share_their_wake_ups_on_one_phase() {
+        for (start, spread) in [(0, 0), (123_456, 59_999), (4_999, 0), (987_654_321, 31_337)] {
+            let mut sched = Sched::new(start, usual, 5_000, spread);
+            let start = begin(&mut sched, start);
+            assert_eq!(start % 1_000, u64::from(spread) % 1_000);
+            let turns = run(&mut sched, start);
+            assert_eq!(turns[0].0, start + PAIR_GAP.min(turns[0].0 - start));
+            let regular = turns
+                .iter()
+                .filter(|(now, _)| now % 5_000 == u64::from(spread) % 5_000);
+            assert!(
+                turns.len() - regular.count() <= 1,
+                "only the second read is off the phase"
+            );
+            assert!((720..=721).contains(&turns.len()), "{}", turns.len());
+            for (now, due) in turns {
+                assert_eq!(due & 1 << DISK != 0, now % 60_000 == u64::from(spread) % 60_000);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_cpu_turn_comes_after_one_second_and_no_turn_follows_another_too_soon() {
+        for start in (0..5_000).step_by(7) {
+            let mut sched = Sched::new(start, usual, 5_000, 0);
+            let start = begin(&mut sched, start);
+            let mut last = [start; PERIODIC];
+            for (now, due) in run(&mut sched, start).into_iter().take(10) {
+                for timer in set_bits(due) {
+                    assert!(now - last[timer] >= 1_000, "timer {timer} from {start}");
+                    assert!(now - last[timer] < 66_000);
+                    last[timer] = now;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_family_that_does_not_run_is_never_due() {
+        let periods = |family| if family > LOAD { usual(family) } else { None };
+        let mut sched = Sched::new(0, periods, 5_000, 300);
+        assert_eq!(sched.families(), ALL_FAMILIES & !0b11);
+        begin(&mut sched, 0);
+        for (_, due) in run(&mut sched, 0) {
+            assert_eq!(due & 0b11, 0);
+        }
+    }
+
+    #[test]
+    fn other_periods_hold_from_then_on_and_the_others_go_on_as_before() {
+        let mut sched = Sched::new(0, usual, 5_000, 300);
+        sched.start(0);
+        let mut now = 0;
+        let mut run = |sched: &mut Sched, until: u64| {
+            let mut turns = Vec::new();
+            while let Some(next) = sched.next().filter(|&next| next < until) {
+                now = next;
+                turns.push((now, sched.due(now)));
+            }
+            turns
+        };
+        run(&mut sched, 62_000);
+        // The second family every 2 s, the first one not at all.
+        let other = |family| match family {
+            0 => None,
+            LOAD => Some(2_000),
+            _ => usual(family),
+        };
+        sched.change(other, 10_000, false, 62_000);
+        assert_eq!(sched.families(), ALL_FAMILIES & !1);
+        let turns = run(&mut sched, 122_000);
+        let of = |timer: usize| {
+            let own = turns.iter().filter(|(_, due)| due & 1 << timer != 0);
+            own.map(|(now, _)| *now).collect::<Vec<_>>()
+        };
+        assert!(of(0).is_empty() && of(NAME).is_empty());
+        assert_eq!(of(LOAD)[..3], [64_300, 66_300, 68_300]);
+        assert_eq!(of(FLUSH)[..2], [70_300, 80_300]);
+        assert_eq!(of(2)[..2], [65_300, 70_300]);
+        assert_eq!(of(DISK), [120_300]);
+        // And back.
+        sched.change(usual, 5_000, true, 122_000);
+        assert_eq!(sched.families(), ALL_FAMILIES);
+        let turns = run(&mut sched, 200_000);
+        assert!(turns.iter().any(|(_, due)| due & 1 << NAME != 0));
+        assert!(turns.iter().any(|(now, due)| due & 1 != 0 && *now <= 130_300));
+    }
+
+    #[test]
+    fn missed_turns_are_skipped_and_the_phase_stays() {
+        let mut sched = Sched::new(0, usual, 5_000, 300);
+        let first = begin(&mut sched, 0);
+        assert_eq!(sched.due(first + PAIR_GAP), PAIRED);
+        let due = sched.due(47_811);
+        assert_eq!(due & 1 << LOAD, 1 << LOAD);
+        assert_eq!(sched.next(), Some(50_300));
+        sched.set_sender(48_000);
+        assert_eq!(sched.next(), Some(48_000));
+        assert_eq!(sched.due(48_000), 1 << SENDER);
+        assert_eq!(sched.next(), Some(50_300), "the sender is not periodic");
+    }
+}
