@@ -1,9 +1,11 @@
 //! Pure code that every room may use.
 
 pub mod backoff;
+pub mod bit_set;
 pub mod decimal;
 pub mod fields;
 pub mod glob;
+pub mod name;
 pub mod packed;
 pub mod rate_limit;
 pub mod text;

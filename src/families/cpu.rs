@@ -2,8 +2,9 @@
 
 use super::table::{Metrics, metrics};
 use super::{Builtin, Out};
+use crate::base::bit_set::BitSet;
 use crate::base::decimal::{DIGITS_MAX, Fixed, format_u64};
-use crate::procfs::{CpuTimes, Fault, Flaw, Host, Numbers, Source, Values};
+use crate::procfs::{CpuTimes, Fault, Flaw, Host, Source, Values};
 
 /// Processors that have a metric each; of further ones there is only the sum.
 const CORES_MAX: usize = 256;
@@ -38,14 +39,14 @@ pub(super) struct Cpu {
     /// The low bits of busy and other time of each processor.
     cores: [[u32; 2]; CORES_MAX],
     /// Those that were online.
-    online: Numbers,
+    online: BitSet,
 }
 
 impl Cpu {
     pub(super) const NONE: Self = Self {
         before: None,
         cores: [[0; 2]; CORES_MAX],
-        online: Numbers::NONE,
+        online: BitSet::EMPTY,
     };
 
     /// Tells the share of one processor, and remembers its times.
@@ -56,7 +57,7 @@ impl Cpu {
         let before = core::mem::replace(place, times.sums.map(|sum| sum as u32));
         // None if it went back; no more than half of what 32 bits hold goes by from one read to the next.
         let elapsed = |way: usize| u32::try_from(place[way].wrapping_sub(before[way]) as i32).ok();
-        if self.online.has(number as usize)
+        if self.online.contains(number as usize)
             && let (Some(busy), Some(rest)) = (elapsed(0), elapsed(1))
             && let Some(share) = Fixed::percent(busy.into(), u64::from(busy) + u64::from(rest))
         {
@@ -74,7 +75,7 @@ pub(super) fn take(
     values: &mut Values,
 ) -> Result<(), Fault> {
     let all = &mut all.memory.cpu;
-    let mut online = Numbers::NONE;
+    let mut online = BitSet::EMPTY;
     let (mut count, mut is_over) = (0, false);
     let mut now = None;
     let result = host.stat(values, &mut now, &mut |number, times| {

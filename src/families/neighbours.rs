@@ -34,11 +34,11 @@ impl Neighbours {
     fn add(&mut self, name: &[u8]) -> bool {
         // One that has no neighbours any more makes room, if need be.
         let spent = || self.entries.iter().position(|entries| *entries == 0);
-        let place = |name| InterfaceName::find(&self.names, name);
+        let place = |name| self.names.iter().position(|other| other.bytes() == name);
         let Some(place) = place(name).or_else(|| place(b"")).or_else(spent) else {
             return false;
         };
-        self.names[place].set(name);
+        self.names[place] = InterfaceName::new(name);
         self.entries[place] += 1;
         true
     }
@@ -71,7 +71,7 @@ fn entries(all: &mut Neighbours, host: &mut Host, out: &mut Out) -> Result<(), F
         return fault.unless_missing();
     }
     for (name, &entries) in all.names.iter().zip(&all.entries) {
-        if !name.bytes().is_empty() {
+        if !name.is_none() {
             out.tell_one(
                 ENTRIES,
                 &[(b"iface=", name.bytes())],

@@ -1,6 +1,7 @@
 //! A command of the user's: a child in a process group of its own.
 
 use super::call::{call, int, long_call};
+use super::entries::Entries;
 use super::fd::{Fd, poll};
 use super::file::{Directory, open};
 use super::{signal, user};
@@ -256,14 +257,16 @@ pub(super) fn close_others() -> Option<()> {
         return Some(());
     }
     let all = Directory::open(b"/proc/self/fd").ok()?;
-    let close = &mut |name: &[u8]| {
+    let own = all.argument();
+    let mut entries = Entries::new(all);
+    while let Some(name) = entries.next_name().ok()? {
         if let Some(number @ 3..) = parse_u64(name)
-            && number as usize != all.argument()
+            && number as usize != own
         {
             drop(Fd::new(number as usize));
         }
-    };
-    all.names(close).ok()
+    }
+    Some(())
 }
 
 /// Becomes the shell, with these variables or the agent's own; comes back if it cannot.

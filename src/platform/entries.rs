@@ -1,56 +1,74 @@
-//! The names in a directory, without the memory that `readdir(3)` takes.
+//! The names in a directory, without the memory that `readdir(3)` allocates.
 
 use super::call::call;
 use super::file::Directory;
 use crate::base::fields::until;
 use crate::platform::Errno;
 
-/// Room for the entries of one call, in words: the kernel wants them aligned.
-const ROOM: usize = 128;
+/// Words of a buffer for about 40 entries, which the kernel aligns to words of 64 bits.
+const BUFFER_WORDS: usize = 128;
 
-/// Where an entry's length and its name are, behind its inode and its offset of 64 bits each, and
-/// before the name the byte of its type (`getdents64(2)`).
+/// Offsets in an entry (`getdents64(2)`): its length follows its inode and its offset of 64 bits each, its name the
+/// length and the byte of its type.
 const LENGTH: usize = 16;
 const NAME: usize = 19;
 
-impl Directory {
-    /// Hands over some more names, those that one call gives (40 or so); says whether there were any.
-    /// The directory's own and its parent's are among them.
-    pub fn some_names(&self, take: &mut dyn FnMut(&[u8])) -> Result<bool, Errno> {
-        let mut room = [0_u64; ROOM];
-        let size = size_of_val(&room);
-        // SAFETY: the room is writable for its size.
-        let length = unsafe {
-            call(
-                libc::SYS_getdents64,
-                self.argument(),
-                room.as_mut_ptr() as usize,
-                size,
-            )
-        }?;
-        // SAFETY: words may be seen as bytes, and the slice is no longer than they are.
-        let bytes = unsafe { core::slice::from_raw_parts(room.as_ptr().cast::<u8>(), length.min(size)) };
-        for_each(bytes, take);
-        Ok(length > 0)
+/// The names in a directory, pulled one at a time, its own (`.`) and its parent's (`..`) among them.
+pub struct Entries {
+    directory: Directory,
+    buffer: [u64; BUFFER_WORDS],
+    /// The entries that have not been returned yet, in bytes of the buffer.
+    start: usize,
+    end: usize,
+}
+
+impl Entries {
+    /// Returns the names that follow those which have been read through this directory before.
+    pub fn new(directory: Directory) -> Self {
+        Self {
+            directory,
+            buffer: [0; BUFFER_WORDS],
+            start: 0,
+            end: 0,
+        }
     }
 
-    /// Hands over all names.
-    pub fn names(&self, take: &mut dyn FnMut(&[u8])) -> Result<(), Errno> {
-        while self.some_names(take)? {}
-        Ok(())
+    /// Returns the directory.
+    pub fn into_directory(self) -> Directory {
+        self.directory
+    }
+
+    /// Returns the next name, or `None` after the last one.
+    ///
+    /// # Errors
+    ///
+    /// The error of `getdents64(2)`.
+    pub fn next_name(&mut self) -> Result<Option<&[u8]>, Errno> {
+        if self.start >= self.end {
+            let size = size_of_val(&self.buffer);
+            let buffer = self.buffer.as_mut_ptr() as usize;
+            // SAFETY: the buffer is writable for its size.
+            let length = unsafe { call(libc::SYS_getdents64, self.directory.argument(), buffer, size) }?;
+            (self.start, self.end) = (0, length.min(size));
+        }
+        // SAFETY: words may be seen as bytes, and the slice is no longer than the buffer.
+        let bytes = unsafe { core::slice::from_raw_parts(self.buffer.as_ptr().cast::<u8>(), self.end) };
+        let unread = bytes.get(self.start..).unwrap_or_default();
+        let Some((name, length)) = parse(unread) else {
+            // The end of the directory.
+            self.end = 0;
+            return Ok(None);
+        };
+        self.start += length;
+        Ok(Some(name))
     }
 }
 
-fn for_each(entries: &[u8], take: &mut dyn FnMut(&[u8])) {
-    let mut rest = entries;
-    while let Some(&[low, high]) = rest.get(LENGTH..LENGTH + 2) {
-        let length = usize::from(u16::from_ne_bytes([low, high]));
-        let (Some(name), Some(behind)) = (rest.get(NAME..length), rest.get(length..)) else {
-            return;
-        };
-        take(until(name, 0));
-        rest = behind;
-    }
+/// Parses the first entry: its name, and its length in bytes.
+fn parse(entries: &[u8]) -> Option<(&[u8], usize)> {
+    let length = entries.get(LENGTH..)?.first_chunk()?;
+    let length = usize::from(u16::from_ne_bytes(*length));
+    Some((until(entries.get(NAME..length)?, 0), length))
 }
 
 #[cfg(test)]
@@ -58,19 +76,17 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    fn names(directory: &Directory) -> BTreeSet<String> {
+    fn names(entries: &mut Entries) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
-        directory
-            .names(&mut |name| {
-                let name = String::from_utf8(name.to_vec()).unwrap();
-                assert!(names.insert(name), "twice");
-            })
-            .unwrap();
+        while let Some(name) = entries.next_name().unwrap() {
+            let name = String::from_utf8(name.to_vec()).unwrap();
+            assert!(names.insert(name), "twice");
+        }
         names
     }
 
     #[test]
-    fn all_names_are_handed_over_once() {
+    fn each_name_is_returned_once() {
         let path = std::env::temp_dir().join(format!("mini-monitor-names-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         let mut expected = BTreeSet::from([".".to_owned(), "..".to_owned()]);
@@ -79,9 +95,9 @@ mod tests {
             std::fs::write(path.join(&name), "").unwrap();
             expected.insert(name);
         }
-        let directory = Directory::open(path.to_str().unwrap().as_bytes()).unwrap();
-        assert_eq!(names(&directory), expected);
-        assert!(names(&directory).is_empty(), "it stands at its end");
+        let mut entries = Entries::new(Directory::open(path.to_str().unwrap().as_bytes()).unwrap());
+        assert_eq!(names(&mut entries), expected);
+        assert!(names(&mut entries).is_empty(), "no names follow the last one");
         std::fs::remove_dir_all(&path).unwrap();
     }
 }

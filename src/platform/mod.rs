@@ -52,6 +52,7 @@ pub mod zone;
 pub use args::Args;
 pub use clock::{Discipline, discipline, own_cpu_micros};
 pub use descriptors::TooFew;
+pub use entries::Entries;
 pub use errno::{NOT_SUPPORTED, describe};
 pub use fd::pause;
 pub use file::{Directory, File, fill_standard_descriptors, print};

@@ -9,6 +9,7 @@ pub use linux::{Host, Memory, OS, Roots, Source};
 pub use crate::platform::{Discipline, FileSystem, page_size, ticks_per_second};
 
 use crate::base::decimal::{Fixed, parse_u64};
+use crate::base::name::Name;
 use crate::base::text::words;
 use crate::platform::{Errno, NOT_SUPPORTED};
 use core::num::{NonZeroU16, NonZeroU32};
@@ -105,50 +106,6 @@ pub trait Take {
     fn take(&mut self, name: &[u8], values: &Values);
 }
 
-/// Numbers from 0 to 255.
-#[derive(Clone, Copy)]
-pub struct Numbers([u32; 8]);
-
-impl Numbers {
-    /// None of them.
-    pub const NONE: Self = Self([0; 8]);
-
-    /// Takes one in; says whether it is below 256.
-    #[inline(never)]
-    pub fn insert(&mut self, number: u64) -> bool {
-        match usize::try_from(number / 32)
-            .ok()
-            .and_then(|place| self.0.get_mut(place))
-        {
-            Some(word) => {
-                *word |= 1 << (number % 32);
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// The lowest one from that number on.
-    #[inline(never)]
-    pub fn from(&self, number: usize) -> Option<usize> {
-        let mut mask = u32::MAX << (number % 32);
-        for (place, word) in self.0.iter().enumerate().skip(number / 32) {
-            let rest = word & mask;
-            if rest != 0 {
-                return Some(32 * place + rest.trailing_zeros() as usize);
-            }
-            mask = u32::MAX;
-        }
-        None
-    }
-
-    /// Whether it is one of them.
-    pub fn has(&self, number: usize) -> bool {
-        let word = self.0.get(number / 32).copied().unwrap_or_default();
-        word >> (number % 32) & 1 != 0
-    }
-}
-
 /// Time of one processor, or of all, since the start, in ticks (`proc(5)`, `/proc/stat`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuTimes {
@@ -185,45 +142,8 @@ pub enum Ask {
     Named,
 }
 
-/// Longest name of an interface (`IFNAMSIZ`).
-const INTERFACE_NAME_MAX: usize = 16;
-
-/// The name of an interface; the default is none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct InterfaceName {
-    bytes: [u8; INTERFACE_NAME_MAX],
-    length: u8,
-}
-
-impl InterfaceName {
-    /// No name.
-    pub const NONE: Self = Self {
-        bytes: [0; INTERFACE_NAME_MAX],
-        length: 0,
-    };
-
-    /// Keeps the name, or none if it is longer than the kernel's are.
-    #[inline(never)]
-    pub fn set(&mut self, name: &[u8]) {
-        self.length = 0;
-        if let Some(place) = self.bytes.get_mut(..name.len()) {
-            place.copy_from_slice(name);
-            self.length = name.len() as u8;
-        }
-    }
-
-    /// Where the name is among these; where there is no name, if it is empty.
-    #[inline(never)]
-    pub fn find(names: &[Self], name: &[u8]) -> Option<usize> {
-        names.iter().position(|other| other.bytes() == name)
-    }
-
-    /// The name.
-    #[inline(never)]
-    pub fn bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
-    }
-}
+/// The name of an interface, of at most 15 bytes (`IFNAMSIZ`).
+pub type InterfaceName = Name<16>;
 
 /// Where a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

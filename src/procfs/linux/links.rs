@@ -59,7 +59,7 @@ impl Links {
         let is_stale = self.is_stale || are_others || is_last;
         for (name, known) in self.known_names.iter_mut().zip(&mut self.known) {
             if is_stale || !known.is_here {
-                name.set(b"");
+                *name = InterfaceName::NONE;
                 *known = Known::NONE;
             }
             known.is_here = false;
@@ -74,14 +74,14 @@ impl Links {
         let [names, _] = &mut self.names;
         *names = names.rotate_left(5) ^ hash(name);
         // The last place is for all that find none.
-        let place = |name| InterfaceName::find(&self.known_names, name);
+        let place = |name| self.known_names.iter().position(|other| other.bytes() == name);
         let old = place(name);
         let place = old.or_else(|| place(b"")).unwrap_or(LINKS_MAX - 1);
         let Some(known) = self.known.get_mut(place) else {
             return;
         };
         if old.is_none() {
-            self.known_names[place].set(name);
+            self.known_names[place] = InterfaceName::new(name);
             known.open(sys, name);
         }
         if !known.read(values) {
@@ -91,7 +91,7 @@ impl Links {
         }
         if !known.may_stay() {
             // There are too few descriptors.
-            self.known_names[place].set(b"");
+            self.known_names[place] = InterfaceName::NONE;
             *known = Known::NONE;
             return;
         }

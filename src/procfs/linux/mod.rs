@@ -28,7 +28,8 @@ mod wireless;
 pub use files::Source;
 
 use crate::base::decimal::Fixed;
-use crate::platform::{Directory, Errno};
+use crate::base::name::Name;
+use crate::platform::{Directory, Entries, Errno};
 use files::{BUFFER, Files};
 use links::Links;
 
@@ -74,9 +75,9 @@ pub struct Host {
     sys: Option<Directory>,
     links: &'static mut Links,
     /// A pass over the processes that is under way.
-    pass: Option<Directory>,
-    /// The mount point that could not be asked last, and its length.
-    failed_mount: ([u8; 96], usize),
+    pass: Option<Entries>,
+    /// The mount point that could not be asked last.
+    failed_mount: Name<96>,
     turn: u32,
     /// Tasks that run, and that wait for a disk, and in which turn that was: two families ask for it.
     tasks: [Option<Fixed>; 2],
@@ -91,7 +92,7 @@ impl Host {
             sys: roots.sys,
             links: &mut memory.links,
             pass: None,
-            failed_mount: ([0; 96], 0),
+            failed_mount: Name::NONE,
             turn: 1,
             tasks: [None; 2],
             tasks_turn: 0,

@@ -4,6 +4,7 @@
 use super::{Host, Source};
 use crate::base::decimal::parse_u64;
 use crate::base::fields::fields;
+use crate::base::name::Name;
 use crate::base::text::{Text, hash};
 use crate::platform;
 use crate::procfs::{Ask, Fault, FileSystem, Flaw};
@@ -53,10 +54,7 @@ impl Host {
                 Ok(sizes) => take(point, kind, &sizes, is_read_only),
                 Err(errno) if failure.is_ok() => {
                     failure = Err(Fault::system(Source::MountPoint, errno));
-                    let (room, length) = &mut self.failed_mount;
-                    let mut name = Text::new(room);
-                    name.put(point);
-                    *length = name.bytes().len();
+                    self.failed_mount = Name::new(point.get(..96).unwrap_or(point));
                 }
                 Err(_) => {}
             }
@@ -69,8 +67,7 @@ impl Host {
 
     /// The mount point of the file system that could not be asked, cut to its room.
     pub fn failed_mount(&self) -> &[u8] {
-        let (name, length) = &self.failed_mount;
-        name.get(..*length).unwrap_or_default()
+        self.failed_mount.bytes()
     }
 }
 

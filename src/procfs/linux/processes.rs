@@ -3,10 +3,10 @@
 use super::{Host, Source, pieces::behind_last, sysfs::open};
 use crate::base::decimal::parse_u64;
 use crate::base::fields::fields;
-use crate::platform::Directory;
+use crate::platform::{Directory, Entries};
 use crate::procfs::{Fault, Process};
 
-/// Processes that are looked at in one turn, give or take the names of one call.
+/// Processes that are looked at in one turn.
 const TURN_MAX: usize = 1024;
 
 /// Where the fields are, counted from behind the name.
@@ -22,20 +22,18 @@ impl Host {
         let fault = |errno| Fault::system(Source::Processes, errno);
         let proc = &self.files.proc;
         // At its end, and after an error, it does not go back.
-        let pass = match self.pass.take() {
+        let mut pass = match self.pass.take() {
             Some(pass) => pass,
-            None => proc.open_directory(b".").map_err(fault)?,
+            None => Entries::new(proc.open_directory(b".").map_err(fault)?),
         };
         let mut count = 0;
         while count < TURN_MAX {
-            let has_more = pass.some_names(&mut |name| {
-                if name.iter().all(u8::is_ascii_digit) {
-                    count += 1;
-                    look(proc, name, take);
-                }
-            });
-            if !has_more.map_err(fault)? {
+            let Some(name) = pass.next_name().map_err(fault)? else {
                 return Ok(());
+            };
+            if name.iter().all(u8::is_ascii_digit) {
+                count += 1;
+                look(proc, name, take);
             }
         }
         self.pass = Some(pass);

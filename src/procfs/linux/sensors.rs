@@ -3,10 +3,11 @@
 
 use super::sysfs::{ROOM, Room, attribute, take_number};
 use super::{Host, Source};
+use crate::base::bit_set::BitSet;
 use crate::base::decimal::Fixed;
 use crate::base::text::{Text, hash};
-use crate::platform::Directory;
-use crate::procfs::{Fault, Flaw, Numbers, Take, Values};
+use crate::platform::{Directory, Entries};
+use crate::procfs::{Fault, Flaw, Take, Values};
 
 /// Longest name of a sensor: two attributes, and the kernel's name.
 const SENSOR_NAME_MAX: usize = 256;
@@ -67,11 +68,13 @@ impl Round<'_, '_> {
         let Ok(class) = sys.open_directory(class) else {
             return;
         };
-        let mut numbers = Numbers::NONE;
-        let _ = class.names(&mut |name| self.is_over |= !take_number(&mut numbers, name, prefix, b""));
-        let mut next = 0;
-        while let Some(number) = numbers.from(next) {
-            next = number + 1;
+        let mut numbers = BitSet::EMPTY;
+        let mut entries = Entries::new(class);
+        while let Ok(Some(name)) = entries.next_name() {
+            self.is_over |= !take_number(&mut numbers, name, prefix, b"");
+        }
+        let class = entries.into_directory();
+        for number in numbers.iter() {
             let mut buffer = [0; 32];
             let name = numbered(&mut buffer, prefix, number);
             if let Ok(device) = class.open_directory(name) {
@@ -116,16 +119,17 @@ impl Round<'_, '_> {
             name,
             kernel_name,
         };
-        let mut numbers = [Numbers::NONE; KINDS.len()];
-        let _ = folder.names(&mut |name| {
-            for (prefix, numbers) in KINDS.iter().zip(&mut numbers) {
-                self.is_over |= !take_number(numbers, name, prefix, b"_input");
+        let mut numbers = [BitSet::EMPTY; KINDS.len()];
+        if let Ok(folder) = folder.open_directory(b".") {
+            let mut entries = Entries::new(folder);
+            while let Ok(Some(name)) = entries.next_name() {
+                for (prefix, numbers) in KINDS.iter().zip(&mut numbers) {
+                    self.is_over |= !take_number(numbers, name, prefix, b"_input");
+                }
             }
-        });
+        }
         for (metric, (prefix, numbers)) in KINDS.iter().zip(&numbers).enumerate() {
-            let mut next = 0;
-            while let Some(number) = numbers.from(next) {
-                next = number + 1;
+            for number in numbers.iter() {
                 let (mut buffer, mut room) = ([0; 32], ROOM);
                 let sensor = numbered(&mut buffer, prefix, number);
                 let label = named(folder, &[sensor, b"_label"], &mut room).unwrap_or(sensor);

@@ -1,9 +1,9 @@
 //! Files below `/sys` that hold one value each, and names that hold a number.
 
+use crate::base::bit_set::BitSet;
 use crate::base::decimal::parse_u64;
 use crate::base::text::Text;
 use crate::platform::{Directory, File};
-use crate::procfs::Numbers;
 
 /// Room for a value: names and labels are shorter, numbers even more so.
 pub(super) type Room = [u8; 64];
@@ -39,7 +39,7 @@ pub(super) fn value<'b>(file: &File, room: &'b mut Room) -> Option<&'b [u8]> {
 /// Takes the number of a name that is made of this prefix, a number and this suffix; says whether it is not
 /// too large.
 #[inline(never)]
-pub(super) fn take_number(numbers: &mut Numbers, name: &[u8], prefix: &[u8], suffix: &[u8]) -> bool {
+pub(super) fn take_number(numbers: &mut BitSet, name: &[u8], prefix: &[u8], suffix: &[u8]) -> bool {
     let digits = name
         .strip_prefix(prefix)
         .and_then(|rest| rest.strip_suffix(suffix));
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn numbers_come_in_order_and_those_too_large_are_told() {
-        let mut numbers = Numbers::NONE;
+        let mut numbers = BitSet::EMPTY;
         for name in [
             "temp10_input",
             "temp2_input",
@@ -70,11 +70,8 @@ mod tests {
                 "{name}"
             );
         }
-        let all = |numbers: Numbers| (0..300).filter(|number| numbers.has(*number)).collect::<Vec<_>>();
+        let all = |numbers: BitSet| numbers.iter().collect::<Vec<_>>();
         assert_eq!(all(numbers), [2, 10, 255]);
-        let from = [0, 2, 3, 10, 11, 255, 256].map(|number| numbers.from(number));
-        let [two, ten, last] = [2, 10, 255].map(Some);
-        assert_eq!(from, [two, two, ten, ten, last, last, None]);
         for large in ["temp256_input", "temp18446744073709551615_input"] {
             assert!(!take_number(&mut numbers, large.as_bytes(), b"temp", b"_input"));
         }
