@@ -24,7 +24,7 @@ TARGETS = $(shell contrib/static/row)
 # Those that qemu runs here, both orders of bytes and both widths among them.
 CROSS = mips mipsel arm aarch64 riscv64gc powerpc
 
-.PHONY: all run test check fuzz chaos sim bench bench-peers toolchain static cross-test dist twice size cost install uninstall clean help
+.PHONY: all run test check fuzz chaos sim bench bench-peers toolchain static cross-test dist twice size cost instructions install uninstall clean help
 
 all: ## build the release binary, target/release/mini-monitor
 	$(CARGO) build --release --locked
@@ -89,6 +89,9 @@ size: all ## bytes of the binaries of all TARGETS, their memory after a minute; 
 
 cost: all ## system calls of one minute (needs strace); fails on one too many
 	tests/cost.sh $(AGENT)
+
+instructions: all ## instructions of a turn and of a line (needs valgrind), of the static x86_64 binary if it is built
+	tests/instructions.py
 
 install: all ## install into $(DESTDIR)$(PREFIX)/bin
 	install -d $(DESTDIR)$(PREFIX)/bin
