@@ -17,9 +17,8 @@ NUMBERED = --locked --features numbered --target-dir target/numbered
 CHAOS = $(CARGO) test --release $(NUMBERED) --test chaos
 SIM = $(CARGO) test $(NUMBERED) --test day
 
-# The tests that drive a binary from outside.
-OUTSIDE = --test loopback --test values --test live --test bad_input --test flags --test names \
-	--test namespaces --test clock --test spool --test config --test custom --test reload --test keys --test moved --test script --test once --test inlet --test tunnel
+# The tests that drive a binary from outside. Most of them wait.
+OUTSIDE = --test integration
 TARGETS = $(shell contrib/static/row)
 # Those that qemu runs here, both orders of bytes and both widths among them.
 CROSS = mips mipsel arm aarch64 riscv64gc powerpc

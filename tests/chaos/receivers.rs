@@ -1,7 +1,9 @@
 //! Receivers of kinds that have cost lines: slow ones, ones that reset or close again and again, a proxy whose
 //! server dies.
 
-use crate::common::{Agent, Folder, Line, PATIENCE, accept, narrow_listener, passed_inside, poll, told};
+use crate::common::{
+    Agent, Folder, Line, PATIENCE, accept, narrow_listener, passed_inside, poll, test_name, told,
+};
 use crate::receiver::Server;
 use crate::seen::{Seen, Stream};
 use socket2::SockRef;
@@ -50,8 +52,7 @@ const INTERFACES: &str = "ip link set lo up
 
 #[test]
 fn a_receiver_that_reads_and_resets_misses_no_line_of_64_interfaces() {
-    let name = "receivers::a_receiver_that_reads_and_resets_misses_no_line_of_64_interfaces";
-    if passed_inside(&["-n"], INTERFACES, name) {
+    if passed_inside(&["-n"], INTERFACES, test_name!()) {
         return;
     }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -298,9 +298,10 @@ pub struct Transfer {
 
 impl Transfer {
     pub fn new() -> Self {
-        static LAST: AtomicU8 = AtomicU8::new(0);
-        let last = LAST.fetch_add(1, Ordering::Relaxed);
-        Self::at(SocketAddr::from(([127, 0, 1, last], 0)))
+        static LAST: AtomicU16 = AtomicU16::new(0);
+        let [high, low] = LAST.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let process = (std::process::id() % 255) as u8 + 1;
+        Self::at(SocketAddr::from(([127, process, high, low], 0)))
     }
 
     /// A transfer at what is called localhost.
@@ -382,7 +383,10 @@ pub struct Folder(PathBuf);
 
 impl Folder {
     pub fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        static COUNT: AtomicU16 = AtomicU16::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{name}-{}-{count}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -440,6 +444,16 @@ pub fn can(flags: &[&str], script: &str) -> bool {
 /// Set in a test that runs again in name spaces of its own.
 const INSIDE: &str = "INSIDE_NAME_SPACES";
 
+/// The path of the test that calls it, as `--exact` expects it.
+macro_rules! test_name {
+    () => {{
+        fn here() {}
+        let path = std::any::type_name_of_val(&here).strip_suffix("::here").unwrap();
+        path.split_once("::").unwrap().1
+    }};
+}
+pub(crate) use test_name;
+
 /// Runs the test of that name again in new name spaces, where `script` has been run: false there, so that
 /// the test goes on. True outside, when it has passed in there, or was skipped for want of root or a tool.
 pub fn passed_inside(flags: &[&str], script: &str, name: &str) -> bool {
@@ -459,6 +473,7 @@ pub fn passed_inside(flags: &[&str], script: &str, name: &str) -> bool {
             [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
         println!("{out}{err}");
         assert!(output.status.success(), "it failed in name spaces of its own");
+        assert!(out.contains(" 1 passed;"), "no test has this name: {name}");
     }
     true
 }

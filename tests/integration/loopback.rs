@@ -1,8 +1,6 @@
 //! The agent and its transfer, over loopback.
 
-mod common;
-
-use common::{
+use crate::common::{
     Agent, Folder, Line, Lines, Transfer, accept, command, narrow_listener, poll, refused, reset_by_peer,
     runner, told, wait_for_no_child, with_descriptors,
 };

@@ -1,8 +1,6 @@
 //! `-once` with metrics of the user's own, and what is left when standard output ends.
 
-mod common;
-
-use common::{Agent, Folder, Line, Lines, command, fixture, poll};
+use crate::common::{Agent, Folder, Line, Lines, command, fixture, poll};
 use std::fs;
 use std::io::Read;
 use std::path::Path;

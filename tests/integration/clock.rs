@@ -2,9 +2,7 @@
 //! it and the C library's clocks. Where that library is not installed, or cannot come between since the agent
 //! is a static binary, a test says so and does nothing.
 
-mod common;
-
-use common::{Agent, Folder, Line, Lines, Transfer, command, target};
+use crate::common::{Agent, Folder, Line, Lines, Transfer, command, target};
 use socket2::SockRef;
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -1,9 +1,7 @@
 //! The configuration file, from outside.
 
-mod common;
-
-use common::reloaded::{Reloaded, file};
-use common::{Folder, Line, Lines, Transfer, command, output};
+use crate::common::reloaded::{Reloaded, file};
+use crate::common::{Folder, Line, Lines, Transfer, command, output};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;

@@ -3,9 +3,7 @@
 // The counts that are compared are whole.
 #![allow(clippy::float_cmp)]
 
-mod common;
-
-use common::{Agent, Folder, Line, Lines, Transfer};
+use crate::common::{Agent, Folder, Line, Lines, Transfer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -167,7 +165,7 @@ fn a_file_without_end_is_given_up() {
         fs::remove_file(folder.join(file)).unwrap();
         std::os::unix::fs::symlink("/dev/zero", folder.join(file)).unwrap();
     }
-    let output = common::output(&["-once", "-proc", folder.path()]);
+    let output = crate::common::output(&["-once", "-proc", folder.path()]);
     let log = String::from_utf8(output.stderr).unwrap();
     for file in ["loadavg", "net/dev", "self/mountinfo", "diskstats"] {
         assert!(log.contains(&format!("{file}: longer than 16 MB")), "{log}");
@@ -181,7 +179,8 @@ fn a_lease_file_that_is_no_regular_file_or_too_long_is_refused() {
     let folder = Folder::of_machine("leases", "vm-6.18");
     let of = |path: &Path| {
         let leases = format!("-leases={}", path.display());
-        let output = common::output(&["-once", "-proc", folder.path(), "-metrics=neighbours", &leases]);
+        let output =
+            crate::common::output(&["-once", "-proc", folder.path(), "-metrics=neighbours", &leases]);
         let [lines, log] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
         assert!(lines.contains("arp.entries"), "{log}");
         let lines: Vec<&str> = lines.lines().collect();
@@ -259,7 +258,7 @@ fn control_bytes_of_a_mount_point_are_masked_in_the_log() {
     let point = "/no/such\\012forged\\033[31m\\011\\177\\302\\233é\\377";
     let line = format!("2 1 8:2 / {point} rw - ext4 /dev/x rw\n");
     fs::write(folder.join("self/mountinfo"), line).unwrap();
-    let output = common::output(&["-once", "-metrics=disk", "-proc", folder.path()]);
+    let output = crate::common::output(&["-once", "-metrics=disk", "-proc", folder.path()]);
     let log = assert_plain(output.stderr);
     let expected = " disk: /no/such?forged?[31m????é?: no such file or directory\n";
     assert!(log.ends_with(expected) && log.lines().count() == 1, "{log:?}");
@@ -269,7 +268,7 @@ fn control_bytes_of_a_mount_point_are_masked_in_the_log() {
 fn control_bytes_of_flags_and_configuration_are_masked() {
     let folder = Folder::new("control-flags");
     let output = |flags: &[&str]| {
-        let output = common::output(flags);
+        let output = crate::common::output(flags);
         (output.status.code(), output.stdout, output.stderr)
     };
 

@@ -1,8 +1,6 @@
 //! Metrics of the user's own.
 
-mod common;
-
-use common::{Agent, Folder, Line, Lines, Transfer, output};
+use crate::common::{Agent, Folder, Line, Lines, Transfer, output};
 use std::fs;
 use std::path::Path;
 

@@ -1,9 +1,7 @@
 //! Each key of the configuration file, changed once while the agent runs, and seen to take effect.
 
-mod common;
-
-use common::reloaded::{Reloaded, file, next_of};
-use common::{Folder, Line, Lines, Transfer, fixture, poll};
+use crate::common::reloaded::{Reloaded, file, next_of};
+use crate::common::{Folder, Line, Lines, Transfer, fixture, poll};
 use miniserde::json::{self, Object, Value};
 use socket2::SockRef;
 use std::collections::BTreeSet;

@@ -2,9 +2,7 @@
 //! a server of the test's own. Needs root, `unshare`, `mount` and `ip`; where they are missing, a test says so
 //! and does nothing.
 
-mod common;
-
-use common::{Agent, Lines, Transfer, descriptors, passed_inside, wait_for_no_child};
+use crate::common::{Agent, Line, Lines, Transfer, descriptors, passed_inside, test_name, wait_for_no_child};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -136,10 +134,7 @@ fn check_turns(made: &BTreeSet<String>, received: &[String]) {
     let received: BTreeSet<String> = received.iter().cloned().collect();
     let missing: Vec<_> = made.difference(&received).collect();
     assert!(missing.is_empty(), "{missing:#?}");
-    let stamps: BTreeSet<u64> = made
-        .iter()
-        .map(|line| common::Line::parse(line).timestamp)
-        .collect();
+    let stamps: BTreeSet<u64> = made.iter().map(|line| Line::parse(line).timestamp).collect();
     let (first, last) = (*stamps.first().unwrap(), *stamps.last().unwrap());
     assert!(
         stamps.iter().copied().eq(first..=last),
@@ -218,29 +213,24 @@ fn story(test: &str, mood: Mood, failures: usize, words: &str) {
 
 #[test]
 fn a_name_server_that_never_answers() {
-    story("a_name_server_that_never_answers", Mood::Silent, 2, "i/o timeout");
+    story(test_name!(), Mood::Silent, 2, "i/o timeout");
 }
 
 #[test]
 fn a_name_server_that_answers_late() {
-    story("a_name_server_that_answers_late", Mood::Late(3), 0, "");
+    story(test_name!(), Mood::Late(3), 0, "");
 }
 
 #[test]
 fn a_name_server_that_answers_nonsense() {
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 | 1;
     let mood = Mood::Nonsense(seed);
-    story("a_name_server_that_answers_nonsense", mood, 4, "");
+    story(test_name!(), mood, 4, "");
 }
 
 #[test]
 fn a_name_that_the_name_server_does_not_know() {
-    story(
-        "a_name_that_the_name_server_does_not_know",
-        Mood::NoSuchName,
-        4,
-        "",
-    );
+    story(test_name!(), Mood::NoSuchName, 4, "");
 }
 
 #[test]
@@ -253,8 +243,7 @@ fn a_name_with_the_unspecified_address_does_not_lead_to_this_host() {
             if [ -e /etc/$file ]; then mount --bind /mnt/$file /etc/$file; fi
         done
         grep -q receiver.test /etc/hosts";
-    let name = "a_name_with_the_unspecified_address_does_not_lead_to_this_host";
-    if passed_inside(&["-m", "-n"], script, name) {
+    if passed_inside(&["-m", "-n"], script, test_name!()) {
         return;
     }
     let transfer = Transfer::localhost();
@@ -303,8 +292,7 @@ fn a_look_up_that_cannot_be_killed_does_not_hold_up_the_agent() {
         touch /mnt/file
         mount -i -t fuse -o fd=0,rootmode=100000,user_id=0,group_id=0 none /mnt/file </dev/fuse
         umount -l /mnt/file";
-    let name = "a_look_up_that_cannot_be_killed_does_not_hold_up_the_agent";
-    if passed_inside(&["-m", "-n"], script, name) {
+    if passed_inside(&["-m", "-n"], script, test_name!()) {
         return;
     }
     let device = File::options().read(true).write(true).open("/dev/fuse").unwrap();

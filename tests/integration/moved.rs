@@ -1,9 +1,9 @@
 //! The buffer moves to other memory, and into a file and out of it, while lines come and go.
 
-mod common;
-
-use common::reloaded::Reloaded;
-use common::{Agent, Folder, Lines, TOLD, Transfer, command, output, passed_inside, poll, runner, told};
+use crate::common::reloaded::Reloaded;
+use crate::common::{
+    Agent, Folder, Lines, TOLD, Transfer, command, output, passed_inside, poll, runner, test_name, told,
+};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -274,8 +274,7 @@ fn spool_that_is_also_another_file_of_the_agent_keeps_its_lock() {
 
 #[test]
 fn place_where_no_new_file_can_be_made_keeps_the_old_spool() {
-    let name = "place_where_no_new_file_can_be_made_keeps_the_old_spool";
-    if passed_inside(&["-m"], "true", name) {
+    if passed_inside(&["-m"], "true", test_name!()) {
         return;
     }
     let folder = Folder::new("moved-bound");
@@ -320,8 +319,7 @@ fn place_where_no_new_file_can_be_made_keeps_the_old_spool() {
 
 #[test]
 fn reload_on_a_full_disk_is_refused_and_the_old_spool_stays() {
-    let name = "reload_on_a_full_disk_is_refused_and_the_old_spool_stays";
-    if passed_inside(&["-m"], "mount -t tmpfs none /mnt; umount /mnt", name) {
+    if passed_inside(&["-m"], "mount -t tmpfs none /mnt; umount /mnt", test_name!()) {
         return;
     }
     let folder = Folder::new("moved-full");

@@ -1,9 +1,9 @@
 //! Real mounts and real interfaces, in name spaces of their own. Needs root, `unshare`, `nsenter`, `mount`
 //! and `ip`; where they are missing, a test says so and does nothing.
 
-mod common;
-
-use common::{Agent, Folder, Line, Lines, Space, Transfer, can, command, output, passed_inside};
+use crate::common::{
+    Agent, Folder, Line, Lines, Space, Transfer, can, command, output, passed_inside, test_name,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Shutdown, TcpStream};
@@ -80,8 +80,7 @@ fn each_file_system_is_told_once_at_a_point_where_it_is_seen() {
 
 #[test]
 fn the_file_in_etc_is_read_unless_another_one_is_named() {
-    let name = "the_file_in_etc_is_read_unless_another_one_is_named";
-    if passed_inside(&["-m"], "mount -t tmpfs none /etc", name) {
+    if passed_inside(&["-m"], "mount -t tmpfs none /etc", test_name!()) {
         return;
     }
     let path = "/etc/mini-monitor.json";
@@ -263,8 +262,7 @@ fn a_peer_that_vanishes_without_a_word_is_given_up_and_no_line_is_lost() {
         ip addr add 10.77.1.1/24 dev wan
         ip addr add 10.77.2.1/24 dev wan
         ip link set wan up";
-    let name = "a_peer_that_vanishes_without_a_word_is_given_up_and_no_line_is_lost";
-    if passed_inside(&["-n"], setup, name) {
+    if passed_inside(&["-n"], setup, test_name!()) {
         return;
     }
     let network = Network::new();

@@ -1,8 +1,6 @@
 //! The command line from outside.
 
-mod common;
-
-use common::{Transfer, command, output, refused};
+use crate::common::{Transfer, command, output, refused};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
@@ -105,7 +103,7 @@ fn a_closed_standard_output_is_a_failure_and_no_signal() {
 
 #[test]
 fn nothing_is_on_standard_output_that_was_not_asked_for() {
-    let mut agent = common::Agent::start(&[&format!("-trans={}", Transfer::absent()), "-debug"]);
+    let mut agent = crate::common::Agent::start(&[&format!("-trans={}", Transfer::absent()), "-debug"]);
     agent.log.wait_for(refused());
     let out = agent.out();
     agent.stop();
@@ -115,7 +113,7 @@ fn nothing_is_on_standard_output_that_was_not_asked_for() {
 #[test]
 fn debug_logs_each_step() {
     let transfer = Transfer::new();
-    let mut agent = common::Agent::start(&[&transfer.flag(), "--debug"]);
+    let mut agent = crate::common::Agent::start(&[&transfer.flag(), "--debug"]);
     drop(transfer.accept());
     for step in [
         "local addr:",

@@ -3,9 +3,7 @@
 // Values of a machine are far below 2⁵³, and those compared for equality are small and whole.
 #![allow(clippy::cast_precision_loss, clippy::float_cmp)]
 
-mod common;
-
-use common::{Line, PATIENCE, output, runner};
+use crate::common::{Line, PATIENCE, output, runner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -527,7 +525,7 @@ fn shares_of_time_are_shares_and_the_agent_tells_of_itself() {
 /// A process of this test's own, by a name that no other has.
 #[test]
 fn processes_are_counted_with_their_memory_and_time() {
-    let folder = common::Folder::new("process");
+    let folder = crate::common::Folder::new("process");
     // Another run of this test has other processes. The kernel keeps 15 bytes.
     let name = format!("m) (x{}", std::process::id());
     let program = folder.join(&name);
@@ -539,7 +537,7 @@ fn processes_are_counted_with_their_memory_and_time() {
         .collect();
     // Until each is the program of that name, and no copy of this one, and sleeps.
     for child in &children {
-        common::poll(
+        crate::common::poll(
             || {
                 let stat = read(&format!("{}/stat", child.id()));
                 stat.contains(&format!("({name}) S ")).then_some(())

@@ -1,8 +1,6 @@
 //! The README's tables say what the binary says.
 
-mod common;
-
-use common::output;
+use crate::common::output;
 use std::fs;
 use std::path::Path;
 

@@ -3,9 +3,7 @@
 // Counts of a test are small.
 #![allow(clippy::cast_precision_loss)]
 
-mod common;
-
-use common::{Agent, Folder, Line, Lines, command, output, values};
+use crate::common::{Agent, Folder, Line, Lines, command, output, values};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
@@ -56,7 +54,7 @@ fn what_a_machine_s_files_give_is_exactly_what_stands_beside_them() {
         "distinct",
         "bare",
     ] {
-        let root = common::fixture(machine);
+        let root = crate::common::fixture(machine);
         let file = |name: &str| root.with_file_name(name).to_str().unwrap().to_owned();
         let output = output(&[
             "-once",
@@ -143,7 +141,7 @@ fn disk_readonly_is_of_the_file_system_and_not_of_the_mount() {
 
 #[test]
 fn captured_files_give_exactly_these_values() {
-    let fixture = |machine| common::fixture(machine).to_str().unwrap().to_owned();
+    let fixture = |machine| crate::common::fixture(machine).to_str().unwrap().to_owned();
     let of_machine = |machine| once(&["-proc", &fixture(machine)]);
     let router = of_machine("router-2.6.32");
     let router = values(&router);
@@ -348,7 +346,7 @@ fn the_endpoint_is_the_host_name_unless_given() {
 
 /// The families or instances that a machine of the fixtures has lines of, with these flags.
 fn told(machine: &str, flags: &[&str], prefix: &str) -> Vec<String> {
-    let root = common::fixture(machine);
+    let root = crate::common::fixture(machine);
     let (proc, sys) = (root.to_str().unwrap().to_owned(), root.with_file_name("sys"));
     let arguments = [&["-proc", &proc, "-sys", sys.to_str().unwrap()], flags].concat();
     let lines = once(&arguments);

@@ -2,9 +2,7 @@
 //! real server of it, ssh, and TLS by stunnel, each by the README's own words. Where ssh's server or stunnel is
 //! missing, a test says so and does nothing.
 
-mod common;
-
-use common::{Agent, Folder, Line, Lines, Transfer, behind, poll, told, wait_for_no_child};
+use crate::common::{Agent, Folder, Line, Lines, Transfer, behind, poll, told, wait_for_no_child};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
@@ -444,7 +442,7 @@ fn program(name: &str) -> Option<PathBuf> {
 
 /// The README's command that begins like this.
 fn recipe(start: &str) -> &'static str {
-    let readme = include_str!("../README.md").lines();
+    let readme = include_str!("../../README.md").lines();
     let mut recipes = readme.filter_map(|line| line.strip_prefix("    mini-monitor -trans '"));
     let recipe = recipes.find(|recipe| recipe.starts_with(start)).unwrap();
     recipe.split('\'').next().unwrap()
@@ -452,7 +450,7 @@ fn recipe(start: &str) -> &'static str {
 
 /// The words of the README between back quotes that begin with this one.
 fn words(start: &str) -> &'static str {
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     let (_, behind) = readme.split_once(&format!("`{start} ")).unwrap();
     let end = readme.len() - behind.len();
     let begin = end - start.len() - 1;
@@ -652,7 +650,7 @@ fn ssh_gives_nothing_to_a_host_with_another_key() {
 /// stunnel.
 fn stunnel(folder: &Folder, port: u16, trusted: &str) -> Option<String> {
     program("stunnel")?;
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     let start = readme.find("    client = yes\n").unwrap();
     let config = readme[start..].split("\n\n").next().unwrap();
     let config = config

@@ -1,8 +1,6 @@
 //! Scripts of the user's, good ones and others.
 
-mod common;
-
-use common::{
+use crate::common::{
     Agent, Folder, Line, Lines, Transfer, behind, command, output, poll, runner, wait_for_no_child,
     with_descriptors,
 };

@@ -3,9 +3,7 @@
 //! Mounts and a name server of its own need root, `unshare` and `mount`; where they are missing, a test
 //! says so and does nothing.
 
-mod common;
-
-use common::{
+use crate::common::{
     Agent, Folder, Line, Lines, Space, TOLD, Transfer, accept, command, narrow_listener, output, told,
 };
 use socket2::SockRef;
@@ -417,7 +415,7 @@ fn a_look_up_under_way_does_not_keep_the_file() {
         ));
     let mut agent = Agent::spawn(&mut inside);
     SockRef::from(&server)
-        .set_read_timeout(Some(common::PATIENCE))
+        .set_read_timeout(Some(crate::common::PATIENCE))
         .unwrap();
     server.recv(&mut [0; 512]).expect("the look-up's question");
     let lines = made_and_killed(&mut agent, 20);
@@ -513,7 +511,7 @@ fn spool_that_is_cut_off_counts_no_line_as_dropped_that_has_arrived() {
         let report = agent.log.wait_for("; bytes queued: ");
         report.contains("; bytes queued: 0;").then_some(())
     };
-    common::poll(is_all_there, "the acknowledgement");
+    crate::common::poll(is_all_there, "the acknowledgement");
     cut_off(&spool, 0);
     let lost = agent.log.wait_for(LOST);
     // The first line that is made after it cannot be told from the damage before it.
@@ -540,7 +538,7 @@ fn spool_that_is_cut_off_where_no_new_one_can_be_made_goes_on_in_memory() {
     let mut lines = made(&agent, 20);
     fs::remove_dir(&beside).unwrap();
     agent.signal("HUP");
-    common::poll(
+    crate::common::poll(
         || (fs::metadata(&spool).ok()?.len() > 0).then_some(()),
         "the file",
     );

@@ -1,9 +1,9 @@
 //! SIGHUP: the configuration file is read again.
 
-mod common;
-
-use common::reloaded::{Reloaded, file, next_of};
-use common::{Agent, Folder, Line, Lines, Transfer, descriptors, mappings, poll, refused, runner, told};
+use crate::common::reloaded::{Reloaded, file, next_of};
+use crate::common::{
+    Agent, Folder, Line, Lines, Transfer, descriptors, mappings, poll, refused, runner, told,
+};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

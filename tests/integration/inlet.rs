@@ -3,9 +3,7 @@
 // Counts of a test are small.
 #![allow(clippy::cast_precision_loss)]
 
-mod common;
-
-use common::{Agent, Folder, Line, Lines, Transfer, output, poll};
+use crate::common::{Agent, Folder, Line, Lines, Transfer, output, poll};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
