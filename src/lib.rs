@@ -27,6 +27,7 @@ pub mod ring;
 
 // Floor 1: the shape of a line, and what the machine says.
 pub mod format;
+pub mod json;
 pub mod procfs;
 
 // Floor 2: what the user asks for, samples, and the connection that carries them.

@@ -5,16 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, from the ground up, and what it may use.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("base", &[]),
     ("resolver", &["base"]),
     ("ring", &[]),
     ("platform", &["base", "resolver", "ring"]),
     ("format", &["base"]),
+    ("json", &["base"]),
     ("procfs", &["base", "platform"]),
-    ("config", &["base", "platform"]),
+    ("config", &["base", "platform", "json"]),
     ("families", &["base", "procfs"]),
-    ("custom", &["base", "platform", "format", "config"]),
+    ("custom", &["base", "platform", "format", "json", "config"]),
     ("sender", &["base", "platform", "ring"]),
     ("schedule", &["base", "families"]),
     (

@@ -20,8 +20,7 @@ pub use custom::{CUSTOM_MAX, Custom, Line, Number, Origin, Script, metric_name};
 pub use file::{DOCUMENT_MAX, Document, Lengths, load, parse as parse_file};
 pub use flags::{FLAGS, Flag, usage};
 
-pub(crate) use place::place_of;
-pub(crate) use tape::{Kind, Tokens, tape_of};
+use tape::Tokens;
 pub use wrong::Wrong;
 
 use crate::base::glob::Choice;

@@ -1,18 +1,18 @@
-//! Metrics of the user's own.
+//! Custom metrics: numbers in files, and lines of scripts and other programs.
 
-mod file;
-mod json;
-mod line;
+mod json_line;
+mod number_file;
+mod text_line;
 
-pub use file::Trouble;
-pub use line::{PUSHED_MAX, read_line};
+pub use number_file::Trouble;
+pub use text_line::{PUSHED_MAX, read_line};
 
 use crate::base::decimal::Fixed;
 use crate::config::Number;
 
-/// Reads the number that is asked for.
+/// Reads a number from its file, and scales it.
 pub fn read(custom: &Number) -> Result<Fixed, Trouble> {
-    let number = file::read(custom.file, custom.line, custom.field)?;
+    let number = number_file::read(custom.file, custom.line, custom.field)?;
     let (factor, divisor) = custom.ratio;
     let scaled = number.moved(custom.scale).and_then(|number| match custom.ratio {
         (1, 1) => Some(number),

@@ -1,36 +1,36 @@
 //! A line of a script or of another program: `name value [key=value ...]`.
 
-use super::json;
+use super::json_line;
 use crate::base::decimal::Fixed;
 use crate::base::fields::fields;
 use crate::config::metric_name;
 use crate::format::Record;
 
-/// Bytes of the longest line of another program.
+/// Bytes of the longest received line.
 pub const PUSHED_MAX: usize = 2048;
 
-/// Tags that it may have.
+/// Tags that a text line may have.
 pub(super) const TAGS_MAX: usize = 8;
 
-/// A tag of a line: all of it is the value, which may be any text.
+/// A tag of a line: the value is the whole `key=value`, the key is empty.
 pub(super) type Tag<'a> = (&'a [u8], &'a [u8]);
 pub(super) const NO_TAG: Tag = (b"", b"");
 
-/// Takes what a line says; `None` if there is no room for it.
-pub(super) type Take<'t> = &'t mut dyn FnMut(&Record) -> Option<()>;
+/// Receives the sample of a line; `None` if it does not fit.
+pub(super) type Push<'p> = &'p mut dyn FnMut(&Record) -> Option<()>;
 
-/// Hands over what a line says, of this kind or of this agent's own shape; one with nothing in it says nothing.
-/// `None` if it is no line, or is not taken.
-pub fn read_line(line: &[u8], take: Take) -> Option<()> {
+/// Parses a text line or a JSON line and pushes its sample; an empty line has none. Returns `None` if the line is
+/// invalid or does not fit.
+pub fn read_line(line: &[u8], push: Push) -> Option<()> {
     let line = line.trim_ascii();
     match line.first() {
         None => Some(()),
-        Some(b'{') => json::parse(line, take),
-        Some(_) => parse(line, take),
+        Some(b'{') => json_line::parse(line, push),
+        Some(_) => parse(line, push),
     }
 }
 
-fn parse(line: &[u8], take: Take) -> Option<()> {
+fn parse(line: &[u8], push: Push) -> Option<()> {
     let mut fields = fields(line);
     let (name, value) = (fields.next()?, fields.next()?);
     let (mut tags, mut count) = ([NO_TAG; TAGS_MAX], 0);
@@ -40,12 +40,12 @@ fn parse(line: &[u8], take: Take) -> Option<()> {
         tags.get_mut(count)?.1 = tag;
         count += 1;
     }
-    hand_over(name, value, tags.get(..count)?, take)
+    push_record(name, value, tags.get(..count)?, push)
 }
 
-/// Hands over what a line says, if that can be the name of a metric and its value.
-pub(super) fn hand_over(name: &[u8], value: &[u8], tags: &[Tag], take: Take) -> Option<()> {
-    take(&Record {
+/// Pushes a sample if its name and value are valid.
+pub(super) fn push_record(name: &[u8], value: &[u8], tags: &[Tag], push: Push) -> Option<()> {
+    push(&Record {
         metric: metric_name(name)?,
         instance: tags,
         value: Fixed::parse(value)?.shortened(),
@@ -56,8 +56,8 @@ pub(super) fn hand_over(name: &[u8], value: &[u8], tags: &[Tag], take: Take) -> 
 mod tests {
     use super::*;
 
-    fn said(line: &[u8]) -> Option<String> {
-        let mut said = String::new();
+    fn pushed(line: &[u8]) -> Option<String> {
+        let mut pushed = String::new();
         parse(line, &mut |record| {
             let tags: Vec<_> = record
                 .instance
@@ -65,7 +65,7 @@ mod tests {
                 .map(|(key, value)| [*key, value].concat())
                 .collect();
             let tags = tags.join(&b' ');
-            said = format!(
+            pushed = format!(
                 "{} {:?} {}",
                 record.metric.escape_ascii(),
                 record.value,
@@ -73,14 +73,14 @@ mod tests {
             );
             Some(())
         })?;
-        Some(said)
+        Some(pushed)
     }
 
     #[test]
-    fn a_line_is_a_name_a_value_and_tags() {
+    fn line_has_a_name_a_value_and_tags() {
         let is = |line: &[u8], metric: &str, value: &[u8], tags: &str| {
             let value = Fixed::parse(value).unwrap();
-            assert_eq!(said(line).unwrap(), format!("{metric} {value:?} {tags}"));
+            assert_eq!(pushed(line).unwrap(), format!("{metric} {value:?} {tags}"));
         };
         is(
             b"room.temp -21.50  place=attic\tunit=C=1",
@@ -112,7 +112,7 @@ mod tests {
             &long,
             &many,
         ] {
-            assert!(said(bad).is_none(), "{}", bad.escape_ascii());
+            assert!(pushed(bad).is_none(), "{}", bad.escape_ascii());
         }
     }
 }

@@ -1,37 +1,36 @@
-//! A line of this agent's own shape, from another program.
+//! A received line in the agent's own JSON format.
 
-use super::line::{self, NO_TAG, Take, hand_over};
+use super::text_line::{self, NO_TAG, Push, push_record};
 use crate::base::fields::has;
-use crate::config::{self, Kind, Tokens, place_of, tape_of};
+use crate::config;
+use crate::json::{Document, Kind};
 
-/// Tags with a `=` that a line may have: those of all flags, and as many as a script's line may have.
-const TAGS_MAX: usize = config::TAGS_MAX + line::TAGS_MAX;
+/// Tags with a `=` that a line may have: as many as another agent sends, those of its flags and those of a script.
+const TAGS_MAX: usize = config::TAGS_MAX + text_line::TAGS_MAX;
 
-/// What the values of an object are of.
+/// A key of the outermost object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Key {
     Metric,
     Value,
     Tag,
-    /// The agent has its own; or it is nobody's.
+    /// The endpoint and the timestamp, of which the agent has its own, or an unknown key.
     Other,
 }
 
-/// Hands over what a JSON object says: `metric`, `value`, and of `tag` what is `key=value`. `None` if it is none,
-/// or is not taken.
-// Its memory is not that of lines of the other kind.
-#[inline(never)]
-pub(super) fn parse(line: &[u8], take: Take) -> Option<()> {
-    let tape = tape_of(line)?;
+/// Parses a line such as `{"metric":"a.b","tag":["k=v"],"value":1.5}` and pushes its sample. Other keys, and tags
+/// without a `=`, are ignored. Returns `None` if the line is invalid or does not fit.
+pub(super) fn parse(line: &[u8], push: Push) -> Option<()> {
+    let document = Document::parse(line).ok()?;
     let (mut metric, mut value, mut tags, mut count) = (None, None, [NO_TAG; TAGS_MAX], 0);
     let (mut key, mut depth) = (Key::Other, 0);
-    for (number, token) in Tokens::new(&tape).enumerate() {
-        match token.kind {
-            Kind::Key if depth == 1 => key = Key::of(token.text),
-            Kind::Object | Kind::List => {
+    for event in document.events() {
+        match event.kind {
+            Kind::Key if depth == 1 => key = Key::of(event.text),
+            Kind::ObjectStart | Kind::ListStart => {
                 let is_expected = match depth {
-                    0 => token.kind == Kind::Object,
-                    1 => key == Key::Other || (key == Key::Tag && token.kind == Kind::List),
+                    0 => event.kind == Kind::ObjectStart,
+                    1 => key == Key::Other || (key == Key::Tag && event.kind == Kind::ListStart),
                     _ => key == Key::Other,
                 };
                 depth += 1;
@@ -39,19 +38,18 @@ pub(super) fn parse(line: &[u8], take: Take) -> Option<()> {
             }
             Kind::ObjectEnd | Kind::ListEnd => depth -= 1,
             _ if key == Key::Other => {}
-            Kind::Text if key == Key::Metric => metric = Some(token.text),
-            // As it stands there: nobody keeps a fraction.
-            Kind::Number if key == Key::Value => value = Some(place_of(line, number).text),
+            Kind::Text if key == Key::Metric => metric = Some(event.text),
+            Kind::Number if key == Key::Value => value = Some(event.token.text),
             Kind::Text if key == Key::Tag && depth == 2 => {
-                if has(token.text, b'=') {
-                    tags.get_mut(count)?.1 = token.text;
+                if has(event.text, b'=') {
+                    tags.get_mut(count)?.1 = event.text;
                     count += 1;
                 }
             }
             _ => return None,
         }
     }
-    hand_over(metric?, value?, tags.get(..count)?, take)
+    push_record(metric?, value?, tags.get(..count)?, push)
 }
 
 impl Key {
@@ -69,29 +67,29 @@ impl Key {
 mod tests {
     use super::*;
 
-    fn said(line: &str) -> Option<String> {
-        let mut said = None;
+    fn pushed(line: &str) -> Option<String> {
+        let mut pushed = None;
         parse(line.as_bytes(), &mut |record| {
             let (whole, fraction, scale) = record.value.parts();
             let tags = record.instance.iter();
             let tags = tags.map(|(key, value)| format!(" {}{}", key.escape_ascii(), value.escape_ascii()));
-            said = Some(format!(
+            pushed = Some(format!(
                 "{} {whole} {fraction} {scale}{}",
                 record.metric.escape_ascii(),
                 tags.collect::<String>()
             ));
             Some(())
         })?;
-        said
+        pushed
     }
 
     #[test]
-    fn own_lines_are_taken() {
+    fn lines_of_an_agent_are_accepted() {
         let line = r#"{"metric":"a.b","endpoint":"x","tag":["linux","k=v","m=\u00e9"],"value":-1.50,"timestamp":1503212470}"#;
-        assert_eq!(said(line).unwrap(), "a.b 1 5 1 k=v m=\\xc3\\xa9");
-        assert_eq!(said(r#"{"value": 7, "metric": "a"}"#).unwrap(), "a 7 0 0");
+        assert_eq!(pushed(line).unwrap(), "a.b 1 5 1 k=v m=\\xc3\\xa9");
+        assert_eq!(pushed(r#"{"value": 7, "metric": "a"}"#).unwrap(), "a 7 0 0");
         assert_eq!(
-            said(
+            pushed(
                 r#"{"metric":"a","value":18446744073709551615,"tag":[],"other":{"metric":[5],"tag":["w=x"]}}"#
             )
             .unwrap(),
@@ -100,19 +98,22 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_any_texts_with_a_sign_as_many_as_an_agent_sends() {
+    fn tags_with_an_equals_sign_are_kept_up_to_forty() {
         let line = |tags: &str| format!(r#"{{"metric":"a","value":1,"tag":[{tags}]}}"#);
         assert_eq!(
-            said(&line(r#""rack row=1","=x","a\"b=c","no""#)).unwrap(),
+            pushed(&line(r#""rack row=1","=x","a\"b=c","no""#)).unwrap(),
             "a 1 0 0 rack row=1 =x a\\\"b=c"
         );
         let many = |count| line(&vec!["\"k=v\""; count].join(","));
-        assert_eq!(said(&many(40)).unwrap(), format!("a 1 0 0{}", " k=v".repeat(40)));
-        assert_eq!(said(&many(41)), None);
+        assert_eq!(
+            pushed(&many(40)).unwrap(),
+            format!("a 1 0 0{}", " k=v".repeat(40))
+        );
+        assert_eq!(pushed(&many(41)), None);
     }
 
     #[test]
-    fn what_is_no_line_is_none() {
+    fn invalid_lines_are_refused() {
         for line in [
             "",
             "{}",
@@ -132,7 +133,7 @@ mod tests {
             r#"[{"metric":"a","value":1}]"#,
             r#"{"metric":"a","value":1"#,
         ] {
-            assert_eq!(said(line), None, "{line}");
+            assert_eq!(pushed(line), None, "{line}");
         }
     }
 }

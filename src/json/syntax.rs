@@ -1,0 +1,230 @@
+//! Explains why a text is not JSON, from the number of tokens that miniserde accepted.
+
+use super::lexer::{Lexer, Token};
+use super::{DEPTH_MAX, tape};
+use crate::base::text::Text;
+
+/// Keys of a path that a message shows.
+const KEYS_MAX: usize = 3;
+
+/// The keys that lead to a token, from the outermost object inwards; unused ones are empty.
+pub type Keys<'t> = [&'t [u8]; KEYS_MAX];
+
+/// What may follow at a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    Value,
+    FirstItem,
+    Key,
+    FirstKey,
+    Colon,
+    CommaOrBrace,
+    CommaOrBracket,
+    End,
+}
+
+impl Expected {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Value => "a value",
+            Self::FirstItem => "a value or ]",
+            Self::Key => "a quoted key",
+            Self::FirstKey => "a quoted key or }",
+            Self::Colon => "a colon",
+            Self::CommaOrBrace => "a comma or }",
+            Self::CommaOrBracket => "a comma or ]",
+            Self::End => "the end of the file",
+        }
+    }
+}
+
+/// The first error of a text that is not JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyntaxError<'t> {
+    /// The token that is wrong.
+    pub token: Token<'t>,
+    /// The keys that lead to it.
+    pub keys: Keys<'t>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    NotUtf8,
+    Unexpected(Expected),
+    TooDeep,
+    UnclosedString,
+    InvalidString,
+    InvalidNumber,
+    InvalidValue,
+}
+
+impl SyntaxError<'_> {
+    /// Writes the error without its position.
+    pub fn describe(&self, text: &mut Text) {
+        let message = match self.kind {
+            Kind::NotUtf8 => return text.put(b"not UTF-8"),
+            Kind::Unexpected(expected) => {
+                text.put(b"expected ");
+                text.put(expected.text().as_bytes());
+                text.put(b", found ");
+                return self.token.put(text);
+            }
+            Kind::TooDeep => " is nested too deeply",
+            Kind::UnclosedString => " has no closing quote",
+            Kind::InvalidString => " has an invalid escape or a control character",
+            Kind::InvalidNumber => " is not a number, or out of range",
+            Kind::InvalidValue => " is not a value (text needs quotes)",
+        };
+        self.token.put(text);
+        text.put(message.as_bytes());
+    }
+}
+
+/// A position in a document: the open brackets, their keys, and what may follow.
+#[derive(Clone)]
+pub(super) struct Position<'t> {
+    /// Whether each open bracket is that of an object.
+    open: [bool; DEPTH_MAX],
+    depth: usize,
+    keys: Keys<'t>,
+    expected: Expected,
+}
+
+impl<'t> Position<'t> {
+    /// The start of a document.
+    pub(super) const START: Self = Self {
+        open: [false; DEPTH_MAX],
+        depth: 0,
+        keys: [b""; KEYS_MAX],
+        expected: Expected::Value,
+    };
+
+    /// Moves past a token that is neither a comma nor a colon and stands where it may.
+    pub(super) fn advance(&mut self, token: Token<'t>) {
+        let is_key = matches!(self.expected, Expected::FirstKey | Expected::CommaOrBrace);
+        self.expected = match token.text {
+            b"{" => self.open(true),
+            b"[" => self.open(false),
+            b"}" | b"]" => {
+                self.set_key(b"");
+                self.depth = self.depth.saturating_sub(1);
+                self.after_value()
+            }
+            [b'"', key @ .., b'"'] if is_key => {
+                self.set_key(key);
+                Expected::Colon
+            }
+            _ => self.after_value(),
+        };
+    }
+
+    pub(super) fn keys(&self) -> Keys<'t> {
+        self.keys
+    }
+
+    fn open(&mut self, is_object: bool) -> Expected {
+        if let Some(slot) = self.open.get_mut(self.depth) {
+            *slot = is_object;
+            self.depth += 1;
+        }
+        if is_object {
+            Expected::FirstKey
+        } else {
+            Expected::FirstItem
+        }
+    }
+
+    fn all_open(&self) -> &[bool] {
+        self.open.get(..self.depth).unwrap_or_default()
+    }
+
+    fn after_value(&self) -> Expected {
+        match self.all_open().last() {
+            Some(true) => Expected::CommaOrBrace,
+            Some(false) => Expected::CommaOrBracket,
+            None => Expected::End,
+        }
+    }
+
+    /// Sets the key of the innermost bracket, if that is an object's.
+    fn set_key(&mut self, key: &'t [u8]) {
+        if self.all_open().last() == Some(&true) {
+            let objects = self.all_open().iter().filter(|is_object| **is_object).count();
+            if let Some(slot) = self.keys.get_mut(objects - 1) {
+                *slot = key;
+            }
+        }
+    }
+}
+
+/// Describes a text that is not UTF-8 after its first `valid` bytes.
+pub(super) fn not_utf8(text: &[u8], valid: usize) -> SyntaxError<'_> {
+    let before = text.get(..valid).unwrap_or_default();
+    SyntaxError {
+        token: Token {
+            line: before.split(|byte| *byte == b'\n').count() as u32,
+            text: b"",
+        },
+        keys: Position::START.keys,
+        kind: Kind::NotUtf8,
+    }
+}
+
+/// Finds the error in a text of which miniserde accepted `count` tokens, commas and colons apart.
+pub(super) fn explain(text: &[u8], count: usize) -> SyntaxError<'_> {
+    let mut lexer = Lexer::new(text);
+    let mut position = Position::START;
+    let mut last = Token::default();
+    for _ in 0..count {
+        last = lexer.next_value();
+        position.advance(last);
+    }
+    // miniserde accepts the 5 of `5s` as a number, before it finds the s.
+    if is_scalar(last) && tape::parse(last.text).is_err() {
+        return SyntaxError {
+            token: last,
+            keys: position.keys,
+            kind: invalid_scalar(last.text),
+        };
+    }
+    let mut token = lexer.next();
+    if position.expected == Expected::CommaOrBrace {
+        // What follows is no part of the last member.
+        position.set_key(b"");
+    }
+    let next = match (position.expected, token.text) {
+        (Expected::CommaOrBrace, b",") => Some(Expected::Key),
+        (Expected::CommaOrBracket, b",") | (Expected::Colon, b":") => Some(Expected::Value),
+        _ => None,
+    };
+    if let Some(next) = next {
+        position.expected = next;
+        token = lexer.next();
+    }
+    let kind = match (position.expected, token.text) {
+        (Expected::Value | Expected::FirstItem, b"{" | b"[") => Kind::TooDeep,
+        (Expected::Value | Expected::FirstItem, text) if is_scalar(token) => invalid_scalar(text),
+        (Expected::Key | Expected::FirstKey, text @ [b'"', ..]) => invalid_scalar(text),
+        (expected, _) => Kind::Unexpected(expected),
+    };
+    SyntaxError {
+        token,
+        keys: position.keys,
+        kind,
+    }
+}
+
+/// Whether the token is neither a bracket, a comma, a colon nor the end.
+fn is_scalar(token: Token) -> bool {
+    !matches!(token.text, [] | [b'{' | b'}' | b'[' | b']' | b',' | b':'])
+}
+
+fn invalid_scalar(text: &[u8]) -> Kind {
+    match text {
+        [b'"', .., b'"'] => Kind::InvalidString,
+        [b'"', ..] => Kind::UnclosedString,
+        _ if text.iter().all(|byte| b"0123456789.-+eE".contains(byte)) => Kind::InvalidNumber,
+        _ => Kind::InvalidValue,
+    }
+}
