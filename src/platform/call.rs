@@ -77,7 +77,6 @@ pub(super) mod number {
     pub(in super::super) const CONNECT: c_long = 3;
     pub(in super::super) const GETSOCKNAME: c_long = 6;
     pub(in super::super) const GETPEERNAME: c_long = 7;
-    pub(in super::super) const SENDTO: c_long = 11;
     pub(in super::super) const RECVFROM: c_long = 12;
     pub(in super::super) const SHUTDOWN: c_long = 13;
     pub(in super::super) const SETSOCKOPT: c_long = 14;
@@ -89,6 +88,6 @@ pub(super) mod number {
     pub(in super::super) use libc::{
         SYS_bind as BIND, SYS_connect as CONNECT, SYS_getpeername as GETPEERNAME,
         SYS_getsockname as GETSOCKNAME, SYS_getsockopt as GETSOCKOPT, SYS_recvfrom as RECVFROM,
-        SYS_sendto as SENDTO, SYS_setsockopt as SETSOCKOPT, SYS_shutdown as SHUTDOWN, SYS_socket as SOCKET,
+        SYS_setsockopt as SETSOCKOPT, SYS_shutdown as SHUTDOWN, SYS_socket as SOCKET,
     };
 }

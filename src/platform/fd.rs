@@ -3,14 +3,26 @@
 use super::call::{call, int, long_call};
 use super::errno::check_length;
 use crate::base::decimal::divide;
-use crate::platform::Errno;
+use crate::platform::{Errno, PIECES_MAX};
 use core::ffi::{c_int, c_long, c_short};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) struct Fd(c_int);
 
-/// What is written in one call is in so many pieces at the most.
-const SPANS_MAX: usize = 3;
+pub(super) const EMPTY_VECTOR: libc::iovec = libc::iovec {
+    iov_base: core::ptr::null_mut(),
+    iov_len: 0,
+};
+
+/// The pieces as the kernel wants them (`readv(2)`), as many as fit. It must only read them.
+pub(super) fn vectors_of<'v>(pieces: &[&[u8]], vectors: &'v mut [libc::iovec]) -> &'v mut [libc::iovec] {
+    let count = pieces.len().min(vectors.len());
+    for (vector, piece) in vectors.iter_mut().zip(pieces) {
+        vector.iov_base = piece.as_ptr().cast_mut().cast();
+        vector.iov_len = piece.len();
+    }
+    vectors.get_mut(..count).unwrap_or_default()
+}
 
 impl Fd {
     /// Takes over what a call that opens something has answered.
@@ -54,24 +66,13 @@ impl Fd {
         ) && entry.revents & events != 0
     }
 
-    /// Writes as much of the spans, at most [`SPANS_MAX`], one after the other, as is taken.
+    /// Writes as much of the pieces, at most [`PIECES_MAX`], one after the other, as is taken.
     #[inline(never)]
-    pub(super) fn write(&self, spans: &[&[u8]]) -> Result<usize, Errno> {
-        let mut vectors = [[0; 2]; SPANS_MAX];
-        for (vector, span) in vectors.iter_mut().zip(spans) {
-            *vector = [span.as_ptr() as usize, span.len()];
-        }
-        let count = spans.len().min(SPANS_MAX);
-        // SAFETY: a vector is an address and a length (`struct iovec`): those of the slices, which the call only
-        // reads.
-        unsafe {
-            call(
-                libc::SYS_writev,
-                self.argument(),
-                vectors.as_ptr() as usize,
-                count,
-            )
-        }
+    pub(super) fn write(&self, pieces: &[&[u8]]) -> Result<usize, Errno> {
+        let mut vectors = [EMPTY_VECTOR; PIECES_MAX];
+        let vectors = vectors_of(pieces, &mut vectors);
+        // SAFETY: each vector is a slice, which the call only reads.
+        check_length(unsafe { libc::writev(self.0, vectors.as_ptr(), vectors.len() as c_int) })
     }
 }
 

@@ -438,21 +438,27 @@ impl Platform for Kernel {
         fault::is_lost()
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause> {
+    fn send(&mut self, pieces: &[&[u8]]) -> Result<usize, Cause> {
         // What was read from there need not be lines.
         if fault::is_lost() {
             return Ok(0);
         }
         let taken = match &self.link {
-            Link::Connected(fd) | Link::Stdout { fd, is_socket: true } => socket::send(fd, bytes),
-            Link::Stdout { fd, .. } | Link::Command { input: fd, .. } => fd.write(&[bytes]),
+            Link::Connected(fd) | Link::Stdout { fd, is_socket: true } => socket::send(fd, pieces),
+            Link::Stdout { fd, .. } | Link::Command { input: fd, .. } => fd.write(pieces),
             _ => Err(errno::INVALID),
         };
         match taken {
             Err(Errno(libc::EPIPE)) if matches!(self.link, Link::Stdout { .. }) => Err(Cause::Closed),
             Err(WOULD_BLOCK) => Ok(0),
             // The same as a SIGBUS, where a system call reads the memory.
-            Err(Errno(libc::EFAULT)) if fault::replace(bytes.as_ptr().addr()) => Ok(0),
+            Err(Errno(libc::EFAULT))
+                if pieces
+                    .first()
+                    .is_some_and(|piece| fault::replace(piece.as_ptr().addr())) =>
+            {
+                Ok(0)
+            }
             other => Ok(other?),
         }
     }

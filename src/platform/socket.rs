@@ -2,10 +2,11 @@
 
 use super::address::Address;
 use super::call::{call, int, number, socket_call};
-use super::errno::INVALID;
-use super::fd::Fd;
-use crate::platform::Errno;
+use super::errno::{INVALID, check_length};
+use super::fd::{EMPTY_VECTOR, Fd, vectors_of};
+use crate::platform::{Errno, PIECES_MAX};
 use core::ffi::{c_int, c_long};
+use core::mem::MaybeUninit;
 
 /// The longest path of a Unix socket (`unix(7)`: 108 with its NUL).
 pub(super) const UNIX_PATH_MAX: usize = 107;
@@ -196,18 +197,18 @@ pub(super) fn silence(socket: &Fd) -> Option<u64> {
     field(TCPI_LAST_ACK_RECV).filter(|_| owes_answer).map(u64::from)
 }
 
-/// Sends as much of it as is taken.
-pub(super) fn send(socket: &Fd, bytes: &[u8]) -> Result<usize, Errno> {
-    let arguments = [
-        socket.argument(),
-        bytes.as_ptr() as usize,
-        bytes.len(),
-        int(WITHOUT_WAITING),
-        0,
-        0,
-    ];
-    // SAFETY: the slice is readable for its length.
-    unsafe { socket_call(number::SENDTO, &arguments) }
+/// Sends as much of the pieces, at most [`PIECES_MAX`], as the socket takes (`sendmsg(2)`).
+pub(super) fn send(socket: &Fd, pieces: &[&[u8]]) -> Result<usize, Errno> {
+    let mut vectors = [EMPTY_VECTOR; PIECES_MAX];
+    let vectors = vectors_of(pieces, &mut vectors);
+    let mut message = MaybeUninit::<libc::msghdr>::zeroed();
+    let place = message.as_mut_ptr();
+    // SAFETY: all zeros is a value of a message: one without an address, pieces and control data.
+    let message = unsafe { &mut *place };
+    message.msg_iov = vectors.as_mut_ptr();
+    message.msg_iovlen = vectors.len() as _;
+    // SAFETY: each vector is a slice, which the call only reads.
+    check_length(unsafe { libc::sendmsg(socket.number(), message, WITHOUT_WAITING) })
 }
 
 /// Receives what is there.

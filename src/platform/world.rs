@@ -72,6 +72,9 @@ pub enum LogArg<'a> {
     Local,
 }
 
+/// Pieces of memory that are sent with one call.
+pub const PIECES_MAX: usize = 128;
+
 /// A moment that does not come.
 pub const NEVER: u64 = u64::MAX;
 
@@ -151,8 +154,9 @@ pub trait Platform {
         false
     }
 
-    /// Sends as much of it as is taken without waiting.
-    fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause>;
+    /// Sends the pieces, at most [`PIECES_MAX`], one after the other; returns how many bytes were taken without
+    /// waiting.
+    fn send(&mut self, pieces: &[&[u8]]) -> Result<usize, Cause>;
 
     /// Sent bytes that the peer has not acknowledged (a command: not read); answers after a reset, too. 0 where
     /// nobody tells.

@@ -231,13 +231,58 @@ impl<'m> Ring<'m> {
         (self.words, self.memory)
     }
 
-    /// Appends a line of at most [`LINE_MAX`] bytes that ends in its only `\n`. Of a full ring lines of
-    /// lower ranks go first; those of [`RANK_MAX`] are not thinned.
+    /// Appends a line of at most [`LINE_MAX`] bytes that ends in its only `\n`.
     pub fn push(&mut self, line: &[u8], rank: u8) {
-        debug_assert!(
-            line.len() <= LINE_MAX && line.iter().position(|&b| b == b'\n') == Some(line.len() - 1)
-        );
-        self.push_record(Head::new(line.len(), rank.min(RANK_MAX)), line);
+        self.push_with(rank, |buffer| {
+            buffer.get_mut(..line.len())?.copy_from_slice(line);
+            Some(line.len())
+        });
+    }
+
+    /// Appends the line that `write` puts at the start of a buffer of [`LINE_MAX`] bytes; it returns the length, or
+    /// `None` if there is no line. The line ends in its only `\n`. Returns the length, too, also if the line was
+    /// dropped. Of a full ring lines of lower ranks go first; those of [`RANK_MAX`] are not thinned.
+    pub fn push_with(&mut self, rank: u8, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<usize> {
+        #[cfg(test)]
+        {
+            tests::fuse::burn();
+            tests::fuse::before_write(self.memory);
+        }
+        let start = self.index(self.newest + HEAD);
+        // The spare bytes hold a whole record: the line is written where it will lie. They are in use after a lap that
+        // lost memory broke off.
+        let has_spare = self.fits(self.memory.len());
+        let place = self.memory.get_mut(start..start + LINE_MAX);
+        let Some(place) = place.filter(|_| has_spare) else {
+            return self.push_staged(rank, write);
+        };
+        let length = write(place)?;
+        let line = self.memory.get(start..start + length)?;
+        debug_assert!(is_line(line));
+        let head = Head::new(length, rank.min(RANK_MAX));
+        if self.has_room(length) {
+            let checked = if self.policy.is_checked { line } else { b"" };
+            self.commit(head.encode(checked), length);
+            self.waiting += 1;
+        } else {
+            // Making room may move other lines to this place.
+            let mut copy = [0; LINE_MAX];
+            let copy = &mut copy[..length];
+            copy.copy_from_slice(line);
+            self.push_record(head, copy);
+        }
+        Some(length)
+    }
+
+    /// The same through a buffer of its own, for a line around the end of the memory.
+    #[cold]
+    fn push_staged(&mut self, rank: u8, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<usize> {
+        let mut stage = [0; LINE_MAX];
+        let length = write(&mut stage)?;
+        let line = stage.get(..length)?;
+        debug_assert!(is_line(line));
+        self.push_record(Head::new(length, rank.min(RANK_MAX)), line);
+        Some(length)
     }
 
     fn push_record(&mut self, head: Head, line: &[u8]) {
@@ -263,29 +308,50 @@ impl<'m> Ring<'m> {
         self.room() + self.known - stays < HEAD + length
     }
 
-    /// Writes a record behind the newest, for which there is room, and makes it valid.
+    /// Writes a record after the newest, for which there is room, and makes it valid.
     fn append(&mut self, head: Head, line: &[u8]) {
         let checked = if self.policy.is_checked { line } else { b"" };
-        self.write(self.newest, &head.encode(checked));
+        let head = head.encode(checked);
         self.write(self.newest + HEAD, line);
-        self.newest += HEAD + line.len();
+        self.commit(head, line.len());
+    }
+
+    /// Writes the head of a line that is in its place, and makes the record valid.
+    fn commit(&mut self, head: [u8; HEAD], length: usize) {
+        self.write(self.newest, &head);
+        self.newest += HEAD + length;
         self.words.newest.set(self.index(self.newest));
     }
 
-    /// Fills the buffer with what has not been sent, as far as it fits.
-    pub fn unsent<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
-        let (mut position, mut skipped, mut filled) = (self.sent, self.part, 0);
-        while position < self.newest && filled < buffer.len() && !is_lost() {
-            let length = self.length(position);
-            let piece = length.saturating_sub(skipped).min(buffer.len() - filled);
-            // Of memory that is lost there is no more to be had.
-            let piece = piece.min(LINE_MAX);
-            self.read(position + HEAD + skipped, &mut buffer[filled..filled + piece]);
-            filled += piece;
-            skipped = 0;
-            position = self.behind(position);
+    /// Fills `pieces` with the unsent lines: as many as fit, and no more than about `bytes_max` bytes, but one line at
+    /// least. A line around the end of the memory is two pieces.
+    pub fn unsent<'r, 'p>(&'r self, pieces: &'p mut [&'r [u8]], bytes_max: usize) -> &'p [&'r [u8]] {
+        let (mut position, mut skipped) = (self.sent, self.part);
+        let (mut count, mut bytes) = (0, 0);
+        while position < self.newest {
+            let end = self.behind(position);
+            let start = position + HEAD + skipped;
+            let length = end.saturating_sub(start);
+            // What is read in lost memory is no length.
+            if is_lost() || count > 0 && bytes + length > bytes_max {
+                break;
+            }
+            let at = self.index(start);
+            let Some([first, second]) = pieces.get_mut(count..).and_then(<[_]>::first_chunk_mut) else {
+                break;
+            };
+            if let Some(whole) = self.memory.get(at..at + length) {
+                *first = whole;
+                count += 1;
+            } else {
+                *first = self.memory.get(at..).unwrap_or_default();
+                *second = self.memory.get(..length - first.len()).unwrap_or_default();
+                count += 2;
+            }
+            bytes += length;
+            (position, skipped) = (end, 0);
         }
-        &buffer[..filled]
+        pieces.get(..count).unwrap_or_default()
     }
 
     /// Bytes of records that have not been sent whole.
@@ -309,7 +375,7 @@ impl<'m> Ring<'m> {
         self.flying += count;
         self.part += count;
         while self.sent < self.newest {
-            let (length, end) = (self.length(self.sent), self.behind(self.sent));
+            let (length, end) = self.line(self.sent);
             if self.part > 0 {
                 self.touch(end);
             }
@@ -341,13 +407,13 @@ impl<'m> Ring<'m> {
         // What is unacknowledged beyond the held lines has left the ring in flight.
         let mut arrived = self.flying.saturating_sub(unacked);
         while self.acked < self.sent {
-            let length = self.length(self.acked);
+            let (length, end) = self.line(self.acked);
             if length > arrived {
                 break;
             }
             arrived -= length;
             self.flying -= length;
-            self.acked = self.behind(self.acked);
+            self.acked = end;
             self.counts.arrived += 1;
             self.count_gone(self.acked);
         }
@@ -429,6 +495,11 @@ impl<'m> Ring<'m> {
     /// Bytes of its memory.
     pub fn memory_length(&self) -> usize {
         self.memory.len()
+    }
+
+    /// Whether there is room for a line of so many bytes.
+    fn has_room(&self, length: usize) -> bool {
+        self.room() >= HEAD + length
     }
 
     fn room(&self) -> usize {
@@ -554,20 +625,28 @@ impl<'m> Ring<'m> {
     }
 
     fn head(&self, position: usize) -> Head {
+        let at = self.index(position);
         let mut bytes = [0; HEAD];
-        self.read(position, &mut bytes);
+        match self.memory.get(at..).and_then(<[u8]>::first_chunk) {
+            Some(head) => bytes = *head,
+            None => words::read(self.memory, at, &mut bytes),
+        }
+        #[cfg(test)]
+        tests::fuse::after_read(at, &mut bytes, self.memory.len());
         Head::decode(bytes)
     }
 
-    /// The position behind the record at this one; never behind the newest, whatever is read there.
+    /// The position after the record at this one; never after the newest, whatever is read there.
     fn behind(&self, position: usize) -> usize {
         (position + HEAD + self.head(position).length()).min(self.newest)
     }
 
-    /// Bytes of the line at this position. One of memory that is lost is longer than any: nothing goes past it.
-    fn length(&self, position: usize) -> usize {
-        let length = self.behind(position).saturating_sub(position + HEAD);
-        if is_lost() { usize::MAX } else { length }
+    /// The length of the line at this position, and the position after it. A line of lost memory is longer than any:
+    /// nothing goes past it.
+    fn line(&self, position: usize) -> (usize, usize) {
+        let end = self.behind(position);
+        let length = end.saturating_sub(position + HEAD);
+        (if is_lost() { usize::MAX } else { length }, end)
     }
 
     fn write(&mut self, position: usize, bytes: &[u8]) {
@@ -600,6 +679,11 @@ impl<'m> Ring<'m> {
             at - self.memory.len()
         }
     }
+}
+
+/// Whether the bytes are a line.
+fn is_line(line: &[u8]) -> bool {
+    line.len() <= LINE_MAX && line.iter().position(|&byte| byte == b'\n') == Some(line.len() - 1)
 }
 
 /// Milliseconds for which connections may have had a line acknowledged, if the policy's span is so long.

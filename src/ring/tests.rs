@@ -75,13 +75,19 @@ fn line(number: u64, length: usize) -> Vec<u8> {
 }
 
 fn unsent(ring: &Ring) -> Vec<u8> {
-    let mut buffer = vec![0; ring.unsent_length()];
-    let length = ring.unsent(&mut buffer).len();
-    // In pieces it is the same.
-    let mut piece = vec![0; length / 3];
-    assert_eq!(ring.unsent(&mut piece), &buffer[..length / 3]);
-    buffer.truncate(length);
-    buffer
+    let all = pieces(ring, usize::MAX);
+    // A bounded part of it is the same, and as much as the bound allows.
+    let most = all.len() / 3;
+    let part = pieces(ring, most);
+    assert!(all.starts_with(&part));
+    let next = all[part.len()..].iter().position(|&byte| byte == b'\n');
+    assert!(part.len() <= most.max(LINE_MAX) && next.is_none_or(|next| part.len() + next + 1 > most));
+    all
+}
+
+fn pieces(ring: &Ring, bytes_max: usize) -> Vec<u8> {
+    let mut pieces = vec![[].as_slice(); ring.unsent_length() / 2 + 2];
+    ring.unsent(&mut pieces, bytes_max).concat()
 }
 
 /// Sends and acknowledges all.

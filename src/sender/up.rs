@@ -1,14 +1,14 @@
 //! A connection that is up: it is written to, read, lost, or left for the first transfer.
 
 use super::{Context, Sender, State, told};
-use crate::platform::{Cause, LogArg, NEVER, Platform, Transfer};
+use crate::platform::{Cause, LogArg, NEVER, PIECES_MAX, Platform, Transfer};
 
 /// A connection that was lost within so many milliseconds has failed: the next transfer is tried.
 const FAILED: u64 = 5_000;
-/// Bytes that are sent at once.
-const PIECE: usize = 8 << 10;
-/// Pieces that are sent in one turn: a long backlog must not keep the loop from all else.
-const PIECES: usize = 16;
+/// Bytes that are sent with one call, about.
+const BYTES_MAX: usize = 16 << 10;
+/// Calls in one turn: a long backlog must not keep the loop from all else.
+const CALLS_MAX: usize = 8;
 /// A connection to another than the first transfer stands for so many milliseconds, before the first
 /// is tried again.
 const STANDBY: u64 = 600_000;
@@ -133,23 +133,24 @@ impl Sender {
 
     fn write<W: Platform>(&mut self, with: &mut Context<W>) {
         self.is_stalled = false;
-        let mut stage = [0; PIECE];
-        for _ in 0..PIECES {
-            let piece = with.ring.unsent(&mut stage);
-            if piece.is_empty() || self.is_held {
+        for _ in 0..CALLS_MAX {
+            let mut pieces = [[].as_slice(); PIECES_MAX];
+            let pieces = with.ring.unsent(&mut pieces, BYTES_MAX);
+            if pieces.is_empty() || self.is_held {
                 return;
             }
-            let taken = match with.platform.send(piece) {
+            let length = pieces.iter().map(|piece| piece.len()).sum();
+            let taken = match with.platform.send(pieces) {
                 Ok(taken) => taken,
                 Err(cause) => return self.lose(b"flush error: write ", cause, with),
             };
             with.ring.mark_sent(taken);
             self.taken += taken as u64;
             if with.aims.debug {
-                let counts = [LogArg::Number(taken as u64), LogArg::Number(piece.len() as u64)];
+                let counts = [LogArg::Number(taken as u64), LogArg::Number(length as u64)];
                 with.platform.log("flush: % of % bytes", &counts);
             }
-            if taken < piece.len() {
+            if taken < length {
                 break;
             }
         }

@@ -8,7 +8,7 @@
 use cpu_time::ThreadTime;
 use mini_monitor::families::{self, Builtin, FAMILIES, Own, Wishes};
 use mini_monitor::format::{Record, json::Writer};
-use mini_monitor::platform;
+use mini_monitor::platform::{self, PIECES_MAX};
 use mini_monitor::procfs::{self, Host};
 use mini_monitor::ring::{LINE_MAX, Policy, Ring, Words};
 use std::fs::File;
@@ -163,9 +163,14 @@ impl<'m> Ours<'m> {
             });
         }
         // All has been sent and has arrived, as far as the ring knows.
-        let mut stage = [0; 8 << 10];
-        while let piece @ 1.. = self.ring.unsent(&mut stage).len() {
-            self.ring.mark_sent(piece);
+        loop {
+            let mut pieces = [[].as_slice(); PIECES_MAX];
+            let pieces = self.ring.unsent(&mut pieces, usize::MAX);
+            let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+            if length == 0 {
+                break;
+            }
+            self.ring.mark_sent(length);
         }
         self.ring.acknowledge(0, self.now);
     }

@@ -495,7 +495,8 @@ impl Platform for Sim {
         Err(REFUSED)
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause> {
+    fn send(&mut self, pieces: &[&[u8]]) -> Result<usize, Cause> {
+        let bytes = &pieces.concat();
         self.acted = true;
         self.sends += 1;
         let half = self.is_stormy() && self.one_in(4);

@@ -43,7 +43,7 @@ impl Platform for Machine {
         unreachable!()
     }
 
-    fn send(&mut self, _: &[u8]) -> Result<usize, Cause> {
+    fn send(&mut self, _: &[&[u8]]) -> Result<usize, Cause> {
         unreachable!()
     }
 

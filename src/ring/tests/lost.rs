@@ -20,8 +20,7 @@ fn step(ring: &mut Ring, random: &mut Random, number: u64) {
     match random.below(8) {
         0..4 => ring.push(&line(number, 8 + random.below(200)), random.below(5) as u8),
         4 => {
-            let mut buffer = [0; 5_000];
-            let waiting = ring.unsent(&mut buffer).len();
+            let waiting = pieces(ring, 5_000).len();
             // What has been lost is not sent.
             if !is_lost() {
                 ring.mark_sent(random.below(waiting + 1));

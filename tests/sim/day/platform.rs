@@ -277,7 +277,8 @@ impl Platform for Day<'_> {
         self.network.connect_result(self.time)
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<usize, Cause> {
+    fn send(&mut self, pieces: &[&[u8]]) -> Result<usize, Cause> {
+        let bytes = &pieces.concat();
         self.call();
         assert_ne!(
             self.look,
