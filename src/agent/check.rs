@@ -19,7 +19,7 @@ const PAUSE: u32 = 50;
 
 /// The series that this machine has, those of scripts and of other programs apart.
 pub(super) struct Series<'a> {
-    writer: &'a json::Writer,
+    writer: &'a mut json::Writer,
     count: u32,
     /// Of each family and each metric of the user's own: bytes of the buffer that a turn takes, and milliseconds
     /// between two of them.
@@ -31,7 +31,7 @@ impl<'a> Series<'a> {
     /// Collects all families, and reads the files of the user's own metrics.
     pub(super) fn count(
         config: &'a Config,
-        writer: &'a json::Writer,
+        writer: &'a mut json::Writer,
         host: &mut Host,
         memory: &'static mut families::Memory,
     ) -> Self {

@@ -155,9 +155,9 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option
         platform = Some(Kernel::new(config.buffer, config.timeout).map_err(system(b"signals"))?);
     }
     let mut host = Host::open(config.proc, config.sys, for_host).map_err(system(config.proc))?;
-    let writer = writer(config).ok_or(config::Error::TooLong)?;
+    let mut writer = writer(config).ok_or(config::Error::TooLong)?;
     let Some(mut platform) = platform else {
-        let series = Series::count(config, &writer, &mut host, for_builtin);
+        let series = Series::count(config, &mut writer, &mut host, for_builtin);
         return Ok(Some(print_all(|put| check::describe(config, &series, put))));
     };
     let opened = spool::open(config, &mut platform);

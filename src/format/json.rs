@@ -3,40 +3,48 @@
 //! `{"metric":"cpu.usage","endpoint":"jungle85","tag":["linux"],"value":15.3846,"timestamp":1503212470}`
 
 use super::Record;
-use crate::base::decimal::{DIGITS_MAX, format_u64, parse_u64};
+use crate::base::decimal::{DIGITS_MAX, Fixed, format_u64, parse_u64};
 use crate::base::text::{Text, character};
 use core::ops::Range;
 
 /// The longest encoded form of endpoint and tags.
 const IDENTITY_MAX: usize = 1024;
-/// Room for `,"timestamp":`, twenty digits, `}` and the newline.
+/// The longest encoded form of all that the lines of an instance share: more is too long for a line of the ring.
+const SHARED_MAX: usize = 2048;
+/// Bytes for `,"timestamp":`, twenty digits, `}` and the newline.
 const TAIL_MAX: usize = 40;
-/// Places of a timestamp, filled up with blanks before it: ten digits reach from 2001 to 2286.
+/// Digits of a timestamp, filled up with blanks before it: ten digits reach from 2001 to 2286.
 const STAMP: usize = 10;
 
-/// Writes lines. What many lines have in common is encoded once, and then copied: endpoint and
-/// tags, and the timestamp of one turn.
+/// Writes lines. What lines have in common is encoded once, and then copied: endpoint, tags and the tags of an
+/// instance for the lines of that instance, the timestamp for those of one turn.
 pub struct Writer {
-    identity: [u8; IDENTITY_MAX],
+    /// From the end of the metric's name to the value.
+    shared: [u8; SHARED_MAX],
+    /// Bytes of it that are the endpoint and the tags.
     identity_length: usize,
+    /// All bytes of it; `None` if they exceed [`SHARED_MAX`].
+    shared_length: Option<usize>,
+    /// What follows the value.
     tail: [u8; TAIL_MAX],
     tail_length: usize,
-    /// What the tail says.
+    /// The timestamp in the tail.
     time: u64,
 }
 
 impl Writer {
     /// Encodes the endpoint and the tags, the operating system's name first. `None` if they take
-    /// more than 1024 bytes (a byte that has to be escaped takes up to six). The time is 1970.
+    /// more than 1024 bytes (a byte that has to be escaped takes up to six). The time is 1970; there is no instance.
     pub fn new(endpoint: &[u8], os: &str, tags: &[&[u8]]) -> Option<Self> {
         let mut writer = Self {
-            identity: [0; IDENTITY_MAX],
+            shared: [0; SHARED_MAX],
             identity_length: 0,
+            shared_length: None,
             tail: [0; TAIL_MAX],
             tail_length: 0,
             time: 1,
         };
-        let mut text = Text::new(&mut writer.identity);
+        let mut text = Text::new(writer.shared.get_mut(..IDENTITY_MAX)?);
         text.put(b"\",\"endpoint\":\"");
         escape(&mut text, endpoint);
         text.put(b"\",\"tag\":[\"");
@@ -49,11 +57,12 @@ impl Writer {
             return None;
         }
         writer.identity_length = text.bytes().len();
+        writer.set_instance(&[]);
         writer.set_time(0);
         Some(writer)
     }
 
-    /// The lines to come are of this time, in seconds since 1970.
+    /// Sets the time of the following lines, in seconds since 1970.
     pub fn set_time(&mut self, timestamp: u64) {
         if timestamp == self.time {
             return;
@@ -66,26 +75,42 @@ impl Writer {
         self.tail_length = text.bytes().len();
     }
 
-    /// The encoded form of endpoint and tags: equal for equal ones.
-    pub fn identity(&self) -> &[u8] {
-        self.identity.get(..self.identity_length).unwrap_or_default()
-    }
-
-    /// Writes the record as one line, its newline included. `None` if the buffer is too small.
-    pub fn line<'b>(&self, buffer: &'b mut [u8], record: &Record) -> Option<&'b [u8]> {
-        let mut text = Text::new(buffer);
-        text.put(b"{\"metric\":\"");
-        text.put(record.metric);
-        text.put(self.identity());
-        for (key, value) in record.instance {
+    /// Sets the tags that tell the instance of the following lines from others: a key such as `iface=`, in plain
+    /// characters, and `eth0`, any bytes.
+    pub fn set_instance(&mut self, tags: &[(&[u8], &[u8])]) {
+        let mut text = Text::new(self.shared.get_mut(self.identity_length..).unwrap_or_default());
+        for (key, value) in tags {
             text.put(b"\",\"");
             text.put(key);
             escape(&mut text, value);
         }
         text.put(b"\"],\"value\":");
-        text.fixed(record.value);
+        self.shared_length = (!text.is_cut()).then(|| self.identity_length + text.bytes().len());
+    }
+
+    /// The encoded form of endpoint and tags: equal for equal ones.
+    pub fn identity(&self) -> &[u8] {
+        self.shared.get(..self.identity_length).unwrap_or_default()
+    }
+
+    /// Writes the line of one sample of the current instance, its newline included; returns its length. `None` if the
+    /// buffer is too small. The metric's name has plain characters only.
+    pub fn write(&self, buffer: &mut [u8], metric: &[u8], value: Fixed) -> Option<usize> {
+        let shared = self.shared.get(..self.shared_length?)?;
+        let mut text = Text::new(buffer);
+        text.put(b"{\"metric\":\"");
+        text.put(metric);
+        text.put(shared);
+        text.fixed(value);
         text.put(self.tail.get(..self.tail_length).unwrap_or_default());
-        (!text.is_cut()).then(|| text.into_bytes())
+        (!text.is_cut()).then(|| text.bytes().len())
+    }
+
+    /// Sets the instance of the record, and writes its line. `None` if the buffer is too small.
+    pub fn line<'b>(&mut self, buffer: &'b mut [u8], record: &Record) -> Option<&'b [u8]> {
+        self.set_instance(record.instance);
+        let length = self.write(buffer, record.metric, record.value)?;
+        buffer.get(..length)
     }
 }
 
@@ -153,7 +178,6 @@ fn escape_byte(text: &mut Text, byte: u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::decimal::Fixed;
     use miniserde::{Deserialize, json};
 
     #[derive(Deserialize)]
@@ -235,5 +259,26 @@ mod tests {
             assert!(writer.line(&mut vec![0; short], &usage(&[])).is_none());
         }
         assert!(writer.line(&mut vec![0; length], &usage(&[])).is_some());
+    }
+
+    #[test]
+    fn lines_of_an_instance_share_its_tags_until_the_next_instance() {
+        let mut writer = Writer::new(b"j", "linux", &[b"site=a"]).unwrap();
+        let line = |writer: &Writer| {
+            let mut buffer = [0; SHARED_MAX];
+            let length = writer.write(&mut buffer, b"net.in.bytes", Fixed::whole(7))?;
+            let parsed: Parsed = json::from_str(std::str::from_utf8(&buffer[..length]).unwrap()).unwrap();
+            Some(parsed.tag[1..].join(" "))
+        };
+        assert_eq!(line(&writer).as_deref(), Some("site=a"));
+        writer.set_instance(&[(b"iface=", b"eth0"), (b"", b"x=\"")]);
+        for _ in 0..2 {
+            assert_eq!(line(&writer).as_deref(), Some("site=a iface=eth0 x=\""));
+        }
+        let long = [b'a'; SHARED_MAX];
+        writer.set_instance(&[(b"iface=", &long)]);
+        assert_eq!(line(&writer), None);
+        writer.set_instance(&[]);
+        assert_eq!(line(&writer).as_deref(), Some("site=a"));
     }
 }

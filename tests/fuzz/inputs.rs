@@ -210,7 +210,7 @@ fn plain_fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The output line of what was taken; `None` if there is no room for it.
-fn written(record: &Record, writer: &Writer) -> Option<String> {
+fn written(record: &Record, writer: &mut Writer) -> Option<String> {
     let mut room = [0; LINE_MAX];
     let line = writer.line(&mut room, record)?;
     Some(std::str::from_utf8(line).unwrap().to_owned())
@@ -222,7 +222,7 @@ fn tags<'a>(record: &Record<'a>) -> Vec<&'a [u8]> {
 }
 
 /// Holds what was taken to its bounds, and the line that is made of it to JSON that says the same.
-fn check_taken(record: &Record, writer: &Writer) -> Option<String> {
+fn check_taken(record: &Record, writer: &mut Writer) -> Option<String> {
     assert!(is_name(record.metric) && record.instance.len() <= 40);
     assert!(
         record
@@ -255,7 +255,7 @@ fn check_taken(record: &Record, writer: &Writer) -> Option<String> {
 }
 
 /// Reads a line; answers whether it was taken.
-fn check_line(line: &[u8], writer: &Writer) -> bool {
+fn check_line(line: &[u8], writer: &mut Writer) -> bool {
     let (mut calls, mut made) = (0, None);
     let answer = read_line(line, &mut |record| {
         calls += 1;
@@ -323,7 +323,7 @@ fn lines_that_are_handed_in() {
         let (mut good, mut bad) = (0_u64, 0_u64);
         each(name, text.as_bytes(), |text| {
             for line in text.split(|byte| *byte == b'\n') {
-                *if check_line(line, &writer) {
+                *if check_line(line, &mut writer) {
                     &mut good
                 } else {
                     &mut bad
