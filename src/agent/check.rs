@@ -96,6 +96,15 @@ impl<'a> Series<'a> {
         }
     }
 
+    /// Bytes of the buffer that one turn of all families takes.
+    fn turn_bytes(&self) -> u64 {
+        self.turns
+            .iter()
+            .take(FAMILY_COUNT)
+            .map(|[bytes, _]| u64::from(*bytes))
+            .sum()
+    }
+
     /// Seconds that the buffer lasts if the samples of a series are at least so many milliseconds apart.
     #[inline(never)]
     fn lasting(&self, spacing: u32) -> u64 {
@@ -123,6 +132,14 @@ pub(super) fn describe(config: &Config, series: &Series, put: Put) {
         });
     }
     put_line(put, &mut |line| put_buffer(line, series));
+    let needed = series.turn_bytes();
+    if needed > config.buffer as u64 {
+        put_line(put, &mut |line| {
+            line.put(b"the buffer holds less than one turn of samples (");
+            line.number(needed);
+            line.put(b" bytes needed); raise -buffer");
+        });
+    }
     for (number, family) in FAMILIES.iter().enumerate() {
         let Some(period) = plan::period(config, number) else {
             continue;

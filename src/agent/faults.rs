@@ -40,8 +40,8 @@ impl Faults {
 }
 
 /// Says that the family fails, and how.
-pub(super) fn fails<W: Platform>(
-    platform: &mut W,
+pub(super) fn fails<P: Platform>(
+    platform: &mut P,
     family: LogArg,
     fault: Fault,
     config: &Config,
@@ -71,7 +71,7 @@ pub(super) fn fails<W: Platform>(
 }
 
 /// Says that the family has ceased to fail.
-pub(super) fn recovers<W: Platform>(platform: &mut W, family: LogArg, had_too_much: bool) {
+pub(super) fn recovers<P: Platform>(platform: &mut P, family: LogArg, had_too_much: bool) {
     let words = if had_too_much {
         "%: there is room for all again"
     } else {

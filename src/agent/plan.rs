@@ -6,7 +6,7 @@ use crate::config::{self, Config, FAMILIES_MAX, Turns};
 use crate::families::{FAMILIES, FAMILY_COUNT, Wishes, find};
 use crate::format::json::Writer;
 use crate::procfs::OS;
-use crate::sender::Aims;
+use crate::sender::Targets;
 
 const _: () = assert!(FAMILY_COUNT <= FAMILIES_MAX);
 
@@ -41,10 +41,10 @@ pub(super) fn period(config: &Config, number: usize) -> Option<u32> {
 }
 
 /// Where the lines go, and how.
-pub(super) fn aims<'a>(config: &'a Config<'a>, writer: &Writer) -> Aims<'a> {
+pub(super) fn targets<'a>(config: &'a Config<'a>, writer: &Writer) -> Targets<'a> {
     let transfers = config.transfers();
     let spread = if config.spread { hash(writer.identity()) } else { 0 };
-    Aims {
+    Targets {
         transfers,
         first: spread as usize % transfers.len().max(1),
         returns: !config.spread,

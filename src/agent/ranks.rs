@@ -9,23 +9,23 @@ use core::ops::Range;
 /// Not yet. (A turn that has this number, once in 49 days, is not thinned either.)
 const NEVER: u32 = u32::MAX;
 
-/// Where the user's own ones are, behind the families.
+/// Those of the user's own metrics, after the families.
 pub(super) const CUSTOM: usize = FAMILY_COUNT;
 
-/// Where those that are handed in are.
-pub(super) const PUSHED: Range<usize> = CUSTOM + CUSTOM_MAX..CUSTOM + CUSTOM_MAX + 32;
+/// Those of received lines.
+pub(super) const RECEIVED: Range<usize> = CUSTOM + CUSTOM_MAX..CUSTOM + CUSTOM_MAX + 32;
 
 /// When each had its last samples, in milliseconds since all before had arrived.
 pub(super) struct Ranks {
     origin: u64,
-    last: [u32; PUSHED.end],
+    last: [u32; RECEIVED.end],
 }
 
 impl Ranks {
     pub(super) fn new(now: u64) -> Self {
         Self {
             origin: now,
-            last: [NEVER; PUSHED.end],
+            last: [NEVER; RECEIVED.end],
         }
     }
 

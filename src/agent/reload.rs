@@ -1,94 +1,95 @@
-//! A running agent goes on with another configuration.
+//! Reload: a running agent adopts another configuration.
 
 use super::source::Problem;
-use super::start::Running;
-use super::{Agent, State, plan, spool, writer};
+use super::{Agent, plan, spool, writer};
 use crate::config::Config;
-use crate::platform::Platform;
-use crate::platform::{Kernel, Spool};
-use crate::procfs::{Host, Roots};
+use crate::format::json;
+use crate::platform::{Kernel, Platform, Spool};
+use crate::procfs::Roots;
 use crate::schedule;
 
-/// Does from now on what the second one asks for, if all that it names can be had; otherwise nothing changes.
-pub(super) fn follow<'c>(
-    [before, now_on]: [&Config<'c>; 2],
-    running: &mut Running,
-) -> Result<(), Problem<'c>> {
-    let Running {
-        platform,
-        host,
-        state,
-        file,
-        ..
-    } = running;
-    let has_other_roots = (before.proc, before.sys) != (now_on.proc, now_on.sys);
-    let roots = Roots::open(now_on.proc, now_on.sys);
-    let roots = roots.map_err(|errno| Problem::System(now_on.proc, errno))?;
-    open_files([before, now_on], (platform, host, state), file)?;
-    if has_other_roots {
-        host.change(roots);
-        state.builtin.forget();
+impl Agent<'static> {
+    /// Adopts the second configuration if everything that it names is available; otherwise nothing changes.
+    pub(super) fn reload<'c>(
+        &mut self,
+        [before, next]: [&Config<'c>; 2],
+        file: &mut Option<Spool>,
+        platform: &mut Kernel,
+    ) -> Result<(), Problem<'c>> {
+        let has_other_roots = (before.proc, before.sys) != (next.proc, next.sys);
+        let roots = Roots::open(next.proc, next.sys);
+        let roots = roots.map_err(|errno| Problem::System(next.proc, errno))?;
+        self.reopen([before, next], file, platform)?;
+        if has_other_roots {
+            self.host.change(roots);
+            self.builtin.forget();
+        }
+        self.change([before, next], platform);
+        platform.change(next.buffer, next.timeout);
+        Ok(())
     }
-    state.change([before, now_on], host, platform);
-    platform.change(now_on.buffer, now_on.timeout);
-    Ok(())
-}
 
-/// Makes what somebody has removed again, where no configuration file says that anything is to change.
-pub(super) fn make_again<'c>(config: &Config<'c>, running: &mut Running) -> Result<(), Problem<'c>> {
-    let Running {
-        platform,
-        host,
-        state,
-        file,
-        ..
-    } = running;
-    open_files([config; 2], (platform, host, state), file)
-}
-
-/// Opens the socket, and moves the lines into the file; both or neither.
-#[inline(never)]
-fn open_files<'c>(
-    [before, now_on]: [&Config<'c>; 2],
-    (platform, host, state): (&mut Kernel, &mut Host, &mut State<'static>),
-    file: &mut Option<Spool>,
-) -> Result<(), Problem<'c>> {
-    let path = now_on.listen.unwrap_or_default();
-    let inlet = platform.next_inlet(now_on.listen);
-    let inlet = inlet.map_err(|errno| Problem::System(path, errno))?;
-    let moved = spool::change(&mut state.output.ring, file, now_on, platform);
-    moved.map_err(|error| Problem::Spool(spool::name(now_on), error))?;
-    if let Some(inlet) = inlet {
-        Agent::new(before, host, state).take_last_pushed(platform);
-        platform.change_inlet(inlet);
+    /// Opens the configured listener and spool where they have changed or were removed; both or neither.
+    pub(super) fn reopen<'c>(
+        &mut self,
+        [before, next]: [&Config<'c>; 2],
+        file: &mut Option<Spool>,
+        platform: &mut Kernel,
+    ) -> Result<(), Problem<'c>> {
+        let path = next.listen.unwrap_or_default();
+        let listener = platform.next_inlet(next.listen);
+        let listener = listener.map_err(|errno| Problem::System(path, errno))?;
+        let moved = spool::change(&mut self.output.ring, file, next, platform);
+        moved.map_err(|error| Problem::Spool(spool::name(next), error))?;
+        if let Some(listener) = listener {
+            self.now = platform.now();
+            self.collect_last_received(&mut self.cx(before, platform));
+            platform.change_inlet(listener);
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-impl State<'_> {
-    /// The same, but for what the machine is asked for: lines and connection stay, but for a connection to what is
-    /// no transfer any more.
-    pub fn change<W: Platform>(&mut self, [before, now_on]: [&Config; 2], host: &mut Host, platform: &mut W) {
+    /// Moves the rest of a ring whose memory is lost to other memory, and starts it on a new connection.
+    #[cold]
+    pub(super) fn rescue(&mut self, config: &Config, file: &mut Option<Spool>, platform: &mut Kernel) {
+        let has_arrived = self.sender.has_all_arrived(platform);
+        spool::rescue(&mut self.output.ring, file, config, has_arrived, platform);
+        // The wall clock may have stepped while the ring stood still.
+        if let Some(clock) = self.clock.known_seconds() {
+            self.output.ring.set_clock(clock, json::move_stamp);
+        }
+        // The ring may start with another line than the one that the connection has got in part.
         let now = platform.now();
-        self.output.now = now;
-        let aims_before = plan::aims(before, &self.output.writer);
-        if let Some(writer) = writer(now_on) {
+        let targets = plan::targets(config, &self.output.writer);
+        self.sender
+            .reconnect(platform, &mut self.output.ring, &targets, now);
+    }
+}
+
+impl Agent<'_> {
+    /// Adopts what the second configuration says of families, lines and receivers. Lines stay, and so does a
+    /// connection to a receiver that is still configured.
+    fn change<P: Platform>(&mut self, [before, next]: [&Config; 2], platform: &mut P) {
+        let now = platform.now();
+        self.now = now;
+        let targets_before = plan::targets(before, &self.output.writer);
+        if let Some(writer) = writer(next) {
             self.output.writer = writer;
         }
-        let aims = plan::aims(now_on, &self.output.writer);
+        let targets = plan::targets(next, &self.output.writer);
         let ring = &mut self.output.ring;
-        ring.change(now_on.is_thinning, now_on.replay);
-        self.output
-            .sender
-            .change([&aims_before, &aims], platform, ring, now);
-        let period = |number| plan::period(now_on, number);
+        ring.change(next.is_thinning, next.replay);
+        self.sender
+            .change([&targets_before, &targets], platform, ring, now);
+        let period = |number| plan::period(next, number);
         self.sched
-            .change(period, now_on.flush, now_on.endpoint.is_none(), now);
-        // After this second: a metric that goes on with another interval may have had a sample in it.
+            .change(period, next.flush, next.endpoint.is_none(), now);
+        // The first turn is after this second, in which a metric may have had a sample at its interval of before.
         let phase = self.sched.phase();
         let at = |period| schedule::first(phase, period, now);
-        self.customs.change([before, now_on], platform, at);
-        self.builtin.forget_pass(host);
+        self.custom.change([before, next], platform, at);
+        self.builtin.forget_pass(&mut self.host);
+        self.has_warned_of_buffer = false;
         platform.log("the configuration has been read again", &[]);
     }
 }

@@ -4,7 +4,7 @@
 //! takes, with one call of `rename(2)`. Until then nothing else is changed; only then an old file at another path is
 //! emptied. So the agent may be killed at any time: lines come twice then, and none is lost.
 
-use super::clock::is_plausible;
+use super::wall_clock::is_plausible;
 use crate::config::{Command, Config};
 use crate::format::json;
 use crate::platform::{self, Errno, Mapping, NewSpool, Spool, SpoolError};
@@ -13,6 +13,9 @@ use crate::ring::{Found, IsDated, Policy, RECORD_MAX, Restamp, Ring, Words, has_
 
 /// Bytes of the longest file.
 const LENGTH_MAX: usize = size_of::<Words>() + Ring::memory_for(1 << 30);
+
+/// Bytes of memory for `-once`, which prints some hundreds of kilobytes on a large machine.
+const ONCE_LENGTH: usize = 64 << 20;
 
 /// Bytes of a file that are searched at once.
 const WINDOW: usize = 64 << 10;
@@ -40,12 +43,16 @@ fn policy(config: &Config) -> Policy {
 }
 
 /// The ring that the user asks for, and its file. Says in the log what it has found there.
-pub(super) fn open<W: Platform>(
+pub(super) fn open<P: Platform>(
     config: &Config,
-    platform: &mut W,
+    platform: &mut P,
 ) -> Result<(Ring<'static>, Option<Spool>), SpoolError> {
     let Some(path) = path(config) else {
-        let (words, memory) = Mapping::new(length(config))?.lend();
+        let memory = match config.command {
+            Command::Once => memory_for_once(config),
+            _ => Mapping::new(length(config)),
+        };
+        let (words, memory) = memory?.lend();
         return Ok((Ring::new(words, memory, policy(config)), None));
     };
     let spool = Spool::open(path)?;
@@ -61,6 +68,18 @@ pub(super) fn open<W: Platform>(
             Err(error)
         }
     }
+}
+
+/// Memory for all lines that `-once` prints, as much as there is: a page takes memory when it is written.
+fn memory_for_once(config: &Config) -> Result<Mapping, Errno> {
+    let mut length = ONCE_LENGTH;
+    while length > self::length(config) {
+        if let Ok(memory) = Mapping::new(length) {
+            return Ok(memory);
+        }
+        length /= 2;
+    }
+    Mapping::new(self::length(config))
 }
 
 /// The ring with all lines that the file holds, and the file that has taken its place, if one has.
@@ -99,11 +118,11 @@ fn ring_of(
 }
 
 /// Moves the lines to where the user wants them from now on. After an error they are where they were.
-pub(super) fn change<W: Platform>(
+pub(super) fn change<P: Platform>(
     ring: &mut Ring<'static>,
     file: &mut Option<Spool>,
     config: &Config,
-    platform: &mut W,
+    platform: &mut P,
 ) -> Result<(), SpoolError> {
     let length = length(config);
     let has_length = ring.memory_length() == length - size_of::<Words>();
@@ -163,12 +182,12 @@ fn move_to(
 /// Goes on with all lines that are left, after somebody has cut the file off, or its disk is full or broken: in a new
 /// file if one can be made, otherwise in memory.
 #[cold]
-pub(super) fn rescue<W: Platform>(
+pub(super) fn rescue<P: Platform>(
     ring: &mut Ring<'static>,
     file: &mut Option<Spool>,
     config: &Config,
     has_arrived: bool,
-    platform: &mut W,
+    platform: &mut P,
 ) {
     let length = size_of::<Words>() + ring.memory_length();
     // Without memory it is tried again after the next step.
@@ -278,7 +297,7 @@ fn is_dated(line: &[u8]) -> bool {
     json::stamp(line).is_some_and(|second| is_plausible(second * 1_000))
 }
 
-fn tell<W: Platform>(path: &[u8], found: &Found, platform: &mut W) {
+fn tell<P: Platform>(path: &[u8], found: &Found, platform: &mut P) {
     let words = if found.damaged + found.undated > 0 {
         "%: % lines of before, damaged pieces left out: %, lines of an earlier boot without a date left out: %"
     } else if found.lines > 0 {

@@ -2,11 +2,10 @@
 
 use super::check::{self, Series};
 use super::source::{Found, Problem, Source};
-use super::{Agent, Ending, Lines, State, reload, spool, writer};
+use super::{Agent, Ending, Lines, spool, writer};
 use crate::base::text::{Put, Text};
 use crate::config::{self, Command, Config, DOCUMENT_MAX};
 use crate::families;
-use crate::format::json;
 use crate::platform::{self, Errno, Kernel, Once, Spool};
 use crate::platform::{LogArg, Platform, Transfer};
 use crate::procfs::{self, Host};
@@ -27,15 +26,14 @@ static DOCUMENTS: Once<[[u8; DOCUMENT_MAX]; 2]> = Once::new([[0; DOCUMENT_MAX]; 
 static MEMORY: Once<(families::Memory, procfs::Memory, Lines)> =
     Once::new((families::Memory::EMPTY, procfs::Memory::EMPTY, Lines::EMPTY));
 
-/// What a running agent has, whatever its configuration is.
-pub(super) struct Running {
-    pub(super) platform: Kernel,
-    pub(super) host: Host,
-    pub(super) state: State<'static>,
+/// A running agent, and what it runs on.
+struct Running {
+    platform: Kernel,
+    agent: Agent<'static>,
     /// The file that the ring is in.
-    pub(super) file: Option<Spool>,
+    file: Option<Spool>,
     /// Nothing has been collected yet.
-    pub(super) is_new: bool,
+    is_new: bool,
 }
 
 /// Does what the arguments (behind the program's name) ask for; answers the exit status.
@@ -71,61 +69,57 @@ fn asked_for(
     }
 }
 
-/// Runs with one configuration after the other. Each is built once; two documents take turns, so that the one in
-/// force stays until the next one is. A wrong configuration at the start ends in that status.
+/// Runs with one configuration after the other. Two documents take turns, so that one stays in force until the next
+/// one is. A wrong configuration at the start ends in the status `wrong`.
 fn start_with_file<A>(source: &Source<A>, wrong: i32) -> i32
 where
     A: Iterator<Item = &'static [u8]> + Clone,
 {
-    let Some([one, two]) = DOCUMENTS.take() else {
+    let Some([document, spare]) = DOCUMENTS.take() else {
         return FAILED;
     };
-    // What is wrong is large: it stays where it is.
-    let found = match source.load(one) {
+    let (mut document, mut spare) = (document, spare);
+    // A problem is large: it stays where it is.
+    let mut found = match source.load(document) {
         Ok(found) => found,
         Err(ref problem) => return complain(problem, wrong),
     };
     let mut has_file = found.is_some();
-    let mut config = Config::default();
     // The process ends with it: the kernel closes its files.
     let mut running = ManuallyDrop::new(None);
-    if let Err(status) = open_all(source, one, found, wrong, &mut config, &mut running) {
-        return status;
-    }
-    let Some(running) = &mut *running else {
-        return FAILED;
-    };
     loop {
-        let after = loop {
+        let mut config = Config::default();
+        // It is filled once more after a reload.
+        config.is_accepted = running.is_some();
+        if let Err(status) = open_all(source, (document, found), wrong, &mut config, &mut running) {
+            return status;
+        }
+        let Some(running) = &mut *running else {
+            return FAILED;
+        };
+        found = loop {
             if let Some(status) = run(&config, running) {
                 return status;
             }
-            let mut now_on = Config::default();
-            if follow(source, two, (&config, &mut has_file), &mut now_on, running) {
-                break now_on;
+            match reload(source, spare, (&config, has_file), running) {
+                Ok(Some(found)) => break found,
+                Ok(None) => {}
+                Err(ref problem) => log(problem, &mut running.platform),
             }
         };
-        config = loop {
-            if let Some(status) = run(&after, running) {
-                return status;
-            }
-            let mut now_on = Config::default();
-            if follow(source, one, (&after, &mut has_file), &mut now_on, running) {
-                break now_on;
-            }
-        };
+        has_file |= found.is_some();
+        core::mem::swap(&mut document, &mut spare);
     }
 }
 
-/// Sets what is asked for, by what has been found in the memory and by the command line, and opens it, unless it is
-/// only to be looked at or something cannot be had: then that is said, and this is the exit status.
+/// Sets what the document and the command line ask for, and opens it, unless the agent runs already. Returns the exit
+/// status if nothing is to run, or after a problem, which it prints.
 // What is large here is not under all that follows.
 #[cold]
 #[inline(never)]
 fn open_all<'a, A>(
     source: &Source<A>,
-    memory: &'a [u8],
-    found: Found,
+    (document, found): (&'a [u8], Found),
     wrong: i32,
     config: &mut Config<'a>,
     running: &mut Option<Running>,
@@ -133,8 +127,11 @@ fn open_all<'a, A>(
 where
     A: Iterator<Item = &'static [u8]> + Clone,
 {
-    let checked = source.fill(config, memory, found);
-    match checked.and_then(|()| open(config, running)) {
+    let opened = source.fill(config, document, found).and_then(|()| match running {
+        Some(_) => Ok(None),
+        None => open(config, running),
+    });
+    match opened {
         Ok(None) => Ok(()),
         Ok(Some(status)) => Err(status),
         Err(ref problem @ (Problem::System(..) | Problem::Spool(..) | Problem::Descriptors(_))) => {
@@ -173,11 +170,13 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option
         .check_descriptors(has_command)
         .map_err(Problem::Descriptors)?;
     let (seed, now) = (platform::random_seed(), platform.now());
-    let state = State::new(config, for_builtin, lines, writer, ring, seed, now);
+    let memory = super::Memory {
+        families: for_builtin,
+        lines,
+    };
     *running = Some(Running {
+        agent: Agent::new(config, host, memory, writer, ring, seed, now),
         platform,
-        host,
-        state,
         file,
         is_new: true,
     });
@@ -187,24 +186,26 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option
 /// Runs with this configuration: until it is to be read again, or to the end, of which this is the exit status.
 #[inline(never)]
 fn run(config: &Config, running: &mut Running) -> Option<i32> {
-    let platform = &mut running.platform;
-    let mut agent = Agent::new(config, &mut running.host, &mut running.state);
+    let Running {
+        platform,
+        agent,
+        file,
+        is_new,
+    } = running;
     if config.command == Command::Once {
-        return Some(status(agent.once(platform)));
+        return Some(status(agent.once(config, platform)));
     }
-    let mut begun = if core::mem::take(&mut running.is_new) {
-        agent.begin(platform)
+    let mut begun = if core::mem::take(is_new) {
+        agent.begin(config, platform)
     } else {
         None
     };
     #[cfg(in_order)]
     platform::forget_start();
     loop {
-        let platform = &mut running.platform;
-        let mut agent = Agent::new(config, &mut running.host, &mut running.state);
-        let ending = begun.take().unwrap_or_else(|| agent.run(platform));
+        let ending = begun.take().unwrap_or_else(|| agent.run(config, platform));
         if platform.has_lost_memory() {
-            rescue(config, running);
+            agent.rescue(config, file, platform);
         }
         match ending {
             Ending::Lost => {}
@@ -214,58 +215,38 @@ fn run(config: &Config, running: &mut Running) -> Option<i32> {
     }
 }
 
-/// Moves what is left of a ring whose memory is lost, and begins it with a new connection.
-#[cold]
-fn rescue(config: &Config, running: &mut Running) {
-    let Running {
-        platform,
-        state,
-        file,
-        ..
-    } = running;
-    let has_arrived = state.output.sender.has_all_arrived(platform);
-    spool::rescue(&mut state.output.ring, file, config, has_arrived, platform);
-    // The wall clock may have stepped while the ring stood still.
-    if let Some(clock) = state.clock.known_seconds() {
-        state.output.ring.set_clock(clock, json::move_stamp);
-    }
-    Agent::new(config, &mut running.host, &mut running.state).reconnect(&mut running.platform);
-}
-
-/// Reads the file into the memory, and goes on with what it says now, if there is one and it is good: then that is
-/// `now_on`, and in force. Otherwise all stays as it was.
+/// Reads the file into `memory`, and adopts what it says. Returns what was found if the document is in force from now
+/// on; `None` if there is no file, and was none before. After an error all stays as it was.
 #[cold]
 #[inline(never)]
-fn follow<'a, A>(
+fn reload<'a, A>(
     source: &Source<A>,
     memory: &'a mut [u8],
-    (before, has_file): (&Config, &mut bool),
-    now_on: &mut Config<'a>,
+    (before, has_file): (&'a Config<'a>, bool),
     running: &mut Running,
-) -> bool
+) -> Result<Option<Found>, Problem<'a>>
 where
     A: Iterator<Item = &'static [u8]> + Clone,
 {
-    let found = match source.load(memory) {
-        Ok(None) if *has_file => Err(source.missing()),
-        Ok(None) => {
-            if let Err(problem) = &reload::make_again(before, running) {
-                log(problem, &mut running.platform);
-            }
-            return false;
+    let Running {
+        platform,
+        agent,
+        file,
+        ..
+    } = running;
+    let found = source.load(memory)?;
+    if found.is_none() {
+        if has_file {
+            return Err(source.missing());
         }
-        found => found,
-    };
-    let memory: &'a [u8] = memory;
-    let done = found.and_then(|found| {
-        source.fill(now_on, memory, found)?;
-        reload::follow([before, now_on], running)
-    });
-    *has_file |= done.is_ok();
-    if let Err(problem) = &done {
-        log(problem, &mut running.platform);
+        agent.reopen([before, before], file, platform)?;
+        return Ok(None);
     }
-    done.is_ok()
+    let memory: &'a [u8] = memory;
+    let mut next = Config::default();
+    source.fill(&mut next, memory, found)?;
+    agent.reload([before, &next], file, platform)?;
+    Ok(Some(found))
 }
 
 #[cold]

@@ -61,7 +61,9 @@ pub(super) fn apply<'a>(config: &mut Config<'a>, flag: Flag, value: &'a [u8], fi
             config.processes = Some(value).filter(|_| count > 0)?;
         }
         Takes::Directory => {
-            Directory::open(value).ok()?;
+            if !config.is_accepted {
+                Directory::open(value).ok()?;
+            }
             if flag.sets == Sets::Proc {
                 config.proc = value;
             } else {

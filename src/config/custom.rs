@@ -161,8 +161,8 @@ impl<'a> Custom<'a> {
     }
 }
 
-/// Takes a list of them, whose start has been taken.
-pub(super) fn check(cursor: &mut Cursor) -> Result<(), Why> {
+/// Takes a list of them, whose start has been taken. Users are looked up unless the list was accepted before.
+pub(super) fn check(cursor: &mut Cursor, is_accepted: bool) -> Result<(), Why> {
     let mut left = CUSTOM_MAX;
     loop {
         match cursor.take().kind {
@@ -171,7 +171,7 @@ pub(super) fn check(cursor: &mut Cursor) -> Result<(), Why> {
             _ => return Err(Said::NoObject.into()),
         }
         left = left.checked_sub(1).ok_or(Said::TooMany)?;
-        let custom = take(cursor, has_user)?;
+        let custom = take(cursor, if is_accepted { |_| true } else { has_user })?;
         cursor.check_exec(matches!(custom.origin, Origin::Script(_)))?;
     }
 }

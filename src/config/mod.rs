@@ -81,6 +81,8 @@ pub enum Command {
 pub struct Config<'a> {
     /// What to do.
     pub command: Command,
+    /// The same text was accepted before: its directories and users are not looked up again.
+    pub is_accepted: bool,
     /// The file that the command line names to take the rest from.
     pub file: Option<&'a [u8]>,
     transfers: [Transfer<'a>; TRANSFERS_MAX],
@@ -201,6 +203,7 @@ impl Default for Config<'_> {
     fn default() -> Self {
         Self {
             command: Command::Run,
+            is_accepted: false,
             file: None,
             transfers: [Transfer::Tcp {
                 host: b"127.0.0.1",

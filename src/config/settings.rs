@@ -32,7 +32,7 @@ pub(super) fn read<'a>(
                 return Err(Said::NoList.into());
             }
             config.custom = cursor.tokens.clone();
-            custom::check(cursor)?;
+            custom::check(cursor, config.is_accepted)?;
             return Ok(FLAGS.len() + 1);
         }
         let flag = Flag::of(key).ok_or_else(|| cursor.unknown(Said::Unknown, key, &mut keys()))?;

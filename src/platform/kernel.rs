@@ -120,17 +120,9 @@ impl Kernel {
         self.options = options(ring, timeout);
     }
 
-    /// Sleeps; scripts are watched only if asked for.
-    fn sleep_for(&mut self, until: Option<u64>, writing: bool, has_scripts: bool) -> Ready {
-        loop {
-            if let Some(ready) = self.sleep_once(until, writing, has_scripts) {
-                return ready;
-            }
-        }
-    }
-
-    /// The same; `None` if it was only for what a command complains of, or to read from the peer again.
-    fn sleep_once(&mut self, until: Option<u64>, writing: bool, has_scripts: bool) -> Option<Ready> {
+    /// Sleeps; returns `None` after a wake-up that was only for the standard error of a command, or to read from the
+    /// peer again.
+    fn sleep_once(&mut self, until: Option<u64>, writing: bool) -> Option<Ready> {
         if self.read_left == 0 && self.read_again <= clock::monotonic_millis() {
             self.read_left = READ_MAX;
         }
@@ -151,11 +143,7 @@ impl Kernel {
             watch(complaints, libc::POLLIN),
         ]);
         let mut numbers = [0; SCRIPTS_MAX];
-        let count = if has_scripts {
-            self.scripts.watch(others, &mut numbers)
-        } else {
-            0
-        };
+        let count = self.scripts.watch(others, &mut numbers);
         let entries = entries.get_mut(..OWN + count).unwrap_or_default();
         let read_again = (self.read_left == 0).then_some(self.read_again);
         let resume = [resume, read_again].into_iter().flatten().min();
@@ -168,11 +156,11 @@ impl Kernel {
             self.broken = false;
             return resume.is_none().then(Ready::default);
         }
-        let [transfer, signal, inlet, complaints, others @ ..] = entries else {
+        let [connection, signal, inlet, complaints, others @ ..] = entries else {
             return Some(Ready::default());
         };
         let end = libc::POLLERR | libc::POLLHUP | libc::POLLNVAL | libc::POLLRDHUP;
-        self.broken = transfer.revents & end != 0;
+        self.broken = connection.revents & end != 0;
         let printed = others.iter().zip(numbers).filter(|(entry, _)| entry.revents != 0);
         let signal = if signal.revents == 0 {
             None
@@ -183,8 +171,8 @@ impl Kernel {
             self.left.reap();
         }
         let ready = Ready {
-            transfer: transfer.revents != 0,
-            pushed: inlet.revents != 0,
+            connection: connection.revents != 0,
+            received: inlet.revents != 0,
             scripts: printed.fold(0, |set, (_, number)| set | 1 << number),
             signal,
         };
@@ -192,7 +180,7 @@ impl Kernel {
         if has_complaints {
             self.log_complaints(Complaints::read);
         }
-        let is_for_others = ready.transfer || ready.pushed || ready.scripts != 0 || signal.is_some();
+        let is_for_others = ready.connection || ready.received || ready.scripts != 0 || signal.is_some();
         (is_for_others || !has_complaints).then_some(ready)
     }
 
@@ -327,11 +315,11 @@ impl Platform for Kernel {
     }
 
     fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready {
-        self.sleep_for(until, writing, true)
-    }
-
-    fn sleep_for_transfer(&mut self, until: Option<u64>, writing: bool) -> Ready {
-        self.sleep_for(until, writing, false)
+        loop {
+            if let Some(ready) = self.sleep_once(until, writing) {
+                return ready;
+            }
+        }
     }
 
     fn resolve(&mut self, transfer: &Transfer) -> Result<Option<usize>, Cause> {

@@ -107,11 +107,11 @@ pub enum Ended {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ready {
     /// The connection, or the look-up before it, has something to say.
-    pub transfer: bool,
+    pub connection: bool,
     /// Scripts, a bit each, that have printed something, or closed their output.
     pub scripts: u32,
-    /// Something has been handed in.
-    pub pushed: bool,
+    /// The listener has received a datagram.
+    pub received: bool,
     /// What the user asked for; more may have come, each wakes the agent once.
     pub signal: Option<Signal>,
 }
@@ -130,11 +130,6 @@ pub trait Platform {
     /// Sleeps until `until` by [`Platform::now`] (without one: for good), until the connection is
     /// ready (`writing`: also when it can take more), or until a signal comes.
     fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready;
-
-    /// The same, while scripts may wait.
-    fn sleep_for_transfer(&mut self, until: Option<u64>, writing: bool) -> Ready {
-        self.sleep(until, writing)
-    }
 
     /// Starts to look up the addresses of the transfer: their number, if known at once.
     fn resolve(&mut self, transfer: &Transfer) -> Result<Option<usize>, Cause>;

@@ -34,7 +34,7 @@ enum State {
 
 /// What a sender is to do: it may change from one event to the next.
 #[derive(Clone, Copy)]
-pub struct Aims<'a> {
+pub struct Targets<'a> {
     /// Where the lines go: the first that takes a connection. At least one.
     pub transfers: &'a [Transfer<'a>],
     /// The number of the one with which each round starts.
@@ -66,7 +66,7 @@ pub enum Event {
 struct Context<'c, 'm, W> {
     platform: &'c mut W,
     ring: &'c mut Ring<'m>,
-    aims: &'c Aims<'c>,
+    targets: &'c Targets<'c>,
     now: u64,
 }
 
@@ -94,11 +94,11 @@ pub struct Sender {
     /// Connections that have come about.
     connected: u64,
     /// Nothing is to be sent, nor anybody to be called.
-    is_held: bool,
+    is_paused: bool,
     /// All that was sent before the last flush has arrived.
     has_caught_up: bool,
     /// The connection that is there is kept: the end is near.
-    stays: bool,
+    keeps_open: bool,
 }
 
 impl Sender {
@@ -120,9 +120,9 @@ impl Sender {
             failure: None,
             told: Told::new(),
             connected: 0,
-            is_held: false,
+            is_paused: false,
             has_caught_up: false,
-            stays: false,
+            keeps_open: false,
         }
     }
 
@@ -137,16 +137,16 @@ impl Sender {
     }
 
     /// Whether a connection is there or on its way, so that lines may still leave.
-    pub fn is_under_way(&self) -> bool {
-        !self.is_held && !matches!(self.state, State::Waiting | State::Ended)
+    pub fn can_send(&self) -> bool {
+        !self.is_paused && !matches!(self.state, State::Waiting | State::Ended)
     }
 
-    /// Keeps everything from being sent, or lets it go on at `now`. Says whether it was held before.
-    pub fn hold(&mut self, is_held: bool, now: u64) -> bool {
-        if self.is_held && !is_held && self.state == State::Waiting {
+    /// Pauses the sender, or lets it go on at `now`. Returns whether it was paused before.
+    pub fn pause(&mut self, is_paused: bool, now: u64) -> bool {
+        if self.is_paused && !is_paused && self.state == State::Waiting {
             self.deadline = now;
         }
-        core::mem::replace(&mut self.is_held, is_held)
+        core::mem::replace(&mut self.is_paused, is_paused)
     }
 
     /// Whether at the last flush all that had been sent before had arrived.
@@ -164,14 +164,14 @@ impl Sender {
         self.connected.saturating_sub(1)
     }
 
-    /// The connection that is there is kept: the end is near.
-    pub fn stay(&mut self) {
-        self.stays = true;
+    /// Keeps the present connection: the end is near.
+    pub fn keep_open(&mut self) {
+        self.keeps_open = true;
     }
 
     /// What it does, for the log: in words, and with which address.
-    pub fn state(&self, aims: &Aims) -> [LogArg<'static>; 2] {
-        let is_command = matches!(aims.transfers.get(self.current), Some(Transfer::Command(_)));
+    pub fn state(&self, targets: &Targets) -> [LogArg<'static>; 2] {
+        let is_command = matches!(targets.transfers.get(self.current), Some(Transfer::Command(_)));
         let (words, has_address): (&[u8], _) = match self.state {
             State::Waiting => (b"waiting", false),
             State::Resolving => (b"resolving", false),
@@ -199,44 +199,44 @@ impl Sender {
         event: Event,
         platform: &mut W,
         ring: &mut Ring,
-        aims: &Aims,
+        targets: &Targets,
         now: u64,
     ) {
-        let with = &mut Context {
+        let cx = &mut Context {
             platform,
             ring,
-            aims,
+            targets,
             now,
         };
         match (self.state, event) {
-            (State::Waiting, Event::Due) if self.is_held => self.deadline = NEVER,
-            (State::Waiting, Event::Due) => self.look_up(with),
-            (State::Waiting, Event::Retry) if !self.is_held => {
+            (State::Waiting, Event::Due) if self.is_paused => self.deadline = NEVER,
+            (State::Waiting, Event::Due) => self.look_up(cx),
+            (State::Waiting, Event::Retry) if !self.is_paused => {
                 self.backoff.reset();
-                self.look_up(with);
+                self.look_up(cx);
             }
-            (State::Resolving, Event::Due) => self.looked_up(Err(Cause::TimedOut), with),
+            (State::Resolving, Event::Due) => self.looked_up(Err(Cause::TimedOut), cx),
             (State::Resolving, Event::Ready) => {
-                let found = with.platform.resolved();
-                self.looked_up(found.map(Some), with);
+                let found = cx.platform.resolved();
+                self.looked_up(found.map(Some), cx);
             }
-            (State::Connecting, Event::Due) => self.dialed(Err(Cause::TimedOut), with),
+            (State::Connecting, Event::Due) => self.dialed(Err(Cause::TimedOut), cx),
             (State::Connecting, Event::Ready) => {
-                let outcome = with.platform.connect_result();
-                self.dialed(outcome.map(|()| true), with);
+                let outcome = cx.platform.connect_result();
+                self.dialed(outcome.map(|()| true), cx);
             }
-            (State::Up, Event::Ready) => self.serve(with),
-            (State::Up, Event::Flush) => self.flush(with),
-            (State::Up, Event::Due) => self.check_silence(with),
-            (State::Up, Event::Crowded) => self.make_room(with),
+            (State::Up, Event::Ready) => self.serve(cx),
+            (State::Up, Event::Flush) => self.flush(cx),
+            (State::Up, Event::Due) => self.check_silence(cx),
+            (State::Up, Event::Crowded) => self.make_room(cx),
             _ => {}
         }
     }
 
-    /// Goes on with other aims. A connection to what is still a transfer is kept.
+    /// Goes on with other targets. A connection to what is still a transfer is kept.
     pub fn change<W: Platform>(
         &mut self,
-        [before, now_on]: [&Aims; 2],
+        [before, now_on]: [&Targets; 2],
         platform: &mut W,
         ring: &mut Ring,
         now: u64,
@@ -259,52 +259,55 @@ impl Sender {
     }
 
     /// Gives up the connection, and is due for the next one.
-    pub fn reconnect<W: Platform>(&mut self, platform: &mut W, ring: &mut Ring, aims: &Aims, now: u64) {
+    pub fn reconnect<W: Platform>(&mut self, platform: &mut W, ring: &mut Ring, targets: &Targets, now: u64) {
         if self.state == State::Ended {
             return;
         }
         if self.state == State::Up {
             ring.rewind(now, true);
         }
-        let with = &mut Context {
+        let cx = &mut Context {
             platform,
             ring,
-            aims,
+            targets,
             now,
         };
-        self.close(State::Waiting, with);
+        self.close(State::Waiting, cx);
         self.backoff.reset();
-        (self.current, self.deadline) = (aims.first, now);
+        (self.current, self.deadline) = (targets.first, now);
     }
 
-    fn transfer<'c, W>(&self, with: &Context<'c, '_, W>) -> &'c Transfer<'c> {
-        with.aims.transfers.get(self.current).unwrap_or(&Transfer::Stdout)
+    fn transfer<'c, W>(&self, cx: &Context<'c, '_, W>) -> &'c Transfer<'c> {
+        cx.targets
+            .transfers
+            .get(self.current)
+            .unwrap_or(&Transfer::Stdout)
     }
 
-    fn is_stdout<W>(&self, with: &Context<W>) -> bool {
-        matches!(self.transfer(with), Transfer::Stdout)
+    fn is_stdout<W>(&self, cx: &Context<W>) -> bool {
+        matches!(self.transfer(cx), Transfer::Stdout)
     }
 
-    fn look_up<W: Platform>(&mut self, with: &mut Context<W>) {
-        let found = with.platform.resolve(self.transfer(with));
-        self.looked_up(found, with);
+    fn look_up<W: Platform>(&mut self, cx: &mut Context<W>) {
+        let found = cx.platform.resolve(self.transfer(cx));
+        self.looked_up(found, cx);
     }
 
     /// So many addresses have been found, or some are still looked for.
-    fn looked_up<W: Platform>(&mut self, found: Result<Option<usize>, Cause>, with: &mut Context<W>) {
+    fn looked_up<W: Platform>(&mut self, found: Result<Option<usize>, Cause>, cx: &mut Context<W>) {
         match found {
             Ok(Some(count)) => {
                 (self.address, self.addresses) = (0, count);
-                self.connect(with);
+                self.connect(cx);
             }
-            Ok(None) => self.await_answer(State::Resolving, with.now),
+            Ok(None) => self.await_answer(State::Resolving, cx.now),
             Err(cause) => {
-                let what = match self.transfer(with) {
+                let what = match self.transfer(cx) {
                     Transfer::Tcp { host, .. } => (b"dial tcp: lookup ".as_slice(), LogArg::Text(host)),
                     _ => (b"dial ".as_slice(), LogArg::Address(0)),
                 };
-                self.told.failure(what, cause, with.platform, with.now);
-                self.next_transfer(with);
+                self.told.failure(what, cause, cx.platform, cx.now);
+                self.next_transfer(cx);
             }
         }
     }
@@ -315,27 +318,27 @@ impl Sender {
     }
 
     /// Tries the addresses from this one on, until one is under way.
-    fn connect<W: Platform>(&mut self, with: &mut Context<W>) {
+    fn connect<W: Platform>(&mut self, cx: &mut Context<W>) {
         while self.address < self.addresses {
-            let answer = with.platform.connect(self.address);
-            if self.has_dialed(answer, with) {
+            let answer = cx.platform.connect(self.address);
+            if self.has_dialed(answer, cx) {
                 return;
             }
         }
-        self.fail_dial(with);
+        self.fail_dial(cx);
     }
 
-    fn dialed<W: Platform>(&mut self, answer: Result<bool, Cause>, with: &mut Context<W>) {
-        if !self.has_dialed(answer, with) {
-            self.connect(with);
+    fn dialed<W: Platform>(&mut self, answer: Result<bool, Cause>, cx: &mut Context<W>) {
+        if !self.has_dialed(answer, cx) {
+            self.connect(cx);
         }
     }
 
     /// The address answers, or is about to; otherwise it is the next one's turn.
-    fn has_dialed<W: Platform>(&mut self, answer: Result<bool, Cause>, with: &mut Context<W>) -> bool {
+    fn has_dialed<W: Platform>(&mut self, answer: Result<bool, Cause>, cx: &mut Context<W>) -> bool {
         match answer {
-            Ok(true) => self.up(with),
-            Ok(false) => self.await_answer(State::Connecting, with.now),
+            Ok(true) => self.up(cx),
+            Ok(false) => self.await_answer(State::Connecting, cx.now),
             Err(cause) => {
                 self.failure.get_or_insert((self.address, cause));
                 self.address += 1;
@@ -345,68 +348,72 @@ impl Sender {
         true
     }
 
-    fn fail_dial<W: Platform>(&mut self, with: &mut Context<W>) {
+    fn fail_dial<W: Platform>(&mut self, cx: &mut Context<W>) {
         if let Some((address, cause)) = self.failure {
             let what = (b"dial ".as_slice(), LogArg::Address(address));
-            self.told.failure(what, cause, with.platform, with.now);
+            self.told.failure(what, cause, cx.platform, cx.now);
         }
-        if self.is_stdout(with) {
-            return self.close(State::Ended, with);
+        if self.is_stdout(cx) {
+            return self.close(State::Ended, cx);
         }
-        self.next_transfer(with);
+        self.next_transfer(cx);
     }
 
     /// Goes on to the next transfer at once, unless this round has tried them all. (A transfer that
     /// fails at once leads back here: once for each.)
-    fn next_transfer<W: Platform>(&mut self, with: &mut Context<W>) {
+    fn next_transfer<W: Platform>(&mut self, cx: &mut Context<W>) {
         let next = self.current + 1;
-        let next = if next < with.aims.transfers.len() { next } else { 0 };
-        if next == with.aims.first {
-            return self.wait(with);
+        let next = if next < cx.targets.transfers.len() {
+            next
+        } else {
+            0
+        };
+        if next == cx.targets.first {
+            return self.wait(cx);
         }
-        self.start_with(next, with);
+        self.start_with(next, cx);
     }
 
-    fn start_with<W: Platform>(&mut self, transfer: usize, with: &mut Context<W>) {
-        self.close(State::Waiting, with);
+    fn start_with<W: Platform>(&mut self, transfer: usize, cx: &mut Context<W>) {
+        self.close(State::Waiting, cx);
         self.current = transfer;
-        self.look_up(with);
+        self.look_up(cx);
     }
 
-    fn wait<W: Platform>(&mut self, with: &mut Context<W>) {
-        self.close(State::Waiting, with);
-        self.current = with.aims.first;
-        self.deadline = with.now + u64::from(self.backoff.next_delay());
+    fn wait<W: Platform>(&mut self, cx: &mut Context<W>) {
+        self.close(State::Waiting, cx);
+        self.current = cx.targets.first;
+        self.deadline = cx.now + u64::from(self.backoff.next_delay());
     }
 
-    fn close<W: Platform>(&mut self, state: State, with: &mut Context<W>) {
-        with.platform.close();
+    fn close<W: Platform>(&mut self, state: State, cx: &mut Context<W>) {
+        cx.platform.close();
         self.state = state;
         self.is_stalled = false;
         self.failure = None;
         self.deadline = NEVER;
     }
 
-    fn up<W: Platform>(&mut self, with: &mut Context<W>) {
+    fn up<W: Platform>(&mut self, cx: &mut Context<W>) {
         self.state = State::Up;
         self.deadline = NEVER;
         self.failure = None;
-        (self.up_since, self.moved) = (with.now, with.now);
+        (self.up_since, self.moved) = (cx.now, cx.now);
         (self.taken, self.acknowledged) = (0, 0);
         self.connected += 1;
-        self.tell_connection(true, with);
-        self.flush(with);
+        self.tell_connection(true, cx);
+        self.flush(cx);
     }
 
     /// Has the log told of the connection, if it is to be.
-    fn tell_connection<W: Platform>(&mut self, is_new: bool, with: &mut Context<W>) {
-        let count = self.told.connections(is_new, self.up_since, with.now);
+    fn tell_connection<W: Platform>(&mut self, is_new: bool, cx: &mut Context<W>) {
+        let count = self.told.connections(is_new, self.up_since, cx.now);
         // Standard output has no address, and is nothing to wait for.
-        if let Some(count) = count.filter(|_| !self.is_stdout(with)) {
-            let lost = with.ring.counts().dropped;
-            let transfer = self.transfer(with);
+        if let Some(count) = count.filter(|_| !self.is_stdout(cx)) {
+            let lost = cx.ring.counts().dropped;
+            let transfer = self.transfer(cx);
             self.told
-                .connection(transfer, self.address, (count, lost), with.platform);
+                .connection(transfer, self.address, (count, lost), cx.platform);
         }
     }
 }

@@ -6,7 +6,7 @@ mod platform;
 mod receiver;
 mod transfers;
 
-use mini_monitor::agent::{Agent, Ending, Lines, State, writer};
+use mini_monitor::agent::{Agent, Ending, Lines, Memory, writer};
 use mini_monitor::config::{self, Config};
 use mini_monitor::families;
 use mini_monitor::procfs::{self, Host};
@@ -47,7 +47,7 @@ fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
         is_checked: false,
     };
     let ring = Ring::new(&mut words, &mut memory, policy);
-    let mut host = Host::open(
+    let host = Host::open(
         config.proc,
         config.sys,
         Box::leak(Box::new(procfs::Memory::EMPTY)),
@@ -55,20 +55,14 @@ fn run_in(mut sim: Sim, seed: u64, flags: &[&str]) -> Outcome {
     .unwrap();
     let writer = writer(&config).unwrap();
     let now = mini_monitor::platform::Platform::now(&mut sim);
-    let memory = Box::leak(Box::new(families::Memory::EMPTY));
-    let mut state = State::new(
-        &config,
-        memory,
-        Box::leak(Box::new(Lines::EMPTY)),
-        writer,
-        ring,
-        seed as u32,
-        now,
-    );
-    let mut agent = Agent::new(&config, &mut host, &mut state);
-    let begun = agent.begin(&mut sim);
+    let memory = Memory {
+        families: Box::leak(Box::new(families::Memory::EMPTY)),
+        lines: Box::leak(Box::new(Lines::EMPTY)),
+    };
+    let mut agent = Agent::new(&config, host, memory, writer, ring, seed as u32, now);
+    let begun = agent.begin(&config, &mut sim);
     // There is no file to read again.
-    let runs = std::iter::repeat_with(|| agent.run(&mut sim));
+    let runs = std::iter::repeat_with(|| agent.run(&config, &mut sim));
     let ending = begun
         .into_iter()
         .chain(runs)

@@ -404,7 +404,7 @@ impl Platform for Sim {
             signal = Some(asked);
         }
         Ready {
-            transfer,
+            connection: transfer,
             signal,
             ..Ready::default()
         }

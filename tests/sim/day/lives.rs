@@ -3,7 +3,7 @@
 use super::clock::{Look, is_plausible};
 use super::plan::{Boot, DAY, Plan};
 use super::platform::{Day, Killed};
-use mini_monitor::agent::{Agent, Ending, Lines, State, writer};
+use mini_monitor::agent::{Agent, Ending, Lines, Memory, writer};
 use mini_monitor::config::{self, Config};
 use mini_monitor::families;
 use mini_monitor::format::json;
@@ -126,7 +126,7 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
     let mut other = Spool::new(plan.other_buffer(number));
     let mut to = Some((&mut other.words, &mut other.memory[..]));
     let (ring, undated) = spool.ring(&config, boot);
-    let mut host = Host::open(
+    let host = Host::open(
         config.proc,
         config.sys,
         Box::leak(Box::new(procfs::Memory::EMPTY)),
@@ -136,24 +136,19 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
     let now = day.begin(number, plan.ends.get(number).copied());
     let start = day.time;
     let seed = plan.seed as u32 ^ number as u32;
-    let memory = Box::leak(Box::new(families::Memory::EMPTY));
-    let mut state = State::new(
-        &config,
-        memory,
-        Box::leak(Box::new(Lines::EMPTY)),
-        writer,
-        ring,
-        seed,
-        now,
-    );
+    let memory = Memory {
+        families: Box::leak(Box::new(families::Memory::EMPTY)),
+        lines: Box::leak(Box::new(Lines::EMPTY)),
+    };
+    let mut agent = Agent::new(&config, host, memory, writer, ring, seed, now);
     let mut live = || {
-        let mut ending = Agent::new(&config, &mut host, &mut state).begin(day);
+        let mut ending = agent.begin(&config, day);
         loop {
             match ending {
                 None => {}
                 // The file that is read again asks for another buffer, once.
                 Some(Ending::Reload) => {
-                    let ring = state.ring_mut();
+                    let ring = agent.ring_mut();
                     if let Some((words, memory)) = to.take_if(|(_, memory)| ring.fits(memory.len())) {
                         let next = ring.copy_to((words, memory), true, boot);
                         std::mem::replace(ring, next).empty();
@@ -161,7 +156,7 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
                 }
                 Some(ending) => return ending,
             }
-            ending = Some(Agent::new(&config, &mut host, &mut state).run(day));
+            ending = Some(agent.run(&config, day));
         }
     };
     match catch_unwind(AssertUnwindSafe(&mut live)) {
@@ -169,7 +164,6 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
         Err(cause) if cause.is::<Killed>() => {}
         Err(cause) => resume_unwind(cause),
     }
-    let agent = Agent::new(&config, &mut host, &mut state);
     let counts = agent.counts();
     let worked = (day.time - start).saturating_sub(day.late) / plan.period;
     assert!(

@@ -233,7 +233,7 @@ impl Platform for Day<'_> {
             if transfer || signal.is_some() || until <= self.time {
                 self.oversleep();
                 return Ready {
-                    transfer,
+                    connection: transfer,
                     signal,
                     ..Ready::default()
                 };

@@ -1,8 +1,8 @@
-//! Metrics of the user's own: when each is due, and what the log is told of those that fail.
+//! The user's own metrics: when each is due, and what the log has of those that fail.
 
-use super::Agent;
 use super::ranks::CUSTOM;
-use super::script::{Lines, Run};
+use super::script_runs::{Lines, Run};
+use super::{Agent, Cx};
 use crate::base::rate_limit::Throttle;
 use crate::base::wheel::{Timers, Wheel};
 use crate::config::{CUSTOM_MAX, Config, Custom, Number, Origin};
@@ -12,34 +12,34 @@ use crate::platform::{Ended, LogArg, NEVER, Platform};
 use crate::ring::LINE_MAX;
 use crate::schedule::{reached, turn};
 
-/// What is known of them, by their places in the configuration.
-pub(super) struct Customs {
+/// The state of the user's own metrics, by their indices in the configuration.
+pub(super) struct CustomMetrics {
     wheel: Wheel,
     /// Those that have not been due.
     firsts: Timers,
-    /// When scripts are to be looked after.
+    /// Deadlines of scripts that run.
     pub(super) deadlines: Wheel,
     pub(super) runs: [Run; CUSTOM_MAX],
     pub(super) lines: &'static mut Lines,
-    told: [Told; CUSTOM_MAX],
+    logged: [Logged; CUSTOM_MAX],
 }
 
-/// What the log has been told of one.
+/// The state of one metric as the log has it.
 #[derive(Clone, Copy)]
-struct Told {
+struct Logged {
     throttle: Throttle,
     trouble: Option<Trouble>,
 }
 
-impl Told {
+impl Logged {
     const NOTHING: Self = Self {
         throttle: Throttle::new(),
         trouble: None,
     };
 }
 
-impl Customs {
-    /// None is due.
+impl CustomMetrics {
+    /// Metrics of which none is due.
     pub(super) fn new(lines: &'static mut Lines, now: u64) -> Self {
         Self {
             wheel: Wheel::new(now),
@@ -47,14 +47,14 @@ impl Customs {
             deadlines: Wheel::new(now),
             runs: [Run::NONE; CUSTOM_MAX],
             lines,
-            told: [Told::NOTHING; CUSTOM_MAX],
+            logged: [Logged::NOTHING; CUSTOM_MAX],
         }
     }
 
-    /// Those of a period have their first turn `at` a time.
-    pub(super) fn begin(&mut self, config: &Config, at: impl Fn(u32) -> u64) {
+    /// Schedules the first turn of each metric; `first` returns that of a period.
+    pub(super) fn begin(&mut self, config: &Config, first: impl Fn(u32) -> u64) {
         for (number, custom) in config.custom().enumerate() {
-            self.start(number, at(period(config, &custom)));
+            self.start(number, first(period(config, &custom)));
         }
     }
 
@@ -63,16 +63,16 @@ impl Customs {
         self.wheel.arm(number, at);
     }
 
-    /// Others are asked for: those that are as they were go on.
-    pub(super) fn change<W: Platform>(
+    /// Adopts the metrics of the second configuration. Those that are the same in both go on.
+    pub(super) fn change<P: Platform>(
         &mut self,
-        [before, now_on]: [&Config; 2],
-        platform: &mut W,
-        at: impl Fn(u32) -> u64,
+        [before, next]: [&Config; 2],
+        platform: &mut P,
+        first: impl Fn(u32) -> u64,
     ) {
         for number in 0..CUSTOM_MAX {
-            // What is said of it, and its interval.
-            let [old, new] = [before, now_on].map(|config| {
+            // The definition and the interval.
+            let [old, new] = [before, next].map(|config| {
                 let custom = config.custom_at(number)?;
                 Some((custom.tape, period(config, &custom)))
             });
@@ -81,11 +81,11 @@ impl Customs {
             }
             self.end_run(number, platform);
             self.wheel.disarm(number);
-            if let Some(told) = self.told.get_mut(number) {
-                *told = Told::NOTHING;
+            if let Some(logged) = self.logged.get_mut(number) {
+                *logged = Logged::NOTHING;
             }
             if let Some((_, period)) = new {
-                self.start(number, at(period));
+                self.start(number, first(period));
             }
         }
     }
@@ -95,24 +95,24 @@ impl Customs {
         self.runs.iter().any(Run::is_under_way)
     }
 
-    /// When the next is due.
+    /// The next deadline of a metric or a script.
     pub(super) fn next(&self) -> u64 {
         let next = |wheel: &Wheel| wheel.next().unwrap_or(NEVER);
         next(&self.wheel).min(next(&self.deadlines))
     }
 
-    fn due(&mut self, now: u64) -> Timers {
-        self.wheel.expire(now)
-    }
-
-    /// Whether to tell how it has gone.
-    fn is_news(&mut self, number: usize, trouble: Option<Trouble>, now: u64) -> bool {
-        let Some(told) = self.told.get_mut(number).filter(|told| told.trouble != trouble) else {
+    /// Whether to log a result; the throttle counts it then.
+    fn should_log(&mut self, number: usize, trouble: Option<Trouble>, now: u64) -> bool {
+        let Some(logged) = self
+            .logged
+            .get_mut(number)
+            .filter(|logged| logged.trouble != trouble)
+        else {
             return false;
         };
-        let passes = told.throttle.pass(now).is_some();
+        let passes = logged.throttle.pass(now).is_some();
         if passes {
-            told.trouble = trouble;
+            logged.trouble = trouble;
         }
         passes
     }
@@ -123,40 +123,40 @@ fn period(config: &Config, custom: &Custom) -> u32 {
     custom.interval.unwrap_or(config.interval)
 }
 
-impl Agent<'_, '_> {
-    /// Takes those that are due.
-    pub(super) fn take_customs<W: Platform>(&mut self, platform: &mut W) {
-        let now = self.state.output.now;
-        let due = self.state.customs.due(now);
+impl Agent<'_> {
+    /// Reads the files and starts the scripts that are due.
+    pub(super) fn collect_custom<P: Platform>(&mut self, cx: &mut Cx<P>) {
+        let now = self.now;
+        let due = self.custom.wheel.expire(now);
         if due == 0 {
             return;
         }
-        let firsts = core::mem::take(&mut self.state.customs.firsts);
-        self.state.customs.firsts = firsts & !due;
-        let phase = self.state.sched.phase();
-        let mut room = [0; LINE_MAX];
-        for (number, custom) in self.config.custom().enumerate() {
-            if due & 1 << number != 0 {
-                let period = period(self.config, &custom);
-                let mut moment = now;
-                // What is printed once is taken once.
-                if !self.state.output.is_patient {
-                    moment = reached(phase, period, firsts & 1 << number != 0, now);
-                    self.state.customs.wheel.arm(number, turn(phase, period, now));
-                }
-                match &custom.origin {
-                    Origin::Script(script) => self.start_script(platform, number, script, (period, moment)),
-                    Origin::File(file) => {
-                        self.state.set_time(moment);
-                        self.take_number(platform, number, file, &mut room);
-                    }
+        let firsts = core::mem::take(&mut self.custom.firsts);
+        self.custom.firsts = firsts & !due;
+        let phase = self.sched.phase();
+        let mut buffer = [0; LINE_MAX];
+        for (number, custom) in cx.config.custom().enumerate() {
+            if due & 1 << number == 0 {
+                continue;
+            }
+            let period = period(cx.config, &custom);
+            let mut moment = now;
+            if !self.is_once {
+                moment = reached(phase, period, firsts & 1 << number != 0, now);
+                self.custom.wheel.arm(number, turn(phase, period, now));
+            }
+            match &custom.origin {
+                Origin::Script(script) => self.start_script(number, script, (period, moment), cx),
+                Origin::File(file) => {
+                    self.set_time(moment);
+                    self.make_room(cx);
+                    self.collect_file(number, file, &mut buffer, cx);
                 }
             }
         }
     }
 
-    fn take_number<W: Platform>(&mut self, platform: &mut W, number: usize, file: &Number, room: &mut [u8]) {
-        let output = &mut self.state.output;
+    fn collect_file<P: Platform>(&mut self, number: usize, file: &Number, buffer: &mut [u8], cx: &mut Cx<P>) {
         let result = custom::read(file);
         match result {
             Ok(value) => {
@@ -165,30 +165,28 @@ impl Agent<'_, '_> {
                     instance: &[],
                     value,
                 };
-                let rank = self.state.ranks.of(CUSTOM + number, output.now);
+                let rank = self.ranks.of(CUSTOM + number, self.now);
                 // A name alone is never too long.
-                let _ = output.take(&record, rank, room, &self.aims, platform);
-                self.state.ranks.note(CUSTOM + number, output.now);
+                let _ = self.output.push(&record, rank, buffer, cx);
+                self.ranks.note(CUSTOM + number, self.now);
             }
-            Err(_) => output.errors += 1,
+            Err(_) => self.output.errors += 1,
         }
-        self.tell(platform, number, result.err(), b"");
+        self.log_custom(number, result.err(), b"", cx);
     }
 
-    /// Tells how it has gone, if that is news; `line` is what is said of a bad line.
-    #[inline(never)]
-    pub(super) fn tell<W: Platform>(
+    /// Logs a result if it is new; `line` describes a malformed line.
+    pub(super) fn log_custom<P: Platform>(
         &mut self,
-        platform: &mut W,
         number: usize,
         trouble: Option<Trouble>,
         line: &[u8],
+        cx: &mut Cx<P>,
     ) {
-        let now = self.state.output.now;
-        if !self.state.customs.is_news(number, trouble, now) {
+        if !self.custom.should_log(number, trouble, self.now) {
             return;
         }
-        let Some(custom) = self.config.custom_at(number) else {
+        let Some(custom) = cx.config.custom_at(number) else {
             return;
         };
         let (colon, file, again): (&[u8], &[u8], &[u8]) = match &custom.origin {
@@ -196,7 +194,7 @@ impl Agent<'_, '_> {
             Origin::Script(_) => (b"", b"", b"all is well again"),
         };
         let Some(trouble) = trouble else {
-            return platform.log("%: %", &[custom.name(), again].map(LogArg::Text));
+            return cx.platform.log("%: %", &[custom.name(), again].map(LogArg::Text));
         };
         let mut what = LogArg::Text(line);
         let words: &[u8] = match trouble {
@@ -225,6 +223,6 @@ impl Agent<'_, '_> {
             LogArg::Text(words),
             what,
         ];
-        platform.log("%%%: %%", &given);
+        cx.platform.log("%%%: %%", &given);
     }
 }

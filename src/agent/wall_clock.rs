@@ -78,7 +78,7 @@ impl Clock {
         self.seconds + divide(moment + u64::from(fraction), SECOND.into()).0
     }
 
-    pub(super) fn look<W: Platform>(&mut self, platform: &mut W, mut now: u64) -> Look {
+    pub(super) fn look<P: Platform>(&mut self, platform: &mut P, mut now: u64) -> Look {
         let mut wall = platform.wall();
         let mut step = None;
         if self.has_stepped(wall, now) {

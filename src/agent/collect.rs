@@ -1,0 +1,181 @@
+//! Samples become lines of the ring, one batch after the other: a family, a file, a piece of a script's output, a
+//! datagram. The sender runs between two batches, never within one.
+
+use super::{Agent, Cx, faults, plan};
+use crate::base::text::Text;
+use crate::base::wheel::{Timers, set_bits};
+use crate::config::Config;
+use crate::families::{FAMILIES, Own};
+use crate::format::{Record, json};
+use crate::platform::{LogArg, Platform};
+use crate::procfs::Fault;
+use crate::ring::{LINE_MAX, Ring};
+use crate::schedule::ALL_FAMILIES;
+use crate::sender::Event;
+
+/// The ring, and the writer of its lines.
+pub(super) struct Output<'m> {
+    pub(super) writer: json::Writer,
+    pub(super) ring: Ring<'m>,
+    /// Lines made so far.
+    pub(super) lines: u64,
+    /// Bytes of the ring that they took.
+    pub(super) bytes: u64,
+    /// Collections that failed, and samples that do not fit into a line.
+    pub(super) errors: u64,
+}
+
+impl<'m> Output<'m> {
+    pub(super) fn new(writer: json::Writer, ring: Ring<'m>) -> Self {
+        Self {
+            writer,
+            ring,
+            lines: 0,
+            bytes: 0,
+            errors: 0,
+        }
+    }
+
+    /// Encodes the record in `buffer` and appends the line to the ring; `None` if it is longer than a line may be.
+    pub(super) fn push<P: Platform>(
+        &mut self,
+        record: &Record,
+        rank: u8,
+        buffer: &mut [u8],
+        cx: &mut Cx<P>,
+    ) -> Option<()> {
+        let line = self.writer.line(buffer, record)?;
+        self.ring.push(line, rank);
+        self.lines += 1;
+        self.bytes += Ring::bytes_for(line.len()) as u64;
+        if cx.config.debug {
+            log_sample(cx.platform, record, line);
+        }
+        Some(())
+    }
+}
+
+fn log_sample<P: Platform>(platform: &mut P, record: &Record, line: &[u8]) {
+    let mut buffer = [0; 32];
+    let mut value = Text::new(&mut buffer);
+    value.fixed(record.value);
+    let name = LogArg::Text(record.metric);
+    platform.log("sample % %", &[name, LogArg::Text(value.bytes())]);
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    platform.log("~~ sender get metric %", &[LogArg::Text(line)]);
+}
+
+impl Agent<'_> {
+    /// Collects the families among these timers.
+    pub(super) fn collect<P: Platform>(&mut self, timers: Timers, cx: &mut Cx<P>) {
+        let families = timers & ALL_FAMILIES;
+        if families == 0 {
+            return;
+        }
+        let before = self.output.bytes;
+        self.begin_turn(cx.config);
+        let mut buffer = [0; LINE_MAX];
+        for number in set_bits(families) {
+            self.make_room(cx);
+            self.collect_family(number, &mut buffer, cx);
+        }
+        self.check_buffer(self.output.bytes - before, cx);
+    }
+
+    /// Sends the lines of a crowded ring, and asks what has arrived before a batch could evict unacknowledged lines.
+    pub(super) fn make_room<P: Platform>(&mut self, cx: &mut Cx<P>) {
+        let batch = self.output.bytes - self.batch_start;
+        self.batch_start = self.output.bytes;
+        self.largest_batch = self.largest_batch.max(batch);
+        if self.output.ring.is_short_for(self.largest_batch as usize) {
+            self.notify_sender(Event::Crowded, cx);
+        }
+        if self.output.ring.is_crowded() && !self.sender.is_stalled() {
+            self.notify_sender(Event::Flush, cx);
+        }
+    }
+
+    /// Warns once of a buffer that is too small for the lines of one turn.
+    fn check_buffer<P: Platform>(&mut self, needed: u64, cx: &mut Cx<P>) {
+        if needed > cx.config.buffer as u64 && !self.is_once && !self.has_warned_of_buffer {
+            self.has_warned_of_buffer = true;
+            let words = "the buffer holds less than one turn of samples (% bytes needed); raise -buffer";
+            cx.platform.log(words, &[LogArg::Number(needed)]);
+        }
+    }
+
+    /// Begins a turn of the families.
+    pub(super) fn begin_turn(&mut self, config: &Config) {
+        let ring = &self.output.ring;
+        let counts = ring.counts();
+        let own = Own {
+            lines: self.output.lines,
+            thinned: counts.thinned,
+            dropped: counts.dropped,
+            reconnects: self.sender.reconnects(),
+            errors: self.output.errors,
+            malformed: config.listen.map(|_| self.malformed),
+            queued: ring.queued() as u64,
+        };
+        self.builtin.begin_turn(&mut self.host, self.now, own);
+    }
+
+    fn collect_family<P: Platform>(&mut self, number: usize, buffer: &mut [u8], cx: &mut Cx<P>) {
+        let family = LogArg::Text(FAMILIES[number].name.as_bytes());
+        if cx.config.debug {
+            cx.platform.log("## ticker hit %", &[family]);
+        }
+        let moment = if self.is_once {
+            self.now
+        } else {
+            self.sched.reached(number)
+        };
+        self.set_time(moment);
+        let rank = self.ranks.of(number, self.now);
+        let Self {
+            output,
+            builtin,
+            host,
+            ..
+        } = self;
+        let lines = output.lines;
+        let result = builtin.take(number, host, plan::wishes(cx.config), &mut |sample| {
+            let record = Record {
+                metric: sample.metric.name.as_bytes(),
+                instance: sample.instance,
+                value: sample.value,
+            };
+            // The name of an instance may be longer than a line.
+            let pushed = output.push(&record, rank, buffer, cx);
+            output.errors += u64::from(pushed.is_none());
+        });
+        if self.output.lines > lines {
+            self.ranks.note(number, self.now);
+        }
+        self.log_result(number, family, result, cx);
+    }
+
+    /// Stamps the following lines with this moment of the monotonic clock.
+    pub(super) fn set_time(&mut self, moment: u64) {
+        self.output.writer.set_time(self.clock.stamp(moment));
+    }
+
+    /// Logs once that a family fails, and once that it no longer does.
+    fn log_result<P: Platform>(
+        &mut self,
+        number: usize,
+        family: LogArg,
+        result: Result<(), Fault>,
+        cx: &mut Cx<P>,
+    ) {
+        if result.is_err_and(|fault| !fault.is_too_much()) {
+            self.output.errors += 1;
+        }
+        if let Some(had_too_much) = self.faults.pass(number, result, self.now) {
+            match result {
+                Err(fault) => faults::fails(cx.platform, family, fault, cx.config, &self.host),
+                Ok(()) => faults::recovers(cx.platform, family, had_too_much),
+            }
+        }
+    }
+}
