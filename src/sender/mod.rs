@@ -1,22 +1,23 @@
 //! The connection: a table of states and events.
 //!
-//! | state | due | ready | flush | retry |
-//! |---|---|---|---|---|
-//! | waiting | look up | | | look up |
-//! | resolving | fail | connect, or fail | | |
-//! | connecting | next address, or fail | up, next address, or fail | | |
-//! | up | lost, if the peer was silent for too long | read, go on writing, or lost | write, lost, or back to the first | |
-//! | ended | | | | |
+//! | state | due | ready | flush | crowded | retry |
+//! |---|---|---|---|---|---|
+//! | waiting | look up | | | | look up |
+//! | resolving | next receiver | connect, or next receiver | | | |
+//! | connecting | next address | connected, or next address | | | |
+//! | connected | lost, if the peer was silent for too long | read, go on writing, or lost | write, lost, or back to the first | ask what has arrived | |
+//! | ended | | | | | |
 //!
-//! To fail is to look up the next transfer; a round in which all have failed ends in waiting.
+//! An event leads to a chain of steps, each of which returns the next one, until the sender waits again. A round tries
+//! each receiver once; after the last one the sender waits. So a chain is no longer than receivers and addresses.
 
-mod told;
-mod up;
+mod connected;
+mod connection_log;
 
 use crate::base::backoff::Backoff;
 use crate::platform::{Cause, LogArg, NEVER, Platform, Transfer};
 use crate::ring::Ring;
-use told::Told;
+use connection_log::ConnectionLog;
 
 /// Milliseconds that a look-up, or a connect to one address, may take.
 const PATIENCE: u64 = 10_000;
@@ -27,23 +28,44 @@ enum State {
     Waiting,
     Resolving,
     Connecting,
-    Up,
+    Connected,
     /// Standard output is closed for good.
     Ended,
 }
 
-/// What a sender is to do: it may change from one event to the next.
+/// What the sender does next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Waits for the next event.
+    Wait,
+    /// Looks up the addresses of the current receiver.
+    LookUp,
+    /// Connects to the current address.
+    Connect,
+    /// Sends the first lines on a new connection.
+    Flush,
+    /// Tries the next receiver, unless this round has tried all of them.
+    NextReceiver,
+    /// Waits for the backoff's delay before the next round.
+    Pause,
+    /// Leaves the connection for the first receiver.
+    FirstReceiver,
+    /// Ends, since standard output is closed for good.
+    End,
+}
+
+/// The receivers, and how to treat them; they may change from one event to the next.
 #[derive(Clone, Copy)]
 pub struct Targets<'a> {
-    /// Where the lines go: the first that takes a connection. At least one.
+    /// The receivers, at least one: the lines go to the first that accepts a connection.
     pub transfers: &'a [Transfer<'a>],
-    /// The number of the one with which each round starts.
+    /// The index of the receiver with which each round starts.
     pub first: usize,
-    /// It is preferred to the others.
+    /// The first receiver is preferred to the others.
     pub returns: bool,
     /// Milliseconds for which a peer may owe an answer.
     pub timeout: u32,
-    /// The log is told of each step.
+    /// Each step is logged.
     pub debug: bool,
 }
 
@@ -52,58 +74,57 @@ pub struct Targets<'a> {
 pub enum Event {
     /// Its deadline has come.
     Due,
-    /// The platform says that the connection is ready.
+    /// The platform reports that the connection is ready.
     Ready,
-    /// It is time to send what has been collected.
+    /// The flush interval has passed, or the ring is half full.
     Flush,
-    /// The user does not want to wait for the next attempt.
-    Retry,
-    /// The ring is about to give up lines that have not been acknowledged as far as it knows.
+    /// The ring is about to evict lines that are not known to have arrived.
     Crowded,
+    /// The user asks for the next attempt at once.
+    Retry,
 }
 
 /// What a sender works with in one step.
-struct Context<'c, 'm, W> {
-    platform: &'c mut W,
+struct Context<'c, 'm, P> {
+    platform: &'c mut P,
     ring: &'c mut Ring<'m>,
     targets: &'c Targets<'c>,
     now: u64,
 }
 
-/// Carries the ring's lines to the transfer.
+/// The sender, which carries the ring's lines to a receiver.
 pub struct Sender {
-    /// The number of the transfer that this round has come to.
+    /// The index of the current receiver.
     current: usize,
     state: State,
-    /// The address of this transfer that is connected, or tried, of so many.
+    /// The index of the address that is connected or tried, and the number of addresses.
     address: usize,
     addresses: usize,
     deadline: u64,
     backoff: Backoff,
-    /// The connection has not taken all: it is to be watched for room.
+    /// The connection has not taken everything: it is watched for space.
     is_stalled: bool,
-    up_since: u64,
+    connected_since: u64,
     /// Bytes that the connection has taken, and those of them that have been acknowledged.
     taken: u64,
     acknowledged: u64,
-    /// When more was acknowledged, or all was.
-    moved: u64,
-    /// How the first address of this transfer failed.
+    /// When the peer last acknowledged more, or owed no acknowledgement.
+    advanced_at: u64,
+    /// The first address of this receiver that failed, and how.
     failure: Option<(usize, Cause)>,
-    told: Told,
-    /// Connections that have come about.
-    connected: u64,
-    /// Nothing is to be sent, nor anybody to be called.
+    log: ConnectionLog,
+    /// Connections so far.
+    connections: u64,
+    /// Nothing is sent and no connection is made.
     is_paused: bool,
     /// All that was sent before the last flush has arrived.
     has_caught_up: bool,
-    /// The connection that is there is kept: the end is near.
+    /// The connection is not left for the first receiver: the end is near.
     keeps_open: bool,
 }
 
 impl Sender {
-    /// A sender that is due at once, and starts with the transfer of that number. Equal seeds give equal
-    /// delays.
+    /// A sender that is due at once and starts with the receiver of that index. Equal seeds give equal delays.
     pub fn new(first: usize, seed: u32, now: u64) -> Self {
         Self {
             current: first,
@@ -113,30 +134,30 @@ impl Sender {
             deadline: now,
             backoff: Backoff::new(seed),
             is_stalled: false,
-            up_since: now,
+            connected_since: now,
             taken: 0,
             acknowledged: 0,
-            moved: now,
+            advanced_at: now,
             failure: None,
-            told: Told::new(),
-            connected: 0,
+            log: ConnectionLog::new(),
+            connections: 0,
             is_paused: false,
             has_caught_up: false,
             keeps_open: false,
         }
     }
 
-    /// When it wants [`Event::Due`], at the latest; or [`NEVER`].
+    /// The latest moment for the next [`Event::Due`]; or [`NEVER`].
     pub fn deadline(&self) -> u64 {
         self.deadline
     }
 
-    /// Whether the connection is to be watched for room to write.
+    /// Whether the connection is to be watched for space to write.
     pub fn is_stalled(&self) -> bool {
         self.is_stalled
     }
 
-    /// Whether a connection is there or on its way, so that lines may still leave.
+    /// Whether there is a connection or an attempt, so that lines may still leave.
     pub fn can_send(&self) -> bool {
         !self.is_paused && !matches!(self.state, State::Waiting | State::Ended)
     }
@@ -154,50 +175,43 @@ impl Sender {
         self.has_caught_up
     }
 
-    /// Whether the transfer is gone for good.
+    /// Whether the receiver is gone for good.
     pub fn has_ended(&self) -> bool {
         self.state == State::Ended
     }
 
     /// Connections after the first one.
     pub fn reconnects(&self) -> u64 {
-        self.connected.saturating_sub(1)
+        self.connections.saturating_sub(1)
     }
 
-    /// Keeps the present connection: the end is near.
+    /// Keeps the present connection until the end.
     pub fn keep_open(&mut self) {
         self.keeps_open = true;
     }
 
-    /// What it does, for the log: in words, and with which address.
+    /// Returns the state as text for the log, and the address if there is one.
     pub fn state(&self, targets: &Targets) -> [LogArg<'static>; 2] {
         let is_command = matches!(targets.transfers.get(self.current), Some(Transfer::Command(_)));
-        let (words, has_address): (&[u8], _) = match self.state {
-            State::Waiting => (b"waiting", false),
-            State::Resolving => (b"resolving", false),
-            State::Connecting => (b"connecting to ", true),
-            // Whether it is connected to anything is its own affair.
-            State::Up if is_command => (b"running ", true),
-            State::Up => (b"connected to ", true),
-            State::Ended => (b"closed", false),
+        let address = LogArg::Address(self.address);
+        let none = LogArg::Text(b"");
+        let (text, address): (&[u8], _) = match self.state {
+            State::Waiting => (b"waiting", none),
+            State::Resolving => (b"resolving", none),
+            State::Connecting => (b"connecting to ", address),
+            // A command may be connected to nothing.
+            State::Connected if is_command => (b"running ", address),
+            State::Connected => (b"connected to ", address),
+            State::Ended => (b"closed", none),
         };
-        [LogArg::Text(words), self.peer(has_address)]
+        [LogArg::Text(text), address]
     }
 
-    /// The address, or nothing.
-    fn peer(&self, is_told: bool) -> LogArg<'static> {
-        if is_told {
-            LogArg::Address(self.address)
-        } else {
-            LogArg::Text(b"")
-        }
-    }
-
-    /// Does what the state asks for.
-    pub fn on<W: Platform>(
+    /// Reacts to an event.
+    pub fn on<P: Platform>(
         &mut self,
         event: Event,
-        platform: &mut W,
+        platform: &mut P,
         ring: &mut Ring,
         targets: &Targets,
         now: u64,
@@ -208,62 +222,100 @@ impl Sender {
             targets,
             now,
         };
-        match (self.state, event) {
-            (State::Waiting, Event::Due) if self.is_paused => self.deadline = NEVER,
-            (State::Waiting, Event::Due) => self.look_up(cx),
-            (State::Waiting, Event::Retry) if !self.is_paused => {
-                self.backoff.reset();
-                self.look_up(cx);
+        let mut step = self.first_step(event, cx);
+        loop {
+            step = match step {
+                Step::Wait => return,
+                Step::LookUp => {
+                    let found = cx.platform.resolve(self.receiver(cx));
+                    self.on_resolved(found, cx)
+                }
+                Step::Connect => {
+                    let result = cx.platform.connect(self.address);
+                    self.on_connect_result(result, cx)
+                }
+                Step::Flush => self.on_flush(cx),
+                Step::NextReceiver => self.next_receiver(cx),
+                Step::Pause => {
+                    self.close(State::Waiting, cx);
+                    self.current = cx.targets.first;
+                    self.deadline = cx.now + u64::from(self.backoff.next_delay());
+                    Step::Wait
+                }
+                Step::FirstReceiver => {
+                    self.close(State::Waiting, cx);
+                    self.current = cx.targets.first;
+                    Step::LookUp
+                }
+                Step::End => {
+                    self.close(State::Ended, cx);
+                    Step::Wait
+                }
             }
-            (State::Resolving, Event::Due) => self.looked_up(Err(Cause::TimedOut), cx),
-            (State::Resolving, Event::Ready) => {
-                let found = cx.platform.resolved();
-                self.looked_up(found.map(Some), cx);
-            }
-            (State::Connecting, Event::Due) => self.dialed(Err(Cause::TimedOut), cx),
-            (State::Connecting, Event::Ready) => {
-                let outcome = cx.platform.connect_result();
-                self.dialed(outcome.map(|()| true), cx);
-            }
-            (State::Up, Event::Ready) => self.serve(cx),
-            (State::Up, Event::Flush) => self.flush(cx),
-            (State::Up, Event::Due) => self.check_silence(cx),
-            (State::Up, Event::Crowded) => self.make_room(cx),
-            _ => {}
         }
     }
 
-    /// Goes on with other targets. A connection to what is still a transfer is kept.
-    pub fn change<W: Platform>(
+    /// The table of states and events.
+    fn first_step<P: Platform>(&mut self, event: Event, cx: &mut Context<P>) -> Step {
+        match (self.state, event) {
+            (State::Waiting, Event::Due) if self.is_paused => {
+                self.deadline = NEVER;
+                Step::Wait
+            }
+            (State::Waiting, Event::Due) => Step::LookUp,
+            (State::Waiting, Event::Retry) if !self.is_paused => {
+                self.backoff.reset();
+                Step::LookUp
+            }
+            (State::Resolving, Event::Due) => self.on_resolved(Err(Cause::TimedOut), cx),
+            (State::Resolving, Event::Ready) => {
+                let found = cx.platform.resolved();
+                self.on_resolved(found.map(Some), cx)
+            }
+            (State::Connecting, Event::Due) => self.on_connect_result(Err(Cause::TimedOut), cx),
+            (State::Connecting, Event::Ready) => {
+                let result = cx.platform.connect_result();
+                self.on_connect_result(result.map(|()| true), cx)
+            }
+            (State::Connected, Event::Ready) => self.on_readable(cx),
+            (State::Connected, Event::Flush) => self.on_flush(cx),
+            (State::Connected, Event::Due) => self.on_timeout(cx),
+            (State::Connected, Event::Crowded) => self.on_crowded(cx),
+            _ => Step::Wait,
+        }
+    }
+
+    /// Adopts other targets. A connection to a receiver that is among them is kept.
+    pub fn change<P: Platform>(
         &mut self,
-        [before, now_on]: [&Targets; 2],
-        platform: &mut W,
+        [before, next]: [&Targets; 2],
+        platform: &mut P,
         ring: &mut Ring,
         now: u64,
     ) {
         let connected = before
             .transfers
             .get(self.current)
-            // Standard output goes on where it stopped, be it within a line.
-            .filter(|one| self.state == State::Up || **one == Transfer::Stdout);
-        let kept = connected.and_then(|one| now_on.transfers.iter().position(|other| other == one));
+            // Standard output continues where it stopped, even within a line.
+            .filter(|one| self.state == State::Connected || **one == Transfer::Stdout);
+        let kept = connected.and_then(|one| next.transfers.iter().position(|other| other == one));
         match kept {
-            Some(number) => self.current = number,
-            None => self.reconnect(platform, ring, now_on, now),
+            Some(index) => self.current = index,
+            None => self.reconnect(platform, ring, next, now),
         }
     }
 
-    /// Asks whether all that this connection has got has arrived.
-    pub fn has_all_arrived<W: Platform>(&self, platform: &mut W) -> bool {
-        self.state == State::Up && platform.unacked() == 0
+    /// Asks whether everything that this connection has taken has arrived.
+    pub fn has_all_arrived<P: Platform>(&self, platform: &mut P) -> bool {
+        self.state == State::Connected && platform.unacked() == 0
     }
 
-    /// Gives up the connection, and is due for the next one.
-    pub fn reconnect<W: Platform>(&mut self, platform: &mut W, ring: &mut Ring, targets: &Targets, now: u64) {
+    /// Closes the connection, and is due for the next one.
+    pub fn reconnect<P: Platform>(&mut self, platform: &mut P, ring: &mut Ring, targets: &Targets, now: u64) {
         if self.state == State::Ended {
             return;
         }
-        if self.state == State::Up {
+        if self.state == State::Connected {
             ring.rewind(now, true);
         }
         let cx = &mut Context {
@@ -277,91 +329,77 @@ impl Sender {
         (self.current, self.deadline) = (targets.first, now);
     }
 
-    fn transfer<'c, W>(&self, cx: &Context<'c, '_, W>) -> &'c Transfer<'c> {
+    fn receiver<'c, P>(&self, cx: &Context<'c, '_, P>) -> &'c Transfer<'c> {
         cx.targets
             .transfers
             .get(self.current)
             .unwrap_or(&Transfer::Stdout)
     }
 
-    fn is_stdout<W>(&self, cx: &Context<W>) -> bool {
-        matches!(self.transfer(cx), Transfer::Stdout)
+    fn is_stdout<P>(&self, cx: &Context<P>) -> bool {
+        matches!(self.receiver(cx), Transfer::Stdout)
     }
 
-    fn look_up<W: Platform>(&mut self, cx: &mut Context<W>) {
-        let found = cx.platform.resolve(self.transfer(cx));
-        self.looked_up(found, cx);
-    }
-
-    /// So many addresses have been found, or some are still looked for.
-    fn looked_up<W: Platform>(&mut self, found: Result<Option<usize>, Cause>, cx: &mut Context<W>) {
+    /// Addresses have been found, or the look-up goes on (`None`).
+    fn on_resolved<P: Platform>(&mut self, found: Result<Option<usize>, Cause>, cx: &mut Context<P>) -> Step {
         match found {
+            Ok(Some(0)) => Step::NextReceiver,
             Ok(Some(count)) => {
                 (self.address, self.addresses) = (0, count);
-                self.connect(cx);
+                Step::Connect
             }
             Ok(None) => self.await_answer(State::Resolving, cx.now),
             Err(cause) => {
-                let what = match self.transfer(cx) {
+                let what = match self.receiver(cx) {
                     Transfer::Tcp { host, .. } => (b"dial tcp: lookup ".as_slice(), LogArg::Text(host)),
                     _ => (b"dial ".as_slice(), LogArg::Address(0)),
                 };
-                self.told.failure(what, cause, cx.platform, cx.now);
-                self.next_transfer(cx);
+                self.log.attempt_failed(what, cause, cx.platform, cx.now);
+                Step::NextReceiver
             }
         }
     }
 
-    fn await_answer(&mut self, state: State, now: u64) {
+    fn await_answer(&mut self, state: State, now: u64) -> Step {
         self.state = state;
         self.deadline = now + PATIENCE;
+        Step::Wait
     }
 
-    /// Tries the addresses from this one on, until one is under way.
-    fn connect<W: Platform>(&mut self, cx: &mut Context<W>) {
-        while self.address < self.addresses {
-            let answer = cx.platform.connect(self.address);
-            if self.has_dialed(answer, cx) {
-                return;
-            }
-        }
-        self.fail_dial(cx);
-    }
-
-    fn dialed<W: Platform>(&mut self, answer: Result<bool, Cause>, cx: &mut Context<W>) {
-        if !self.has_dialed(answer, cx) {
-            self.connect(cx);
-        }
-    }
-
-    /// The address answers, or is about to; otherwise it is the next one's turn.
-    fn has_dialed<W: Platform>(&mut self, answer: Result<bool, Cause>, cx: &mut Context<W>) -> bool {
-        match answer {
-            Ok(true) => self.up(cx),
+    /// The address is connected, or the attempt goes on (`false`), or it has failed.
+    fn on_connect_result<P: Platform>(&mut self, result: Result<bool, Cause>, cx: &mut Context<P>) -> Step {
+        match result {
+            Ok(true) => self.on_connected(cx),
             Ok(false) => self.await_answer(State::Connecting, cx.now),
             Err(cause) => {
-                self.failure.get_or_insert((self.address, cause));
+                let (address, cause) = *self.failure.get_or_insert((self.address, cause));
                 self.address += 1;
-                return false;
+                if self.address < self.addresses {
+                    return Step::Connect;
+                }
+                let what = (b"dial ".as_slice(), LogArg::Address(address));
+                self.log.attempt_failed(what, cause, cx.platform, cx.now);
+                if self.is_stdout(cx) {
+                    Step::End
+                } else {
+                    Step::NextReceiver
+                }
             }
         }
-        true
     }
 
-    fn fail_dial<W: Platform>(&mut self, cx: &mut Context<W>) {
-        if let Some((address, cause)) = self.failure {
-            let what = (b"dial ".as_slice(), LogArg::Address(address));
-            self.told.failure(what, cause, cx.platform, cx.now);
-        }
-        if self.is_stdout(cx) {
-            return self.close(State::Ended, cx);
-        }
-        self.next_transfer(cx);
+    fn on_connected<P: Platform>(&mut self, cx: &mut Context<P>) -> Step {
+        self.state = State::Connected;
+        self.deadline = NEVER;
+        self.failure = None;
+        (self.connected_since, self.advanced_at) = (cx.now, cx.now);
+        (self.taken, self.acknowledged) = (0, 0);
+        self.connections += 1;
+        self.log_connection(true, cx);
+        Step::Flush
     }
 
-    /// Goes on to the next transfer at once, unless this round has tried them all. (A transfer that
-    /// fails at once leads back here: once for each.)
-    fn next_transfer<W: Platform>(&mut self, cx: &mut Context<W>) {
+    fn next_receiver<P: Platform>(&mut self, cx: &mut Context<P>) -> Step {
         let next = self.current + 1;
         let next = if next < cx.targets.transfers.len() {
             next
@@ -369,24 +407,14 @@ impl Sender {
             0
         };
         if next == cx.targets.first {
-            return self.wait(cx);
+            return Step::Pause;
         }
-        self.start_with(next, cx);
-    }
-
-    fn start_with<W: Platform>(&mut self, transfer: usize, cx: &mut Context<W>) {
         self.close(State::Waiting, cx);
-        self.current = transfer;
-        self.look_up(cx);
+        self.current = next;
+        Step::LookUp
     }
 
-    fn wait<W: Platform>(&mut self, cx: &mut Context<W>) {
-        self.close(State::Waiting, cx);
-        self.current = cx.targets.first;
-        self.deadline = cx.now + u64::from(self.backoff.next_delay());
-    }
-
-    fn close<W: Platform>(&mut self, state: State, cx: &mut Context<W>) {
+    fn close<P: Platform>(&mut self, state: State, cx: &mut Context<P>) {
         cx.platform.close();
         self.state = state;
         self.is_stalled = false;
@@ -394,26 +422,17 @@ impl Sender {
         self.deadline = NEVER;
     }
 
-    fn up<W: Platform>(&mut self, cx: &mut Context<W>) {
-        self.state = State::Up;
-        self.deadline = NEVER;
-        self.failure = None;
-        (self.up_since, self.moved) = (cx.now, cx.now);
-        (self.taken, self.acknowledged) = (0, 0);
-        self.connected += 1;
-        self.tell_connection(true, cx);
-        self.flush(cx);
-    }
-
-    /// Has the log told of the connection, if it is to be.
-    fn tell_connection<W: Platform>(&mut self, is_new: bool, cx: &mut Context<W>) {
-        let count = self.told.connections(is_new, self.up_since, cx.now);
+    /// Logs a new connection, or one of which many came and went before it.
+    fn log_connection<P: Platform>(&mut self, is_new: bool, cx: &mut Context<P>) {
+        let count = self
+            .log
+            .should_log_connection(is_new, self.connected_since, cx.now);
         // Standard output has no address, and is nothing to wait for.
         if let Some(count) = count.filter(|_| !self.is_stdout(cx)) {
-            let lost = cx.ring.counts().dropped;
-            let transfer = self.transfer(cx);
-            self.told
-                .connection(transfer, self.address, (count, lost), cx.platform);
+            let dropped = cx.ring.counts().dropped;
+            let receiver = self.receiver(cx);
+            self.log
+                .connected(receiver, self.address, (count, dropped), cx.platform);
         }
     }
 }

@@ -132,3 +132,51 @@ fn check_counts_the_series_that_once_prints() {
         "{check}"
     );
 }
+
+#[test]
+fn check_reports_a_buffer_smaller_than_a_turn() {
+    let machine = fixture("router-6.12");
+    let sys = machine.parent().unwrap().join("sys");
+    let check = |buffer: &str| {
+        let roots = [
+            format!("-proc={}", machine.display()),
+            format!("-sys={}", sys.display()),
+        ];
+        let output = command().args(["-check", buffer]).args(roots).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let warning = "\nthe buffer holds less than one turn of samples (";
+    assert!(check("-buffer=4K").contains(warning), "{}", check("-buffer=4K"));
+    assert!(!check("-buffer=256K").contains(warning));
+}
+
+#[test]
+fn lines_wait_in_memory_for_a_reader_that_stops() {
+    let folder = Folder::new("once-stops");
+    // More than pipe and configured buffer hold, all of it printed at once.
+    let script = "i=0; while [ $i -lt 1000 ]; do i=$((i+1)); echo n$i 1; done";
+    let scripts: Vec<String> = (0..6)
+        .map(|number| format!(r#"{{"exec": "{script} # {number}", "interval": "24h"}}"#))
+        .collect();
+    let text = format!(
+        r#"{{"metrics": "load", "buffer": "4K", "custom": [{}]}}"#,
+        scripts.join(", ")
+    );
+    let config = config(&folder, &text);
+    let mut child = command()
+        .args([&config, "-once"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let mut text = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(lines(&text, "n1000"), 6);
+    assert_eq!(
+        text.lines()
+            .filter(|line| line.contains("\"metric\":\"n"))
+            .count(),
+        6_000
+    );
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -274,6 +274,17 @@ fn lines_are_flushed_before_the_ring_is_full() {
 }
 
 #[test]
+fn a_buffer_smaller_than_a_turn_is_logged_once() {
+    let warnings = |buffer: &str| {
+        let outcome = run(19, 1, Weather::Calm, &[buffer]);
+        let log = outcome.sim.log().iter();
+        log.filter(|line| line.contains("; raise -buffer")).count()
+    };
+    assert_eq!(warnings("-buffer=4K"), 1);
+    assert_eq!(warnings("-buffer=64K"), 0);
+}
+
+#[test]
 fn a_fault_that_stays_is_told_however_often_it_came_and_went_before() {
     let folder = std::env::temp_dir().join(format!("mini-monitor-sim-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();

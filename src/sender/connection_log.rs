@@ -1,4 +1,4 @@
-//! What the log is told of the connection: each thing when it is new, and then seldom.
+//! The log of the connection: each event when it is new, and seldom after that.
 
 use crate::base::rate_limit::Throttle;
 use crate::platform::{Cause, LogArg, Platform, Transfer};
@@ -8,23 +8,23 @@ const STANDING: u64 = 60_000;
 /// Bytes of a command that are shown.
 const COMMAND_SHOWN: usize = 60;
 
-/// What the log has been told.
-pub(super) struct Told {
-    dials: Throttle,
+/// What the log has of the connection.
+pub(super) struct ConnectionLog {
+    attempts: Throttle,
     connections: Throttle,
-    /// It knows of this connection, and so is told how it ends, and what follows.
+    /// The log has this connection, and so gets its end, too.
     has_connection: bool,
-    /// Lost lines that it knows of.
-    lost: u64,
+    /// Dropped lines that the log has.
+    dropped: u64,
 }
 
-impl Told {
+impl ConnectionLog {
     pub(super) const fn new() -> Self {
         Self {
-            dials: Throttle::new(),
+            attempts: Throttle::new(),
             connections: Throttle::new(),
             has_connection: false,
-            lost: 0,
+            dropped: 0,
         }
     }
 
@@ -32,26 +32,26 @@ impl Told {
         self.has_connection
     }
 
-    /// Nobody could be called.
-    pub(super) fn failure<W: Platform>(
+    /// Logs a failed attempt, if not too many were logged before.
+    pub(super) fn attempt_failed<P: Platform>(
         &mut self,
         (doing, what): (&'static [u8], LogArg),
         cause: Cause,
-        platform: &mut W,
+        platform: &mut P,
         now: u64,
     ) {
-        if let Some(count) = self.dials.pass(now) {
-            trouble(doing, what, cause, count, platform);
+        if let Some(count) = self.attempts.pass(now) {
+            failed(doing, what, cause, count, platform);
         }
     }
 
-    /// Whether to tell of a connection, a new one or one that has been there since then, and how many it
-    /// stands for.
-    pub(super) fn connections(&mut self, is_new: bool, since: u64, now: u64) -> Option<u32> {
+    /// Returns whether to log a connection (a new one, or one that has stood `since` then), and the number of
+    /// connections that the log line stands for.
+    pub(super) fn should_log_connection(&mut self, is_new: bool, since: u64, now: u64) -> Option<u32> {
         let count = if is_new {
             self.connections.pass(now)
         } else if !self.has_connection && now >= since + STANDING {
-            // Many came and went untold, but this one stays.
+            // Many came and went without being logged, but this one stays.
             self.connections.tell_held(now)
         } else {
             return None;
@@ -60,18 +60,17 @@ impl Told {
         count
     }
 
-    /// There is a connection to that transfer, by the address of that number, and so many lines were lost before it
-    /// came.
-    pub(super) fn connection<W: Platform>(
+    /// Logs a connection to that receiver, and the number of lines dropped before it.
+    pub(super) fn connected<P: Platform>(
         &mut self,
-        transfer: &Transfer,
+        receiver: &Transfer,
         address: usize,
-        (count, lost): (u32, u64),
-        platform: &mut W,
+        (count, dropped): (u32, u64),
+        platform: &mut P,
     ) {
         let none = LogArg::Text(b"");
-        // A command runs, and may never connect to anything; only TCP has an address on this side.
-        let (state, peer, [comma, local]) = match *transfer {
+        // A command runs, and may never connect to anything; only TCP has a local address.
+        let (state, peer, [comma, local]) = match *receiver {
             Transfer::Command(command) => {
                 let start = command.get(..COMMAND_SHOWN).unwrap_or(command);
                 (b"started: ".as_slice(), LogArg::Text(start), [none; 2])
@@ -90,21 +89,20 @@ impl Told {
         };
         let count = LogArg::Number(u64::from(count));
         platform.log(words, &[LogArg::Text(state), peer, comma, local, count]);
-        if lost > self.lost {
-            self.lost = lost;
-            let lost = [LogArg::Number(lost)];
-            platform.log("lines lost: % since the start", &lost);
+        if dropped > self.dropped {
+            self.dropped = dropped;
+            platform.log("lines lost: % since the start", &[LogArg::Number(dropped)]);
         }
     }
 }
 
-/// What was tried has failed, so many times.
-pub(super) fn trouble<W: Platform>(
+/// Logs that something has failed, so many times.
+pub(super) fn failed<P: Platform>(
     doing: &'static [u8],
     what: LogArg,
     cause: Cause,
     count: u32,
-    platform: &mut W,
+    platform: &mut P,
 ) {
     let words = if count > 1 { "%%: % (% attempts)" } else { "%%: %" };
     let given = [
