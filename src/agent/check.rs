@@ -7,8 +7,8 @@ use crate::base::fields::has;
 use crate::base::text::{Put, Text};
 use crate::config::{CUSTOM_MAX, Config, Origin};
 use crate::custom;
-use crate::families::{self, Builtin, FAMILIES, FAMILY_COUNT, Own};
-use crate::format::{Record, json};
+use crate::families::{self, AgentStats, Collector, Emitter, FAMILIES, FAMILY_COUNT, Metric, Tags};
+use crate::format::json;
 use crate::platform;
 use crate::platform::Transfer;
 use crate::procfs::Host;
@@ -41,12 +41,12 @@ impl<'a> Series<'a> {
             turns: [[0, 1]; CUSTOM + CUSTOM_MAX],
             config,
         };
-        let mut builtin = Builtin::new(memory);
-        series.collect(host, &mut builtin, 0);
+        let mut collector = Collector::new(memory);
+        series.collect(host, &mut collector, 0);
         platform::pause(PAUSE);
         // What needs two reads has all of its samples now.
         series.count = 0;
-        series.collect(host, &mut builtin, PAUSE.into());
+        series.collect(host, &mut collector, PAUSE.into());
         for number in 0..CUSTOM_MAX {
             if let Some(custom) = config.custom_at(number)
                 && let Origin::File(file) = &custom.origin
@@ -54,29 +54,32 @@ impl<'a> Series<'a> {
             {
                 let number = CUSTOM + number;
                 series.turns[number] = [0, custom.interval.unwrap_or(config.interval)];
-                series.note(number, file.metric, &[], value);
+                series.writer.set_instance(&[]);
+                series.note(number, file.metric, value);
             }
         }
         series
     }
 
-    fn collect(&mut self, host: &mut Host, builtin: &mut Builtin, now: u64) {
+    fn collect(&mut self, host: &mut Host, collector: &mut Collector, now: u64) {
         for number in 0..FAMILY_COUNT {
             let Some(period) = plan::period(self.config, number) else {
                 continue;
             };
             self.turns[number] = [0, period];
             loop {
-                let own = Own {
+                let stats = AgentStats {
                     malformed: self.config.listen.map(|_| 0),
-                    ..Own::default()
+                    ..AgentStats::default()
                 };
-                builtin.begin_turn(host, now, own);
-                let _ = builtin.take(number, host, plan::wishes(self.config), &mut |sample| {
-                    let metric = sample.metric.name.as_bytes();
-                    self.note(number, metric, sample.instance, sample.value);
-                });
-                if builtin.unfinished() == 0 {
+                collector.begin_turn(now, stats);
+                let filters = plan::filters(self.config);
+                let mut counter = Counter {
+                    series: self,
+                    family: number,
+                };
+                let _ = collector.collect(number, host, filters, &mut counter);
+                if collector.unfinished() == 0 {
                     break;
                 }
             }
@@ -84,14 +87,9 @@ impl<'a> Series<'a> {
     }
 
     #[inline(never)]
-    fn note(&mut self, number: usize, metric: &[u8], instance: &[(&[u8], &[u8])], value: Fixed) {
-        let record = Record {
-            metric,
-            instance,
-            value,
-        };
-        if let Some(line) = self.writer.line(&mut [0; LINE_MAX], &record) {
-            self.turns[number][0] += Ring::bytes_for(line.len()) as u32;
+    fn note(&mut self, number: usize, metric: &[u8], value: Fixed) {
+        if let Some(length) = self.writer.write(&mut [0; LINE_MAX], metric, value) {
+            self.turns[number][0] += Ring::bytes_for(length) as u32;
             self.count += 1;
         }
     }
@@ -114,6 +112,22 @@ impl<'a> Series<'a> {
             rate += divide(u64::from(bytes) * 1_000_000_000, period.max(spacing).into()).0;
         }
         divide(self.config.buffer as u64 * 1_000_000, rate).0
+    }
+}
+
+/// Counts the samples of a family.
+struct Counter<'c, 'a> {
+    series: &'c mut Series<'a>,
+    family: usize,
+}
+
+impl Emitter for Counter<'_, '_> {
+    fn set_instance(&mut self, tags: Tags) {
+        self.series.writer.set_instance(tags);
+    }
+
+    fn emit(&mut self, metric: &'static Metric, value: Fixed) {
+        self.series.note(self.family, metric.name.as_bytes(), value);
     }
 }
 

@@ -2,13 +2,14 @@
 //! datagram. The sender runs between two batches, never within one.
 
 use super::{Agent, Cx, faults, plan};
+use crate::base::decimal::Fixed;
 use crate::base::text::Text;
 use crate::base::wheel::{Timers, set_bits};
 use crate::config::Config;
-use crate::families::{FAMILIES, Own};
+use crate::families::{AgentStats, Emitter, FAMILIES, Metric, Tags};
 use crate::format::{Record, json};
 use crate::platform::{LogArg, Platform};
-use crate::procfs::Fault;
+use crate::procfs::ReadError;
 use crate::ring::{LINE_MAX, Ring};
 use crate::schedule::ALL_FAMILIES;
 use crate::sender::Event;
@@ -36,31 +37,60 @@ impl<'m> Output<'m> {
         }
     }
 
-    /// Encodes the record in `buffer` and appends the line to the ring; `None` if it is longer than a line may be.
-    pub(super) fn push<P: Platform>(
+    /// Appends the line of a record to the ring; `None` if it is longer than a line may be.
+    pub(super) fn push<P: Platform>(&mut self, record: &Record, rank: u8, cx: &mut Cx<P>) -> Option<()> {
+        self.writer.set_instance(record.instance);
+        self.push_sample(record.metric, record.value, rank, cx)
+    }
+
+    /// Appends the line of a sample of the writer's current instance; `None` if it is longer than a line may be.
+    fn push_sample<P: Platform>(
         &mut self,
-        record: &Record,
+        metric: &[u8],
+        value: Fixed,
         rank: u8,
-        buffer: &mut [u8],
         cx: &mut Cx<P>,
     ) -> Option<()> {
-        let line = self.writer.line(buffer, record)?;
-        self.ring.push(line, rank);
+        let Self { writer, ring, .. } = self;
+        let length = ring.push_with(rank, |buffer| writer.write(buffer, metric, value))?;
         self.lines += 1;
-        self.bytes += Ring::bytes_for(line.len()) as u64;
+        self.bytes += Ring::bytes_for(length) as u64;
         if cx.config.debug {
-            log_sample(cx.platform, record, line);
+            let mut buffer = [0; LINE_MAX];
+            let length = writer.write(&mut buffer, metric, value)?;
+            log_sample(cx.platform, metric, value, buffer.get(..length)?);
         }
         Some(())
     }
 }
 
-fn log_sample<P: Platform>(platform: &mut P, record: &Record, line: &[u8]) {
+/// Appends a line to the ring for each sample of a family.
+struct LineEmitter<'e, 'm, 'c, P: Platform> {
+    output: &'e mut Output<'m>,
+    rank: u8,
+    cx: &'e mut Cx<'c, P>,
+}
+
+impl<P: Platform> Emitter for LineEmitter<'_, '_, '_, P> {
+    fn set_instance(&mut self, tags: Tags) {
+        self.output.writer.set_instance(tags);
+    }
+
+    fn emit(&mut self, metric: &'static Metric, value: Fixed) {
+        let pushed = self
+            .output
+            .push_sample(metric.name.as_bytes(), value, self.rank, self.cx);
+        // The name of an instance may be longer than a line.
+        self.output.errors += u64::from(pushed.is_none());
+    }
+}
+
+fn log_sample<P: Platform>(platform: &mut P, metric: &[u8], value: Fixed, line: &[u8]) {
     let mut buffer = [0; 32];
-    let mut value = Text::new(&mut buffer);
-    value.fixed(record.value);
-    let name = LogArg::Text(record.metric);
-    platform.log("sample % %", &[name, LogArg::Text(value.bytes())]);
+    let mut text = Text::new(&mut buffer);
+    text.fixed(value);
+    let name = LogArg::Text(metric);
+    platform.log("sample % %", &[name, LogArg::Text(text.bytes())]);
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     platform.log("~~ sender get metric %", &[LogArg::Text(line)]);
 }
@@ -74,10 +104,9 @@ impl Agent<'_> {
         }
         let before = self.output.bytes;
         self.begin_turn(cx.config);
-        let mut buffer = [0; LINE_MAX];
         for number in set_bits(families) {
             self.make_room(cx);
-            self.collect_family(number, &mut buffer, cx);
+            self.collect_family(number, cx);
         }
         self.check_buffer(self.output.bytes - before, cx);
     }
@@ -108,7 +137,7 @@ impl Agent<'_> {
     pub(super) fn begin_turn(&mut self, config: &Config) {
         let ring = &self.output.ring;
         let counts = ring.counts();
-        let own = Own {
+        let stats = AgentStats {
             lines: self.output.lines,
             thinned: counts.thinned,
             dropped: counts.dropped,
@@ -117,10 +146,10 @@ impl Agent<'_> {
             malformed: config.listen.map(|_| self.malformed),
             queued: ring.queued() as u64,
         };
-        self.builtin.begin_turn(&mut self.host, self.now, own);
+        self.collector.begin_turn(self.now, stats);
     }
 
-    fn collect_family<P: Platform>(&mut self, number: usize, buffer: &mut [u8], cx: &mut Cx<P>) {
+    fn collect_family<P: Platform>(&mut self, number: usize, cx: &mut Cx<P>) {
         let family = LogArg::Text(FAMILIES[number].name.as_bytes());
         if cx.config.debug {
             cx.platform.log("## ticker hit %", &[family]);
@@ -132,23 +161,16 @@ impl Agent<'_> {
         };
         self.set_time(moment);
         let rank = self.ranks.of(number, self.now);
-        let Self {
-            output,
-            builtin,
-            host,
-            ..
-        } = self;
-        let lines = output.lines;
-        let result = builtin.take(number, host, plan::wishes(cx.config), &mut |sample| {
-            let record = Record {
-                metric: sample.metric.name.as_bytes(),
-                instance: sample.instance,
-                value: sample.value,
-            };
-            // The name of an instance may be longer than a line.
-            let pushed = output.push(&record, rank, buffer, cx);
-            output.errors += u64::from(pushed.is_none());
-        });
+        let lines = self.output.lines;
+        let filters = plan::filters(cx.config);
+        let mut emitter = LineEmitter {
+            output: &mut self.output,
+            rank,
+            cx,
+        };
+        let result = self
+            .collector
+            .collect(number, &mut self.host, filters, &mut emitter);
         if self.output.lines > lines {
             self.ranks.note(number, self.now);
         }
@@ -165,15 +187,15 @@ impl Agent<'_> {
         &mut self,
         number: usize,
         family: LogArg,
-        result: Result<(), Fault>,
+        result: Result<(), ReadError>,
         cx: &mut Cx<P>,
     ) {
-        if result.is_err_and(|fault| !fault.is_too_much()) {
+        if result.is_err_and(|error| !error.is_too_many()) {
             self.output.errors += 1;
         }
         if let Some(had_too_much) = self.faults.pass(number, result, self.now) {
             match result {
-                Err(fault) => faults::fails(cx.platform, family, fault, cx.config, &self.host),
+                Err(error) => faults::fails(cx.platform, family, error, cx.config, &self.host),
                 Ok(()) => faults::recovers(cx.platform, family, had_too_much),
             }
         }

@@ -9,7 +9,6 @@ use crate::config::{CUSTOM_MAX, Config, Custom, Number, Origin};
 use crate::custom::{self, Trouble};
 use crate::format::Record;
 use crate::platform::{Ended, LogArg, NEVER, Platform};
-use crate::ring::LINE_MAX;
 use crate::schedule::{reached, turn};
 
 /// The state of the user's own metrics, by their indices in the configuration.
@@ -134,7 +133,6 @@ impl Agent<'_> {
         let firsts = core::mem::take(&mut self.custom.firsts);
         self.custom.firsts = firsts & !due;
         let phase = self.sched.phase();
-        let mut buffer = [0; LINE_MAX];
         for (number, custom) in cx.config.custom().enumerate() {
             if due & 1 << number == 0 {
                 continue;
@@ -150,13 +148,13 @@ impl Agent<'_> {
                 Origin::File(file) => {
                     self.set_time(moment);
                     self.make_room(cx);
-                    self.collect_file(number, file, &mut buffer, cx);
+                    self.collect_file(number, file, cx);
                 }
             }
         }
     }
 
-    fn collect_file<P: Platform>(&mut self, number: usize, file: &Number, buffer: &mut [u8], cx: &mut Cx<P>) {
+    fn collect_file<P: Platform>(&mut self, number: usize, file: &Number, cx: &mut Cx<P>) {
         let result = custom::read(file);
         match result {
             Ok(value) => {
@@ -167,7 +165,7 @@ impl Agent<'_> {
                 };
                 let rank = self.ranks.of(CUSTOM + number, self.now);
                 // A name alone is never too long.
-                let _ = self.output.push(&record, rank, buffer, cx);
+                let _ = self.output.push(&record, rank, cx);
                 self.ranks.note(CUSTOM + number, self.now);
             }
             Err(_) => self.output.errors += 1,

@@ -28,7 +28,7 @@ use crate::base::rate_limit::Throttle;
 use crate::base::text::hash;
 use crate::base::wheel::Timers;
 use crate::config::Config;
-use crate::families::{self, Builtin};
+use crate::families::{self, Collector};
 use crate::format::json;
 use crate::platform::{self, LogArg, NEVER, Platform, Signal};
 use crate::procfs::{Host, OS};
@@ -65,7 +65,7 @@ struct Cx<'c, P> {
 /// The agent: everything that it keeps between two wake-ups, whatever its configuration is.
 pub struct Agent<'m> {
     host: Host,
-    builtin: Builtin,
+    collector: Collector,
     output: Output<'m>,
     sender: Sender,
     sched: Sched,
@@ -115,7 +115,7 @@ impl<'m> Agent<'m> {
         let sched = Sched::new(now, |number| plan::period(config, number), config.flush, spread);
         Self {
             host,
-            builtin: Builtin::new(families),
+            collector: Collector::new(families),
             custom: CustomMetrics::new(lines, now),
             clock: Clock::new(ring.clock(), sched.phase()),
             sched,
@@ -245,7 +245,7 @@ impl<'m> Agent<'m> {
             self.update_name(cx.config);
         }
         if due != 0 {
-            self.collect(due | self.builtin.unfinished(), cx);
+            self.collect(due | self.collector.unfinished(), cx);
         }
         if ready.received {
             self.collect_received(received::DATAGRAMS_MAX, cx);

@@ -3,6 +3,7 @@
 use super::{Agent, Ending, plan};
 use crate::base::wheel::set_bits;
 use crate::config::Config;
+use crate::families::Discard;
 use crate::platform::{NEVER, Platform, Signal};
 use crate::schedule::{PAIR_GAP, PAIRED};
 use crate::sender::Event;
@@ -21,15 +22,17 @@ impl Agent<'_> {
         // The first read of families that need two makes no samples.
         self.begin_turn(config);
         for family in set_bits(paired) {
-            let wishes = plan::wishes(config);
-            let _ = self.builtin.take(family, &mut self.host, wishes, &mut |_| {});
+            let filters = plan::filters(config);
+            let _ = self
+                .collector
+                .collect(family, &mut self.host, filters, &mut Discard);
         }
         self.collect(self.sched.families() & !paired, cx);
         let now = self.now;
         self.custom.begin(config, |_| now);
         self.collect_custom(cx);
-        while self.builtin.unfinished() != 0 {
-            self.collect(self.builtin.unfinished(), cx);
+        while self.collector.unfinished() != 0 {
+            self.collect(self.collector.unfinished(), cx);
         }
         self.notify_sender(Event::Flush, cx);
         let mut is_stopped = false;

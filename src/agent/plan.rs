@@ -3,7 +3,7 @@
 use super::HOST_NAME_MAX;
 use crate::base::text::hash;
 use crate::config::{self, Config, FAMILIES_MAX, Turns};
-use crate::families::{FAMILIES, FAMILY_COUNT, Wishes, find};
+use crate::families::{FAMILIES, FAMILY_COUNT, Filters, find};
 use crate::format::json::Writer;
 use crate::procfs::OS;
 use crate::sender::Targets;
@@ -54,9 +54,9 @@ pub(super) fn targets<'a>(config: &'a Config<'a>, writer: &Writer) -> Targets<'a
 }
 
 /// Which instances, of which family.
-pub(super) fn wishes<'a>(config: &'a Config<'a>) -> Wishes<'a> {
-    Wishes {
-        choices: config.choices(),
+pub(super) fn filters<'a>(config: &'a Config<'a>) -> Filters<'a> {
+    Filters {
+        instances: config.choices(),
         processes: config.processes,
         leases: config.leases,
     }

@@ -7,7 +7,6 @@ use crate::custom::{PUSHED_MAX, read_line};
 use crate::families::is_metric;
 use crate::format::Record;
 use crate::platform::Platform;
-use crate::ring::LINE_MAX;
 
 /// Datagrams that are collected in one turn: a burst does not keep the loop from other work.
 pub(super) const DATAGRAMS_MAX: usize = 64;
@@ -56,7 +55,7 @@ impl Agent<'_> {
         }
         let number = RECEIVED.start + number as usize % RECEIVED.len();
         let rank = self.ranks.of(number, self.now);
-        self.output.push(record, rank, &mut [0; LINE_MAX], cx)?;
+        self.output.push(record, rank, cx)?;
         self.ranks.note(number, self.now);
         Some(())
     }

@@ -22,7 +22,7 @@ impl Agent<'static> {
         self.reopen([before, next], file, platform)?;
         if has_other_roots {
             self.host.change(roots);
-            self.builtin.forget();
+            self.collector.reset();
         }
         self.change([before, next], platform);
         platform.change(next.buffer, next.timeout);
@@ -88,7 +88,7 @@ impl Agent<'_> {
         let phase = self.sched.phase();
         let at = |period| schedule::first(phase, period, now);
         self.custom.change([before, next], platform, at);
-        self.builtin.forget_pass(&mut self.host);
+        self.collector.restart_pass(&mut self.host);
         self.has_warned_of_buffer = false;
         platform.log("the configuration has been read again", &[]);
     }

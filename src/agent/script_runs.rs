@@ -8,7 +8,6 @@ use crate::base::wheel::{Timers, set_bits};
 use crate::config::Script;
 use crate::custom::{Trouble, read_line};
 use crate::platform::{Ended, Platform, SCRIPTS_MAX};
-use crate::ring::LINE_MAX;
 
 /// Bytes of the longest line of a script.
 const PRINTED_MAX: usize = 512;
@@ -258,7 +257,7 @@ impl Agent<'_> {
         let time = clock.stamp(run.started);
         let pushed = read_line(text, &mut |record| {
             output.writer.set_time(time);
-            output.push(record, rank, &mut [0; LINE_MAX], cx)
+            output.push(record, rank, cx)
         });
         // A line that is too long is empty here.
         if pushed.is_some() && held <= line.len() {

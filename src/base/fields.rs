@@ -71,6 +71,65 @@ fn find(text: &[u8], may_have: fn(usize) -> bool, is_it: impl Fn(u8) -> bool) ->
     Some(text.len() - rest.len() + at)
 }
 
+/// Returns the position of the first newline.
+#[inline(never)]
+pub fn newline(text: &[u8]) -> Option<usize> {
+    find(text, may_have_newline, |byte| byte == b'\n')
+}
+
+impl Fields<'_> {
+    /// Parses the next field as a decimal number below 2⁶⁴, in one pass. A field that is none is skipped.
+    #[inline(never)]
+    pub fn next_u64(&mut self) -> Option<u64> {
+        self.skip_blanks();
+        let (number, length) = leading_u64(self.0);
+        let rest = self.0.get(length..)?;
+        if length > 0 && rest.first().is_none_or(|byte| is_blank(*byte)) {
+            self.0 = rest;
+            number
+        } else {
+            self.next()?;
+            None
+        }
+    }
+
+    /// Returns whether there is no further field.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|byte| is_blank(*byte))
+    }
+
+    fn skip_blanks(&mut self) {
+        while let [blank, rest @ ..] = self.0
+            && is_blank(*blank)
+        {
+            self.0 = rest;
+        }
+    }
+}
+
+/// Parses the digits at the start: the number, unless it is above `u64::MAX`, and how many digits there are.
+#[inline]
+fn leading_u64(text: &[u8]) -> (Option<u64>, usize) {
+    let digit = |at: usize| {
+        let digit = text.get(at)?.wrapping_sub(b'0');
+        (digit < 10).then_some(digit)
+    };
+    // Nine digits fit into a word of 32 bits, and most numbers are no longer.
+    let (mut word, mut length) = (0_u32, 0);
+    while length < 9
+        && let Some(digit) = digit(length)
+    {
+        word = 10 * word + u32::from(digit);
+        length += 1;
+    }
+    let mut number = Some(u64::from(word));
+    while let Some(digit) = digit(length) {
+        number = number.and_then(|number| number.checked_mul(10)?.checked_add(digit.into()));
+        length += 1;
+    }
+    (number, length)
+}
+
 // Every parser is made of these two: inlined, they would be in the binary a dozen times.
 
 impl<'t> Iterator for Lines<'t> {
@@ -78,7 +137,7 @@ impl<'t> Iterator for Lines<'t> {
 
     #[inline(never)]
     fn next(&mut self) -> Option<&'t [u8]> {
-        let end = find(self.0, may_have_newline, |byte| byte == b'\n')?;
+        let end = newline(self.0)?;
         let (line, rest) = self.0.split_at_checked(end)?;
         self.0 = rest.get(1..)?;
         Some(line)
@@ -90,12 +149,11 @@ impl<'t> Iterator for Fields<'t> {
 
     #[inline(never)]
     fn next(&mut self) -> Option<&'t [u8]> {
-        let start = self.0.iter().position(|byte| !is_blank(*byte))?;
-        let text = self.0.get(start..)?;
-        let end = find(text, may_have_blank, is_blank).unwrap_or(text.len());
-        let (field, rest) = text.split_at_checked(end)?;
+        self.skip_blanks();
+        let end = find(self.0, may_have_blank, is_blank).unwrap_or(self.0.len());
+        let (field, rest) = self.0.split_at_checked(end)?;
         self.0 = rest;
-        Some(field)
+        (!field.is_empty()).then_some(field)
     }
 }
 
@@ -139,6 +197,30 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn numbers_are_parsed_up_to_the_next_blank() {
+        for number in [0, 7, 999_999_999, 1_000_000_000, u64::from(u32::MAX), u64::MAX] {
+            let text = format!(" \t{number} 5");
+            let mut fields = fields(text.as_bytes());
+            assert_eq!((fields.next_u64(), fields.next_u64()), (Some(number), Some(5)));
+            assert!(fields.is_empty() && fields.next_u64().is_none());
+        }
+        for bad in [
+            "-1",
+            "+1",
+            "1.0",
+            "18446744073709551616",
+            "99999999999999999999999",
+            "1a",
+            "x",
+        ] {
+            let text = format!("{bad} 5\t");
+            let mut fields = fields(text.as_bytes());
+            assert_eq!((fields.next_u64(), fields.next_u64()), (None, Some(5)), "{bad}");
+            assert!(fields.is_empty());
         }
     }
 

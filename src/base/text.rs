@@ -3,28 +3,6 @@
 use crate::base::decimal::{DIGITS_MAX, Fixed, format_u64};
 use crate::base::fields::lines;
 
-/// An enum with a text for each of its values, all of them lines of one: a pointer to each would weigh
-/// more than most of them.
-macro_rules! words {
-    ($(#[$meta:meta])* $visibility:vis enum $name:ident { $($value:ident $text:literal;)* }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        $visibility enum $name { $(#[doc = concat!("`", $text, "`")] $value),* }
-
-        impl $name {
-            /// All values, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$value),*];
-
-            /// Its text.
-            pub fn text(self) -> &'static [u8] {
-                $crate::base::text::line_of(concat!($($text, "\n"),*), self as usize)
-            }
-        }
-    };
-}
-
-pub(crate) use words;
-
 /// The line of that number, from 0 up, of a text of lines, each with its end; nothing if there are not so many.
 #[inline(never)]
 pub fn line_of(text: &'static str, number: usize) -> &'static [u8] {

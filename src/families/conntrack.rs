@@ -1,22 +1,25 @@
-//! Connections that the packet filter tracks; nothing where it tracks none.
+//! Connections that the packet filter tracks (`Documentation/networking/nf_conntrack-sysctl.rst`); no sample where it
+//! tracks none.
 
-use super::table::{Metrics, metrics};
-use super::{Builtin, Out};
-use crate::procfs::{Fault, Host, Values};
+use super::metrics::metrics;
+use super::{Context, FamilyValues};
+use crate::procfs::{Files, ProcFile, ReadError};
 
-pub(super) static METRICS: Metrics = metrics! {
-    Gauge "conntrack.count" "" "connections that are tracked";
-    Gauge "conntrack.max" "" "connections that can be tracked";
-    Gauge "conntrack.percent" "percent" "count of max";
-};
+metrics! {
+    COUNT   Gauge "conntrack.count"   ""        "connections that the packet filter tracks";
+    MAX     Gauge "conntrack.max"     ""        "maximum number of connections that the packet filter tracks";
+    PERCENT Gauge "conntrack.percent" "percent" "tracked connections, percent of the maximum";
+}
 
-/// Where the metrics stand in the table.
-const COUNT: usize = 0;
-const MAX: usize = 1;
-const SHARE: usize = 2;
+pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+    let mut values = FamilyValues::new();
+    let result = read(&mut cx.host.files, &mut values);
+    values.share(PERCENT, COUNT, MAX);
+    cx.emitter.emit(&values);
+    result.or_else(ReadError::unless_missing)
+}
 
-pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
-    let result = host.tracked(values);
-    values.share(SHARE, COUNT, MAX);
-    result.or_else(Fault::unless_missing)
+fn read(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
+    values.read_columns(files, ProcFile::ConntrackCount, &[Some(COUNT)])?;
+    values.read_columns(files, ProcFile::ConntrackMax, &[Some(MAX)])
 }

@@ -1,10 +1,9 @@
 //! File systems.
 
-use super::table::{Metrics, metrics};
-use super::{Builtin, Out};
-use crate::base::decimal::Fixed;
+use super::metrics::metrics;
+use super::{Context, FamilyValues};
 use crate::base::glob::{Choice, is_in_list};
-use crate::procfs::{Ask, Fault, FileSystem, Host, Values};
+use crate::procfs::{Ask, FileSystem, ReadError};
 
 /// Mount points that are left out, unless the user says which ones to take: those of containers.
 pub(super) const IGNORED: &str = "/var/lib/docker/*,/var/lib/containers/*";
@@ -22,36 +21,27 @@ const IMAGES: &str = "squashfs,erofs,cramfs,romfs,iso9660";
 
 static CLASSES: [&str; 4] = [MAY_WAIT, ON_DISK, IMAGES, IN_MEMORY];
 
-pub(super) static METRICS: Metrics = metrics! {
-    Gauge "disk.total" "bytes" "size of a file system (mount=, fstype=)";
-    Gauge "disk.usage" "bytes" "used on it";
-    Gauge "disk.free" "bytes" "what users can still use";
-    Gauge "disk.percent" "percent" "used of what users can use, as df has it";
-    Gauge "disk.inodes.total" "" "files that it can hold, where that is fixed";
-    Gauge "disk.inodes.used" "" "files that it holds";
-    Gauge "disk.inodes.percent" "percent" "used of total";
-    Gauge "disk.readonly" "" "1 if the file system is read-only, or has become so after an error, 0 otherwise";
-};
+metrics! {
+    TOTAL          Gauge "disk.total"          "bytes"   "size of a file system (mount=, fstype=)";
+    USED           Gauge "disk.usage"          "bytes"   "used bytes of a file system";
+    FREE           Gauge "disk.free"           "bytes"   "bytes of a file system that users can still use";
+    PERCENT        Gauge "disk.percent"        "percent" "used bytes of a file system, percent of what users can use, like df";
+    INODES         Gauge "disk.inodes.total"   ""        "maximum number of files of a file system, if it is fixed";
+    INODES_USED    Gauge "disk.inodes.used"    ""        "files of a file system";
+    INODES_PERCENT Gauge "disk.inodes.percent" "percent" "files of a file system, percent of the maximum";
+    READ_ONLY      Gauge "disk.readonly"       ""        "1 if a file system is read-only, or has become so after an error, 0 otherwise";
+}
 
-/// Where the metrics stand in the table.
-const TOTAL: usize = 0;
-const USED: usize = 1;
-const FREE: usize = 2;
-const SHARE: usize = 3;
-const INODES: usize = 4;
-const INODES_USED: usize = 5;
-const INODES_SHARE: usize = 6;
-const READ_ONLY: usize = 7;
-
-pub(super) fn take(_: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
-    let choice = out.choice;
-    host.mounts(
-        &|point, kind| ask(choice, point, kind),
+pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+    let filter = cx.emitter.filter;
+    cx.host.mounts(
+        &|point, kind| ask(filter, point, kind),
         &mut |point, kind, sizes, is_read_only| {
-            let mut values = Values::default();
+            let mut values = FamilyValues::new();
             set(&mut values, sizes);
-            values.set(READ_ONLY, is_read_only.map(|is| Fixed::whole(is.into())));
-            out.tell(&[(b"mount=", point), (b"fstype=", kind)], &values);
+            values.set_u64(READ_ONLY, is_read_only.map(u64::from));
+            let tags: [(&[u8], &[u8]); 2] = [(b"mount=", point), (b"fstype=", kind)];
+            cx.emitter.emit_instance(&tags, &values);
         },
     )
 }
@@ -80,27 +70,28 @@ pub(crate) fn ask(choice: Choice, point: &[u8], kind: &[u8]) -> Ask {
 }
 
 /// As `df` has the share: blocks reserved for root count neither as used nor as free.
-fn set(values: &mut Values, sizes: &FileSystem) {
+fn set(values: &mut FamilyValues, sizes: &FileSystem) {
     values.set_whole(TOTAL, sizes.blocks);
     values.set_whole(FREE, sizes.free);
     values.subtract(USED, TOTAL, FREE);
     values.set_whole(FREE, sizes.available);
-    values.set_whole(SHARE, values.number(USED).saturating_add(sizes.available));
-    values.share(SHARE, USED, SHARE);
-    for number in TOTAL..SHARE {
-        values.multiply(number, sizes.unit as u32);
+    values.set_whole(PERCENT, values.number(USED).saturating_add(sizes.available));
+    values.share(PERCENT, USED, PERCENT);
+    for id in [TOTAL, USED, FREE] {
+        values.multiply(id, sizes.unit as u32);
     }
     if sizes.inodes > 0 {
         values.set_whole(INODES, sizes.inodes);
         values.set_whole(INODES_USED, sizes.inodes_free);
         values.subtract(INODES_USED, INODES, INODES_USED);
-        values.share(INODES_SHARE, INODES_USED, INODES);
+        values.share(INODES_PERCENT, INODES_USED, INODES);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::decimal::Fixed;
 
     #[test]
     fn reserved_blocks_are_left_out_of_the_share() {
@@ -112,13 +103,16 @@ mod tests {
             inodes: 0,
             inodes_free: 0,
         };
-        let mut values = Values::default();
+        let mut values = FamilyValues::new();
         set(&mut values, &sizes);
-        assert_eq!(values.get(3), Some(Fixed::new(526_316, 4)));
-        assert_eq!([4, 5, 6].map(|number| values.get(number)), [None; 3]);
-        let mut values = Values::default();
+        assert_eq!(values.get(PERCENT), Some(Fixed::new(526_316, 4)));
+        assert_eq!(
+            [INODES, INODES_USED, INODES_PERCENT].map(|id| values.get(id)),
+            [None; 3]
+        );
+        let mut values = FamilyValues::new();
         set(&mut values, &FileSystem::default());
-        assert_eq!(values.get(3), None);
+        assert_eq!(values.get(PERCENT), None);
     }
 
     #[test]

@@ -1,47 +1,231 @@
-//! The network's protocols.
+//! Protocols of the network: `/proc/net/snmp`, `/proc/net/netstat` and `/proc/net/snmp6` (RFC 4293, RFC 4022, RFC 4113;
+//! `Documentation/networking/snmp_counter.rst`).
 
-use super::table::{Metrics, metrics};
-use super::{Builtin, Out};
-use crate::procfs::{Fault, Host, Values};
+use super::metrics::metrics;
+use super::{Context, FamilyValues};
+use crate::base::fields::{Fields, fields};
+use crate::procfs::{Files, MetricId, ProcFile, ReadError};
 
-pub(super) static METRICS: Metrics = metrics! {
-    Counter "ip.in.packets" "" "packets received";
-    Counter "ip.out.packets" "" "packets made here and sent";
-    Counter "ip.forwarded" "" "packets forwarded";
-    Counter "ip.in.discards" "" "packets received and discarded for want of room";
-    Counter "ip.out.discards" "" "packets to be sent and discarded for want of room";
-    Counter "ip.in.errors" "" "packets received with a bad header";
-    Counter "ip6.in.packets" "" "of version 6";
-    Counter "ip6.out.packets" "" "of version 6";
-    Counter "ip6.forwarded" "" "of version 6";
-    Counter "ip6.in.discards" "" "of version 6";
-    Counter "ip6.out.discards" "" "of version 6";
-    Counter "ip6.in.errors" "" "of version 6";
-    Counter "icmp.in" "" "messages received";
-    Counter "icmp.out" "" "messages sent";
-    Counter "icmp.in.errors" "" "bad messages received";
-    Counter "udp.in" "" "datagrams received";
-    Counter "udp.out" "" "datagrams sent";
-    Counter "udp.in.errors" "" "datagrams that could not be delivered";
-    Counter "udp.no.ports" "" "datagrams for a port where nobody listens";
-    Counter "udp.rcvbuf.errors" "" "datagrams lost to a full receive buffer";
-    Counter "udp.sndbuf.errors" "" "datagrams lost to a full send buffer";
-    Counter "tcp.active.opens" "" "connections opened from here";
-    Counter "tcp.passive.opens" "" "connections opened from elsewhere";
-    Counter "tcp.attempt.fails" "" "connections that did not come about";
-    Counter "tcp.estab.resets" "" "connections that were reset";
-    Counter "tcp.in.segs" "" "segments received";
-    Counter "tcp.out.segs" "" "segments sent";
-    Counter "tcp.retrans.segs" "" "segments sent again";
-    Counter "tcp.in.errors" "" "bad segments received";
-    Counter "tcp.out.resets" "" "resets sent";
-    Gauge "tcp.established" "" "connections that are established";
-    Counter "tcp.listen.overflows" "" "connections that found a full queue";
-    Counter "tcp.listen.drops" "" "connections dropped by a listening socket, for whatever reason";
-    Counter "tcp.timeouts" "" "time-outs of retransmissions";
-    Counter "tcp.syn.retrans" "" "SYNs sent again";
-};
+metrics! {
+    IN_PACKETS       Counter "ip.in.packets"        "" "IPv4 packets received" from "Ip: InReceives";
+    OUT_PACKETS      Counter "ip.out.packets"       "" "IPv4 packets of this machine handed over for sending" from "Ip: OutRequests";
+    FORWARDED        Counter "ip.forwarded"         "" "IPv4 packets forwarded" from "Ip: ForwDatagrams";
+    IN_DISCARDS      Counter "ip.in.discards"       "" "IPv4 packets received and discarded, for example for lack of memory" from "Ip: InDiscards";
+    OUT_DISCARDS     Counter "ip.out.discards"      "" "IPv4 packets to be sent and discarded, for example for lack of memory" from "Ip: OutDiscards";
+    IN_ERRORS        Counter "ip.in.errors"         "" "IPv4 packets received with a bad header" from "Ip: InHdrErrors";
+    IN_PACKETS6      Counter "ip6.in.packets"       "" "IPv6 packets received" from "Ip6InReceives";
+    OUT_PACKETS6     Counter "ip6.out.packets"      "" "IPv6 packets of this machine handed over for sending" from "Ip6OutRequests";
+    FORWARDED6       Counter "ip6.forwarded"        "" "IPv6 packets forwarded" from "Ip6OutForwDatagrams";
+    IN_DISCARDS6     Counter "ip6.in.discards"      "" "IPv6 packets received and discarded, for example for lack of memory" from "Ip6InDiscards";
+    OUT_DISCARDS6    Counter "ip6.out.discards"     "" "IPv6 packets to be sent and discarded, for example for lack of memory" from "Ip6OutDiscards";
+    IN_ERRORS6       Counter "ip6.in.errors"        "" "IPv6 packets received with a bad header" from "Ip6InHdrErrors";
+    ICMP_IN          Counter "icmp.in"              "" "ICMP messages received" from "Icmp: InMsgs";
+    ICMP_OUT         Counter "icmp.out"             "" "ICMP messages sent" from "Icmp: OutMsgs";
+    ICMP_IN_ERRORS   Counter "icmp.in.errors"       "" "bad ICMP messages received" from "Icmp: InErrors";
+    UDP_IN           Counter "udp.in"               "" "UDP datagrams received" from "Udp: InDatagrams";
+    UDP_OUT          Counter "udp.out"              "" "UDP datagrams sent" from "Udp: OutDatagrams";
+    UDP_IN_ERRORS    Counter "udp.in.errors"        "" "UDP datagrams that could not be delivered" from "Udp: InErrors";
+    UDP_NO_PORTS     Counter "udp.no.ports"         "" "UDP datagrams received for a port without a listener" from "Udp: NoPorts";
+    UDP_RCVBUF       Counter "udp.rcvbuf.errors"    "" "UDP datagrams lost because a receive buffer was full" from "Udp: RcvbufErrors";
+    UDP_SNDBUF       Counter "udp.sndbuf.errors"    "" "UDP datagrams lost because a send buffer was full" from "Udp: SndbufErrors";
+    TCP_ACTIVE       Counter "tcp.active.opens"     "" "TCP connections opened by this machine" from "Tcp: ActiveOpens";
+    TCP_PASSIVE      Counter "tcp.passive.opens"    "" "TCP connections opened by others" from "Tcp: PassiveOpens";
+    TCP_FAILS        Counter "tcp.attempt.fails"    "" "TCP connections that failed to open" from "Tcp: AttemptFails";
+    TCP_RESETS       Counter "tcp.estab.resets"     "" "established TCP connections that were reset" from "Tcp: EstabResets";
+    TCP_IN           Counter "tcp.in.segs"          "" "TCP segments received" from "Tcp: InSegs";
+    TCP_OUT          Counter "tcp.out.segs"         "" "TCP segments sent" from "Tcp: OutSegs";
+    TCP_RETRANS      Counter "tcp.retrans.segs"     "" "TCP segments retransmitted" from "Tcp: RetransSegs";
+    TCP_IN_ERRORS    Counter "tcp.in.errors"        "" "bad TCP segments received" from "Tcp: InErrs";
+    TCP_OUT_RESETS   Counter "tcp.out.resets"       "" "TCP resets sent" from "Tcp: OutRsts";
+    TCP_ESTABLISHED  Gauge   "tcp.established"      "" "TCP connections that are established" from "Tcp: CurrEstab";
+    LISTEN_OVERFLOWS Counter "tcp.listen.overflows" "" "TCP connections that found a listener's queue full" from "TcpExt: ListenOverflows";
+    LISTEN_DROPS     Counter "tcp.listen.drops"     "" "TCP connections dropped by a listener for any reason" from "TcpExt: ListenDrops";
+    TIMEOUTS         Counter "tcp.timeouts"         "" "TCP retransmission timeouts" from "TcpExt: TCPTimeouts";
+    SYN_RETRANS      Counter "tcp.syn.retrans"      "" "TCP SYNs retransmitted" from "TcpExt: TCPSynRetrans";
+}
 
-pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
-    host.protocols(values)
+/// The sections of `snmp` and of `netstat`.
+const SNMP: [&str; 4] = ["Ip:", "Icmp:", "Udp:", "Tcp:"];
+const NETSTAT: [&str; 1] = ["TcpExt:"];
+/// The start of the keys of `snmp6`.
+const SNMP6: &str = "Ip6";
+
+/// The most metrics of a section.
+const COLUMNS_MAX: usize = 10;
+
+/// Columns of interest, learnt from the headings. They stay the same while the kernel runs.
+pub(super) struct Columns {
+    snmp: [Section; SNMP.len()],
+    netstat: [Section; NETSTAT.len()],
+}
+
+/// Columns of interest in a line of values.
+struct Section {
+    /// The fingerprint of the heading that they were learnt from.
+    heading: u32,
+    /// Positions in the line, in ascending order, and their metrics.
+    columns: [(u8, Option<MetricId>); COLUMNS_MAX],
+}
+
+impl Columns {
+    pub(super) const NONE: Self = Self {
+        snmp: [const { Section::NONE }; SNMP.len()],
+        netstat: [const { Section::NONE }; NETSTAT.len()],
+    };
+}
+
+pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+    let Columns { snmp, netstat } = &mut cx.collector.memory.columns;
+    let files = &mut cx.host.files;
+    let mut values = FamilyValues::new();
+    let snmp = read_sections(files, ProcFile::Snmp, &SNMP, snmp, &mut values);
+    let netstat = read_sections(files, ProcFile::Netstat, &NETSTAT, netstat, &mut values);
+    let snmp6 = read_snmp6(files, &mut values);
+    cx.emitter.emit(&values);
+    snmp?;
+    netstat.or_else(ReadError::unless_missing)?;
+    snmp6.or_else(ReadError::unless_missing)
+}
+
+/// Reads a file in which a line of values follows each heading: `Ip: Forwarding DefaultTTL`, `Ip: 1 64`. The file is
+/// done when all sections of interest were read.
+fn read_sections(
+    files: &mut Files,
+    file: ProcFile,
+    names: &[&str],
+    sections: &mut [Section],
+    values: &mut FamilyValues,
+) -> Result<(), ReadError> {
+    let mut lines = files.lines(file)?;
+    let before = values.count();
+    let mut heading = None;
+    let mut unread = names.len();
+    while unread > 0
+        && let Some(line) = lines.next_line()?
+    {
+        let mut fields = fields(line);
+        let name = fields.next().unwrap_or_default();
+        let Some(index) = names.iter().position(|known| known.as_bytes() == name) else {
+            continue;
+        };
+        if heading == Some(index) {
+            heading = None;
+            unread -= 1;
+            sections[index].parse(&mut fields, values);
+        } else {
+            heading = Some(index);
+            sections[index].learn(line, names[index], &mut fields);
+        }
+    }
+    // A kernel without IP has no file.
+    lines.expect(
+        file == ProcFile::Netstat || values.count() > before,
+        "no counts of IP",
+    )
+}
+
+impl Section {
+    const NONE: Self = Self {
+        heading: 0,
+        columns: [(0, None); COLUMNS_MAX],
+    };
+
+    /// Learns the columns from a heading unless they are known from an equal one.
+    fn learn(&mut self, heading: &[u8], section: &str, names: &mut Fields) {
+        let fingerprint = fingerprint(heading);
+        if self.heading == fingerprint {
+            return;
+        }
+        *self = Self::NONE;
+        self.heading = fingerprint;
+        let mut free = self.columns.iter_mut();
+        for (position, name) in (0..=u8::MAX).zip(names) {
+            if let Some(id) = KEYS.find_in(section.as_bytes(), name)
+                && let Some(column) = free.next()
+            {
+                *column = (position, Some(*id));
+            }
+        }
+    }
+
+    /// Parses the values up to the last column of interest.
+    fn parse(&self, fields: &mut Fields, values: &mut FamilyValues) {
+        let mut position = 0;
+        for (column, id) in &self.columns {
+            let Some(id) = id else { return };
+            while position < *column {
+                fields.next();
+                position += 1;
+            }
+            values.set_u64(*id, fields.next_u64());
+            position += 1;
+        }
+    }
+}
+
+/// Reads lines such as `Ip6InReceives 4`.
+fn read_snmp6(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
+    let wanted = values.count() + KEYS.count_starting_with(SNMP6);
+    let mut lines = files.lines(ProcFile::Snmp6)?;
+    while values.count() < wanted
+        && let Some(line) = lines.next_line()?
+    {
+        let mut fields = fields(line);
+        let name = fields.next().filter(|name| name.starts_with(SNMP6.as_bytes()));
+        if let Some(id) = name.and_then(|name| KEYS.find(name)) {
+            values.set_u64(*id, fields.next_u64());
+        }
+    }
+    Ok(())
+}
+
+/// Returns a number that differs between headings, at a fourth of the cost of a hash by bytes. It is not 0.
+fn fingerprint(heading: &[u8]) -> u32 {
+    let (words, rest) = heading.as_chunks::<4>();
+    let words = words.iter().map(|word| u32::from_ne_bytes(*word));
+    let rest = rest.iter().map(|byte| u32::from(*byte));
+    let start = heading.len() as u32;
+    words
+        .chain(rest)
+        .fold(start, |sum, word| sum.rotate_left(5) ^ word)
+        | 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(section: &mut Section, heading: &str, line: &str) -> [Option<u64>; 3] {
+        let mut values = FamilyValues::new();
+        let mut names = fields(heading.as_bytes());
+        names.next();
+        section.learn(heading.as_bytes(), "Icmp:", &mut names);
+        section.parse(&mut fields(line.as_bytes()), &mut values);
+        [ICMP_IN, ICMP_OUT, ICMP_IN_ERRORS].map(|id| values.get_u64(id))
+    }
+
+    #[test]
+    fn values_are_found_by_the_names_of_the_heading() {
+        let mut section = Section::NONE;
+        let heading = "Icmp: OutMsgs New InErrors InMsgs";
+        assert_eq!(
+            parse(&mut section, heading, "7 99 -1 5"),
+            [Some(5), Some(7), None]
+        );
+        assert_eq!(parse(&mut section, heading, "8 9"), [None, Some(8), None]);
+        let other = "Icmp: InMsgs New InErrors OutMsgs";
+        assert_eq!(
+            parse(&mut section, other, "7 99 1 5"),
+            [Some(7), Some(5), Some(1)]
+        );
+    }
+
+    #[test]
+    fn more_columns_of_a_name_than_metrics_are_left_out() {
+        let heading = format!("Icmp: {}", "InMsgs ".repeat(300));
+        let line = "3 ".repeat(300);
+        let mut section = Section::NONE;
+        let found = parse(&mut section, &heading, &line);
+        assert_eq!(found, [Some(3), None, None]);
+    }
 }

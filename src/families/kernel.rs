@@ -1,24 +1,24 @@
-//! What the kernel has to give.
+//! Limits of the kernel, and their use (`Documentation/admin-guide/sysctl`).
 
-use super::table::{Metrics, metrics};
-use super::{Builtin, Out};
-use crate::procfs::{Fault, Host, Values};
+use super::metrics::metrics;
+use super::{Context, FamilyValues};
+use crate::procfs::{ProcFile, ReadError, SKIP};
 
-pub(super) static METRICS: Metrics = metrics! {
-    Gauge "kernel.files.allocated" "" "open files";
-    Gauge "kernel.files.max" "" "open files at the most";
-    Gauge "kernel.entropy" "bits" "randomness at hand";
-    Gauge "kernel.pids.max" "" "the number that process numbers stay below";
-    Gauge "kernel.files.percent" "percent" "allocated of max";
-};
+metrics! {
+    FILES         Gauge "kernel.files.allocated" ""        "open files of all processes";
+    FILES_MAX     Gauge "kernel.files.max"       ""        "maximum number of open files";
+    ENTROPY       Gauge "kernel.entropy"         "bits"    "randomness in the kernel's pool";
+    PIDS_MAX      Gauge "kernel.pids.max"        ""        "number that process identifiers stay below";
+    FILES_PERCENT Gauge "kernel.files.percent"   "percent" "open files, percent of the maximum";
+}
 
-/// Where the metrics stand in the table.
-const ALLOCATED: usize = 0;
-const MAX: usize = 1;
-const SHARE: usize = 4;
-
-pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
-    let result = host.limits(values);
-    values.share(SHARE, ALLOCATED, MAX);
-    result
+pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+    let mut values = FamilyValues::new();
+    let files = &mut cx.host.files;
+    let open_files = values.read_columns(files, ProcFile::FileNr, &[Some(FILES), SKIP, Some(FILES_MAX)]);
+    let entropy = values.read_columns(files, ProcFile::Entropy, &[Some(ENTROPY)]);
+    let pids = values.read_columns(files, ProcFile::PidMax, &[Some(PIDS_MAX)]);
+    values.share(FILES_PERCENT, FILES, FILES_MAX);
+    cx.emitter.emit(&values);
+    open_files.and(entropy).and(pids)
 }

@@ -1,41 +1,99 @@
-//! Memory and swap.
+//! Memory and swap: `/proc/meminfo` (`proc(5)`), lines such as `MemTotal:       24684092 kB`.
 
-use super::table::{Metrics, metrics};
-use super::{Builtin, Out};
-use crate::procfs::{Fault, Host, Values};
+use super::metrics::metrics;
+use super::{Context, FamilyValues};
+use crate::base::fields::fields;
+use crate::procfs::{Files, ProcFile, ReadError};
 
-pub(super) static METRICS: Metrics = metrics! {
-    Gauge "mem.total" "bytes" "memory that the kernel manages";
-    Gauge "mem.used" "bytes" "total less what is available";
-    Gauge "mem.free" "bytes" "used by nobody";
-    Gauge "mem.available" "bytes" "to be had without swapping (old kernels: free, buffers and cached)";
-    Gauge "mem.buffers" "bytes" "cached blocks of devices";
-    Gauge "mem.cached" "bytes" "cached pages of files";
-    Gauge "mem.shmem" "bytes" "shared memory and tmpfs";
-    Gauge "mem.slab" "bytes" "the kernel's own structures";
-    Gauge "mem.percent" "percent" "used of total";
-    Gauge "swap.total" "bytes" "swap space";
-    Gauge "swap.used" "bytes" "swap space in use";
-    Gauge "swap.free" "bytes" "swap space that is free";
-    Gauge "swap.percent" "percent" "used of the swap space, if there is any";
-};
+metrics! {
+    TOTAL        Gauge "mem.total"     "bytes"   "memory that the kernel manages" from "MemTotal:";
+    USED         Gauge "mem.used"      "bytes"   "memory in use: total minus available";
+    FREE         Gauge "mem.free"      "bytes"   "memory that is not used at all" from "MemFree:";
+    AVAILABLE    Gauge "mem.available" "bytes"   "memory available without swapping (old kernels: free, buffers and cached)" from "MemAvailable:";
+    BUFFERS      Gauge "mem.buffers"   "bytes"   "memory that caches blocks of devices" from "Buffers:";
+    CACHED       Gauge "mem.cached"    "bytes"   "memory that caches pages of files" from "Cached:";
+    SHMEM        Gauge "mem.shmem"     "bytes"   "shared memory and tmpfs" from "Shmem:";
+    SLAB         Gauge "mem.slab"      "bytes"   "memory for the kernel's own structures" from "Slab:";
+    PERCENT      Gauge "mem.percent"   "percent" "memory in use, percent of the total";
+    SWAP_TOTAL   Gauge "swap.total"    "bytes"   "swap space" from "SwapTotal:";
+    SWAP_USED    Gauge "swap.used"     "bytes"   "swap space in use";
+    SWAP_FREE    Gauge "swap.free"     "bytes"   "swap space that is free" from "SwapFree:";
+    SWAP_PERCENT Gauge "swap.percent"  "percent" "swap space in use, percent of the total; none without swap space";
+}
 
-/// Where the metrics stand in the table.
-const TOTAL: usize = 0;
-const USED: usize = 1;
-const AVAILABLE: usize = 3;
-const SHARE: usize = 8;
-const SWAP_TOTAL: usize = 9;
-const SWAP_USED: usize = 10;
-const SWAP_FREE: usize = 11;
-const SWAP_SHARE: usize = 12;
-
-pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
-    let result = host.memory(values);
+pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+    let mut values = FamilyValues::new();
+    let result = read(&mut cx.host.files, &mut values);
     // A container may see less in total than is available outside it.
     values.subtract(USED, TOTAL, AVAILABLE);
-    values.share(SHARE, USED, TOTAL);
+    values.share(PERCENT, USED, TOTAL);
     values.subtract(SWAP_USED, SWAP_TOTAL, SWAP_FREE);
-    values.share(SWAP_SHARE, SWAP_USED, SWAP_TOTAL);
+    values.share(SWAP_PERCENT, SWAP_USED, SWAP_TOTAL);
+    cx.emitter.emit(&values);
     result
+}
+
+fn read(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
+    let mut lines = files.lines(ProcFile::Meminfo)?;
+    while values.count() < KEYS.count()
+        && let Some(line) = lines.next_line()?
+    {
+        parse(line, values);
+    }
+    if values.get(TOTAL).is_none() {
+        return Err(lines.invalid("no MemTotal"));
+    }
+    // Linux before 3.14 prints no MemAvailable.
+    if values.get(AVAILABLE).is_none() {
+        let Some(sum) = free_and_cached(values) else {
+            return Err(lines.invalid("neither MemAvailable nor MemFree, Buffers and Cached"));
+        };
+        values.set_u64(AVAILABLE, Some(sum));
+    }
+    Ok(())
+}
+
+fn free_and_cached(values: &FamilyValues) -> Option<u64> {
+    let cached = values.get_u64(BUFFERS)?.checked_add(values.get_u64(CACHED)?)?;
+    values.get_u64(FREE)?.checked_add(cached)
+}
+
+/// Parses a line. The kernel's kB are 1024 bytes.
+fn parse(line: &[u8], values: &mut FamilyValues) {
+    let mut fields = fields(line);
+    let Some(id) = fields.next().and_then(|name| KEYS.find(name)) else {
+        return;
+    };
+    let number = fields.next_u64();
+    let has_unit = fields.next() == Some(b"kB");
+    let bytes = number
+        .filter(|_| has_unit)
+        .and_then(|number| number.checked_mul(1024));
+    values.set_u64(*id, bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn total(line: &str) -> Option<u64> {
+        let mut values = FamilyValues::new();
+        parse(line.as_bytes(), &mut values);
+        values.get_u64(TOTAL)
+    }
+
+    #[test]
+    fn lines_without_number_or_unit_give_no_value() {
+        assert_eq!(total("MemTotal:\t  10 kB"), Some(10_240));
+        for bad in [
+            "MemTotal: 10",
+            "MemTotal: x kB",
+            "MemTotal:",
+            "MemTotal: 10 MB",
+            "MemTotal: 18446744073709551615 kB",
+            "memtotal: 10 kB",
+        ] {
+            assert_eq!(total(bad), None, "{bad:?}");
+        }
+    }
 }

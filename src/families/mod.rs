@@ -1,224 +1,269 @@
-//! The builtin collectors: one file a metric family, which makes samples of what the host says.
+//! Metric families: one file each, with its table of metrics and the function that collects it.
+//!
+//! A new metric is a row of its family's table; a new family is a file and a row of [`FAMILIES`].
 
+mod agent;
 mod conntrack;
 mod cpu;
 mod disk;
 mod diskio;
+mod emitter;
 mod ip;
 mod kernel;
+mod list;
 mod load;
 mod mem;
+mod metrics;
 mod neighbours;
 mod net;
 #[cfg(feature = "numbered")]
 mod numbered;
-mod own;
 mod pressure;
 mod process;
 mod sockets;
 mod softnet;
 mod system;
-mod table;
 mod temp;
+#[cfg(test)]
+mod tests;
 mod vm;
 mod wifi;
 
+pub use agent::AgentStats;
 #[cfg(test)]
 pub(crate) use disk::ask as ask_mount;
-pub use own::Own;
+pub use emitter::{Discard, Emitter, Tags};
+pub use list::list;
+pub use metrics::{Kind, Metric};
 pub use process::PROCESSES_MAX;
-pub use table::{FAMILIES, FAMILY_COUNT, Family, Kind, Metric, Metrics, find, is_metric, list, name};
 
-use crate::base::decimal::Fixed;
 use crate::base::glob::Choice;
 use crate::base::wheel::Timers;
-use crate::procfs::{Fault, Flaw, Host, Source, Take, Values};
+use crate::procfs::{FamilyValues, Host, MetricId, ReadError, VALUES_MAX};
+use emitter::FamilyEmitter;
+use load::Tasks;
 
-/// One value of one metric.
-pub struct Sample<'a> {
-    /// The metric.
-    pub metric: &'a Metric,
-    /// What tells one instance from another, such as `mount=` and `/`.
-    pub instance: &'a [(&'static [u8], &'a [u8])],
-    /// The value, in the metric's unit.
-    pub value: Fixed,
+/// Metrics that are collected together.
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// Milliseconds between two turns, unless the user sets another interval.
+    pub interval: u32,
+    /// Whether some of its values come from two reads: the second follows the first after a second.
+    pub is_paired: bool,
+    /// Its metrics.
+    pub metrics: &'static [Metric],
+    /// Patterns of the instances that are left out unless the user chooses others; `None` if it has no instances to
+    /// choose from.
+    pub ignored: Option<&'static str>,
+    /// Emits its samples, as many as can be collected also if there is an error.
+    collect: fn(&mut Context) -> Result<(), ReadError>,
 }
 
-/// Takes samples.
-pub type Sink<'s> = &'s mut dyn FnMut(Sample);
+/// All families. Those of one turn are collected in this order.
+#[rustfmt::skip]
+pub const FAMILIES: &[Family] = &[
+    Family::new("cpu", 5, cpu::METRICS, cpu::collect).paired(),
+    Family::new("load", 5, load::METRICS, load::collect),
+    Family::new("mem", 5, mem::METRICS, mem::collect),
+    Family::new("net", 5, net::METRICS, net::collect).ignoring("lo,veth*"),
+    Family::new("vm", 10, vm::METRICS, vm::collect),
+    Family::new("pressure", 10, pressure::METRICS, pressure::collect),
+    Family::new("diskio", 10, diskio::METRICS, diskio::collect).paired().ignoring(diskio::IGNORED),
+    Family::new("ip", 30, ip::METRICS, ip::collect),
+    Family::new("sockets", 10, sockets::METRICS, sockets::collect),
+    Family::new("conntrack", 10, conntrack::METRICS, conntrack::collect),
+    Family::new("softnet", 10, softnet::METRICS, softnet::collect),
+    Family::new("wifi", 10, wifi::METRICS, wifi::collect).ignoring(""),
+    Family::new("agent", 10, agent::METRICS, agent::collect),
+    Family::new("neighbours", 30, neighbours::METRICS, neighbours::collect).ignoring(""),
+    Family::new("temp", 30, temp::METRICS, temp::collect).ignoring(""),
+    Family::new("kernel", 30, kernel::METRICS, kernel::collect),
+    Family::new("system", 30, system::METRICS, system::collect),
+    Family::new("process", 30, process::METRICS, process::collect),
+    Family::new("disk", 60, disk::METRICS, disk::collect).ignoring(disk::IGNORED),
+    #[cfg(feature = "numbered")]
+    Family::new("test", 5, numbered::METRICS, numbered::collect),
+];
 
-/// What tells one instance from another; nothing where there is one only.
-type Tags<'t> = &'t [(&'static [u8], &'t [u8])];
+/// How many families there are.
+pub const FAMILY_COUNT: usize = FAMILIES.len();
 
-/// Interfaces that have samples; of more, the first ones.
-const INTERFACES_MAX: u32 = 64;
+/// Milliseconds between two turns of most families: the interval that `-interval` changes.
+const DEFAULT_INTERVAL: u32 = 5_000;
 
-/// Where the values of a family go.
-struct Out<'o> {
-    family: &'static Family,
-    wishes: Wishes<'o>,
-    /// Which instances the user wants.
-    choice: Choice<'o>,
-    /// The key of the tag that tells one instance from another, with its `=`.
-    key: &'static [u8],
-    sink: Sink<'o>,
-    /// Instances that have been taken, or would have been, and that have room.
-    count: u32,
-    most: u32,
-}
-
-impl<'o> Out<'o> {
-    fn new(family: &'static Family, wishes: Wishes<'o>, choice: Choice<'o>, sink: Sink<'o>) -> Self {
+impl Family {
+    const fn new(
+        name: &'static str,
+        seconds: u32,
+        metrics: &'static [Metric],
+        collect: fn(&mut Context) -> Result<(), ReadError>,
+    ) -> Self {
+        assert!(metrics.len() <= VALUES_MAX);
         Self {
-            family,
-            wishes,
-            choice,
-            key: b"",
-            sink,
-            count: 0,
-            most: u32::MAX,
+            name,
+            interval: seconds * 1_000,
+            is_paired: false,
+            metrics,
+            ignored: None,
+            collect,
         }
     }
 
-    /// Hands over a sample of that metric, if the family has it.
-    #[inline(never)]
-    fn tell_one(&mut self, number: usize, tags: Tags, value: Fixed) {
-        if let Some(metric) = &self.family.metrics.get(number) {
-            (self.sink)(Sample {
-                metric,
-                instance: tags,
-                value,
-            });
+    const fn paired(self) -> Self {
+        Self {
+            is_paired: true,
+            ..self
         }
     }
 
-    /// Hands over a sample of each metric that has a value.
-    #[inline(never)]
-    fn tell(&mut self, tags: Tags, values: &Values) {
-        for number in 0..self.family.metrics.count() {
-            if let Some(value) = values.get(number) {
-                self.tell_one(number, tags, value);
-            }
+    const fn ignoring(self, patterns: &'static str) -> Self {
+        Self {
+            ignored: Some(patterns),
+            ..self
         }
     }
 
-    /// The instances are interfaces: the first ones.
-    fn of_interfaces(&mut self) {
-        (self.key, self.most) = (b"iface=", INTERFACES_MAX);
-    }
-
-    /// More interfaces than have room are a fault.
-    fn check_interfaces(&self, source: Source) -> Result<(), Fault> {
-        if self.count > self.most {
-            return Err(Flaw::Interfaces.of(source));
+    /// Returns the milliseconds between two turns if the user wants this many between two samples: a slow family stays
+    /// slow.
+    pub fn interval_at(&self, wanted: u32) -> u32 {
+        if self.interval == DEFAULT_INTERVAL {
+            wanted
+        } else {
+            wanted.max(self.interval)
         }
-        Ok(())
     }
 }
 
-impl Take for Out<'_> {
-    #[inline(never)]
-    fn wants(&self, name: &[u8]) -> bool {
-        let ignored = self.family.ignored.unwrap_or_default();
-        self.choice.wants(name, ignored.as_bytes())
-    }
+/// Returns the index of the family of that name; with `to_choose`, only if there are instances to choose from.
+pub fn find(name: &[u8], to_choose: bool) -> Option<usize> {
+    FAMILIES
+        .iter()
+        .position(|family| family.name.as_bytes() == name && (family.ignored.is_some() || !to_choose))
+}
 
-    #[inline(never)]
-    fn take(&mut self, name: &[u8], values: &Values) {
-        self.count += 1;
-        if self.count <= self.most {
-            self.tell(&[(self.key, name)], values);
-        }
-    }
+/// Returns the name of the family of that index.
+pub fn name(index: usize) -> Option<&'static [u8]> {
+    FAMILIES.get(index).map(|family| family.name.as_bytes())
+}
+
+/// Returns whether a family has a metric of that name.
+pub fn is_metric(name: &[u8]) -> bool {
+    let mut metrics = FAMILIES.iter().flat_map(|family| family.metrics);
+    metrics.any(|metric| metric.name.as_bytes() == name)
 }
 
 /// What the user wants of the families.
 #[derive(Clone, Copy, Default)]
-pub struct Wishes<'a> {
+pub struct Filters<'a> {
     /// Which instances, of each family.
-    pub choices: &'a [Choice<'a>],
-    /// A list of patterns: names of processes.
+    pub instances: &'a [Choice<'a>],
+    /// Names of processes, a list of patterns.
     pub processes: &'a [u8],
-    /// The lease file of dnsmasq.
+    /// Path of dnsmasq's lease file.
     pub leases: &'a [u8],
 }
 
-/// What the families remember from one turn to the next: room for many instances, of which most machines have
-/// few. All of it is zero at first, so that what nobody writes to takes no memory.
+/// What the families keep from one turn to the next: arrays for many instances, of which most machines have few. All
+/// bytes are zero at first, so that what is never written takes no memory.
 #[repr(C)]
 pub struct Memory {
     disks: diskio::Disks,
     neighbours: neighbours::Neighbours,
     processes: process::Processes,
     cpu: cpu::Cpu,
+    columns: ip::Columns,
 }
 
 impl Memory {
-    /// Nothing is remembered yet.
+    /// Nothing was read yet.
     pub const EMPTY: Self = Self {
         disks: diskio::Disks::NONE,
         neighbours: neighbours::Neighbours::NONE,
         processes: process::Processes::NONE,
         cpu: cpu::Cpu::NONE,
+        columns: ip::Columns::NONE,
     };
 }
 
-/// The families.
-pub struct Builtin {
-    /// When the turn is, in milliseconds of the monotonic clock.
-    now: u64,
-    own: Own,
+/// Collects the families.
+pub struct Collector {
     memory: &'static mut Memory,
+    /// Time of the turn, in milliseconds of the monotonic clock.
+    now: u64,
+    stats: AgentStats,
+    /// Numbers of tasks, if they were read in this turn.
+    tasks: Option<Tasks>,
     #[cfg(feature = "numbered")]
-    number: u64,
+    turns: u64,
 }
 
-impl Builtin {
-    /// Families that remember nothing yet.
+/// What a family's collect function works with.
+struct Context<'c> {
+    host: &'c mut Host,
+    collector: &'c mut Collector,
+    filters: Filters<'c>,
+    emitter: FamilyEmitter<'c>,
+}
+
+impl Collector {
+    /// A collector whose families have read nothing yet.
     pub fn new(memory: &'static mut Memory) -> Self {
         Self {
-            now: 0,
-            own: Own::default(),
             memory,
+            now: 0,
+            stats: AgentStats::default(),
+            tasks: None,
             #[cfg(feature = "numbered")]
-            number: 0,
+            turns: 0,
         }
     }
 
-    /// Begins a turn: what was read before is old.
-    pub fn begin_turn(&mut self, host: &mut Host, now: u64, own: Own) {
-        host.begin_turn();
-        (self.now, self.own) = (now, own);
+    /// Begins a turn at this time, in milliseconds of the monotonic clock.
+    pub fn begin_turn(&mut self, now: u64, stats: AgentStats) {
+        (self.now, self.stats, self.tasks) = (now, stats, None);
     }
 
-    /// Takes the samples of the family of that number in [`FAMILIES`]. What can be told is told,
-    /// also before an error.
-    pub fn take(&mut self, family: usize, host: &mut Host, wishes: Wishes, sink: Sink) -> Result<(), Fault> {
-        let choice = wishes.choices.get(family).copied().unwrap_or_default();
+    /// Emits the samples of the family of that index in [`FAMILIES`], as many as can be collected also if there is an
+    /// error.
+    pub fn collect(
+        &mut self,
+        family: usize,
+        host: &mut Host,
+        filters: Filters,
+        emitter: &mut dyn Emitter,
+    ) -> Result<(), ReadError> {
+        let filter = filters.instances.get(family).copied().unwrap_or_default();
         let Some(family) = FAMILIES.get(family) else {
             return Ok(());
         };
-        let mut values = Values::default();
-        let mut out = Out::new(family, wishes, choice, sink);
-        let result = (family.take)(self, host, &mut out, &mut values);
-        out.tell(&[], &values);
-        result
+        (family.collect)(&mut Context {
+            host,
+            collector: self,
+            filters,
+            emitter: FamilyEmitter {
+                metrics: family.metrics,
+                filter,
+                ignored: family.ignored.unwrap_or_default(),
+                emitter,
+            },
+        })
     }
 
-    /// What was read before is of another machine.
-    pub fn forget(&mut self) {
+    /// Drops what was read: it is of another machine.
+    pub fn reset(&mut self) {
         *self.memory = Memory::EMPTY;
     }
 
-    /// A pass over all processes starts anew: other ones are asked for.
-    pub fn forget_pass(&mut self, host: &mut Host) {
+    /// Starts the pass over all processes from the beginning: others are asked for.
+    pub fn restart_pass(&mut self, host: &mut Host) {
         self.memory.processes = process::Processes::NONE;
         host.end_pass();
     }
 
-    /// Families that have not looked at all in their turn, and go on at the next occasion.
+    /// Returns the families whose turn did not read everything: they continue at the next opportunity.
     pub fn unfinished(&self) -> Timers {
         let process = find(b"process", false).filter(|_| self.memory.processes.is_under_way());
-        process.map_or(0, |number| 1 << number)
+        process.map_or(0, |index| 1 << index)
     }
 }

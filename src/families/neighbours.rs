@@ -1,21 +1,15 @@
 //! Who is in the network: neighbours that the kernel knows, addresses that are lent.
 
-use super::table::{Metrics, metrics};
-use super::{Builtin, Out};
+use super::emitter::{INTERFACES_MAX, too_many_interfaces};
+use super::metrics::metrics;
+use super::{Context, FamilyEmitter, FamilyValues};
 use crate::base::decimal::Fixed;
-use crate::procfs::{Fault, Flaw, Host, InterfaceName, Source, Take, Values};
+use crate::procfs::{Host, InterfaceName, ProcFile, ReadError};
 
-/// Interfaces that have a place.
-const INTERFACES_MAX: usize = super::INTERFACES_MAX as usize;
-
-pub(super) static METRICS: Metrics = metrics! {
-    Gauge "arp.entries" "" "IPv4 neighbours that the kernel knows, or asks for, behind an interface (iface=)";
-    Gauge "dhcp.leases" "" "addresses that dnsmasq has lent, where there is its lease file";
-};
-
-/// Where the metrics stand in the table.
-const ENTRIES: usize = 0;
-const LEASES: usize = 1;
+metrics! {
+    ENTRIES Gauge "arp.entries" "" "IPv4 neighbours that the kernel knows or asks for on an interface (iface=)";
+    LEASES  Gauge "dhcp.leases" "" "addresses that dnsmasq has leased, if its lease file exists";
+}
 
 /// Interfaces that have, or once had, neighbours: those that have none any more say so.
 pub(super) struct Neighbours {
@@ -44,43 +38,35 @@ impl Neighbours {
     }
 }
 
-pub(super) fn take(
-    all: &mut Builtin,
-    host: &mut Host,
-    out: &mut Out,
-    values: &mut Values,
-) -> Result<(), Fault> {
-    let entries = entries(&mut all.memory.neighbours, host, out);
-    let leases = host.leases(out.wishes.leases);
-    if let Ok(leases) = leases {
-        values.set_whole(LEASES, leases.into());
-    }
+pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+    let entries = entries(&mut cx.collector.memory.neighbours, cx.host, &mut cx.emitter);
+    let leases = cx.host.leases(cx.filters.leases);
+    let mut values = FamilyValues::new();
+    values.set_u64(LEASES, leases.ok().map(u64::from));
+    cx.emitter.emit(&values);
     entries?;
-    leases.map(|_| ()).or_else(Fault::unless_missing)
+    leases.map(|_| ()).or_else(ReadError::unless_missing)
 }
 
-fn entries(all: &mut Neighbours, host: &mut Host, out: &mut Out) -> Result<(), Fault> {
+fn entries(all: &mut Neighbours, host: &mut Host, emitter: &mut FamilyEmitter) -> Result<(), ReadError> {
     all.entries = [0; INTERFACES_MAX];
     let mut is_over = false;
     let result = host.neighbours(&mut |name| {
-        if out.wants(name) {
+        if emitter.wants(name) {
             is_over |= !all.add(name);
         }
     });
-    if let Err(fault) = result {
-        return fault.unless_missing();
+    if let Err(error) = result {
+        return error.unless_missing();
     }
     for (name, &entries) in all.names.iter().zip(&all.entries) {
         if !name.is_none() {
-            out.tell_one(
-                ENTRIES,
-                &[(b"iface=", name.bytes())],
-                Fixed::whole(entries.into()),
-            );
+            let entries = Fixed::whole(entries.into());
+            emitter.emit_one(&[(b"iface=", name.bytes())], ENTRIES, entries);
         }
     }
     if is_over {
-        return Err(Flaw::Interfaces.of(Source::Arp));
+        return Err(too_many_interfaces(ProcFile::Arp));
     }
     Ok(())
 }

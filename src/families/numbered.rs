@@ -1,13 +1,18 @@
-//! Numbers, one after the other: a missing one is a lost line. Only in builds for tests.
+//! Consecutive numbers: a missing one is a lost line. Only in builds for tests.
 
-use super::table::{Metrics, metrics};
-use crate::procfs::Values;
+use super::metrics::metrics;
+use super::{Context, FamilyValues};
+use crate::procfs::ReadError;
 
-pub(super) static METRICS: Metrics = metrics! {
-    Counter "test.number" "" "how many turns of this family there have been before";
-};
+metrics! {
+    NUMBER Counter "test.number" "" "number of earlier turns of this family";
+}
 
-pub(super) fn take(number: &mut u64, values: &mut Values) {
-    values.set_whole(0, *number);
-    *number += 1;
+#[expect(clippy::unnecessary_wraps, reason = "the type of all collect functions")]
+pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+    let mut values = FamilyValues::new();
+    values.set_u64(NUMBER, Some(cx.collector.turns));
+    cx.collector.turns += 1;
+    cx.emitter.emit(&values);
+    Ok(())
 }

@@ -1,25 +1,21 @@
 //! Processes of the names that the user asks for.
 
-use super::table::{Metrics, metrics};
-use super::{Builtin, Out};
+use super::metrics::metrics;
+use super::{Context, FamilyEmitter, FamilyValues};
 use crate::base::decimal::divide;
 use crate::base::glob::{fits, is_pattern, items};
-use crate::procfs::{Fault, Host, Process, Take, Values, page_size, ticks_per_second};
+use crate::procfs::{Process, ReadError, page_size, ticks_per_second};
 
 /// Names that can be asked for.
 pub const PROCESSES_MAX: usize = 32;
 /// The kernel keeps so many bytes of a program's name (`TASK_COMM_LEN`).
 const KEPT: usize = 15;
 
-pub(super) static METRICS: Metrics = metrics! {
-    Gauge "process.count" "" "processes of a name asked for (name=)";
-    Gauge "process.rss" "bytes" "memory that they have resident, shared pages each time";
-    Counter "process.cpu.ms" "ms" "processor time that those which run now have used";
-};
-
-/// Where the metrics stand in the table.
-const RESIDENT: usize = 1;
-const MILLIS: usize = 2;
+metrics! {
+    COUNT    Gauge   "process.count"  ""      "processes of a name asked for (name=)";
+    RESIDENT Gauge   "process.rss"    "bytes" "resident memory of the processes of a name, shared pages counted in each";
+    MILLIS   Counter "process.cpu.ms" "ms"    "CPU time used by the processes of a name that run now";
+}
 
 /// A pass over all processes, which may take several turns.
 pub(super) struct Processes {
@@ -60,40 +56,42 @@ impl Processes {
         }
     }
 
-    fn tell(&self, names: &[u8], out: &mut Out) {
-        let mut values = Values::default();
-        out.key = b"name=";
+    fn emit(&self, names: &[u8], emitter: &mut FamilyEmitter) {
+        let mut values = FamilyValues::new();
         for (name, sum) in items(names).zip(&self.sums) {
-            // Named again, it has been told.
+            // A repeated name was emitted with its first occurrence.
             if items(names).find(|other| *other == name).map(<[u8]>::as_ptr) != Some(name.as_ptr()) {
                 continue;
             }
-            for (number, sum) in sum.iter().enumerate() {
-                values.set_whole(number, *sum);
+            for (id, sum) in [COUNT, RESIDENT, MILLIS].iter().zip(sum) {
+                values.set_u64(*id, Some(*sum));
             }
             values.multiply(RESIDENT, page_size() as u32);
             values.multiply(MILLIS, 1_000);
-            let (millis, _) = divide(values.number(MILLIS), ticks_per_second().max(1));
-            values.set_whole(MILLIS, millis);
-            out.take(name, &values);
+            let (millis, _) = divide(
+                values.get_u64(MILLIS).unwrap_or_default(),
+                ticks_per_second().max(1),
+            );
+            values.set_u64(MILLIS, Some(millis));
+            emitter.emit_instance(&[(b"name=", name)], &values);
         }
     }
 }
 
 /// Goes on with the pass; the samples come at its end.
-pub(super) fn take(all: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
-    let names = out.wishes.processes;
-    let all = &mut all.memory.processes;
+pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+    let names = cx.filters.processes;
+    let processes = &mut cx.collector.memory.processes;
     if names.is_empty() {
         return Ok(());
     }
-    if !all.is_under_way {
-        all.sums = [[0; 3]; PROCESSES_MAX];
+    if !processes.is_under_way {
+        processes.sums = [[0; 3]; PROCESSES_MAX];
     }
-    let result = host.processes(&mut |process| all.add(names, process));
-    all.is_under_way = host.is_in_pass();
-    if result.is_ok() && !all.is_under_way {
-        all.tell(names, out);
+    let result = cx.host.processes(&mut |process| processes.add(names, process));
+    processes.is_under_way = cx.host.is_in_pass();
+    if result.is_ok() && !processes.is_under_way {
+        processes.emit(names, &mut cx.emitter);
     }
     result
 }
@@ -103,7 +101,7 @@ mod tests {
     use super::*;
     use crate::base::decimal::Fixed;
     use crate::base::glob::Choice;
-    use crate::families::{FAMILIES, find};
+    use crate::families::tests::Samples;
 
     #[test]
     fn names_are_patterns_and_long_ones_are_cut_as_the_kernel_cuts_them() {
@@ -126,25 +124,19 @@ mod tests {
             };
             processes.add(names, &process);
         }
-        let mut found = Vec::new();
-        let mut sink = |sample: crate::families::Sample| {
-            let name = String::from_utf8_lossy(sample.instance[0].1).into_owned();
-            found.push((sample.metric.name, name, sample.value));
+        let mut found = Samples::default();
+        let mut emitter = FamilyEmitter {
+            metrics: METRICS,
+            filter: Choice::default(),
+            ignored: "",
+            emitter: &mut found,
         };
-        let family = &FAMILIES[find(b"process", false).unwrap()];
-        processes.tell(
-            names,
-            &mut Out::new(
-                family,
-                crate::families::Wishes::default(),
-                Choice::default(),
-                &mut sink,
-            ),
-        );
+        processes.emit(names, &mut emitter);
+        let found = found.0;
         let counts: Vec<_> = found
             .iter()
             .step_by(3)
-            .map(|(_, name, value)| (name.as_str(), *value))
+            .map(|(_, tags, value)| (tags.strip_prefix("name=").unwrap(), *value))
             .collect();
         let expected = [
             ("init", 1),

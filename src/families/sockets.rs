@@ -1,20 +1,72 @@
-//! Sockets.
+//! Sockets: `/proc/net/sockstat` (`proc(5)`), lines such as `TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 319`.
 
-use super::table::{Metrics, metrics};
-use super::{Builtin, Out};
-use crate::procfs::{Fault, Host, Values};
+use super::metrics::metrics;
+use super::{Context, FamilyValues};
+use crate::base::fields::fields;
+use crate::procfs::{Files, ProcFile, ReadError};
 
-pub(super) static METRICS: Metrics = metrics! {
-    Gauge "sockets.used" "" "sockets of all kinds";
-    Gauge "sockets.tcp.inuse" "" "TCP sockets that are not closed";
-    Gauge "sockets.tcp.orphan" "" "TCP sockets that no process holds any more";
-    Gauge "sockets.tcp.timewait" "" "TCP sockets that wait for the last packets";
-    Gauge "sockets.tcp.alloc" "" "TCP sockets in any state";
-    Gauge "sockets.tcp.mem" "pages" "memory of TCP sockets";
-    Gauge "sockets.udp.inuse" "" "UDP sockets";
-    Gauge "sockets.udp.mem" "pages" "memory of UDP sockets";
-};
+metrics! {
+    USED         Gauge "sockets.used"         ""      "sockets of all kinds" from "sockets: used";
+    TCP_INUSE    Gauge "sockets.tcp.inuse"    ""      "IPv4 TCP sockets that are not closed" from "TCP: inuse";
+    TCP_ORPHAN   Gauge "sockets.tcp.orphan"   ""      "TCP sockets that no process holds any more" from "TCP: orphan";
+    TCP_TIMEWAIT Gauge "sockets.tcp.timewait" ""      "TCP sockets in state TIME-WAIT" from "TCP: tw";
+    TCP_ALLOC    Gauge "sockets.tcp.alloc"    ""      "TCP sockets in any state" from "TCP: alloc";
+    TCP_MEM      Gauge "sockets.tcp.mem"      "pages" "memory of TCP sockets" from "TCP: mem";
+    UDP_INUSE    Gauge "sockets.udp.inuse"    ""      "IPv4 UDP sockets" from "UDP: inuse";
+    UDP_MEM      Gauge "sockets.udp.mem"      "pages" "memory of UDP sockets" from "UDP: mem";
+}
 
-pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
-    host.sockets(values)
+pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+    let mut values = FamilyValues::new();
+    let result = read(&mut cx.host.files, &mut values);
+    cx.emitter.emit(&values);
+    result
+}
+
+fn read(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
+    let mut lines = files.lines(ProcFile::Sockstat)?;
+    while values.count() < KEYS.count()
+        && let Some(line) = lines.next_line()?
+    {
+        parse(line, values);
+    }
+    lines.expect(values.count() > 0, "no sockets")
+}
+
+/// Parses a line: a section, then names and values in turn.
+fn parse(line: &[u8], values: &mut FamilyValues) {
+    let mut fields = fields(line);
+    let section = fields.next().unwrap_or_default();
+    while let Some(name) = fields.next() {
+        let number = fields.next_u64();
+        if let Some(id) = KEYS.find_in(section, name) {
+            values.set_u64(*id, number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_values_come_in_pairs() {
+        let mut values = FamilyValues::new();
+        for line in [
+            "sockets: used 10",
+            "TCP: tw 3 inuse 1 new 9 alloc",
+            "UDP: inuse x mem 2",
+            "UDPLITE: inuse 7",
+        ] {
+            parse(line.as_bytes(), &mut values);
+        }
+        let expected = [
+            (USED.row(), 10),
+            (TCP_INUSE.row(), 1),
+            (TCP_TIMEWAIT.row(), 3),
+            (UDP_MEM.row(), 2),
+        ];
+        let found: Vec<_> = values.iter().map(|(row, value)| (row, value.parts().0)).collect();
+        assert_eq!(found, expected);
+    }
 }

@@ -1,15 +1,70 @@
-//! How the processors keep up with the network.
+//! Packets in the network's queues: `/proc/net/softnet_stat` (`net/core/net-procfs.c`), a line each processor with
+//! hexadecimal columns of 32 bits.
 
-use super::table::{Metrics, metrics};
-use super::{Builtin, Out};
-use crate::procfs::{Fault, Host, Values};
+use super::metrics::metrics;
+use super::{Context, FamilyValues};
+use crate::base::fields::fields;
+use crate::procfs::{Files, MetricId, ProcFile, ReadError};
 
-pub(super) static METRICS: Metrics = metrics! {
-    Counter "softnet.processed" "" "packets that all processors took from their queues";
-    Counter "softnet.dropped" "" "packets that found a full queue";
-    Counter "softnet.squeezed" "" "turns that ended before their queue was empty";
-};
+metrics! {
+    PROCESSED Counter "softnet.processed" "" "packets that all processors took from their receive queues";
+    DROPPED   Counter "softnet.dropped"   "" "packets dropped because a processor's receive queue was full";
+    SQUEEZED  Counter "softnet.squeezed"  "" "times that a processor ran out of time before its receive queue was empty";
+}
 
-pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
-    host.softnet(values)
+/// The metrics of the first columns.
+const COLUMNS: [MetricId; 3] = [PROCESSED, DROPPED, SQUEEZED];
+
+pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+    let mut values = FamilyValues::new();
+    let result = read(&mut cx.host.files, &mut values);
+    cx.emitter.emit(&values);
+    result
+}
+
+/// Adds up the columns. Each is 32 bits a processor, so their sum may go back.
+fn read(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
+    let mut was_found = false;
+    let mut lines = files.lines(ProcFile::Softnet)?;
+    while let Some(line) = lines.next_line()? {
+        was_found |= add(line, values);
+    }
+    lines.expect(was_found, "no counts")
+}
+
+/// Adds the columns of a line. Returns whether all are there.
+fn add(line: &[u8], values: &mut FamilyValues) -> bool {
+    let mut fields = fields(line);
+    COLUMNS.iter().all(|id| {
+        let Some(count) = fields.next().and_then(parse_hex) else {
+            return false;
+        };
+        let sum = values.get_u64(*id).unwrap_or_default() + u64::from(count);
+        values.set_u64(*id, Some(sum));
+        true
+    })
+}
+
+/// Parses one to eight hexadecimal digits.
+fn parse_hex(text: &[u8]) -> Option<u32> {
+    if !(1..=8).contains(&text.len()) {
+        return None;
+    }
+    text.iter().try_fold(0, |number, byte| {
+        Some(number << 4 | char::from(*byte).to_digit(16)?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_hexadecimal() {
+        assert_eq!(parse_hex(b"00008dda"), Some(0x8dda));
+        assert_eq!(parse_hex(b"ffffffff"), Some(u32::MAX));
+        for bad in ["", "123456789", "0x12", "-1", "g"] {
+            assert_eq!(parse_hex(bad.as_bytes()), None, "{bad:?}");
+        }
+    }
 }

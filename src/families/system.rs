@@ -1,24 +1,33 @@
-//! How long the machine has run, and whether its clock is right.
+//! Uptime, and the state of the wall clock: `/proc/uptime` (`proc(5)`), `350735.47 234388.90`, and `adjtimex(2)`.
 
-use super::table::{Metrics, metrics};
-use super::{Builtin, Out};
+use super::metrics::metrics;
+use super::{Context, FamilyValues};
 use crate::base::decimal::Fixed;
-use crate::procfs::{Fault, Host, Values};
+use crate::base::fields::fields;
+use crate::procfs::{Files, ProcFile, ReadError, clock_discipline};
 
-pub(super) static METRICS: Metrics = metrics! {
-    Gauge "system.uptime" "s" "time since the start, whatever the wall clock says";
-    Gauge "clock.synced" "" "1 if somebody keeps the wall clock right, 0 if nobody does";
-    Gauge "clock.offset.us" "us" "what the wall clock is still to be moved by, also below zero";
-};
+metrics! {
+    UPTIME Gauge "system.uptime"   "s"  "time since the system started, suspend included";
+    SYNCED Gauge "clock.synced"    ""   "1 if a time service keeps the wall clock synchronized, 0 otherwise";
+    OFFSET Gauge "clock.offset.us" "us" "offset by which the kernel is still adjusting the wall clock, may be negative";
+}
 
-/// Where the metrics stand in the table.
-const SYNCED: usize = 1;
-const OFFSET: usize = 2;
-
-pub(super) fn take(_: &mut Builtin, host: &mut Host, _: &mut Out, values: &mut Values) -> Result<(), Fault> {
-    if let Some(clock) = host.clock() {
-        values.set_whole(SYNCED, clock.is_synced.into());
+pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+    let mut values = FamilyValues::new();
+    // A container may not be allowed to ask.
+    if let Ok(clock) = clock_discipline() {
+        values.set_u64(SYNCED, Some(clock.is_synced.into()));
         values.set(OFFSET, Some(Fixed::signed(clock.offset_nanos, 3)));
     }
-    host.uptime(values)
+    let result = read(&mut cx.host.files, &mut values);
+    cx.emitter.emit(&values);
+    result
+}
+
+fn read(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
+    let mut lines = files.lines(ProcFile::Uptime)?;
+    let line = lines.next_line()?.unwrap_or_default();
+    let uptime = fields(line).next().and_then(Fixed::parse);
+    values.set(UPTIME, uptime.filter(|uptime| !uptime.is_negative()));
+    lines.expect(values.get(UPTIME).is_some(), "no number")
 }

@@ -1,15 +1,30 @@
 //! Temperatures and fans.
 
-use super::table::{Metrics, metrics};
-use super::{Builtin, Out};
-use crate::procfs::{Fault, Host, Values};
+use super::metrics::metrics;
+use super::{Context, FamilyEmitter, FamilyValues};
+use crate::procfs::{ReadError, Take};
 
-pub(super) static METRICS: Metrics = metrics! {
-    Gauge "temp.celsius" "celsius" "temperature of a thermal zone or of a chip's sensor (sensor=)";
-    Gauge "fan.rpm" "rpm" "speed of a fan (sensor=)";
-};
+metrics! {
+    TEMPERATURE Gauge "temp.celsius" "celsius" "temperature of a thermal zone or of a chip's sensor (sensor=)";
+    FAN         Gauge "fan.rpm"      "rpm"     "speed of a fan (sensor=)";
+}
 
-pub(super) fn take(_: &mut Builtin, host: &mut Host, out: &mut Out, _: &mut Values) -> Result<(), Fault> {
-    out.key = b"sensor=";
-    host.sensors(out)
+pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+    cx.host.sensors(&mut Sensors(&mut cx.emitter))
+}
+
+struct Sensors<'s, 'e>(&'s mut FamilyEmitter<'e>);
+
+impl Take for Sensors<'_, '_> {
+    fn wants(&self, name: &[u8]) -> bool {
+        self.0.wants(name)
+    }
+
+    fn take(&mut self, name: &[u8], values: &FamilyValues) {
+        for id in [TEMPERATURE, FAN] {
+            if let Some(value) = values.get(id) {
+                self.0.emit_one(&[(b"sensor=", name)], id, value);
+            }
+        }
+    }
 }

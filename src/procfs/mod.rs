@@ -1,99 +1,106 @@
-//! What this machine says, as plain structs. `build.rs` picks the back-end.
+//! Readers of `/proc` and `/sys`: files that stay open, lines that are pulled, and parsers of what they hold.
 
-#[cfg(host_linux)]
-mod linux;
+mod arp;
+mod error;
+mod files;
+mod keys;
+mod leases;
+mod lines;
+mod links;
+mod mounts;
+mod processes;
+mod sensors;
+mod sysfs;
+mod values;
 
-#[cfg(host_linux)]
-pub use linux::{Host, Memory, OS, Roots, Source};
+pub use crate::platform::{
+    Discipline, FileSystem, discipline as clock_discipline, own_cpu_micros, page_size, ticks_per_second,
+};
+pub use error::{ReadError, ReadErrorKind, Subject};
+pub use files::{Files, ProcFile};
+pub use keys::Keys;
+pub use lines::Lines;
+pub use links::Links;
+pub use values::{FamilyValues, MetricId, SKIP, VALUES_MAX};
 
-pub use crate::platform::{Discipline, FileSystem, page_size, ticks_per_second};
-
-use crate::base::decimal::{Fixed, parse_u64};
+use crate::base::fields::{Fields, fields};
 use crate::base::name::Name;
-use crate::base::text::words;
-use crate::platform::{Errno, NOT_SUPPORTED};
-use core::num::{NonZeroU16, NonZeroU32};
+use crate::platform::{Directory, Entries, Errno};
+use files::BUFFER;
 
-/// The most metrics that a family has.
-pub const VALUES_MAX: usize = 36;
+/// The operating system's name, the first tag of each line.
+pub const OS: &str = "linux";
 
-/// The values of a family's metrics, in the order of its table; none of those that this kernel does not tell.
-/// A reader of the host fills in what its file says, the family what comes of that.
-pub struct Values([Option<Fixed>; VALUES_MAX]);
+/// The larger part of what a host needs. All of it is zero at first, so that what nobody writes to takes no
+/// memory.
+#[repr(C)]
+pub struct Memory {
+    links: Links,
+    buffer: [u8; BUFFER],
+}
 
-impl Default for Values {
-    fn default() -> Self {
-        Self([None; VALUES_MAX])
+impl Memory {
+    /// Nothing is known of links.
+    pub const EMPTY: Self = Self {
+        links: Links::NONE,
+        buffer: [0; BUFFER],
+    };
+}
+
+/// The roots of `/proc` and `/sys`.
+pub struct Roots {
+    proc: Directory,
+    /// A container may have none.
+    sys: Option<Directory>,
+}
+
+impl Roots {
+    /// Opens both.
+    pub fn open(proc: &[u8], sys: &[u8]) -> Result<Self, Errno> {
+        Ok(Self {
+            proc: Directory::open(proc)?,
+            sys: Directory::open(sys).ok(),
+        })
     }
 }
 
-// Each of these is called from many places.
-impl Values {
-    /// Sets one; there is no place behind the last.
-    #[inline(never)]
-    pub fn set(&mut self, number: usize, value: Option<Fixed>) {
-        if let Some(place) = self.0.get_mut(number) {
-            *place = value;
+/// The machine. Its files stay open.
+pub struct Host {
+    /// The files of `/proc`.
+    pub files: Files,
+    /// `/sys`; a container may have none.
+    pub sys: Option<Directory>,
+    /// The files of the interfaces' links.
+    pub links: &'static mut Links,
+    /// A pass over the processes that is under way.
+    pass: Option<Entries>,
+    /// The mount point that could not be asked last, and its length.
+    failed_mount: Name<96>,
+}
+
+impl Host {
+    /// The machine that is seen through these roots; the files below are opened when they are asked for.
+    pub fn new(roots: Roots, memory: &'static mut Memory) -> Self {
+        Self {
+            files: Files::new(roots.proc, &mut memory.buffer),
+            sys: roots.sys,
+            links: &mut memory.links,
+            pass: None,
+            failed_mount: Name::NONE,
         }
     }
 
-    /// Sets one to a whole number.
-    #[inline(never)]
-    pub fn set_whole(&mut self, number: usize, value: u64) {
-        self.set(number, Some(Fixed::whole(value)));
+    /// Opens the roots, and sees the machine through them.
+    pub fn open(proc: &[u8], sys: &[u8], memory: &'static mut Memory) -> Result<Self, Errno> {
+        Ok(Self::new(Roots::open(proc, sys)?, memory))
     }
 
-    /// Sets one to the whole number that the text is, or to nothing; says whether it is one.
-    #[inline(never)]
-    pub fn parse(&mut self, number: usize, text: Option<&[u8]>) -> bool {
-        let value = text.and_then(parse_u64).map(Fixed::whole);
-        self.set(number, value);
-        value.is_some()
-    }
-
-    /// The value of one.
-    pub fn get(&self, number: usize) -> Option<Fixed> {
-        self.0.get(number).copied().flatten()
-    }
-
-    /// The value of one, as far as it is whole.
-    #[inline(never)]
-    pub fn whole(&self, number: usize) -> Option<u64> {
-        self.get(number).map(|value| value.parts().0)
-    }
-
-    /// The value of one, as far as it is whole; 0 where there is none.
-    #[inline(never)]
-    pub fn number(&self, number: usize) -> u64 {
-        self.whole(number).unwrap_or_default()
-    }
-
-    /// Multiplies one; what gets too large is none.
-    #[inline(never)]
-    pub fn multiply(&mut self, number: usize, factor: u32) {
-        let product = self
-            .whole(number)
-            .and_then(|value| value.checked_mul(factor.into()));
-        self.set(number, product.map(Fixed::whole));
-    }
-
-    /// Sets one to what is left of another without a third: 0 where that is more, nothing where one of
-    /// them is not known.
-    #[inline(never)]
-    pub fn subtract(&mut self, number: usize, from: usize, what: usize) {
-        if let (Some(from), Some(what)) = (self.whole(from), self.whole(what)) {
-            self.set_whole(number, from.saturating_sub(what));
-        }
-    }
-
-    /// Sets one to the share in percent that another has in a third, where both are known.
-    #[inline(never)]
-    pub fn share(&mut self, number: usize, part: usize, total: usize) {
-        let share = match (self.whole(part), self.whole(total)) {
-            (Some(part), Some(total)) => Fixed::percent(part, total),
-            _ => None,
-        };
-        self.set(number, share);
+    /// Sees the machine through other roots from now on.
+    pub fn change(&mut self, roots: Roots) {
+        self.files.change_root(roots.proc);
+        self.sys = roots.sys;
+        *self.links = Links::NONE;
+        self.pass = None;
     }
 }
 
@@ -104,16 +111,6 @@ pub trait Take {
 
     /// Takes the values of the instance of that name.
     fn take(&mut self, name: &[u8], values: &Values);
-}
-
-/// Time of one processor, or of all, since the start, in ticks (`proc(5)`, `/proc/stat`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CpuTimes {
-    /// Busy, and idle or waiting for a disk. The kernel may move time from one of the last two to the other,
-    /// so that each goes back now and then, but their sum does not.
-    pub sums: [u64; 2],
-    /// User, nice, system, idle, iowait, irq, softirq, steal, guest; guest is contained in user and nice.
-    pub parts: [u64; 9],
 }
 
 /// A process (`proc(5)`, `/proc/[pid]/stat`).
@@ -142,140 +139,73 @@ pub enum Ask {
     Named,
 }
 
+/// Splits `  eth0: 57209635 …` or, as old kernels print it, `eth0:57209635 …` into the name and the fields after it. The
+/// name may have a colon in it (an alias), numbers have none. `None` if there is no name with a colon.
+pub fn split_name(line: &[u8]) -> Option<(&[u8], Fields<'_>)> {
+    let line = line.trim_ascii_start();
+    let first = fields(line).next()?;
+    let colon = first
+        .iter()
+        .rposition(|&byte| byte == b':')
+        .filter(|colon| *colon > 0)?;
+    Some((line.get(..colon)?, fields(line.get(colon + 1..)?)))
+}
+
 /// The name of an interface, of at most 15 bytes (`IFNAMSIZ`).
 pub type InterfaceName = Name<16>;
 
-/// Where a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Below the root of `/proc`.
-    Proc,
-    /// Below the root of `/sys`.
-    Sys,
-    /// It is a mount point.
-    Mount,
-    /// It is the lease file.
-    Leases,
-}
-
-/// Why there is no sample, or not of all. It goes through every reader, so it is one word: the number of the
-/// source above that of the trouble.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault(NonZeroU32);
-
-/// The number of a trouble: a system error's (on MIPS there is one of 1133) or, with `FLAW`, a flaw's; below
-/// it a bit that is always set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Code(NonZeroU16);
-
-const FLAW: u16 = 0x8000;
-
-/// What is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// A system call failed.
-    System(Errno),
-    /// It holds something else than it should.
-    Content(Flaw),
-}
-
-words! {
-    /// What is wrong with what a file holds.
-    pub enum Flaw {
-        Empty "empty";
-        CutShort "cut short";
-        TooLong "longer than 16 MB";
-        TooManyLeases "longer than 1 MB";
-        NoFile "not a regular file";
-        NoNumber "no number";
-        NoCounts "no counts";
-        NoTimes "no line of all processors";
-        NoAverages "no load averages";
-        NoTotal "no MemTotal";
-        NoAvailable "neither MemAvailable nor MemFree, Buffers and Cached";
-        NoTotals "no totals";
-        NoInterface "no interface";
-        NoIp "no counts of IP";
-        NoSockets "no sockets";
-        NoHeading "no heading";
-        NoMounts "no mounts";
-        NoDisk "no disk";
-        Processors "more than 256 processors";
-        Interfaces "more than 64 interfaces";
-        Disks "more than 64 devices";
-        Mounts "more than 64 file systems, or 4 KB of their names";
-        Sensors "more than 256 sensors, or a number above 255";
-    }
-}
-
+// Until all readers are converted.
+pub(crate) type Values = FamilyValues;
+pub(crate) type Fault = ReadError;
+pub(crate) type Source = ProcFile;
+pub(crate) struct Flaw;
+#[allow(non_upper_case_globals, dead_code)]
 impl Flaw {
-    /// The flaw, as a fault of that source.
-    pub fn of(self, source: Source) -> Fault {
-        Code::from(self).of(source)
-    }
+    pub(crate) const Empty: &str = "empty";
+    pub(crate) const CutShort: &str = "cut short";
+    pub(crate) const TooLong: &str = "longer than 16 MB";
+    pub(crate) const TooManyLeases: &str = "longer than 1 MB";
+    pub(crate) const NoFile: &str = "not a regular file";
+    pub(crate) const NoNumber: &str = "no number";
+    pub(crate) const NoCounts: &str = "no counts";
+    pub(crate) const NoTimes: &str = "no line of all processors";
+    pub(crate) const NoAverages: &str = "no load averages";
+    pub(crate) const NoTotal: &str = "no MemTotal";
+    pub(crate) const NoAvailable: &str = "neither MemAvailable nor MemFree, Buffers and Cached";
+    pub(crate) const NoTotals: &str = "no totals";
+    pub(crate) const NoInterface: &str = "no interface";
+    pub(crate) const NoIp: &str = "no counts of IP";
+    pub(crate) const NoSockets: &str = "no sockets";
+    pub(crate) const NoHeading: &str = "no heading";
+    pub(crate) const NoMounts: &str = "no mounts";
+    pub(crate) const NoDisk: &str = "no disk";
+    pub(crate) const Processors: &str = "more than 256 processors";
+    pub(crate) const Interfaces: &str = "more than 64 interfaces";
+    pub(crate) const Disks: &str = "more than 64 devices";
+    pub(crate) const Mounts: &str = "more than 64 file systems, or 4 KB of their names";
+    pub(crate) const Sensors: &str = "more than 256 sensors, or a number above 255";
 }
 
-impl From<Flaw> for Code {
-    fn from(flaw: Flaw) -> Self {
-        Self(NonZeroU16::MIN | FLAW | (flaw as u16) << 1)
-    }
-}
-
-impl From<Errno> for Code {
-    fn from(errno: Errno) -> Self {
-        Self(NonZeroU16::MIN | (errno.0 as u16) << 1)
-    }
-}
-
-impl Code {
-    fn of(self, source: Source) -> Fault {
-        Fault(NonZeroU32::from(self.0) | (source as u32) << 16)
-    }
-}
-
-impl Fault {
-    /// A system call failed.
-    pub fn system(source: Source, errno: Errno) -> Self {
-        Code::from(errno).of(source)
-    }
-
-    /// What is at fault.
-    pub fn source(self) -> Source {
-        let number = (self.0.get() >> 16) as usize;
-        Source::ALL.get(number).copied().unwrap_or(Source::Stat)
-    }
-
-    fn code(self) -> u16 {
-        self.0.get() as u16
-    }
-
-    /// What is wrong.
-    pub fn trouble(self) -> Trouble {
-        let (is_flaw, number) = (self.code() & FLAW != 0, (self.code() & !FLAW) >> 1);
-        match Flaw::ALL.get(usize::from(number)) {
-            Some(flaw) if is_flaw => Trouble::Content(*flaw),
-            _ => Trouble::System(Errno(number.into())),
+impl Files {
+    pub(super) fn read(
+        &mut self,
+        file: ProcFile,
+        message: &'static str,
+        take: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<(), ReadError> {
+        let mut lines = self.lines(file)?;
+        let mut was_found = false;
+        while let Some(line) = lines.next_line()? {
+            was_found |= take(line);
         }
+        lines.expect(was_found, message)
     }
+}
 
-    /// Whether it is this flaw.
-    fn is(self, flaw: Flaw) -> bool {
-        self.code() == Code::from(flaw).0.get()
-    }
-
-    /// Whether nothing is broken: there is more than has room, and the first of it is taken.
-    pub fn is_too_much(&self) -> bool {
-        self.code() >= Code::from(Flaw::Processors).0.get()
-    }
-
-    /// A file that this kernel lacks, or does not want to fill, is no fault: there is no sample of what
-    /// it would hold.
-    pub fn unless_missing(self) -> Result<(), Self> {
-        let is = |errno| self.code() == Code::from(errno).0.get();
-        if is(Errno::NOT_FOUND) || is(NOT_SUPPORTED) {
-            Ok(())
-        } else {
-            Err(self)
-        }
-    }
+/// The place behind the last byte of that kind; the start if there is none.
+#[inline(never)]
+pub(super) fn behind_last(text: &[u8], wanted: u8) -> usize {
+    text.iter()
+        .rposition(|&byte| byte == wanted)
+        .map_or(0, |at| at + 1)
 }

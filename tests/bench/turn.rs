@@ -6,7 +6,8 @@
 //! after five seconds of sleep finds them.
 
 use cpu_time::ThreadTime;
-use mini_monitor::families::{self, Builtin, FAMILIES, Own, Wishes};
+use mini_monitor::base::decimal::Fixed;
+use mini_monitor::families::{self, AgentStats, Collector, Emitter, FAMILIES, Filters, Metric, Tags};
 use mini_monitor::format::{Record, json::Writer};
 use mini_monitor::platform::{self, PIECES_MAX};
 use mini_monitor::procfs::{self, Host};
@@ -90,18 +91,72 @@ impl Bare {
 
 struct Ours<'m> {
     host: Host,
-    builtin: Builtin,
+    collector: Collector,
+    lines: Lines<'m>,
+    now: u64,
+    instances: Instances,
+}
+
+/// Writes each sample as a line of the ring.
+struct Lines<'m> {
     writer: Writer,
     ring: Ring<'m>,
-    now: u64,
-    lines: u64,
+    tags: [(&'static [u8], [u8; 256], usize); 2],
+    tag_count: usize,
+    count: u64,
+}
+
+impl Emitter for Lines<'_> {
+    fn set_instance(&mut self, tags: Tags) {
+        self.tag_count = tags.len();
+        for (slot, (key, value)) in self.tags.iter_mut().zip(tags) {
+            slot.0 = key;
+            slot.1[..value.len()].copy_from_slice(value);
+            slot.2 = value.len();
+        }
+    }
+
+    fn emit(&mut self, metric: &'static Metric, value: Fixed) {
+        let [first, second] = &self.tags;
+        let tags: [(&[u8], &[u8]); 2] = [(first.0, &first.1[..first.2]), (second.0, &second.1[..second.2])];
+        let record = Record {
+            metric: metric.name.as_bytes(),
+            instance: &tags[..self.tag_count],
+            value,
+        };
+        let mut line = [0; LINE_MAX];
+        if let Some(line) = self.writer.line(&mut line, &record) {
+            self.ring.push(line, 0);
+            self.count += 1;
+        }
+    }
+}
+
+/// The interfaces and mount points that there are samples of.
+#[derive(Default)]
+struct Instances {
     interfaces: Vec<String>,
     mounts: Vec<Vec<u8>>,
+    name: Vec<u8>,
+}
+
+impl Emitter for Instances {
+    fn set_instance(&mut self, tags: Tags) {
+        self.name = tags.first().map(|(_, name)| name.to_vec()).unwrap_or_default();
+    }
+
+    fn emit(&mut self, metric: &'static Metric, _: Fixed) {
+        match metric.name {
+            "net.in.bytes" => self.interfaces.push(String::from_utf8(self.name.clone()).unwrap()),
+            "disk.total" => self.mounts.push(self.name.clone()),
+            _ => {}
+        }
+    }
 }
 
 /// What is asked for if nothing else is.
-const WISHES: Wishes = Wishes {
-    choices: &[],
+const FILTERS: Filters = Filters {
+    instances: &[],
     processes: b"",
     leases: b"/tmp/dhcp.leases",
 };
@@ -115,64 +170,49 @@ impl<'m> Ours<'m> {
         };
         Self {
             host: Host::open(b"/proc", b"/sys", Box::leak(Box::new(procfs::Memory::EMPTY))).unwrap(),
-            builtin: Builtin::new(Box::leak(Box::new(families::Memory::EMPTY))),
-            writer: Writer::new(b"jungle85", "linux", &[]).unwrap(),
-            ring: Ring::new(words, memory, policy),
+            collector: Collector::new(Box::leak(Box::new(families::Memory::EMPTY))),
+            lines: Lines {
+                writer: Writer::new(b"jungle85", "linux", &[]).unwrap(),
+                ring: Ring::new(words, memory, policy),
+                tags: [(b"", [0; 256], 0); 2],
+                tag_count: 0,
+                count: 0,
+            },
             now: 0,
-            lines: 0,
-            interfaces: Vec::new(),
-            mounts: Vec::new(),
+            instances: Instances::default(),
         }
     }
 
     /// What the turns are about, for the other side.
     fn learn(&mut self) {
-        self.builtin.begin_turn(&mut self.host, 0, Own::default());
-        for number in 0..FAMILIES.len() {
-            let _ = self.builtin.take(
-                number,
-                &mut self.host,
-                WISHES,
-                &mut |sample| match sample.metric.name {
-                    "net.in.bytes" => self
-                        .interfaces
-                        .push(String::from_utf8(sample.instance[0].1.to_vec()).unwrap()),
-                    "disk.total" => self.mounts.push(sample.instance[0].1.to_vec()),
-                    _ => {}
-                },
-            );
+        self.collector.begin_turn(0, AgentStats::default());
+        for family in 0..FAMILIES.len() {
+            let _ = self
+                .collector
+                .collect(family, &mut self.host, FILTERS, &mut self.instances);
         }
     }
 
     fn turn(&mut self) {
         self.now += 5_000;
-        self.builtin.begin_turn(&mut self.host, self.now, Own::default());
-        self.writer.set_time(1_503_212_470 + self.now / 1_000);
-        let mut line = [0; LINE_MAX];
-        for number in 0..FAMILIES.len() {
-            let _ = self.builtin.take(number, &mut self.host, WISHES, &mut |sample| {
-                let record = Record {
-                    metric: sample.metric.name.as_bytes(),
-                    instance: sample.instance,
-                    value: sample.value,
-                };
-                if let Some(line) = self.writer.line(&mut line, &record) {
-                    self.ring.push(line, 0);
-                    self.lines += 1;
-                }
-            });
+        self.collector.begin_turn(self.now, AgentStats::default());
+        self.lines.writer.set_time(1_503_212_470 + self.now / 1_000);
+        for family in 0..FAMILIES.len() {
+            let _ = self
+                .collector
+                .collect(family, &mut self.host, FILTERS, &mut self.lines);
         }
         // All has been sent and has arrived, as far as the ring knows.
         loop {
             let mut pieces = [[].as_slice(); PIECES_MAX];
-            let pieces = self.ring.unsent(&mut pieces, usize::MAX);
+            let pieces = self.lines.ring.unsent(&mut pieces, usize::MAX);
             let length: usize = pieces.iter().map(|piece| piece.len()).sum();
             if length == 0 {
                 break;
             }
-            self.ring.mark_sent(length);
+            self.lines.ring.mark_sent(length);
         }
-        self.ring.acknowledge(0, self.now);
+        self.lines.ring.acknowledge(0, self.now);
     }
 }
 
@@ -194,7 +234,7 @@ fn main() {
     let mut memory = vec![0; Ring::memory_for(64 << 10)];
     let mut ours = Ours::new(&mut words, &mut memory);
     ours.learn();
-    let mut bare = Bare::open(&ours.interfaces, ours.mounts.clone());
+    let mut bare = Bare::open(&ours.instances.interfaces, ours.instances.mounts.clone());
     let mut filler = vec![1_u8; 64 << 20];
     println!(
         "{:6} {:>12} {:>12} {:>22}",
@@ -221,5 +261,5 @@ fn main() {
         let ratio = own.as_secs_f64() / theirs.as_secs_f64() - 1.0;
         println!("{name:6} {theirs:>12.1?} {own:>12.1?} {ratio:>22.2}");
     }
-    assert!(ours.lines > 100);
+    assert!(ours.lines.count > 100);
 }

@@ -8,7 +8,9 @@
 mod mutate;
 
 use mini_monitor::base::decimal::Fixed;
-use mini_monitor::families::{self, Builtin, FAMILIES, FAMILY_COUNT, Kind, Own, Sample, Wishes, find};
+use mini_monitor::families::{
+    self, AgentStats, Collector, Emitter, FAMILIES, FAMILY_COUNT, Filters, Kind, Metric, Tags, find,
+};
 use mini_monitor::format::{Record, json::Writer};
 use mini_monitor::procfs::{self, Host};
 use mini_monitor::ring::LINE_MAX;
@@ -64,11 +66,10 @@ struct Bench {
     text: Vec<u8>,
     families: Vec<usize>,
     host: Host,
-    builtin: Builtin,
-    wishes: Wishes<'static>,
-    writer: Writer,
+    collector: Collector,
+    filters: Filters<'static>,
     now: u64,
-    lines: u64,
+    lines: Lines,
 }
 
 impl Bench {
@@ -114,8 +115,8 @@ impl Bench {
             fs::write(root.join("proc/net/dev"), dev).unwrap();
         }
         let leaked = |path: PathBuf| -> &'static [u8] { path.to_str().unwrap().to_owned().leak().as_bytes() };
-        let wishes = Wishes {
-            choices: &[],
+        let filters = Filters {
+            instances: &[],
             processes: b"*,init,kworker/*",
             leases: leaked(root.join("dhcp.leases")),
         };
@@ -134,12 +135,15 @@ impl Bench {
                 Box::leak(Box::new(procfs::Memory::EMPTY)),
             )
             .unwrap(),
-            wishes,
-            builtin: Builtin::new(Box::leak(Box::new(families::Memory::EMPTY))),
-            writer: Writer::new(b"fuzz", "linux", &[]).unwrap(),
+            filters,
+            collector: Collector::new(Box::leak(Box::new(families::Memory::EMPTY))),
             root,
             now: 0,
-            lines: 0,
+            lines: Lines {
+                writer: Writer::new(b"fuzz", "linux", &[]).unwrap(),
+                tags: Vec::new(),
+                count: 0,
+            },
         })
     }
 
@@ -151,23 +155,11 @@ impl Bench {
     /// One turn of the families.
     fn turn(&mut self) {
         self.now += 1_000;
-        self.builtin.begin_turn(&mut self.host, self.now, Own::default());
-        let mut buffer = [0; LINE_MAX];
-        for number in &self.families {
+        self.collector.begin_turn(self.now, AgentStats::default());
+        for family in &self.families {
             let _ = self
-                .builtin
-                .take(*number, &mut self.host, self.wishes, &mut |sample| {
-                    check_value(&sample);
-                    let record = Record {
-                        metric: sample.metric.name.as_bytes(),
-                        instance: sample.instance,
-                        value: sample.value,
-                    };
-                    self.lines += 1;
-                    if let Some(line) = self.writer.line(&mut buffer, &record) {
-                        check_line(line, self.lines);
-                    }
-                });
+                .collector
+                .collect(*family, &mut self.host, self.filters, &mut self.lines);
         }
     }
 
@@ -205,9 +197,38 @@ impl Drop for Bench {
     }
 }
 
+/// Writes each sample as a line, and checks both.
+struct Lines {
+    writer: Writer,
+    tags: Vec<(&'static [u8], Vec<u8>)>,
+    count: u64,
+}
+
+impl Emitter for Lines {
+    fn set_instance(&mut self, tags: Tags) {
+        self.tags.clear();
+        let tags = tags.iter().map(|(key, value)| (*key, value.to_vec()));
+        self.tags.extend(tags);
+    }
+
+    fn emit(&mut self, metric: &'static Metric, value: Fixed) {
+        check_value(metric, value);
+        let tags: Vec<(&[u8], &[u8])> = self.tags.iter().map(|(key, value)| (*key, &value[..])).collect();
+        let record = Record {
+            metric: metric.name.as_bytes(),
+            instance: &tags,
+            value,
+        };
+        self.count += 1;
+        let mut buffer = [0; LINE_MAX];
+        if let Some(line) = self.writer.line(&mut buffer, &record) {
+            check_line(line, self.count);
+        }
+    }
+}
+
 /// Below zero are degrees, levels of radio and the clock's offset; a percentage is one.
-fn check_value(sample: &Sample) {
-    let (metric, value) = (sample.metric, sample.value);
+fn check_value(metric: &Metric, value: Fixed) {
     let may_be_negative = ["temp.celsius", "wifi.signal", "wifi.noise", "clock.offset.us"];
     assert!(
         !value.is_negative() || may_be_negative.contains(&metric.name),

@@ -49,8 +49,8 @@ type Spoiler = (fn(&Path), &'static str);
 const SPOILERS: [Spoiler; 7] = [
     (|file| fs::write(file, "").unwrap(), "empty"),
     (|file| fs::remove_file(file).unwrap(), "no such file or directory"),
-    (cut, "cut short"),
-    (|file| fs::write(file, [0; 3000]).unwrap(), "cut short"),
+    (cut, "truncated"),
+    (|file| fs::write(file, [0; 3000]).unwrap(), "truncated"),
     (
         |file| fs::write(file, b"\xff\xfe\0\n\x80 12\n\n\n").unwrap(),
         "no",
@@ -112,7 +112,7 @@ fn check_spoilt(name: &str, (family, file, metrics): Source, (spoil, words): Spo
         let line = Line::parse(&lines.next());
         let is_of_file = metrics.iter().any(|start| line.metric.starts_with(start));
         // The end of this file is seen after its lines have been told.
-        let may_be_told = (family, words) == ("diskio", "cut short");
+        let may_be_told = (family, words) == ("diskio", "truncated");
         assert!(!is_of_file || may_be_told, "{file}, {words}: {line:?}");
         rest += 1;
         if line.timestamp > begin + 1 {

@@ -2,7 +2,7 @@
 //! `sysfs-class-hwmon`). Their files vanish with their devices, so they are looked for in each turn.
 
 use super::sysfs::{ROOM, Room, attribute, take_number};
-use super::{Host, Source};
+use super::{Host, Subject};
 use crate::base::bit_set::BitSet;
 use crate::base::decimal::Fixed;
 use crate::base::text::{Text, hash};
@@ -33,7 +33,7 @@ impl Host {
         round.devices(sys, b"class/thermal", b"thermal_zone", Round::zone);
         round.devices(sys, b"class/hwmon", b"hwmon", Round::chip);
         if round.is_over {
-            return Err(Flaw::Sensors.of(Source::Sensors));
+            return Err(Fault::too_many(Subject::Sensors, Flaw::Sensors));
         }
         Ok(())
     }

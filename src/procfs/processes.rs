@@ -1,6 +1,6 @@
 //! `/proc/[pid]/stat` (`proc(5)`): `1 (init) S 0 1 1 …`.
 
-use super::{Host, Source, pieces::behind_last, sysfs::open};
+use super::{Host, Subject, behind_last, sysfs::open};
 use crate::base::decimal::parse_u64;
 use crate::base::fields::fields;
 use crate::platform::{Directory, Entries};
@@ -19,8 +19,8 @@ impl Host {
     /// Goes on with a pass over the processes, or begins one, and looks at a thousand of them, if there are so
     /// many. A process that ends meanwhile is left out.
     pub fn processes(&mut self, take: &mut dyn FnMut(&Process)) -> Result<(), Fault> {
-        let fault = |errno| Fault::system(Source::Processes, errno);
-        let proc = &self.files.proc;
+        let fault = |errno| Fault::system(Subject::Processes, errno);
+        let proc = &self.files.root;
         // At its end, and after an error, it does not go back.
         let mut pass = match self.pass.take() {
             Some(pass) => pass,

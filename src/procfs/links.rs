@@ -6,21 +6,18 @@ use super::sysfs::{ROOM, open, value};
 use crate::base::decimal::Fixed;
 use crate::base::text::hash;
 use crate::platform::{Directory, Errno, File};
-use crate::procfs::{InterfaceName, Values};
+use crate::procfs::{InterfaceName, MetricId, Values};
 
 /// Interfaces whose files are kept open; those of more, but one of them, are opened anew in each turn.
 const LINKS_MAX: usize = 33;
 /// After so many rounds all are opened anew, whatever the signs below say.
 const ROUNDS_MAX: u32 = 64;
 
-/// The metrics: whether there is a carrier, and the speed in bits a second; what the driver does not tell is
-/// none.
-const UP: usize = 14;
-const SPEED: usize = 15;
 /// Bits a second in the unit of the kernel's speeds.
 const MEGABIT: u32 = 1_000_000;
 
-pub(super) struct Links {
+/// The open files of interfaces.
+pub struct Links {
     /// The interfaces' names, and what is kept of each.
     known_names: [InterfaceName; LINKS_MAX],
     known: [Known; LINKS_MAX],
@@ -51,7 +48,7 @@ impl Links {
     };
 
     /// Closes what was not asked for in this round, or all if it cannot be trusted.
-    pub(super) fn end_round(&mut self) {
+    pub fn end_round(&mut self) {
         let [names, names_before] = self.names;
         // In the first round there are none before.
         let are_others = names != names_before && names_before != 0;
@@ -70,7 +67,15 @@ impl Links {
     }
 
     /// Looks at the link of the interface, which has carried so many packets.
-    pub(super) fn look(&mut self, sys: &Directory, name: &[u8], packets: u32, values: &mut Values) {
+    pub fn look(
+        &mut self,
+        sys: &Directory,
+        name: &[u8],
+        packets: u32,
+        values: &mut Values,
+        up: MetricId,
+        speed: MetricId,
+    ) {
         let [names, _] = &mut self.names;
         *names = names.rotate_left(5) ^ hash(name);
         // The last place is for all that find none.
@@ -84,10 +89,10 @@ impl Links {
             self.known_names[place] = InterfaceName::new(name);
             known.open(sys, name);
         }
-        if !known.read(values) {
+        if !known.read(values, up, speed) {
             // Another interface has got the name of one that is gone.
             known.open(sys, name);
-            known.read(values);
+            known.read(values, up, speed);
         }
         if !known.may_stay() {
             // There are too few descriptors.
@@ -122,7 +127,7 @@ impl Known {
 
     /// Says whether its files are those of an interface that is still there.
     #[inline(never)]
-    fn read(&self, values: &mut Values) -> bool {
+    fn read(&self, values: &mut Values, up: MetricId, speed: MetricId) -> bool {
         let mut room = ROOM;
         let carrier = self.carrier.as_ref().map(|file| file.read_at(&mut room, 0));
         let is_up = match carrier {
@@ -130,11 +135,11 @@ impl Known {
             // An interface that is down has a carrier that cannot be read.
             _ => false,
         };
-        values.set(UP, carrier.map(|_| Fixed::whole(is_up.into())));
-        values.parse(SPEED, self.speed.as_ref().and_then(|file| value(file, &mut room)));
-        values.multiply(SPEED, MEGABIT);
-        if values.number(SPEED) == 0 {
-            values.set(SPEED, None);
+        values.set(up, carrier.map(|_| Fixed::whole(is_up.into())));
+        values.parse(speed, self.speed.as_ref().and_then(|file| value(file, &mut room)));
+        values.multiply(speed, MEGABIT);
+        if values.number(speed) == 0 {
+            values.set(speed, None);
         }
         carrier != Some(Err(Errno::NO_DEVICE))
     }

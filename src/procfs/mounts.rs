@@ -7,7 +7,7 @@ use crate::base::fields::fields;
 use crate::base::name::Name;
 use crate::base::text::{Text, hash};
 use crate::platform;
-use crate::procfs::{Ask, Fault, FileSystem, Flaw};
+use crate::procfs::{Ask, Fault, FileSystem, Flaw, Subject};
 
 /// File systems that are asked; of more, the first ones.
 const ASKED_MAX: usize = 64;
@@ -53,14 +53,14 @@ impl Host {
             match platform::file_system(point) {
                 Ok(sizes) => take(point, kind, &sizes, is_read_only),
                 Err(errno) if failure.is_ok() => {
-                    failure = Err(Fault::system(Source::MountPoint, errno));
+                    failure = Err(Fault::system(Subject::MountPoint, errno));
                     self.failed_mount = Name::new(point.get(..96).unwrap_or(point));
                 }
                 Err(_) => {}
             }
         });
         if mounts.is_over || count > ASKED_MAX {
-            return Err(Flaw::Mounts.of(Source::Mountinfo));
+            return Err(Fault::too_many(Subject::File(Source::Mountinfo), Flaw::Mounts));
         }
         failure
     }

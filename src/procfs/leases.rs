@@ -1,9 +1,9 @@
 //! The lease file of dnsmasq (`dnsmasq(8)`, `--dhcp-leasefile`): a line each lease, and one that starts
 //! with `duid` where it serves `DHCPv6`.
 
-use super::{Host, Source};
+use super::Host;
 use crate::platform::File;
-use crate::procfs::{Code, Fault, Flaw};
+use crate::procfs::{Fault, Flaw, ReadErrorKind, Subject};
 
 /// Bytes of the longest file that is read.
 const LENGTH_MAX: usize = 1 << 20;
@@ -12,12 +12,15 @@ impl Host {
     /// Leases in the file of that path, which is opened anew: it may be replaced. Others may have put something
     /// else there, in `/tmp` for instance: only a regular file is read.
     pub fn leases(&mut self, path: &[u8]) -> Result<u32, Fault> {
-        count(path, self.files.buffer).map_err(|code| code.of(Source::Leases))
+        count(path, self.files.buffer).map_err(|kind| Fault {
+            subject: Subject::Leases,
+            kind,
+        })
     }
 }
 
-fn count(path: &[u8], buffer: &mut [u8]) -> Result<u32, Code> {
-    let file = File::open_regular(path)?.ok_or(Flaw::NoFile)?;
+fn count(path: &[u8], buffer: &mut [u8]) -> Result<u32, ReadErrorKind> {
+    let file = File::open_regular(path)?.ok_or(ReadErrorKind::Content(Flaw::NoFile))?;
     let mut lines = Lines::default();
     let mut offset = 0;
     loop {
@@ -28,7 +31,7 @@ fn count(path: &[u8], buffer: &mut [u8]) -> Result<u32, Code> {
         lines.take(buffer.get(..length).unwrap_or_default());
         offset += length;
         if offset > LENGTH_MAX {
-            return Err(Flaw::TooManyLeases.into());
+            return Err(ReadErrorKind::Content(Flaw::TooManyLeases));
         }
     }
 }

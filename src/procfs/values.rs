@@ -1,0 +1,217 @@
+//! The values of one instance of a family, by metric.
+
+use super::{Files, ProcFile, ReadError};
+use crate::base::decimal::Fixed;
+use crate::base::fields::{Fields, fields};
+
+/// Identifies a metric within its family. The table of the family makes it, so that it always means the row of its
+/// name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricId(u8);
+
+impl MetricId {
+    /// The metric of a row.
+    pub const fn of_row(row: usize) -> Self {
+        Self(row as u8)
+    }
+
+    /// Returns the row.
+    pub fn row(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl From<usize> for MetricId {
+    fn from(row: usize) -> Self {
+        Self(row as u8)
+    }
+}
+
+/// A column without a metric.
+pub const SKIP: Option<MetricId> = None;
+
+/// The most metrics of a family.
+pub const VALUES_MAX: usize = 36;
+
+/// The values of one instance of a family, such as an interface. A metric without a value gives no sample.
+pub struct FamilyValues {
+    values: [Fixed; VALUES_MAX],
+    /// The metrics that have a value, one bit each.
+    present: u64,
+}
+
+impl Default for FamilyValues {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FamilyValues {
+    /// No metric has a value.
+    pub fn new() -> Self {
+        Self {
+            values: [Fixed::whole(0); VALUES_MAX],
+            present: 0,
+        }
+    }
+
+    /// Sets the value of a metric, or removes it.
+    pub fn set(&mut self, id: impl Into<MetricId>, value: Option<Fixed>) {
+        let id: MetricId = id.into();
+        let bit = 1 << id.0;
+        self.present &= !bit;
+        if let Some(value) = value
+            && let Some(target) = self.values.get_mut(id.row())
+        {
+            *target = value;
+            self.present |= bit;
+        }
+    }
+
+    /// Sets a metric to a whole number, or removes its value.
+    pub fn set_u64(&mut self, id: impl Into<MetricId>, value: Option<u64>) {
+        self.set(id, value.map(Fixed::whole));
+    }
+
+    /// Sets metrics to the numbers of a line, column by column, up to the first column that is no number. Returns how
+    /// many were numbers.
+    pub fn set_columns(&mut self, fields: &mut Fields, columns: &[Option<MetricId>]) -> usize {
+        for (index, column) in columns.iter().enumerate() {
+            let number = fields.next_u64();
+            if let Some(id) = column {
+                self.set_u64(*id, number);
+            }
+            if number.is_none() {
+                return index;
+            }
+        }
+        columns.len()
+    }
+
+    /// Sets metrics to the numbers of a file's first line, the first of which has to be there.
+    pub fn read_columns(
+        &mut self,
+        files: &mut Files,
+        file: ProcFile,
+        columns: &[Option<MetricId>],
+    ) -> Result<(), ReadError> {
+        let mut lines = files.lines(file)?;
+        let line = lines.next_line()?.unwrap_or_default();
+        let count = self.set_columns(&mut fields(line), columns);
+        lines.expect(count > 0, "no number")
+    }
+
+    /// Returns the value of a metric.
+    pub fn get(&self, id: impl Into<MetricId>) -> Option<Fixed> {
+        let id: MetricId = id.into();
+        let value = self.values.get(id.row())?;
+        (self.present >> id.0 & 1 != 0).then_some(*value)
+    }
+
+    /// Returns the integer part of the value of a metric.
+    pub fn get_u64(&self, id: impl Into<MetricId>) -> Option<u64> {
+        self.get(id).map(|value| value.parts().0)
+    }
+
+    /// Returns how many metrics have a value.
+    pub fn count(&self) -> usize {
+        self.present.count_ones() as usize
+    }
+
+    /// Returns the rows of the metrics that have a value, and the values.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, Fixed)> {
+        let mut rest = self.present;
+        core::iter::from_fn(move || {
+            let row = rest.trailing_zeros() as usize;
+            rest &= rest.wrapping_sub(1);
+            self.values.get(row).map(|value| (row, *value))
+        })
+    }
+
+    /// Multiplies a metric; a product that does not fit removes the value.
+    pub fn multiply(&mut self, id: impl Into<MetricId>, factor: u32) {
+        let id = id.into();
+        let product = self
+            .get_u64(id)
+            .and_then(|value| value.checked_mul(factor.into()));
+        self.set_u64(id, product);
+    }
+
+    /// Sets a metric to the difference of two others, at least 0. Does nothing unless both have values.
+    pub fn subtract(
+        &mut self,
+        id: impl Into<MetricId>,
+        from: impl Into<MetricId>,
+        what: impl Into<MetricId>,
+    ) {
+        if let (Some(from), Some(what)) = (self.get_u64(from), self.get_u64(what)) {
+            self.set_u64(id, Some(from.saturating_sub(what)));
+        }
+    }
+
+    /// Sets a metric to the percentage that another has of a third, if both have values.
+    pub fn share(&mut self, id: impl Into<MetricId>, part: impl Into<MetricId>, total: impl Into<MetricId>) {
+        let share = match (self.get_u64(part), self.get_u64(total)) {
+            (Some(part), Some(total)) => Fixed::percent(part, total),
+            _ => None,
+        };
+        self.set(id, share);
+    }
+}
+
+// Until all readers are converted.
+#[expect(missing_docs)]
+impl FamilyValues {
+    pub fn set_whole(&mut self, number: impl Into<MetricId>, value: u64) {
+        self.set_u64(number, Some(value));
+    }
+
+    pub fn parse(&mut self, number: impl Into<MetricId>, text: Option<&[u8]>) -> bool {
+        let value = text.and_then(crate::base::decimal::parse_u64);
+        self.set_u64(number, value);
+        value.is_some()
+    }
+
+    pub fn whole(&self, number: impl Into<MetricId>) -> Option<u64> {
+        self.get_u64(number)
+    }
+
+    pub fn number(&self, number: impl Into<MetricId>) -> u64 {
+        self.get_u64(number).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    const A: MetricId = MetricId(0);
+    const B: MetricId = MetricId(1);
+    const C: MetricId = MetricId(35);
+
+    #[test]
+    fn columns_are_set_up_to_the_first_that_is_no_number() {
+        let mut values = FamilyValues::new();
+        assert_eq!(values.set_columns(&mut fields(b"1 x 3 4"), &[Some(B)]), 1);
+        let columns = [Some(C), SKIP, Some(B), Some(A)];
+        assert_eq!(values.set_columns(&mut fields(b"1 2 x 4"), &columns), 2);
+        assert_eq!([A, B, C].map(|id| values.get_u64(id)), [None, None, Some(1)]);
+        assert_eq!(values.iter().collect::<Vec<_>>(), [(35, Fixed::whole(1))]);
+        assert_eq!(values.count(), 1);
+    }
+
+    #[test]
+    fn derived_values_need_their_operands() {
+        let mut values = FamilyValues::new();
+        values.set_u64(A, Some(u64::MAX));
+        values.subtract(C, A, B);
+        values.share(C, A, B);
+        assert_eq!(values.get(C), None);
+        values.set_u64(B, Some(5));
+        values.subtract(C, B, A);
+        assert_eq!(values.get_u64(C), Some(0));
+        values.share(C, B, B);
+        assert_eq!(values.get_u64(C), Some(100));
+        values.multiply(A, 2);
+        assert_eq!(values.get(A), None);
+    }
+}
