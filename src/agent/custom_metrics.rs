@@ -73,7 +73,7 @@ impl CustomMetrics {
             // The definition and the interval.
             let [old, new] = [before, next].map(|config| {
                 let custom = config.custom_at(number)?;
-                Some((custom.tape, period(config, &custom)))
+                Some((custom.origin, period(config, &custom)))
             });
             if old == new {
                 continue;

@@ -2,7 +2,7 @@
 
 use super::HOST_NAME_MAX;
 use crate::base::text::hash;
-use crate::config::{self, Config, FAMILIES_MAX, Turns};
+use crate::config::{Config, ErrorKind, FAMILIES_MAX, Interval};
 use crate::families::{FAMILIES, FAMILY_COUNT, Filters, find};
 use crate::format::json::Writer;
 use crate::procfs::OS;
@@ -10,14 +10,14 @@ use crate::sender::Targets;
 
 const _: () = assert!(FAMILY_COUNT <= FAMILIES_MAX);
 
-/// Whether the agent can do what is asked for.
-pub(super) fn check<'a>(config: &Config) -> Result<(), config::Error<'a>> {
+/// Checks the options as a whole.
+pub(super) fn check(config: &Config) -> Result<(), ErrorKind> {
     if !has_room(config) {
-        return Err(config::Error::TooLong);
+        return Err(ErrorKind::NameTooLong);
     }
     let has_family = (0..FAMILY_COUNT).any(|number| period(config, number).is_some());
     if !has_family && config.custom().next().is_none() {
-        return Err(config::Error::NothingRuns);
+        return Err(ErrorKind::NoFamilies);
     }
     Ok(())
 }
@@ -31,12 +31,12 @@ fn has_room(config: &Config) -> bool {
 
 /// Milliseconds between two turns of the family of that number, if it runs.
 pub(super) fn period(config: &Config, number: usize) -> Option<u32> {
-    match config.turns(number) {
+    match config.interval_of(number) {
         // Nobody has asked for any.
         _ if config.processes.is_empty() && Some(number) == find(b"process", false) => None,
-        Turns::Off => None,
-        Turns::Every(period) => Some(period),
-        Turns::Usual => Some(FAMILIES.get(number)?.interval_at(config.interval)),
+        Interval::Off => None,
+        Interval::Every(period) => Some(period),
+        Interval::Default => Some(FAMILIES.get(number)?.interval_at(config.interval)),
     }
 }
 

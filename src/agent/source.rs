@@ -1,38 +1,37 @@
-//! Where the configuration comes from: the command line, and a file for what is not given there.
+//! The sources of the configuration: the command line, and a file for options that are not given there.
 
 use super::plan;
 use crate::base::text::Text;
-use crate::config::{self, Command, Config, Document, Error, Lengths, Wrong};
+use crate::config::{self, Command, Config, ConfigError, ConfigFile, FileText};
 use crate::families::{find, name};
 use crate::platform::{self, Errno, SpoolError, TooFew};
 
-/// The file if the command line names none; it need not be there.
+/// The file if the command line names none; it need not exist.
 const FILE: &[u8] = b"/etc/mini-monitor.json";
 
-/// The command line, and the file.
+/// The file's text in the memory that it was read into, if there is a file.
+pub(super) type Found = Option<FileText>;
+
+/// The command line, and the path of the file.
 pub(super) struct Source<A> {
     arguments: A,
     path: &'static [u8],
     is_named: bool,
 }
 
-/// Where a configuration file is in the memory that it was read into, if there is one.
-pub(super) type Found = Option<Lengths>;
-
-/// What is wrong with a configuration, or with what it asks for.
+/// An error of the configuration, or of what it names.
 pub(super) enum Problem<'a> {
-    File(Wrong<'a>),
-    Flags(Error<'a>),
-    /// What it names cannot be had.
+    Config(ConfigError<'a>),
+    /// What it names is not available.
     System(&'a [u8], Errno),
     /// There may not be enough descriptors for it.
     Descriptors(TooFew),
-    /// The same of the ring's memory.
+    /// The memory of the ring is not available.
     Spool(&'a [u8], SpoolError),
 }
 
 impl<A: Iterator<Item = &'static [u8]> + Clone> Source<A> {
-    /// The arguments, and the file that they name.
+    /// Takes the arguments, and the file that they name.
     pub(super) fn new(arguments: A, file: Option<&'static [u8]>) -> Self {
         Self {
             arguments,
@@ -41,73 +40,61 @@ impl<A: Iterator<Item = &'static [u8]> + Clone> Source<A> {
         }
     }
 
-    /// Reads the file into the memory.
+    /// Reads the file into the memory. Returns `None` if there is none and none is named.
     pub(super) fn load(&self, memory: &mut [u8]) -> Result<Found, Problem<'static>> {
         match config::load(self.path, memory) {
-            Ok(lengths) => Ok(Some(lengths)),
-            Err(wrong) if !self.is_named && wrong.is_missing() => Ok(None),
-            Err(wrong) => Err(Problem::File(wrong)),
+            Ok(text) => Ok(Some(text)),
+            Err(error) if !self.is_named && error.is_missing_file() => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
-    /// The file was there before.
+    /// Returns the error of a file that existed before.
     pub(super) fn missing(&self) -> Problem<'static> {
         Problem::System(self.path, Errno::NOT_FOUND)
     }
 
-    /// Sets what is asked for, by what the memory holds and by the command line.
+    /// Sets the options of the file, and then those of the command line.
     #[inline(never)]
     pub(super) fn fill<'a>(
         &self,
         config: &mut Config<'a>,
-        memory: &'a [u8],
+        memory: &'a mut [u8],
         found: Found,
     ) -> Result<(), Problem<'a>> {
-        let document = found.map(|lengths| Document::new(self.path, memory, lengths));
-        if let Some(document) = &document {
-            document.apply(config, find, name)?;
+        let mut file = found.map(|text| ConfigFile::new(self.path, memory, text));
+        if let Some(file) = &mut file {
+            file.apply(config, find, name)?;
         }
-        let by_file = plan::check(config);
+        let checked_file = plan::check(config);
         let arguments = self.arguments.clone().map(|argument| -> &'a [u8] { argument });
         config::parse(config, arguments, find)?;
         let checked = plan::check(config);
-        if let Some(document) = &document {
-            match (by_file, checked) {
-                (Err(Error::TooLong), Err(Error::TooLong)) => {
-                    return Err(document.name_too_long(config).into());
-                }
-                (Err(Error::NothingRuns), Err(Error::NothingRuns)) => {
-                    return Err(document.nothing_runs().into());
-                }
-                _ => {}
+        if let Some(file) = &file {
+            // What is wrong without the command line, too, is an error of the file.
+            if let (Err(kind), true) = (checked, checked == checked_file) {
+                return Err(file.error(kind, config).into());
             }
-            document.check(config)?;
+            file.check(config)?;
         }
         if config.command == Command::Once {
             config.print();
         }
-        Ok(checked?)
+        Ok(checked.map_err(ConfigError::of_command_line)?)
     }
 }
 
-impl<'a> From<Wrong<'a>> for Problem<'a> {
-    fn from(wrong: Wrong<'a>) -> Self {
-        Self::File(wrong)
-    }
-}
-
-impl<'a> From<Error<'a>> for Problem<'a> {
-    fn from(error: Error<'a>) -> Self {
-        Self::Flags(error)
+impl<'a> From<ConfigError<'a>> for Problem<'a> {
+    fn from(error: ConfigError<'a>) -> Self {
+        Self::Config(error)
     }
 }
 
 impl Problem<'_> {
-    /// Writes it as one line, without its newline.
+    /// Writes the error as one line, without its newline.
     pub(super) fn describe(&self, text: &mut Text) {
         match self {
-            Self::File(wrong) => wrong.describe(text),
-            Self::Flags(error) => error.describe(text),
+            Self::Config(error) => error.describe(text),
             Self::System(what, errno) | Self::Spool(what, SpoolError::System(errno)) => {
                 text.put(what);
                 text.put(b": ");

@@ -4,7 +4,7 @@ use super::check::{self, Series};
 use super::source::{Found, Problem, Source};
 use super::{Agent, Ending, Lines, spool, writer};
 use crate::base::text::{Put, Text};
-use crate::config::{self, Command, Config, DOCUMENT_MAX};
+use crate::config::{self, Command, Config, ConfigError, ErrorKind, FILE_MEMORY};
 use crate::families;
 use crate::platform::{self, Errno, Kernel, Once, Spool};
 use crate::platform::{LogArg, Platform, Transfer};
@@ -20,7 +20,7 @@ const BAD_USAGE: i32 = 2;
 const MESSAGE_MAX: usize = 1024;
 
 /// The configuration file, and the one that it is replaced with.
-static DOCUMENTS: Once<[[u8; DOCUMENT_MAX]; 2]> = Once::new([[0; DOCUMENT_MAX]; 2]);
+static DOCUMENTS: Once<[[u8; FILE_MEMORY]; 2]> = Once::new([[0; FILE_MEMORY]; 2]);
 
 /// What is large. On the stack it would be written to as a whole, and more than once.
 static MEMORY: Once<(families::Memory, procfs::Memory, Lines)> =
@@ -65,7 +65,7 @@ fn asked_for(
     let mut config = Config::default();
     match config::parse(&mut config, arguments, families::find) {
         Ok(()) => Ok((config.command, config.file)),
-        Err(error) => Err(complain(&Problem::Flags(error), BAD_USAGE)),
+        Err(error) => Err(complain(&error.into(), BAD_USAGE)),
     }
 }
 
@@ -119,7 +119,7 @@ where
 #[inline(never)]
 fn open_all<'a, A>(
     source: &Source<A>,
-    (document, found): (&'a [u8], Found),
+    (document, found): (&'a mut [u8], Found),
     wrong: i32,
     config: &mut Config<'a>,
     running: &mut Option<Running>,
@@ -152,7 +152,8 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option
         platform = Some(Kernel::new(config.buffer, config.timeout).map_err(system(b"signals"))?);
     }
     let mut host = Host::open(config.proc, config.sys, for_host).map_err(system(config.proc))?;
-    let mut writer = writer(config).ok_or(config::Error::TooLong)?;
+    let error = ConfigError::of_command_line(ErrorKind::NameTooLong);
+    let mut writer = writer(config).ok_or(error)?;
     let Some(mut platform) = platform else {
         let series = Series::count(config, &mut writer, &mut host, for_builtin);
         return Ok(Some(print_all(|put| check::describe(config, &series, put))));
@@ -242,7 +243,6 @@ where
         agent.reopen([before, before], file, platform)?;
         return Ok(None);
     }
-    let memory: &'a [u8] = memory;
     let mut next = Config::default();
     source.fill(&mut next, memory, found)?;
     agent.reload([before, &next], file, platform)?;

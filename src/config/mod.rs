@@ -1,71 +1,63 @@
-//! What the user asks for: the flags, checked, with errors that a person can act on.
+//! The configuration: options of the command line and of the configuration file, and custom metrics.
 
-mod apply;
 mod command_line;
-mod cursor;
-mod custom;
-mod file;
-mod flags;
-mod grammar;
-mod nearest;
-mod place;
-mod settings;
-mod takes;
-mod tape;
+mod config_file;
+mod custom_keys;
+mod error;
+mod kind;
+mod options;
+mod suggest;
 mod value;
-mod wrong;
 
-pub use command_line::{Error, parse};
-pub use custom::{CUSTOM_MAX, Custom, Line, Number, Origin, Script, metric_name};
-pub use file::{DOCUMENT_MAX, Document, Lengths, load, parse as parse_file};
-pub use flags::{FLAGS, Flag, usage};
+pub use command_line::parse;
+pub use config_file::{ConfigFile, FILE_MEMORY, FileText, load};
+pub use custom_keys::{CUSTOM_MAX, Custom, Line, Number, Origin, Script};
+pub use error::{ConfigError, ErrorKind};
+pub use kind::ValueKind;
+pub use options::{ConfigOption, OPTIONS, usage};
+pub use value::metric_name;
 
-use tape::Tokens;
-pub use wrong::Wrong;
-
-use crate::base::glob::Choice;
+use crate::base::glob::{Choice, items};
+use crate::json::Token;
 use crate::platform::Transfer;
 
-/// Tags that can be given.
+/// Most tags.
 pub const TAGS_MAX: usize = 32;
 
-/// Transfers that can be given.
+/// Most receivers.
 pub const TRANSFERS_MAX: usize = 8;
 
-/// Families that can be spoken of, by their numbers.
+/// Most families.
 pub const FAMILIES_MAX: usize = 32;
 
-/// Longest name of an endpoint.
-const NAME_MAX: usize = 255;
-
-/// Names of processes that can be asked for.
+/// Most names of programs.
 const PROCESSES_MAX: usize = 32;
-/// Longest of these names.
+/// Longest name of a program.
 const PROCESS_NAME_MAX: usize = 255;
 
-/// The number of the family of a name; asked with `true`, only if there is something to choose in it.
+/// Returns the index of the family of a name; with `true`, only of one that has instances.
 pub type Find = fn(&[u8], bool) -> Option<usize>;
 
-/// The name of the family of a number, as long as there are some.
+/// Returns the name of the family of an index.
 pub type Name = fn(usize) -> Option<&'static [u8]>;
 
-/// Whether a family runs, and how often.
+/// Whether and how often a family runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turns {
-    /// At its own interval.
-    Usual,
+pub enum Interval {
+    /// At its default interval.
+    Default,
     /// Not at all.
     Off,
-    /// After so many milliseconds.
+    /// Each time that this many milliseconds have passed.
     Every(u32),
 }
 
-/// What to do.
+/// What the program does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Collect and send.
     Run,
-    /// Say what would run.
+    /// Print what would run.
     Check,
     /// Print every metric once.
     Once,
@@ -73,27 +65,27 @@ pub enum Command {
     List,
     /// Print the version.
     Version,
-    /// Print the flags.
+    /// Print the help.
     Help,
 }
 
-/// How to do it.
+/// The configuration.
 pub struct Config<'a> {
-    /// What to do.
+    /// What the program does.
     pub command: Command,
     /// The same text was accepted before: its directories and users are not looked up again.
     pub is_accepted: bool,
-    /// The file that the command line names to take the rest from.
+    /// The configuration file that the command line names.
     pub file: Option<&'a [u8]>,
     transfers: [Transfer<'a>; TRANSFERS_MAX],
     transfer_count: usize,
-    /// The first transfer of a round is another one on each endpoint.
+    /// Each endpoint starts with another receiver.
     pub spread: bool,
-    /// Milliseconds that a TCP peer may acknowledge nothing.
+    /// Milliseconds that a receiver may acknowledge nothing.
     pub timeout: u32,
     /// Log each step.
     pub debug: bool,
-    /// Milliseconds between two turns of a family, unless it is a slow one.
+    /// Milliseconds between two samples of a family, unless it is a slow one.
     pub interval: u32,
     /// Milliseconds between two flushes.
     pub flush: u32,
@@ -101,87 +93,86 @@ pub struct Config<'a> {
     pub endpoint: Option<&'a [u8]>,
     tags: [&'a [u8]; TAGS_MAX],
     tag_count: usize,
-    /// The token of the file that is the last key of what names this machine.
-    name_at: usize,
+    /// The last key of the file that sets the endpoint or tags.
+    name_key: Token<'a>,
     /// Bytes of the ring.
     pub buffer: usize,
     /// A full ring thins before it drops.
     pub is_thinning: bool,
     /// Milliseconds of acknowledged lines that are sent again after a break.
     pub replay: u32,
-    /// The file that the ring is in, if it is in one.
+    /// The file of the ring, if it is in one.
     pub spool: Option<&'a [u8]>,
-    /// What was said of each family.
-    turns: [Option<Turns>; FAMILIES_MAX],
-    /// Families of which nothing was said do not run.
+    /// The configured interval of each family.
+    intervals: [Option<Interval>; FAMILIES_MAX],
+    /// Families without a configured interval do not run.
     is_selective: bool,
     choices: [Choice<'a>; FAMILIES_MAX],
-    /// A list of patterns: names of processes to be told of.
+    /// A list of patterns: names of programs whose processes are counted.
     pub processes: &'a [u8],
     /// The lease file of dnsmasq.
     pub leases: &'a [u8],
-    /// The socket at which lines are handed in, if there is one.
+    /// The socket that receives lines of other programs.
     pub listen: Option<&'a [u8]>,
-    /// The list of metrics of the user's own, behind its start: it is read through anew each time.
-    custom: Tokens<'a>,
-    /// Where the kernel's `/proc` is.
+    /// The custom metrics, from index 0 up.
+    custom: [Option<Custom<'a>>; CUSTOM_MAX],
+    /// The directory that is `/proc`.
     pub proc: &'a [u8],
-    /// Where the kernel's `/sys` is.
+    /// The directory that is `/sys`.
     pub sys: &'a [u8],
 }
 
 impl<'a> Config<'a> {
-    /// Where the lines go: the first of these that takes a connection. At least one.
+    /// Returns the receivers, in order of preference. At least one.
     pub fn transfers(&self) -> &[Transfer<'a>] {
         self.transfers.get(..self.transfer_count).unwrap_or_default()
     }
 
-    /// Whether the lines may go to a command.
+    /// Whether a receiver is a command.
     fn has_command(&self) -> bool {
         let is_command = |transfer: &Transfer| matches!(transfer, Transfer::Command(_));
         self.transfers().iter().any(is_command)
     }
 
-    /// The lines go to standard output, and nowhere else.
+    /// Makes standard output the only receiver.
     pub fn print(&mut self) {
         self.transfers[0] = Transfer::Stdout;
         self.transfer_count = 1;
     }
 
-    /// The tags, in the order given.
+    /// Returns the tags, in the order given.
     pub fn tags(&self) -> &[&'a [u8]] {
         self.tags.get(..self.tag_count).unwrap_or_default()
     }
 
-    /// Whether the family of that number runs, and how often.
-    pub fn turns(&self, family: usize) -> Turns {
-        let unsaid = if self.is_selective {
-            Turns::Off
+    /// Returns whether and how often the family of an index runs.
+    pub fn interval_of(&self, family: usize) -> Interval {
+        let default = if self.is_selective {
+            Interval::Off
         } else {
-            Turns::Usual
+            Interval::Default
         };
-        self.turns.get(family).copied().flatten().unwrap_or(unsaid)
+        self.intervals.get(family).copied().flatten().unwrap_or(default)
     }
 
-    /// Which instances of each family are wanted.
+    /// Returns which instances of each family are collected.
     pub fn choices(&self) -> &[Choice<'a>] {
         &self.choices
     }
 
-    /// Metrics of the user's own, at most [`CUSTOM_MAX`].
+    /// Returns the custom metrics, at most [`CUSTOM_MAX`].
     pub fn custom(&self) -> impl Iterator<Item = Custom<'a>> {
-        custom::all(self.custom.clone())
+        self.custom.iter().map_while(|custom| *custom)
     }
 
-    /// The metric of the user's own of that number.
-    #[inline(never)]
-    pub fn custom_at(&self, number: usize) -> Option<Custom<'a>> {
-        self.custom().nth(number)
+    /// Returns the custom metric of an index.
+    pub fn custom_at(&self, index: usize) -> Option<Custom<'a>> {
+        self.custom.get(index).copied().flatten()
     }
 
-    /// Adds transfers to those that there are; standard output stands alone.
+    /// Adds receivers; standard output must be the only one.
     fn add_transfers(&mut self, text: &'a [u8]) -> Option<()> {
-        value::transfers(text, |transfer| {
+        value::receivers(text, |transfer| {
             *self.transfers.get_mut(self.transfer_count)? = transfer;
             self.transfer_count += 1;
             Some(())
@@ -190,16 +181,43 @@ impl<'a> Config<'a> {
         is_alone.then_some(())
     }
 
-    fn add_tag(&mut self, tag: &'a [u8]) -> Option<()> {
-        *self.tags.get_mut(self.tag_count)? = tag;
+    fn add_tag(&mut self, text: &'a [u8]) -> Option<()> {
+        *self.tags.get_mut(self.tag_count)? = value::not_empty(text)?;
         self.tag_count += 1;
+        Some(())
+    }
+
+    /// Sets the command if the switch is on.
+    fn set_command(&mut self, command: Command, text: &[u8]) -> Option<()> {
+        if value::switch(text)? {
+            self.command = command;
+        }
+        Some(())
+    }
+
+    /// Parses `cpu,net=1s,wifi=off`. A family without an interval is selected: the others are off then.
+    fn set_families(&mut self, list: &[u8], find: Find) -> Option<()> {
+        items(list).next()?;
+        for item in items(list) {
+            let (name, interval) = match value::pair(item) {
+                Some((name, b"off")) => (name, Interval::Off),
+                Some((name, period)) => (name, Interval::Every(value::duration(period)?)),
+                None => {
+                    self.is_selective = true;
+                    (item, Interval::Default)
+                }
+            };
+            let slot = self.intervals.get_mut(find(name, false)?)?;
+            // Selecting a family keeps its interval.
+            if interval != Interval::Default || !matches!(slot, Some(Interval::Every(_))) {
+                *slot = Some(interval);
+            }
+        }
         Some(())
     }
 }
 
 impl Default for Config<'_> {
-    // What it is put together from goes from the stack again.
-    #[inline(never)]
     fn default() -> Self {
         Self {
             command: Command::Run,
@@ -218,18 +236,18 @@ impl Default for Config<'_> {
             endpoint: None,
             tags: [&[]; TAGS_MAX],
             tag_count: 0,
-            name_at: 0,
+            name_key: Token::default(),
             buffer: 256 << 10,
             is_thinning: true,
             replay: 10_000,
             spool: None,
-            turns: [None; FAMILIES_MAX],
+            intervals: [None; FAMILIES_MAX],
             is_selective: false,
             choices: [Choice::default(); FAMILIES_MAX],
             processes: b"",
             leases: b"/tmp/dhcp.leases",
             listen: None,
-            custom: Tokens::NONE,
+            custom: [None; CUSTOM_MAX],
             proc: b"/proc",
             sys: b"/sys",
         }

@@ -11,7 +11,7 @@ mod tape;
 mod tests;
 
 pub use lexer::{Token, put_shortened};
-pub use syntax::{Keys, SyntaxError};
+pub use syntax::{Keys, SyntaxError, SyntaxErrorKind};
 
 use lexer::Lexer;
 use syntax::Position;

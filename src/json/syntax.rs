@@ -12,14 +12,22 @@ pub type Keys<'t> = [&'t [u8]; KEYS_MAX];
 
 /// What may follow at a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Expected {
+pub enum Expected {
+    /// A value.
     Value,
+    /// The first item of a list, or its end.
     FirstItem,
+    /// A key.
     Key,
+    /// The first key of an object, or its end.
     FirstKey,
+    /// The colon after a key.
     Colon,
+    /// A comma, or the end of an object.
     CommaOrBrace,
+    /// A comma, or the end of a list.
     CommaOrBracket,
+    /// The end of the text.
     End,
 }
 
@@ -45,38 +53,47 @@ pub struct SyntaxError<'t> {
     pub token: Token<'t>,
     /// The keys that lead to it.
     pub keys: Keys<'t>,
-    kind: Kind,
+    /// What is wrong with it.
+    pub kind: SyntaxErrorKind,
 }
 
+/// What is wrong with a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub enum SyntaxErrorKind {
+    /// The text is not UTF-8.
     NotUtf8,
+    /// Something else is expected.
     Unexpected(Expected),
+    /// More objects and lists are nested than [`DEPTH_MAX`].
     TooDeep,
+    /// The string has no closing quote.
     UnclosedString,
+    /// The string has an invalid escape, or a control character.
     InvalidString,
+    /// The number is malformed or out of range.
     InvalidNumber,
+    /// The word is not a value.
     InvalidValue,
 }
 
-impl SyntaxError<'_> {
-    /// Writes the error without its position.
-    pub fn describe(&self, text: &mut Text) {
-        let message = match self.kind {
-            Kind::NotUtf8 => return text.put(b"not UTF-8"),
-            Kind::Unexpected(expected) => {
+impl SyntaxErrorKind {
+    /// Writes what is wrong with the token.
+    pub fn describe(self, token: &Token, text: &mut Text) {
+        let message = match self {
+            Self::NotUtf8 => return text.put(b"not UTF-8"),
+            Self::Unexpected(expected) => {
                 text.put(b"expected ");
                 text.put(expected.text().as_bytes());
                 text.put(b", found ");
-                return self.token.put(text);
+                return token.put(text);
             }
-            Kind::TooDeep => " is nested too deeply",
-            Kind::UnclosedString => " has no closing quote",
-            Kind::InvalidString => " has an invalid escape or a control character",
-            Kind::InvalidNumber => " is not a number, or out of range",
-            Kind::InvalidValue => " is not a value (text needs quotes)",
+            Self::TooDeep => " is nested too deeply",
+            Self::UnclosedString => " has no closing quote",
+            Self::InvalidString => " has an invalid escape or a control character",
+            Self::InvalidNumber => " is not a number, or out of range",
+            Self::InvalidValue => " is not a value (text needs quotes)",
         };
-        self.token.put(text);
+        token.put(text);
         text.put(message.as_bytes());
     }
 }
@@ -167,7 +184,7 @@ pub(super) fn not_utf8(text: &[u8], valid: usize) -> SyntaxError<'_> {
             text: b"",
         },
         keys: Position::START.keys,
-        kind: Kind::NotUtf8,
+        kind: SyntaxErrorKind::NotUtf8,
     }
 }
 
@@ -203,10 +220,10 @@ pub(super) fn explain(text: &[u8], count: usize) -> SyntaxError<'_> {
         token = lexer.next();
     }
     let kind = match (position.expected, token.text) {
-        (Expected::Value | Expected::FirstItem, b"{" | b"[") => Kind::TooDeep,
+        (Expected::Value | Expected::FirstItem, b"{" | b"[") => SyntaxErrorKind::TooDeep,
         (Expected::Value | Expected::FirstItem, text) if is_scalar(token) => invalid_scalar(text),
         (Expected::Key | Expected::FirstKey, text @ [b'"', ..]) => invalid_scalar(text),
-        (expected, _) => Kind::Unexpected(expected),
+        (expected, _) => SyntaxErrorKind::Unexpected(expected),
     };
     SyntaxError {
         token,
@@ -220,11 +237,11 @@ fn is_scalar(token: Token) -> bool {
     !matches!(token.text, [] | [b'{' | b'}' | b'[' | b']' | b',' | b':'])
 }
 
-fn invalid_scalar(text: &[u8]) -> Kind {
+fn invalid_scalar(text: &[u8]) -> SyntaxErrorKind {
     match text {
-        [b'"', .., b'"'] => Kind::InvalidString,
-        [b'"', ..] => Kind::UnclosedString,
-        _ if text.iter().all(|byte| b"0123456789.-+eE".contains(byte)) => Kind::InvalidNumber,
-        _ => Kind::InvalidValue,
+        [b'"', .., b'"'] => SyntaxErrorKind::InvalidString,
+        [b'"', ..] => SyntaxErrorKind::UnclosedString,
+        _ if text.iter().all(|byte| b"0123456789.-+eE".contains(byte)) => SyntaxErrorKind::InvalidNumber,
+        _ => SyntaxErrorKind::InvalidValue,
     }
 }

@@ -27,7 +27,7 @@ fn error(text: &[u8]) -> (u32, String, String) {
     let error = Document::parse(text).err().unwrap();
     let mut buffer = [0; 200];
     let mut message = Text::new(&mut buffer);
-    error.describe(&mut message);
+    error.kind.describe(&error.token, &mut message);
     (
         error.token.line,
         error

@@ -9,7 +9,7 @@ mod mutate;
 
 use mini_monitor::base::decimal::Fixed;
 use mini_monitor::base::text::Text;
-use mini_monitor::config::{Config, DOCUMENT_MAX, Document, Origin, parse_file};
+use mini_monitor::config::{Config, ConfigFile, FILE_MEMORY, FileText, Origin};
 use mini_monitor::custom::{self, Trouble, read_line};
 use mini_monitor::families::{find, name};
 use mini_monitor::format::{Record, json::Writer};
@@ -55,14 +55,19 @@ fn each(name: &str, text: &[u8], mut read: impl FnMut(&[u8])) {
     println!("{name}: seed {}, {} mutations and every prefix", seed(), count());
 }
 
+fn file_text(document: &[u8]) -> FileText {
+    FileText {
+        length: document.len(),
+        is_private: true,
+    }
+}
+
 /// What is said of a file that is not good, with its place if it is not JSON.
 fn check(document: &[u8], memory: &mut [u8]) -> Option<String> {
     memory[..document.len()].copy_from_slice(document);
     let mut config = Config::default();
-    let lengths = parse_file(memory, document.len());
-    let wrong = Document::new(b"x", memory, lengths)
-        .apply(&mut config, find, name)
-        .err()?;
+    let mut file = ConfigFile::new(b"x", memory, file_text(document));
+    let wrong = file.apply(&mut config, find, name).err()?;
     let mut buffer = [0; 1024];
     let mut text = Text::new(&mut buffer);
     wrong.describe(&mut text);
@@ -73,7 +78,7 @@ fn check(document: &[u8], memory: &mut [u8]) -> Option<String> {
 
 #[test]
 fn configuration() {
-    let mut memory = vec![0; DOCUMENT_MAX];
+    let mut memory = vec![0; FILE_MEMORY];
     let example = include_bytes!("../../contrib/mini-monitor.json");
     assert_eq!(check(example, &mut memory), None);
     let (mut good, mut bad) = (0, 0);
@@ -368,11 +373,10 @@ fn files_with_a_number() {
             {{"metric": "c", "file": "{0}", "key": "Dirty", "field": 1, "scale": 9, "ratio": "9/7"}}]}}"#,
         path.display()
     );
-    let mut memory = vec![0; DOCUMENT_MAX];
+    let mut memory = vec![0; FILE_MEMORY];
     memory[..document.len()].copy_from_slice(document.as_bytes());
     let mut config = Config::default();
-    let lengths = parse_file(&mut memory, document.len());
-    let applied = Document::new(b"x", &memory, lengths).apply(&mut config, find, name);
+    let applied = ConfigFile::new(b"x", &mut memory, file_text(document.as_bytes())).apply(&mut config, find, name);
     assert!(applied.is_ok());
     let (mut good, mut bad) = (0_u64, 0_u64);
     each(

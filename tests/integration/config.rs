@@ -26,82 +26,102 @@ const ADDRESS: &str = " is not an address (host:port, :port, [v6]:port, unix:/pa
 /// Files, and what is said of each behind its path.
 const BAD: &[(&str, &str, &str)] = &[
     // What is not JSON.
-    ("", ":1: the end of the file in place of a value", ""),
+    ("", ":1: expected a value, found the end of the file", ""),
     (
         "{\n",
-        ":2: the end of the file in place of a key in quotes or }",
+        ":2: expected a quoted key or }, found the end of the file",
         "",
     ),
-    (
-        "flush = 5\n",
-        ":1: flush is not a value (a text needs quotes)",
-        "",
-    ),
+    ("flush = 5\n", ":1: flush is not a value (text needs quotes)", ""),
     (
         "{\"flush\": 5s}",
-        ":1: flush: 5s is not a value (a text needs quotes)",
+        ":1: flush: 5s is not a value (text needs quotes)",
         "",
     ),
     (
         "{\"flush\": 05}",
-        ":1: flush: 05 is not a number, or too large a one",
+        ":1: flush: 05 is not a number, or out of range",
         "",
     ),
-    ("{flush: 5}", ":1: flush in place of a key in quotes or }", ""),
-    ("{\"flush\" 5}", ":1: flush: 5 in place of a colon", ""),
-    ("{\"flush\": }", ":1: flush: } in place of a value", ""),
+    ("{flush: 5}", ":1: expected a quoted key or }, found flush", ""),
+    ("{\"flush\" 5}", ":1: flush: expected a colon, found 5", ""),
+    ("{\"flush\": }", ":1: flush: expected a value, found }", ""),
     (
         "{\"flush\": 5,\n\"interval\": 5,\n}\n",
-        ":3: } in place of a key in quotes",
+        ":3: expected a quoted key, found }",
         "",
     ),
     (
         "{\n\"flush\": 5\n\"interval\": 5\n}",
-        ":3: \"interval\" in place of a comma or }",
+        ":3: expected a comma or }, found \"interval\"",
         "",
     ),
-    ("{\"tag\": [\"a\", ]}", ":1: tag: ] in place of a value", ""),
+    ("{\"tag\": [\"a\", ]}", ":1: tag: expected a value, found ]", ""),
     (
         "{\"tag\": [\"a\" \"b\"]}",
-        ":1: tag: \"b\" in place of a comma or ]",
+        ":1: tag: expected a comma or ], found \"b\"",
         "",
     ),
-    ("{\"tag\": [\"a\"}", ":1: tag: } in place of a comma or ]", ""),
-    ("{}\n{}", ":2: { in place of the end", ""),
-    ("{} // that's all", ":1: // in place of the end", ""),
-    ("{\n\"flush\": \"5s\n}", ":2: flush: \"5s has no second quote", ""),
+    ("{\"tag\": [\"a\"}", ":1: tag: expected a comma or ], found }", ""),
+    ("{}\n{}", ":2: expected the end of the file, found {", ""),
+    (
+        "{} // that's all",
+        ":1: expected the end of the file, found //",
+        "",
+    ),
+    (
+        "{\n\"flush\": \"5s\n}",
+        ":2: flush: \"5s has no closing quote",
+        "",
+    ),
     (
         "{\"flush\": \"5\\s\"}",
-        ":1: flush: \"5\\s\" has an escape or a byte that JSON does not have",
+        ":1: flush: \"5\\s\" has an invalid escape or a control character",
         "",
     ),
     (
         "{\"tag\": \"a\tb\"}",
-        ":1: tag: \"a?b\" has an escape or a byte that JSON does not have",
+        ":1: tag: \"a?b\" has an invalid escape or a control character",
         "",
     ),
-    ("[[[[[[]]]]]]", ":1: [ is nested too deep", ""),
+    ("[[[[[[]]]]]]", ":1: [ is nested too deeply", ""),
     (
         "{\n\"flush\": 1e999}",
-        ":2: flush: 1e999 is not a number, or too large a one",
+        ":2: flush: 1e999 is not a number, or out of range",
         "",
     ),
     // What is JSON, and something else than an object.
     ("[]", ":1: this list is not an object", ""),
     ("\n\"flush\"", ":2: \"flush\" is not an object", ""),
     // Keys.
-    ("{\n\n\"fluhs\": 5}", ":3: fluhs: unknown key (flush?)", ""),
-    ("{\"-flush\": 5}", ":1: -flush: unknown key (flush?)", ""),
-    ("{\"a b\\n\": 5}", ":1: a b?: unknown key", ""),
-    ("{\"family\": {}}", ":1: family: unknown key (families?)", ""),
-    ("{\"flush\": 5,\n\"flush\": 6}", ":2: flush: given twice", ""),
-    ("{\"once\": true}", ":1: once: for the command line alone", ""),
     (
-        "{\"config\": \"x\"}",
-        ":1: config: for the command line alone",
+        "{\n\n\"fluhs\": 5}",
+        ":3: fluhs: unknown key (did you mean \"flush\"?)",
         "",
     ),
-    ("{\"//\": 5}", ":1: //: 5 is not a text", ""),
+    (
+        "{\"-flush\": 5}",
+        ":1: -flush: unknown key (did you mean \"flush\"?)",
+        "",
+    ),
+    ("{\"a b\\n\": 5}", ":1: a b\\n: unknown key", ""),
+    (
+        "{\"family\": {}}",
+        ":1: family: unknown key (did you mean \"families\"?)",
+        "",
+    ),
+    ("{\"flush\": 5,\n\"flush\": 6}", ":2: flush: given twice", ""),
+    (
+        "{\"once\": true}",
+        ":1: once: only allowed on the command line",
+        "",
+    ),
+    (
+        "{\"config\": \"x\"}",
+        ":1: config: only allowed on the command line",
+        "",
+    ),
+    ("{\"//\": 5}", ":1: //: 5 is not a text in quotes", ""),
     // Values.
     ("{\n\"flush\": \"soon\"\n}", ":2: flush: \"soon\"", DURATION),
     ("{\"flush\": 0}", ":1: flush: 0", DURATION),
@@ -113,7 +133,7 @@ const BAD: &[(&str, &str, &str)] = &[
         DURATION,
     ),
     ("{\"flush\": null}", ":1: flush: null", DURATION),
-    ("{\"flush\": {\"every\": 5}}", ":1: flush: an object", DURATION),
+    ("{\"flush\": {\"every\": 5}}", ":1: flush: this object", DURATION),
     ("{\"flush\": [5]}", ":1: flush: this list", DURATION),
     ("{\"debug\": \"true\"}", ":1: debug: \"true\"", SWITCH),
     ("{\"debug\": 1}", ":1: debug: 1", SWITCH),
@@ -161,12 +181,12 @@ const BAD: &[(&str, &str, &str)] = &[
     ),
     (
         "{\"families\": {\n\"network\": {}}}",
-        ":2: families.network: no such family",
+        ":2: families.network: unknown family",
         "",
     ),
     (
         "{\"families\": {\"disks\": {}}}",
-        ":1: families.disks: no such family (disk?)",
+        ":1: families.disks: unknown family (did you mean \"disk\"?)",
         "",
     ),
     (
@@ -176,7 +196,7 @@ const BAD: &[(&str, &str, &str)] = &[
     ),
     (
         "{\"families\": {\"net\": {\n\"intervall\": 5}}}",
-        ":2: families.net.intervall: unknown key (interval?)",
+        ":2: families.net.intervall: unknown key (did you mean \"interval\"?)",
         "",
     ),
     (
@@ -206,7 +226,7 @@ const BAD: &[(&str, &str, &str)] = &[
     ),
     (
         "{\"families\": {\"net\": {\"only\": [\"a\",\n{}]}}}",
-        ":2: families.net.only: an object",
+        ":2: families.net.only: this object",
         PATTERNS,
     ),
     (
@@ -217,12 +237,12 @@ const BAD: &[(&str, &str, &str)] = &[
     // Metrics of one's own.
     (
         "{\"custom\": [{\"metric\": \"a\", \"file\": \"/b\", \"line\": 2,\n\"key\": \"c\"}]}",
-        ":2: custom.key: line and key are both given, of which it takes one",
+        ":2: custom.key: line and key exclude each other",
         "",
     ),
     (
         "{\"custom\": [{\"metric\": \"a\", \"file\": \"/b\", \"key\": \"c\",\n\"line\": 2}]}",
-        ":2: custom.line: line and key are both given, of which it takes one",
+        ":2: custom.line: line and key exclude each other",
         "",
     ),
     (
@@ -298,8 +318,8 @@ fn a_file_full_of_anything_is_a_clear_error() {
         assert_eq!(status, 1, "{error}");
         error
     };
-    assert!(full("", "[", "").contains("[ is nested too deep"));
-    assert!(full("[[[[[0", ",[]", "]]]]]").contains("[ is nested too deep"));
+    assert!(full("", "[", "").contains("[ is nested too deeply"));
+    assert!(full("[[[[[0", ",[]", "]]]]]").contains("[ is nested too deeply"));
     assert!(full("[[[[0", ",[]", "]]]]").contains("not an object"));
     assert!(full("[[[[0", ",{}", "]]]]").contains("not an object"));
     assert!(full("[[[[[\"", "a", "\"]]]]]").contains("not an object"));
@@ -309,7 +329,7 @@ fn a_file_full_of_anything_is_a_clear_error() {
     let digits = "1".repeat(80);
     assert_eq!(
         full("{\"flush\": ", "1", "}"),
-        format!(":1: flush: {digits}... is not a number, or too large a one\n")
+        format!(":1: flush: {digits}... is not a number, or out of range\n")
     );
     fs::write(&path, " ".repeat(32 * 1024 + 1)).unwrap();
     assert_eq!(check(&path).2, ": longer than 32 KB\n");
@@ -335,15 +355,14 @@ fn names_that_are_too_long_and_times_that_do_not_fit_are_told_with_their_line() 
             vec!["x".repeat(100); count].join("\", \"")
         )
     };
-    let words = "is too long: endpoint and tags together take at most 1000 bytes in a line\n";
-    assert_eq!(check(&tags(9), &[]), (1, format!(":2: \"tag\" {words}")));
+    let message = "endpoint and tags together take more than 1000 bytes in a line\n";
+    assert_eq!(check(&tags(9), &[]), (1, format!(":2: tag: {message}")));
     let endpoint = format!("{{\n\n\"endpoint\": \"{}\"}}", "\\u0001".repeat(200));
-    assert_eq!(check(&endpoint, &[]), (1, format!(":3: \"endpoint\" {words}")));
+    assert_eq!(check(&endpoint, &[]), (1, format!(":3: endpoint: {message}")));
     assert_eq!(check(&endpoint, &["-endpoint=x"]), (0, String::new()));
     assert_eq!(check(&tags(5), &[]), (0, String::new()));
     let long = format!("-endpoint={}", "\u{1}".repeat(100));
-    let words = "mini-monitor: -endpoint and -tag: together they take at most 1000 bytes in a line\n";
-    assert_eq!(check(&tags(5), &[&long]), (1, words.to_owned()));
+    assert_eq!(check(&tags(5), &[&long]), (1, format!("mini-monitor: {message}")));
 
     let script = "{\"custom\": [{\"exec\": \"true\", \"timeout\": \"2s\"}]}";
     assert_eq!(check(script, &[]), (0, String::new()));
@@ -412,23 +431,23 @@ fn what_does_not_go_together_is_told_where_it_stands() {
     for (text, expected) in [
         (
             "{\"custom\": [\n{\"exec\": \"true\",\n\"user\": \"nobody at all\"}]}",
-            ":3: custom.user: \"nobody at all\" is no user of this machine\n",
+            ":3: custom.user: \"nobody at all\" is not a user of this machine (try \"nobody\")\n",
         ),
         (
             "{\"custom\": [{\"metric\": \"a\", \"file\": \"/b\",\n\"timeout\": \"1s\"}]}",
-            ":2: custom.timeout: \"timeout\" is not for what the keys before it are for: a number of a file, or a script\n",
+            ":2: custom.timeout: a metric is either a number in a file or printed by a script, and the keys before this one are of the other kind\n",
         ),
         (
             "{\"custom\": [{\"exec\": \"true\",\n\"metric\": \"a\"}]}",
-            ":2: custom.metric: \"metric\" is not for what the keys before it are for: a number of a file, or a script\n",
+            ":2: custom.metric: a metric is either a number in a file or printed by a script, and the keys before this one are of the other kind\n",
         ),
         (
             "{\"custom\": [\n{\"metric\": \"a\"}]}",
-            ":2: custom: it needs a metric and a file, or exec\n",
+            ":2: custom: needs metric and file, or exec\n",
         ),
         (
             "{\"metrics\": \"cpu\", \"families\": {\"cpu\": {\"on\": false}}}",
-            ": no family is left (process runs with process)\n",
+            ": no family is enabled (process needs names of processes)\n",
         ),
     ] {
         fs::write(&path, text).unwrap();

@@ -63,7 +63,7 @@ fn a_bad_file_is_told_and_all_stays_as_it_was() {
         ),
         (
             "{",
-            ":1: the end of the file in place of a key in quotes or }; all stays as it was",
+            ":1: expected a quoted key or }, found the end of the file; all stays as it was",
         ),
         (
             "{\"families\": {\"cpu\": {\"on\": 1}}}",
@@ -71,7 +71,7 @@ fn a_bad_file_is_told_and_all_stays_as_it_was() {
         ),
         (
             "{\"metrics\": \"process\"}",
-            ": no family is left (process runs with process); all stays as it was",
+            ": no family is enabled (process needs names of processes); all stays as it was",
         ),
     ] {
         reloaded.change(text);

@@ -1,38 +1,37 @@
-//! The name that somebody may have meant.
+//! Suggestions for misspelt names.
 
-/// Longer names are not looked at.
+/// Longest known name that is compared.
 const NAME_MAX: usize = 16;
 
-/// Of these names the one with the fewest letters to change, to add and to leave out (Levenshtein's
-/// distance), if they are few enough for a slip.
-#[inline(never)]
-pub(super) fn nearest(
+/// Returns the name with the smallest edit distance (Levenshtein) to what was written, if that is at most half the
+/// length of the shorter of the two.
+pub(super) fn suggest(
     written: &[u8],
     names: &mut dyn Iterator<Item = &'static [u8]>,
 ) -> Option<&'static [u8]> {
     let (distance, name) = names
         .filter_map(|name| Some((distance(written, name)?, name)))
         .min_by_key(|(distance, _)| *distance)?;
-    (distance <= name.len() / 2).then_some(name)
+    (distance <= name.len().min(written.len()) / 2).then_some(name)
 }
 
 fn distance(written: &[u8], name: &[u8]) -> Option<usize> {
-    // The distance of what has been looked at to each beginning of the name.
+    // The distances of the letters so far to each prefix of the name.
     let mut row = [0; NAME_MAX + 1];
     let row = row.get_mut(..=name.len())?;
-    for (number, place) in row.iter_mut().enumerate() {
-        *place = number;
+    for (index, slot) in row.iter_mut().enumerate() {
+        *slot = index;
     }
-    for (number, letter) in written.iter().take(2 * NAME_MAX).enumerate() {
-        let (mut before, mut last) = (number, number + 1);
+    for (index, letter) in written.iter().take(2 * NAME_MAX).enumerate() {
+        let (mut before, mut last) = (index, index + 1);
         if let Some(first) = row.first_mut() {
             *first = last;
         }
-        for (place, wanted) in row.iter_mut().skip(1).zip(name) {
+        for (slot, wanted) in row.iter_mut().skip(1).zip(name) {
             let changed = before + usize::from(letter != wanted);
-            before = *place;
+            before = *slot;
             last = changed.min(before + 1).min(last + 1);
-            *place = last;
+            *slot = last;
         }
     }
     row.last().copied()
@@ -43,13 +42,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_told_from_another_word() {
+    fn misspelt_name_is_suggested_and_another_word_is_not() {
         let names = ["flush", "interval", "trans", "tag", "h"];
-        let nearest = |written: &str| {
+        let suggested = |written: &str| {
             let mut names = names.iter().map(|name| name.as_bytes());
-            nearest(written.as_bytes(), &mut names).map(|name| std::str::from_utf8(name).unwrap())
+            suggest(written.as_bytes(), &mut names).map(|name| std::str::from_utf8(name).unwrap())
         };
-        for (written, meant) in [
+        for (written, expected) in [
             ("flush", Some("flush")),
             ("fluhs", Some("flush")),
             ("flsh", Some("flush")),
@@ -59,14 +58,15 @@ mod tests {
             ("transfers", None),
             ("tags", Some("tag")),
             ("", None),
+            ("x", None),
             ("wholly-different-and-much-longer-than-any-name", None),
         ] {
-            assert_eq!(nearest(written), meant, "{written}");
+            assert_eq!(suggested(written), expected, "{written}");
         }
     }
 
     #[test]
-    fn distances_are_those_of_the_definition() {
+    fn distance_is_that_of_the_definition() {
         fn naive(a: &[u8], b: &[u8]) -> usize {
             match (a, b) {
                 ([], rest) | (rest, []) => rest.len(),

@@ -1,8 +1,6 @@
-//! Flags as they are given.
+//! Options of the command line.
 
-use super::super::apply::apply;
-use super::super::takes::{TAKES, Takes};
-use super::super::{Command, Config, PROCESSES_MAX, TAGS_MAX, Turns, parse};
+use super::super::{Interval, PROCESSES_MAX, TAGS_MAX, parse};
 use super::*;
 use crate::base::glob::Choice;
 use crate::families::{FAMILIES, Family, find};
@@ -23,48 +21,19 @@ fn parsed(arguments: &[&'static str]) -> Result<Config<'static>, String> {
     }
 }
 
-/// A line of a packed text.
-fn unpacked(packed: &[u8], number: usize) -> String {
-    let mut buffer = [0; 256];
-    let mut text = Text::new(&mut buffer);
-    put_line(&mut text, packed, number);
-    assert!(!text.is_cut());
-    String::from_utf8(text.bytes().to_vec()).unwrap()
-}
-
-impl Flag {
-    fn argument(self) -> String {
-        unpacked(WORDS, WORDS_A_FLAG * self.sets as usize)
-    }
-
-    fn default(self) -> String {
-        unpacked(WORDS, WORDS_A_FLAG * self.sets as usize + 2)
-    }
-}
-
-/// The help states the defaults in words: the words mean what holds.
 #[test]
-fn defaults_are_what_the_help_says() {
+fn defaults_are_as_in_the_help() {
     let plain = parsed(&[]).ok().unwrap();
-    for flag in FLAGS.iter().filter(|flag| !flag.argument().is_empty()) {
+    for option in OPTIONS.iter().filter(|option| !option.argument.is_empty()) {
         if matches!(
-            flag.name(),
-            b"endpoint"
-                | b"tag"
-                | b"metrics"
-                | b"only"
-                | b"ignore"
-                | b"process"
-                | b"spool"
-                | b"listen"
-                | b"config"
+            option.name,
+            "endpoint" | "tag" | "metrics" | "only" | "ignore" | "process" | "spool" | "listen" | "config"
         ) {
             continue;
         }
-        let default = flag.default();
         let mut given = Config::default();
-        flag.forget(&mut given);
-        apply(&mut given, *flag, default.as_bytes(), find).unwrap();
+        (option.clear)(&mut given);
+        (option.set)(&mut given, option.default.as_bytes(), find).unwrap();
         assert_eq!(given.transfers(), plain.transfers());
         assert_eq!(
             (given.interval, given.flush, given.timeout),
@@ -82,38 +51,37 @@ fn defaults_are_what_the_help_says() {
     assert!(plain.endpoint.is_none() && plain.tags().is_empty() && plain.processes.is_empty());
     assert!(plain.spool.is_none());
     for number in 0..FAMILIES.len() {
-        assert_eq!(plain.turns(number), Turns::Usual);
+        assert_eq!(plain.interval_of(number), Interval::Default);
         assert_eq!(plain.choices()[number], Choice::default());
     }
 }
 
-/// The families' own table says what is left out.
+/// The tables of the families have the default.
 #[test]
-fn what_is_left_out_is_what_the_help_says() {
-    let flag = FLAGS.iter().find(|flag| flag.name() == b"ignore").unwrap();
-    let default = flag.default();
-    let mut told: Vec<_> = default.split(' ').map(str::to_owned).collect();
+fn default_of_ignore_is_as_in_the_help() {
+    let (_, option) = ConfigOption::find(b"ignore").unwrap();
+    let mut shown: Vec<_> = option.default.split(' ').map(str::to_owned).collect();
     let ignored = |family: &Family| family.ignored.filter(|list| !list.is_empty());
     let mut expected: Vec<_> = FAMILIES
         .iter()
         .filter_map(|family| Some(format!("{}={}", family.name, ignored(family)?)))
         .collect();
-    told.sort_unstable();
+    shown.sort_unstable();
     expected.sort_unstable();
-    assert_eq!(told, expected);
+    assert_eq!(shown, expected);
     let to_choose = FAMILIES.iter().filter(|family| family.ignored.is_some());
     for family in to_choose {
-        assert!(
-            unpacked(TAKES, 2 * Takes::Patterns as usize).contains(family.name),
-            "{}",
-            family.name
-        );
+        let mut buffer = [0; 200];
+        let mut text = Text::new(&mut buffer);
+        ValueKind::FamilyPatterns.describe(&mut text, false);
+        let description = std::str::from_utf8(text.bytes()).unwrap();
+        assert!(description.contains(family.name), "{}", family.name);
     }
     assert_eq!(PROCESSES_MAX, crate::families::PROCESSES_MAX);
 }
 
 #[test]
-fn the_last_list_of_transfers_holds() {
+fn last_list_of_receivers_wins() {
     let mut config = parsed(&["-trans=a:1,b:2", "-spread", "-trans=c:3,d:4,e:5", "-timeout=1m"])
         .ok()
         .unwrap();
@@ -132,21 +100,30 @@ fn the_last_list_of_transfers_holds() {
 }
 
 #[test]
-fn families_named_alone_are_the_ones_that_run() {
-    use Turns::{Every, Off, Usual};
-    let turns = |lists: &[&'static str]| {
+fn families_without_an_interval_are_selected() {
+    use Interval::{Default, Every, Off};
+    let intervals = |lists: &[&'static str]| {
         let arguments: Vec<_> = lists.iter().flat_map(|list| ["-metrics", *list]).collect();
         let config = parsed(&arguments).ok().unwrap();
-        ["cpu", "net", "wifi", "disk"].map(|name| config.turns(find(name.as_bytes(), false).unwrap()))
+        ["cpu", "net", "wifi", "disk"].map(|name| config.interval_of(find(name.as_bytes(), false).unwrap()))
     };
-    assert_eq!(turns(&["cpu,net=1s,wifi=off"]), [Usual, Every(1_000), Off, Off]);
-    assert_eq!(turns(&["net=1s,wifi=off"]), [Usual, Every(1_000), Off, Usual]);
     assert_eq!(
-        turns(&["wifi=off", "disk=10s"]),
-        [Usual, Usual, Off, Every(10_000)]
+        intervals(&["cpu,net=1s,wifi=off"]),
+        [Default, Every(1_000), Off, Off]
     );
-    assert_eq!(turns(&["cpu", "wifi"]), [Usual, Off, Usual, Off]);
-    assert_eq!(turns(&["cpu=2s,cpu,net,net=off"]), [Every(2_000), Off, Off, Off]);
+    assert_eq!(
+        intervals(&["net=1s,wifi=off"]),
+        [Default, Every(1_000), Off, Default]
+    );
+    assert_eq!(
+        intervals(&["wifi=off", "disk=10s"]),
+        [Default, Default, Off, Every(10_000)]
+    );
+    assert_eq!(intervals(&["cpu", "wifi"]), [Default, Off, Default, Off]);
+    assert_eq!(
+        intervals(&["cpu=2s,cpu,net,net=off"]),
+        [Every(2_000), Off, Off, Off]
+    );
 }
 
 #[test]
@@ -171,7 +148,7 @@ fn patterns_are_of_one_family() {
 }
 
 #[test]
-fn one_dash_or_two_and_a_value_behind_or_inside() {
+fn flag_has_one_dash_or_two_and_its_value_inside_or_after() {
     for form in [
         &["-flush", "2s"][..],
         &["--flush", "2s"],
@@ -189,21 +166,28 @@ fn one_dash_or_two_and_a_value_behind_or_inside() {
 }
 
 #[test]
-fn an_error_is_one_line_that_names_the_flag_and_what_it_takes() {
+fn error_is_one_line_with_the_flag_and_what_is_accepted() {
     let error = |arguments: &[&'static str]| parsed(arguments).err().unwrap();
     assert_eq!(
         error(&["-flush", "soon"]),
-        "mini-monitor: invalid value \"soon\" for flag -flush: it takes a duration from 10ms to 24h \
-         (try 5s)"
+        "mini-monitor: -flush: \"soon\" is not a duration from 10ms to 24h (try 5s)"
     );
     assert_eq!(
         error(&["-trans"]),
-        "mini-monitor: flag needs an argument: -trans: it takes an address (host:port, :port, [v6]:port, \
-         unix:/path, exec:command), up to 8 of them with commas between, or - (try router.lan:6000)"
+        "mini-monitor: -trans: needs a value: an address (host:port, :port, [v6]:port, unix:/path, \
+         exec:command), up to 8 of them with commas between, or - (try router.lan:6000)"
     );
     assert_eq!(
         error(&["-nope=1"]),
-        "mini-monitor: flag provided but not defined: \"-nope=1\" (-h lists all flags)"
+        "mini-monitor: unknown flag \"-nope=1\" (-h lists all flags)"
+    );
+    assert_eq!(
+        error(&["-fluhs=1s"]),
+        "mini-monitor: unknown flag \"-fluhs=1s\" (did you mean \"-flush\"?)"
+    );
+    assert_eq!(
+        error(&["flush"]),
+        "mini-monitor: unexpected argument \"flush\" (-h lists all flags)"
     );
     for (arguments, named) in [
         (&["a\nb"][..], "\"a?b\""),
