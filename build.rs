@@ -17,21 +17,17 @@ const LEFT_OUT: &str = "*(.eh_frame) *(.eh_frame_hdr) *(.comment) *(.pdr)";
 const RELEASED: &str = "1793491200";
 
 /// What runs at the start, at a reload, or where it has been asked for; beside what is marked as `cold`.
-const SELDOM: [&str; 23] = [
+const SELDOM: [&str; 19] = [
     "miniserde",
     "alloc",
     "mini_monitor::config",
     "mini_monitor::custom",
-    "platform::zone::by_file",
-    "platform::zone::by_rule",
     "families::process",
     "resolver::files",
     "resolver::message",
     "platform::child",
     "platform::heap",
     "platform::inlet",
-    "platform::local::in_database",
-    "platform::local::in_file",
     "platform::lookup::in_child",
     "platform::resolver",
     "platform::scripts",

@@ -6,7 +6,7 @@
 
 use core::ffi::{c_char, c_int};
 use mini_monitor::agent;
-use mini_monitor::platform::{Args, Heap};
+use mini_monitor::platform::{self, Args, Heap};
 
 #[global_allocator]
 static HEAP: Heap = Heap;
@@ -19,7 +19,9 @@ unsafe extern "C" {}
 #[unsafe(no_mangle)]
 extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
     #[cfg(static_pie)]
-    mini_monitor::platform::protect_relocated();
+    platform::protect_relocated();
+    // SAFETY: no thread has been started.
+    unsafe { platform::set_time_zone() };
     // SAFETY: these are the arguments that the C library gives to `main`.
     let arguments = unsafe { Args::new(count, arguments) };
     agent::start(arguments)

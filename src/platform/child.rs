@@ -4,18 +4,13 @@ use super::call::{call, int, long_call};
 use super::entries::Entries;
 use super::fd::{Fd, poll};
 use super::file::{Directory, open};
-use super::{signal, user};
+use super::{environment, signal, user};
 use crate::base::decimal::parse_u64;
 use crate::base::fields::until;
 use crate::base::text::Text;
 use crate::platform::{Ended, Errno};
 use core::ffi::{c_char, c_int, c_long};
 use core::ptr::null;
-
-unsafe extern "C" {
-    /// What a command finds in its environment (`environ(7)`).
-    static environ: *const *const c_char;
-}
 
 /// A child that runs, or has ended and not been waited for.
 pub(super) struct Child {
@@ -285,12 +280,10 @@ fn run(arguments: &mut dyn Iterator<Item = &[u8]>, variables: Option<&[u8]>) {
     else {
         return;
     };
-    // SAFETY: nobody changes the environment, which ends in null.
-    let inherited = unsafe { environ };
     let variables = if variables.is_some() {
         own.as_ptr()
     } else {
-        inherited
+        environment::all()
     };
     let (shell, arguments) = (c"/bin/sh".as_ptr() as usize, arguments.as_ptr() as usize);
     // SAFETY: texts that end in NUL, and two lists of such that end in null.

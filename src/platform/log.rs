@@ -2,13 +2,8 @@
 
 use super::fd::Fd;
 use super::file::without_waiting;
+use super::localtime::local_time;
 use crate::base::text::Text;
-
-// The C library's own, where it comes from the system.
-#[cfg(target_feature = "crt-static")]
-use super::local::LocalTime;
-#[cfg(not(target_feature = "crt-static"))]
-use super::localtime::LocalTime;
 
 /// The longest line; a line of the transfer, which `-debug` shows, fits.
 const LOG_LINE_MAX: usize = crate::ring::LINE_MAX + 256;
@@ -16,7 +11,6 @@ const LOG_LINE_MAX: usize = crate::ring::LINE_MAX + 256;
 /// Where the log goes.
 pub(super) struct Log {
     output: Option<Fd>,
-    time: LocalTime,
     /// The last line went out in part.
     is_cut: bool,
 }
@@ -24,7 +18,6 @@ pub(super) struct Log {
 impl Log {
     pub(super) const CLOSED: Self = Self {
         output: None,
-        time: LocalTime::UNKNOWN,
         is_cut: false,
     };
 
@@ -32,7 +25,7 @@ impl Log {
     pub(super) fn open() -> Self {
         let mut log = Self::CLOSED;
         log.output = without_waiting(2).ok();
-        log.time.now();
+        local_time();
         log
     }
 
@@ -53,7 +46,7 @@ impl Log {
         };
         let mut buffer = [0; LOG_LINE_MAX];
         let mut text = Text::new(&mut buffer);
-        stamp(&mut text, self.time.now());
+        stamp(&mut text, local_time());
         write_message(&mut text);
         let line = text.into_line();
         let end: &[u8] = if self.is_cut { b"\n" } else { b"" };

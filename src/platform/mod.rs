@@ -12,6 +12,7 @@ mod clock;
 mod complaints;
 mod descriptors;
 mod entries;
+mod environment;
 mod errno;
 #[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
 mod errors;
@@ -25,9 +26,6 @@ mod getaddrinfo;
 mod heap;
 mod inlet;
 mod kernel;
-#[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
-mod local;
-#[cfg(not(target_feature = "crt-static"))]
 mod localtime;
 mod log;
 mod lookup;
@@ -47,7 +45,6 @@ mod spool;
 mod strerror;
 mod user;
 mod world;
-pub mod zone;
 
 pub use args::Args;
 pub use clock::{Discipline, discipline, own_cpu_micros};
@@ -60,6 +57,7 @@ pub use file::{Directory, File, fill_standard_descriptors, print};
 pub use forget::forget_start;
 pub use heap::Heap;
 pub use kernel::{Kernel, NextInlet};
+pub use localtime::set_time_zone;
 pub use machine::{FileSystem, boot, file_system, host_name, page_size, random_seed, ticks_per_second};
 pub use mapping::Mapping;
 pub use once::Once;

@@ -13,7 +13,6 @@ use mini_monitor::config::{Config, ConfigFile, FILE_MEMORY, FileText, Origin};
 use mini_monitor::custom::{self, Trouble, read_line};
 use mini_monitor::families::{find, name};
 use mini_monitor::format::{Record, json::Writer};
-use mini_monitor::platform::zone;
 use mini_monitor::resolver::{self, Query};
 use mini_monitor::ring::LINE_MAX;
 use mutate::{count, mutate, seed};
@@ -114,31 +113,6 @@ fn answers_of_name_servers() {
         let _ = resolver::read(answer, &mut query, &mut |_| addresses += 1);
     });
     assert!(addresses > 0);
-}
-
-#[test]
-fn time_zones() {
-    let times = [0, 1_000_000_000, 1_790_000_000, u32::MAX];
-    let rule = b"CET-1CEST,M3.5.0/-2,J300/26:30:59";
-    let mut zones = 0;
-    each("a rule", rule, |rule| {
-        for time in times {
-            zones += usize::from(zone::by_rule(rule, time).is_some());
-        }
-    });
-    assert!(zones > 0);
-    let Ok(file) = std::fs::read("/usr/share/zoneinfo/Europe/Berlin") else {
-        println!("no file of a time zone here: left out");
-        return;
-    };
-    each("a file", &file, |file| {
-        for time in times {
-            if let Some(zone) = zone::by_file(file, time) {
-                let [_, month, day, hour, minute, second] = zone.date(time);
-                assert!(month <= 12 && day <= 31 && hour < 24 && minute < 60 && second < 60);
-            }
-        }
-    });
 }
 
 /// A decimal number in units of its ninth place, as [`Fixed::parse`] has to read it.

@@ -877,14 +877,16 @@ fn second_of_day(line: &str) -> i64 {
 #[test]
 fn the_log_is_in_local_time() {
     let folder = Folder::new("zone");
-    // A file of the time zone database (RFC 9636): no change, one kind of time, two hours ahead of UTC.
-    let mut file = b"TZif".to_vec();
-    file.extend([0; 16]);
+    // A file of the time zone database (RFC 9636): no change, one kind of time, two hours ahead of UTC. It has that
+    // twice, with times of four and of eight bytes, of which there are none.
+    let mut block = b"TZif2".to_vec();
+    block.extend([0; 15]);
     for count in [0_u32, 0, 0, 0, 1, 4] {
-        file.extend(count.to_be_bytes());
+        block.extend(count.to_be_bytes());
     }
-    file.extend(7_200_u32.to_be_bytes());
-    file.extend(*b"\0\0XYZ\0");
+    block.extend(7_200_u32.to_be_bytes());
+    block.extend(*b"\0\0XYZ\0");
+    let file = [&block[..], &block, b"\nXYZ-2\n"].concat();
     fs::write(folder.join("file"), file).unwrap();
     let path = format!("{}/file", folder.path());
     for (zone, offset) in [
