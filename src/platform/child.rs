@@ -30,14 +30,11 @@ impl Child {
         user: Option<&[u8]>,
         streams: Streams,
     ) -> Result<Self, Errno> {
-        Self::fork(fork, |parent| in_child(parent, arguments, user, streams))
+        Self::fork(|parent| in_child(parent, arguments, user, streams))
     }
 
     /// Splits off a child that does this, which is given its parent's number, and then ends.
-    pub(super) fn fork(
-        fork: fn() -> Result<usize, Errno>,
-        in_child: impl FnOnce(usize),
-    ) -> Result<Self, Errno> {
+    pub(super) fn fork(in_child: impl FnOnce(usize)) -> Result<Self, Errno> {
         // SAFETY: the call takes nothing.
         let parent = unsafe { call(libc::SYS_getpid, 0, 0, 0) }?;
         let number = fork()?;
@@ -160,7 +157,7 @@ impl Left {
 }
 
 /// Splits off a child: its process number here, 0 there.
-pub(super) fn fork() -> Result<usize, Errno> {
+fn fork() -> Result<usize, Errno> {
     // SAFETY: this program has one thread, and the child does nothing that the C library would have to know of.
     unsafe { long_call(libc::SYS_clone, &[int(libc::SIGCHLD), 0, 0, 0, 0, 0]) }
 }

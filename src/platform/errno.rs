@@ -2,12 +2,7 @@
 
 use crate::base::text::Text;
 use crate::platform::Errno;
-
-// The C library's own words, where it comes from the system; its table is larger than all that may be said.
-#[cfg(target_feature = "crt-static")]
-use super::errors::words;
-#[cfg(not(target_feature = "crt-static"))]
-use super::strerror::words;
+use core::ffi::CStr;
 
 pub(super) const WOULD_BLOCK: Errno = Errno(libc::EAGAIN);
 /// The kernel can, but is told not to.
@@ -27,13 +22,18 @@ pub(super) fn check_length(answer: isize) -> Result<usize, Errno> {
     usize::try_from(answer).map_err(|_| last())
 }
 
-/// Writes the error in words, such as `connection refused` (`strerror(3)`, in Go's lower case).
+/// Writes the error's message, such as `connection refused` (`strerror(3)`, in Go's lower case). It is the C library's:
+/// musl and glibc word some of them differently.
 pub fn describe(text: &mut Text, errno: Errno) {
-    if let Some(words) = words(errno.0, &mut [0; 128]) {
-        lower_first(text, words);
-    } else {
-        text.put(b"errno ");
-        text.number(u64::from(errno.0.unsigned_abs()));
+    let mut buffer = [0_u8; 128];
+    // SAFETY: the buffer is as long as the call is told.
+    let failed = unsafe { libc::strerror_r(errno.0, buffer.as_mut_ptr().cast(), buffer.len()) };
+    match CStr::from_bytes_until_nul(&buffer) {
+        Ok(message) if failed == 0 => lower_first(text, message.to_bytes()),
+        _ => {
+            text.put(b"errno ");
+            text.number(u64::from(errno.0.unsigned_abs()));
+        }
     }
 }
 

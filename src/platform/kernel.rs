@@ -582,8 +582,8 @@ fn put_cause(text: &mut Text, cause: Cause) {
         Cause::System(errno) => errno::describe(text, errno),
         Cause::Lookup(code) => lookup::describe(text, code),
         Cause::TimedOut => text.put(b"i/o timeout"),
-        // As the kernel says it of an idle connection.
-        Cause::Silent => text.put(b"connection timed out"),
+        // The kernel's own error of an idle connection.
+        Cause::Silent => errno::describe(text, Errno(libc::ETIMEDOUT)),
         Cause::Closed => text.put(b"EOF"),
     }
 }

@@ -4,18 +4,12 @@ use super::address::Address;
 use super::child::{Child, become_standard, close_others, end_with};
 use super::errno::lower_first;
 use super::fd::Fd;
+use super::resolver;
 use super::socket::pipe;
 use crate::base::text::Text;
 use crate::platform::{Cause, Errno};
 use core::ffi::c_int;
 use core::mem::size_of;
-
-// The C library's own resolver, where it comes from the system; it would be a quarter of a binary that is
-// linked with all it needs.
-#[cfg(not(target_feature = "crt-static"))]
-use super::getaddrinfo::{self as resolver, fork};
-#[cfg(target_feature = "crt-static")]
-use super::{child::fork, resolver};
 
 /// Addresses of one name that are tried.
 pub(super) const ADDRESSES_MAX: usize = 8;
@@ -74,7 +68,7 @@ impl Lookup {
     /// Starts a child that looks up the name.
     pub(super) fn start(host: &[u8], port: u16) -> Result<Self, Errno> {
         let (answer, child_end) = pipe()?;
-        let child = Child::fork(fork, |parent| in_child(parent, host, &child_end))?;
+        let child = Child::fork(|parent| in_child(parent, host, &child_end))?;
         Ok(Self { answer, child, port })
     }
 

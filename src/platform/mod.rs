@@ -14,15 +14,11 @@ mod descriptors;
 mod entries;
 mod environment;
 mod errno;
-#[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
-mod errors;
 mod fault;
 mod fd;
 mod file;
 #[cfg(in_order)]
 mod forget;
-#[cfg(not(target_feature = "crt-static"))]
-mod getaddrinfo;
 mod heap;
 mod inlet;
 mod kernel;
@@ -35,14 +31,11 @@ mod memory;
 mod once;
 #[cfg(static_pie)]
 mod relro;
-#[cfg_attr(not(target_feature = "crt-static"), allow(dead_code))]
 mod resolver;
 mod scripts;
 mod signal;
 mod socket;
 mod spool;
-#[cfg(not(target_feature = "crt-static"))]
-mod strerror;
 mod user;
 mod world;
 

@@ -88,11 +88,12 @@ impl Resolv {
         Some(())
     }
 
-    /// The domains that are tried, in order: at most [`SEARCH_MAX`]. None for a name of so many dots that it is
-    /// taken to be whole.
+    /// Returns the domains in which the name is looked up before it is looked up as it is, in order: at most
+    /// [`SEARCH_MAX`]. None for a name with `ndots` dots or more, or with one at its end.
     pub fn domains(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
         let labels = name.split(|byte| *byte == b'.').count() as u32;
-        let most = if labels > self.options[0] { 0 } else { SEARCH_MAX };
+        let is_whole = labels > self.options[0] || name.ends_with(b".");
+        let most = if is_whole { 0 } else { SEARCH_MAX };
         let list = self.search.get(..self.length).unwrap_or_default();
         fields(list).skip(1).take(most)
     }

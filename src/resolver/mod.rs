@@ -1,7 +1,7 @@
-//! Names of hosts: what a resolver asks and what it is told, in bytes; the asking is done elsewhere.
+//! The pure part of a DNS stub resolver (RFC 1034, section 5.3.1): queries, answers and configuration files as bytes.
+//! `platform::resolver` sends and receives them.
 //!
-//! Where the C library is linked in, its resolver would be a quarter of it. This one asks for addresses of
-//! a name (RFC 1034, section 5.3.1: a stub), and knows nothing else.
+//! It serves every build. musl's `getaddrinfo` would make a static binary 24 KB larger (18 %).
 
 mod files;
 mod ip;

@@ -420,6 +420,7 @@ fn a_resolver_is_set_up_by_its_file() {
     }
     assert_eq!(domains(&resolv, "x.y"), ["a", "b", "c", "d", "e", "f"]);
     assert!(domains(&resolv, "x.y.z").is_empty());
+    assert!(domains(&resolv, "x.").is_empty());
     assert_eq!((resolv.timeout(), resolv.attempts()), (1_000, 10));
     let long = "x".repeat(256);
     resolv.line(format!("search {long}").as_bytes());

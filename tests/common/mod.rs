@@ -114,10 +114,26 @@ fn has_host_errors() -> bool {
     *HAS
 }
 
+/// The message of an error as the agent's C library words it, given that of glibc.
+pub fn error_message(glibc: &'static str) -> &'static str {
+    static IS_GLIBC: LazyLock<bool> = LazyLock::new(|| {
+        let program = std::fs::read(command().get_program()).unwrap();
+        runner().is_empty() && program.windows(8).any(|bytes| bytes == b"ld-linux")
+    });
+    match glibc {
+        _ if *IS_GLIBC => glibc,
+        "connection timed out" => "operation timed out",
+        "device or resource busy" => "resource busy",
+        "illegal seek" => "invalid seek",
+        "too many open files" => "no file descriptors available",
+        _ => glibc,
+    }
+}
+
 /// What the log says of a connect that was refused.
 pub fn refused() -> &'static str {
     if has_host_errors() {
-        "errno 111"
+        "no error information"
     } else {
         "connection refused"
     }
@@ -126,7 +142,7 @@ pub fn refused() -> &'static str {
 /// What the log says of a connection that was reset.
 pub fn reset_by_peer() -> &'static str {
     if has_host_errors() {
-        "errno 104"
+        "no error information"
     } else {
         "connection reset by peer"
     }

@@ -3,7 +3,7 @@
 // The counts that are compared are whole.
 #![allow(clippy::float_cmp)]
 
-use crate::common::{Agent, Folder, Line, Lines, Transfer};
+use crate::common::{Agent, Folder, Line, Lines, Transfer, error_message};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -131,7 +131,7 @@ fn check_spoilt(name: &str, (family, file, metrics): Source, (spoil, words): Spo
         return;
     }
     assert_eq!(told.len(), 1, "{told:#?}");
-    let expected = format!("{family}: {}/{file}: {words}", folder.path());
+    let expected = format!("{family}: {}/{file}: {}", folder.path(), error_message(words));
     assert!(told[0].contains(&expected), "{} is not {expected}", told[0]);
 }
 

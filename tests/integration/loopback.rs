@@ -1,8 +1,8 @@
 //! The agent and its transfer, over loopback.
 
 use crate::common::{
-    Agent, Folder, Line, Lines, Transfer, accept, command, narrow_listener, poll, refused, reset_by_peer,
-    runner, told, wait_for_no_child, with_descriptors,
+    Agent, Folder, Line, Lines, Transfer, accept, command, error_message, narrow_listener, poll, refused,
+    reset_by_peer, runner, told, wait_for_no_child, with_descriptors,
 };
 use socket2::SockRef;
 use std::collections::{BTreeMap, BTreeSet};
@@ -278,7 +278,8 @@ fn a_transfer_that_reads_nothing_for_the_timeout_is_given_up_and_no_line_is_lost
     let mut agent = start(&flag, &flags);
     let first = accept(&listener);
     let mut log = Vec::new();
-    agent.log.up_to(": connection timed out", &mut log);
+    let timed_out = format!(": {}", error_message("connection timed out"));
+    agent.log.up_to(&timed_out, &mut log);
     // The kernel still holds what had arrived.
     let [second, first] = [accept(&listener), first].map(Lines::of);
     agent.stop();

@@ -2,7 +2,8 @@
 
 use crate::common::reloaded::Reloaded;
 use crate::common::{
-    Agent, Folder, Lines, TOLD, Transfer, command, output, passed_inside, poll, runner, test_name, told,
+    Agent, Folder, Lines, TOLD, Transfer, command, error_message, output, passed_inside, poll, runner,
+    test_name, told,
 };
 use std::collections::BTreeSet;
 use std::fs;
@@ -250,7 +251,7 @@ fn spool_that_is_also_another_file_of_the_agent_keeps_its_lock() {
         );
         let mut reloaded = start(name, &nowhere, &custom);
         let agent = &mut reloaded.agent;
-        let busy = agent.log.wait_for("device or resource busy");
+        let busy = agent.log.wait_for(error_message("device or resource busy"));
         assert!(busy.contains(&*file.display().to_string()), "{busy}");
         for _ in 0..20 {
             agent.log.wait_for(TOLD);
@@ -266,7 +267,10 @@ fn spool_that_is_also_another_file_of_the_agent_keeps_its_lock() {
         fs::remove_file(&reloaded.path).unwrap();
         std::os::unix::fs::symlink(&path, &reloaded.path).unwrap();
         reloaded.agent.signal("HUP");
-        reloaded.agent.log.wait_for("device or resource busy");
+        reloaded
+            .agent
+            .log
+            .wait_for(error_message("device or resource busy"));
         assert!(is_locked(&path), "{name}");
         reloaded.agent.kill();
     }
@@ -294,8 +298,9 @@ fn place_where_no_new_file_can_be_made_keeps_the_old_spool() {
         reloaded.agent.log.up_to(TOLD, &mut log);
     }
     reloaded.change(&text(&nowhere, &(spool(&path) + r#", "buffer": "96K""#)));
-    let words = "bound.new cannot be made or take its place: device or resource busy; all stays as it was";
-    reloaded.agent.log.up_to(words, &mut log);
+    let busy = format!("take its place: {}", error_message("device or resource busy"));
+    let message = format!("bound.new cannot be made or {busy}; all stays as it was");
+    reloaded.agent.log.up_to(&message, &mut log);
     let made = made_and_killed(&mut reloaded.agent, log);
     // Nor does an agent start with a buffer of another size; one of the same size goes on.
     let flags = [
@@ -307,10 +312,7 @@ fn place_where_no_new_file_can_be_made_keeps_the_old_spool() {
     ];
     let mut refused = Agent::start(&flags);
     let line = refused.log.next();
-    assert!(
-        line.ends_with("take its place: device or resource busy"),
-        "{line}"
-    );
+    assert!(line.ends_with(&busy), "{line}");
     assert_eq!(refused.wait().code(), Some(1));
     assert!(!folder.join("bound.new").exists());
     assert_all(&sent_by_next(&path), &made);

@@ -2,7 +2,8 @@
 //! and `ip`; where they are missing, a test says so and does nothing.
 
 use crate::common::{
-    Agent, Folder, Line, Lines, Space, Transfer, can, command, output, passed_inside, test_name,
+    Agent, Folder, Line, Lines, Space, Transfer, can, command, error_message, output, passed_inside,
+    test_name,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -288,9 +289,10 @@ fn a_peer_that_vanishes_without_a_word_is_given_up_and_no_line_is_lost() {
     let mut got = [vec![busy_lines.next()], vec![idle_lines.next()]];
 
     run(Command::new("ip").args(["addr", "del", "10.77.1.1/24", "dev", "wan"]));
+    let timed_out = error_message("connection timed out");
     let mut logs = [Vec::new(), Vec::new()];
     for (agent, log) in [&busy, &idle].into_iter().zip(&mut logs) {
-        let given_up = format!("tcp {}: connection timed out", first.address());
+        let given_up = format!("tcp {}: {timed_out}", first.address());
         agent.log.up_to(&given_up, log);
     }
     let [busy_log, idle_log] = logs;

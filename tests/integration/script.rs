@@ -1,8 +1,8 @@
 //! Scripts of the user's, good ones and others.
 
 use crate::common::{
-    Agent, Folder, Line, Lines, Transfer, behind, command, output, poll, runner, wait_for_no_child,
-    with_descriptors,
+    Agent, Folder, Line, Lines, Transfer, behind, command, error_message, output, poll, runner,
+    wait_for_no_child, with_descriptors,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -593,7 +593,7 @@ fn a_script_leaves_descriptors_for_the_connection() {
     scripts
         .agent
         .log
-        .wait_for("n=few; echo few 1; sleep 0.2: too many open files");
+        .wait_for(&format!("{text}: {}", error_message("too many open files")));
     let errors = || scripts.next("agent.errors").value;
     assert!((0..500).any(|_| errors() > 0.5));
     scripts.log();

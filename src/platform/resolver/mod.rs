@@ -1,4 +1,4 @@
-//! Names, by a stub resolver of our own: `/etc/hosts`, then the name servers of `/etc/resolv.conf`.
+//! The resolver's access to the system: `/etc/hosts`, then the name servers of `/etc/resolv.conf`.
 
 mod servers;
 
