@@ -15,7 +15,6 @@ static HEAP: Heap = Heap;
 #[link(name = "c")]
 unsafe extern "C" {}
 
-#[cold]
 #[unsafe(no_mangle)]
 extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
     #[cfg(static_pie)]

@@ -201,8 +201,6 @@ fn run(config: &Config, running: &mut Running) -> Option<i32> {
     } else {
         None
     };
-    #[cfg(in_order)]
-    platform::forget_start();
     loop {
         let ending = begun.take().unwrap_or_else(|| agent.run(config, platform));
         if platform.has_lost_memory() {

@@ -202,7 +202,6 @@ impl Kernel {
     }
 
     /// Opens the socket at that path, unless it is the one that is listened at: the next one, if there is another.
-    #[cold]
     pub fn next_inlet(&self, path: Option<&[u8]>) -> Result<Option<NextInlet>, Errno> {
         let stays = match (path, &self.inlet) {
             (Some(path), Some(inlet)) => inlet.is_at(path),

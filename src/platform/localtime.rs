@@ -15,7 +15,7 @@ const ZONE_MAX: usize = 64;
 /// first call and keeps it.
 #[allow(clippy::cast_lossless)]
 pub(super) fn local_time() -> [u32; 6] {
-    let now = wall_seconds() as libc::time_t;
+    let now = wall_seconds() as _;
     let mut parts = MaybeUninit::<libc::tm>::zeroed();
     // SAFETY: both point to values of their types; the call writes the second.
     unsafe { libc::localtime_r(&raw const now, parts.as_mut_ptr()) };

@@ -17,8 +17,6 @@ mod errno;
 mod fault;
 mod fd;
 mod file;
-#[cfg(in_order)]
-mod forget;
 mod heap;
 mod inlet;
 mod kernel;
@@ -46,8 +44,6 @@ pub use entries::Entries;
 pub use errno::{NOT_SUPPORTED, describe};
 pub use fd::pause;
 pub use file::{Directory, File, fill_standard_descriptors, print};
-#[cfg(in_order)]
-pub use forget::forget_start;
 pub use heap::Heap;
 pub use kernel::{Kernel, NextInlet};
 pub use localtime::set_time_zone;
