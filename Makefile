@@ -16,14 +16,18 @@ PEERS_INSTALL ?=
 NUMBERED = --locked --features numbered --target-dir target/numbered
 CHAOS = $(CARGO) test --release $(NUMBERED) --test chaos
 SIM = $(CARGO) test $(NUMBERED) --test day
+# A short run of both, in one build.
+SHORT = BREAKS=30 SEEDS=40 $(CARGO) test --no-fail-fast $(NUMBERED) --test chaos --test day
 
-# The tests that drive a binary from outside. Most of them wait.
+# The tests that drive a binary from outside, and those that a release build passes again. Most of them wait.
 OUTSIDE = --test integration
+SMOKE = loopback:: values:: flags:: once:: reload::
+THREADS = RUST_TEST_THREADS=8
 TARGETS = $(shell contrib/static/row)
 # Those that qemu runs here, both orders of bytes and both widths among them.
 CROSS = mips mipsel arm aarch64 riscv64gc powerpc
 
-.PHONY: all run test check fuzz chaos sim bench bench-peers toolchain static cross-test dist twice size cost instructions install uninstall clean help
+.PHONY: all run test test-debug test-release test-numbered check fuzz chaos sim bench bench-peers toolchain static cross-test dist twice size cost instructions install uninstall clean help
 
 all: ## build the release binary, target/release/mini-monitor
 	$(CARGO) build --release --locked
@@ -31,11 +35,17 @@ all: ## build the release binary, target/release/mini-monitor
 run: all ## build, then print the lines on this terminal until Ctrl-C
 	$(AGENT) -trans -
 
-test: all ## run every test, over loopback; the tests of the binary once more on the release build
-	$(CARGO) test --locked --no-fail-fast
-	AGENT=$(CURDIR)/$(AGENT) $(CARGO) test --locked --no-fail-fast $(OUTSIDE)
-	env -u AGENT $(CHAOS) -- --nocapture
-	$(SIM) -- --nocapture
+test: ## run every test, over loopback, to the end; some on the release build, too
+	$(MAKE) --keep-going test-debug test-release test-numbered
+
+test-debug: ## all tests but the long ones, on the debug build
+	$(THREADS) $(CARGO) test --locked --no-fail-fast
+
+test-release: all ## some of the tests from outside, on the release build
+	AGENT=$(CURDIR)/$(AGENT) $(THREADS) $(CARGO) test --locked $(OUTSIDE) -- $(SMOKE)
+
+test-numbered: ## a short run of `make chaos` and `make sim`
+	env -u AGENT $(SHORT) -- --nocapture
 
 check: ## formatting, lints (warnings are errors), the code of fuzzing and benchmarks, all tests
 	$(CARGO) fmt --check

@@ -13,7 +13,8 @@ use socket2::{Domain, SockRef, Socket, Type};
 use std::collections::BTreeMap;
 use std::env;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::LazyLock;
@@ -63,6 +64,21 @@ pub fn command() -> Command {
     let mut words = runner.split_whitespace().chain([agent.as_str()]);
     let mut command = Command::new(words.next().unwrap());
     command.args(words).stdin(Stdio::null());
+    command
+}
+
+/// The command that runs the agent, with the default action of SIGINT: the agent leaves it ignored where it was, as
+/// in what a shell starts in the background.
+#[allow(unsafe_code)]
+pub fn interruptible() -> Command {
+    let mut command = command();
+    let reset = || {
+        // SAFETY: `signal` may be called between fork and exec, and touches no memory.
+        unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+        Ok(())
+    };
+    // SAFETY: the closure calls nothing but `signal`.
+    unsafe { command.pre_exec(reset) };
     command
 }
 
@@ -361,6 +377,14 @@ impl Transfer {
     /// Whether there is one. It ends.
     pub fn has_one_waiting(&self) -> bool {
         self.waiting().is_some()
+    }
+}
+
+impl Drop for Transfer {
+    /// Stops listening at once. A child that another test is starting has a copy of the socket until its
+    /// `exec`, so that closing this one need not be the end.
+    fn drop(&mut self) {
+        let _ = SockRef::from(&self.listener).shutdown(Shutdown::Both);
     }
 }
 

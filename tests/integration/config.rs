@@ -1,7 +1,7 @@
 //! The configuration file, from outside.
 
 use crate::common::reloaded::{Reloaded, file};
-use crate::common::{Folder, Line, Lines, Transfer, command, output};
+use crate::common::{Folder, Line, Lines, Transfer, command, fixture, output};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
@@ -460,7 +460,10 @@ fn keys_mean_the_same_in_any_order() {
     let folder = Folder::new("order");
     let path = folder.join("mini-monitor.json");
     let told = |first: &str, second: &str| {
-        fs::write(&path, format!("{{{first}, {second}}}")).unwrap();
+        // A machine that stays as it is from one time to the next.
+        let machine = fixture("bare");
+        let text = format!("{{\"proc\": {machine:?}, {first}, {second}}}");
+        fs::write(&path, text).unwrap();
         let (status, told, error) = check(&path);
         assert_eq!(status, 0, "{error}");
         told

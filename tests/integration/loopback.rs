@@ -1,8 +1,8 @@
 //! The agent and its transfer, over loopback.
 
 use crate::common::{
-    Agent, Folder, Line, Lines, Transfer, accept, command, error_message, narrow_listener, poll, refused,
-    reset_by_peer, runner, told, wait_for_no_child, with_descriptors,
+    Agent, Folder, Line, Lines, Transfer, accept, command, error_message, interruptible, narrow_listener,
+    poll, refused, reset_by_peer, runner, told, wait_for_no_child, with_descriptors,
 };
 use socket2::SockRef;
 use std::collections::{BTreeMap, BTreeSet};
@@ -351,7 +351,7 @@ fn sigterm_does_not_wait_for_a_transfer_that_does_not_read_or_is_not_there() {
     agent.stop();
     drop(stream);
 
-    let mut agent = start(&format!("-trans={}", Transfer::absent()), &[]);
+    let mut agent = Agent::spawn(interruptible().arg(format!("-trans={}", Transfer::absent())));
     agent.log.wait_for(refused());
     agent.signal("INT");
     assert_eq!(agent.wait().code(), Some(0));
