@@ -17,7 +17,7 @@ NUMBERED = --locked --features numbered --target-dir target/numbered
 CHAOS = $(CARGO) test --release $(NUMBERED) --test chaos
 SIM = $(CARGO) test $(NUMBERED) --test day
 # A short run of both, in one build.
-SHORT = BREAKS=30 SEEDS=40 $(CARGO) test --no-fail-fast $(NUMBERED) --test chaos --test day
+SHORT = SEEDS=40 $(CARGO) test --no-fail-fast $(NUMBERED) --test chaos --test day
 
 # The tests that drive a binary from outside, and those that a release build passes again. Most of them wait.
 OUTSIDE = --test integration

@@ -189,7 +189,7 @@ impl Moves {
 #[test]
 fn no_line_is_lost_when_an_agent_is_killed_while_the_buffer_moves() {
     // Half as many as there are breaks, of each way.
-    let kills = env::var("BREAKS").map_or(8, |text| text.parse::<usize>().expect("BREAKS") / 2);
+    let kills = env::var("BREAKS").map_or(4, |text| text.parse::<usize>().expect("BREAKS") / 2);
     let (seed, start) = (seed(), Instant::now());
     let mut moves = Moves {
         folder: Folder::new("moves"),
