@@ -27,7 +27,7 @@ TARGETS = $(shell contrib/static/row)
 # Those that qemu runs here, both orders of bytes and both widths among them.
 CROSS = mips mipsel arm aarch64 riscv64gc powerpc
 
-.PHONY: all run test test-debug test-release test-numbered check fuzz chaos sim bench bench-peers toolchain static cross-test dist twice size cost instructions install uninstall clean help
+.PHONY: all run test test-debug test-release test-numbered check lint fuzz chaos sim bench bench-peers toolchain static cross-test dist twice size cost instructions install uninstall clean help
 
 all: ## build the release binary, target/release/mini-monitor
 	$(CARGO) build --release --locked
@@ -47,7 +47,10 @@ test-release: all ## some of the tests from outside, on the release build
 test-numbered: ## a short run of `make chaos` and `make sim`
 	env -u AGENT $(SHORT) -- --nocapture
 
-check: ## formatting, lints (warnings are errors), the code of fuzzing and benchmarks, all tests
+check: ## formatting and lints, then every test
+	$(MAKE) --keep-going lint test
+
+lint: ## formatting and lints (warnings are errors), those of fuzzing and benchmarks, too
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check $(BENCH)
 	$(CARGO) fmt --check $(FUZZ)
@@ -56,7 +59,6 @@ check: ## formatting, lints (warnings are errors), the code of fuzzing and bench
 	$(CARGO) clippy $(NUMBERED) --tests -- -D warnings
 	$(CARGO) clippy --locked $(BENCH) --benches --target-dir target/bench -- -D warnings
 	$(CARGO) clippy --locked $(FUZZ) --tests --target-dir target/fuzz -- -D warnings
-	$(MAKE) test
 
 fuzz: ## every prefix and MUTATIONS=100000 mutations of every captured file and other input through its parser, as many of a spool
 	MUTATIONS=$(MUTATIONS) $(CARGO) test --locked $(FUZZ) --target-dir target/fuzz -- --nocapture
@@ -83,7 +85,7 @@ static: ## a static binary, target/static/TARGET/mini-monitor, for TARGET=mips a
 
 cross-test: ## the tests from outside, of the static binaries for CROSS='mips arm ...' under qemu
 	contrib/static/build $(CROSS)
-	tests/cross.sh '$(OUTSIDE)' $(CROSS)
+	$(THREADS) tests/cross.sh '$(OUTSIDE)' $(CROSS)
 
 dist: ## the static binaries of all TARGETS, packed into target/dist
 	contrib/static/build $(TARGETS)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Drives static binaries from outside, under the emulator of their processor where it is not this machine's.
 #
-# usage: tests/cross.sh tests target...    tests: what cargo test is told of which ones
+# usage: tests/cross.sh tests target...    tests: the arguments of cargo test that select them
+# The exit status is 1 if a test failed on any of the targets.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -13,6 +14,7 @@ shift
     exit 2
 }
 
+status=0
 for target; do
     name=$("$static/row" "$target" name)
     emulator=$("$static/emulator" "$target")
@@ -24,5 +26,6 @@ for target; do
     echo "cross: $name ${emulator:+under $emulator}"
     # shellcheck disable=SC2086 # The tests are several words.
     AGENT=$("$static/row" "$target" binary) RUNNER=$emulator \
-        "${CARGO:-cargo}" test --locked --no-fail-fast --manifest-path "$root/Cargo.toml" $tests
+        "${CARGO:-cargo}" test --locked --no-fail-fast --manifest-path "$root/Cargo.toml" $tests || status=1
 done
+exit $status
