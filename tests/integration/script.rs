@@ -623,9 +623,8 @@ fn a_script_that_leaves_its_group_is_ended() {
         return;
     }
     let folder = Folder::new("elsewhere");
-    let keys = r#", "interval": "24h", "timeout": "100ms""#;
     let text = LEAVES.replace("\\n", "\\\\n");
-    let scripts = start(&folder, &[script(&text, keys)]);
+    let scripts = start(&folder, &[script(&text, OFTEN)]);
     let process = Stuck(scripts.next("elsewhere").value as u32);
     scripts.agent.log.wait_for(": it takes too long");
     poll(

@@ -18,6 +18,9 @@ const FLAGS: [&str; 4] = [
     "-endpoint=tunnel",
 ];
 
+/// What a client takes and loses is sent again, for longer than any machine makes a server stand still.
+const KEEP: [&str; 2] = ["-buffer=4M", "-replay=60s"];
+
 fn start(command: &str, more: &[&str]) -> Agent {
     let to = format!("-trans=exec:{command}");
     Agent::start(&[&[to.as_str()], &FLAGS[..], more].concat())
@@ -107,7 +110,7 @@ fn a_command_that_is_killed_is_started_again_and_no_line_is_lost() {
         number.display(),
         path.display()
     );
-    let mut agent = start(&command, &["-buffer=4M"]);
+    let mut agent = start(&command, &KEEP);
     let mut log = Vec::new();
     for round in 0..4 {
         agent.log.up_to(" started: echo $$ >", &mut log);
@@ -378,7 +381,7 @@ fn tls_carries_every_line_over_the_death_of_its_server() {
     let identity = certificate(&folder, "server");
     let port = free_port();
     let server = Server::start(port, &identity);
-    let agent = start(&tls(port, &identity.0), &["-buffer=4M"]);
+    let agent = start(&tls(port, &identity.0), &KEEP);
     for _ in 0..60 {
         server.lines.next();
     }
@@ -577,7 +580,7 @@ impl SshHost {
 /// Lines through the command; the server is killed twice.
 fn carry_over_deaths(host: &SshHost, command: &str, receiver: &Transfer) {
     let mut server = host.serve();
-    let mut agent = start(command, &["-buffer=4M"]);
+    let mut agent = start(command, &KEEP);
     let (mut log, mut received) = (Vec::new(), Vec::new());
     for _ in 0..2 {
         let lines = Lines::of(receiver.accept());
@@ -672,7 +675,7 @@ fn stunnel_carries_every_line_over_the_death_of_its_server() {
         return;
     };
     let mut server = Server::start(port, &identity);
-    let agent = start(&command, &["-buffer=4M"]);
+    let agent = start(&command, &KEEP);
     let (mut log, mut received) = (Vec::new(), Vec::new());
     for is_frozen in [true, false] {
         for _ in 0..60 {
