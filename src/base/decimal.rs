@@ -225,29 +225,44 @@ pub fn divide(number: u64, by: u64) -> (u64, u64) {
     (quotient, rest)
 }
 
-/// Writes `number` at the end of `digits` and returns the written part.
-pub fn format_u64(number: u64, digits: &mut [u8; DIGITS_MAX]) -> &[u8] {
-    let mut places = digits.iter_mut().rev();
-    let mut put = |digit: u32| {
-        if let Some(place) = places.next() {
-            *place = b'0' + digit as u8;
-        }
-    };
+/// Returns how many digits the number has.
+pub fn digit_count(number: u64) -> usize {
+    POWERS.iter().take_while(|power| number >= **power).count() + 1
+}
+
+/// 10, 100 and so on, up to the largest that a `u64` holds.
+const POWERS: [u64; DIGITS_MAX - 1] = {
+    let mut powers = [10; DIGITS_MAX - 1];
+    let mut index = 1;
+    while index < powers.len() {
+        powers[index] = 10 * powers[index - 1];
+        index += 1;
+    }
+    powers
+};
+
+/// Fills `digits` with the last digits of the number, and zeros before them.
+pub fn write_digits(number: u64, digits: &mut [u8]) {
     let mut rest = number;
-    while rest > u64::from(u32::MAX) {
-        let (tenth, digit) = divide(rest, 10);
-        put(digit as u32);
-        rest = tenth;
+    for digit in digits.iter_mut().rev() {
+        // A 32-bit processor divides its own word in one step, and 64 bits in many.
+        let last = if let Ok(word) = u32::try_from(rest) {
+            rest = u64::from(word / 10);
+            word % 10
+        } else {
+            let (tenth, last) = divide(rest, 10);
+            rest = tenth;
+            last as u32
+        };
+        *digit = b'0' + last as u8;
     }
-    // A 32-bit processor divides its own word in one step, and 64 bits in many.
-    let mut word = rest as u32;
-    while word >= 10 {
-        put(word % 10);
-        word /= 10;
-    }
-    put(word);
-    let start = places.len();
-    digits.get(start..).unwrap_or_default()
+}
+
+/// Writes the number to the start of `digits`, and returns the written part.
+pub fn format_u64(number: u64, digits: &mut [u8; DIGITS_MAX]) -> &[u8] {
+    let digits = digits.get_mut(..digit_count(number)).unwrap_or_default();
+    write_digits(number, digits);
+    digits
 }
 
 #[cfg(test)]

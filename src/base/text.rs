@@ -1,6 +1,6 @@
 //! Text written piece by piece into a fixed buffer.
 
-use crate::base::decimal::{DIGITS_MAX, Fixed, format_u64};
+use crate::base::decimal::{DIGITS_MAX, Fixed, digit_count, write_digits};
 use crate::base::fields::lines;
 
 /// The line of that number, from 0 up, of a text of lines, each with its end; nothing if there are not so many.
@@ -57,30 +57,47 @@ impl<'b> Text<'b> {
         self.cut = true;
     }
 
+    /// Appends an array; for short ones faster than [`Text::put`].
+    #[inline]
+    pub fn put_array<const N: usize>(&mut self, bytes: &[u8; N]) {
+        let rest = self.buffer.get_mut(self.length..).unwrap_or_default();
+        if let Some(place) = rest.first_chunk_mut() {
+            *place = *bytes;
+            self.length += N;
+        } else {
+            self.fill(bytes);
+        }
+    }
+
     /// Appends a whole number.
     pub fn number(&mut self, number: u64) {
-        self.put(format_u64(number, &mut [0; DIGITS_MAX]));
+        self.padded(number, 1);
     }
 
     /// Appends a whole number with zeros before it, up to `width` digits.
     pub fn padded(&mut self, number: u64, width: usize) {
-        let mut digits = [0; DIGITS_MAX];
-        let digits = format_u64(number, &mut digits);
-        for _ in digits.len()..width {
-            self.put(b"0");
+        let width = digit_count(number).max(width);
+        let rest = self.buffer.get_mut(self.length..).unwrap_or_default();
+        if let Some(place) = rest.get_mut(..width) {
+            write_digits(number, place);
+            self.length += width;
+        } else {
+            let mut digits = [0; DIGITS_MAX];
+            let digits = digits.get_mut(..width).unwrap_or_default();
+            write_digits(number, digits);
+            self.fill(digits);
         }
-        self.put(digits);
     }
 
     /// Appends a decimal number, such as `-12.5`; it is a JSON number (RFC 8259, section 6).
     pub fn fixed(&mut self, value: Fixed) {
         let (whole, fraction, scale) = value.parts();
         if value.is_negative() {
-            self.put(b"-");
+            self.put_array(b"-");
         }
         self.number(whole);
         if scale > 0 {
-            self.put(b".");
+            self.put_array(b".");
             self.padded(fraction, usize::from(scale));
         }
     }
@@ -215,5 +232,28 @@ mod tests {
         assert_eq!(text.bytes(), b"abcde");
         text.put(b"h");
         assert_eq!(text.bytes(), b"abcde");
+    }
+
+    #[test]
+    fn numbers_are_padded_and_cut_like_any_text() {
+        let written = |length: usize, width: usize| {
+            let mut buffer = vec![0; length];
+            let mut text = Text::new(&mut buffer);
+            text.padded(1_234, width);
+            (
+                text.is_cut(),
+                String::from_utf8(text.into_bytes().to_vec()).unwrap(),
+            )
+        };
+        assert_eq!(written(6, 6), (false, "001234".into()));
+        assert_eq!(written(6, 2), (false, "1234".into()));
+        assert_eq!(written(5, 6), (true, "00123".into()));
+        assert_eq!(written(3, 1), (true, "123".into()));
+        let mut buffer = [0; 4];
+        let mut text = Text::new(&mut buffer);
+        text.put_array(b"abc");
+        text.put_array(b"de");
+        assert!(text.is_cut());
+        assert_eq!(text.bytes(), b"abcd");
     }
 }

@@ -98,7 +98,7 @@ impl Writer {
     pub fn write(&self, buffer: &mut [u8], metric: &[u8], value: Fixed) -> Option<usize> {
         let shared = self.shared.get(..self.shared_length?)?;
         let mut text = Text::new(buffer);
-        text.put(b"{\"metric\":\"");
+        text.put_array(b"{\"metric\":\"");
         text.put(metric);
         text.put(shared);
         text.fixed(value);
