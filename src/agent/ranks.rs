@@ -3,7 +3,7 @@
 
 use crate::config::CUSTOM_MAX;
 use crate::families::FAMILY_COUNT;
-use crate::ring::{RANK_MAX, rank};
+use crate::ring::{THIN_LEVEL_MAX, thin_level};
 use core::ops::Range;
 
 /// Not yet. (A turn that has this number, once in 49 days, is not thinned either.)
@@ -37,8 +37,8 @@ impl Ranks {
     /// The rank of what it tells now.
     pub(super) fn of(&self, number: usize, now: u64) -> u8 {
         match self.last[number] {
-            NEVER => RANK_MAX,
-            last => rank(u64::from(last), now - self.origin),
+            NEVER => THIN_LEVEL_MAX,
+            last => thin_level(u64::from(last), now - self.origin),
         }
     }
 

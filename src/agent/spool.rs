@@ -9,7 +9,7 @@ use crate::config::{Command, Config};
 use crate::format::json;
 use crate::platform::{self, Errno, Mapping, NewSpool, Spool, SpoolError};
 use crate::platform::{LogArg, Platform};
-use crate::ring::{Found, IsDated, Policy, RECORD_MAX, Restamp, Ring, Words, has_record};
+use crate::ring::{Recovered, IsDated, Policy, RECORD_MAX, Restamp, Ring, Words, has_record};
 
 /// Bytes of the longest file.
 const LENGTH_MAX: usize = size_of::<Words>() + Ring::memory_for(1 << 30);
@@ -87,7 +87,7 @@ fn ring_of(
     spool: &Spool,
     path: &[u8],
     config: &Config,
-) -> Result<(Ring<'static>, Found, Option<Spool>), SpoolError> {
+) -> Result<(Ring<'static>, Recovered, Option<Spool>), SpoolError> {
     let (length, size) = (length(config), spool.size()?);
     if size == length {
         let (words, memory) = spool.map(length)?.lend();
@@ -161,8 +161,8 @@ fn move_to(
     length: usize,
     (ring, file): (&mut Ring<'static>, &mut Option<Spool>),
     other: Option<&Spool>,
-) -> Result<Found, SpoolError> {
-    let mut found = Found::default();
+) -> Result<Recovered, SpoolError> {
+    let mut found = Recovered::default();
     let (next, spool) = match other {
         None => build(path, length, ring)?,
         Some(other) => {
@@ -297,7 +297,7 @@ fn is_dated(line: &[u8]) -> bool {
     json::stamp(line).is_some_and(|second| is_plausible(second * 1_000))
 }
 
-fn tell<P: Platform>(path: &[u8], found: &Found, platform: &mut P) {
+fn tell<P: Platform>(path: &[u8], found: &Recovered, platform: &mut P) {
     let words = if found.damaged + found.undated > 0 {
         "%: % lines of before, damaged pieces left out: %, lines of an earlier boot without a date left out: %"
     } else if found.lines > 0 {

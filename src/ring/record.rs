@@ -1,8 +1,8 @@
-//! A line as it lies in the ring: a head of six bytes, then the line with its newline.
+//! Records of the ring: a head of six bytes, then the line with its newline.
 //!
-//! The head has a check over all the rest (31 bits, and one that says whether the stamp is settled), then
-//! the line's length, less one, and its rank. A newline is the end of a line and, in a sound ring, of
-//! nothing else: so the record behind a damaged one can be found.
+//! The head holds a check sum of all the rest (31 bits; the 32nd bit is set if the stamp is settled), then the line's
+//! length less one and its thin level. In an undamaged ring a newline only ends a line, so the record after a damaged one
+//! can be found.
 
 use super::LINE_MAX;
 
@@ -11,31 +11,32 @@ pub(super) const HEAD: usize = 6;
 /// The longest record.
 pub const RECORD_MAX: usize = HEAD + LINE_MAX;
 
-/// The rank of a line that is never thinned.
-pub const RANK_MAX: u8 = 31;
+/// The level of a line that is never thinned.
+pub const THIN_LEVEL_MAX: u8 = 31;
 
 const SETTLED: u32 = 1 << 31;
 const LENGTH_BITS: u32 = 11;
 const _: () = assert!(LINE_MAX == 1 << LENGTH_BITS);
 
-/// Changes with the shape of a record, so that one of another shape is none.
+/// Changes with the format of a record, so that records of another format are invalid.
 const SEED: u32 = 0x6d6d_0001;
-/// 2^32 by the golden ratio, odd: each bit of what it multiplies reaches many others.
+/// 2^32 divided by the golden ratio, made odd: a product spreads each bit of the other factor.
 const FACTOR: u32 = 0x9e37_79b9;
 
-/// What is known of a line beside its text.
+/// The head of a record.
 #[derive(Clone, Copy)]
 pub(super) struct Head {
     size: u16,
-    /// The stamp is what it will always be: of an earlier boot, or sent.
+    /// The stamp does not change any more: the line is of an earlier boot, or was sent.
     pub(super) is_settled: bool,
 }
 
 impl Head {
-    /// Of a line of 1 to [`LINE_MAX`] bytes, its newline included, and a rank of 0 to [`RANK_MAX`].
-    pub(super) fn new(length: usize, rank: u8) -> Self {
+    /// Creates the head of a line of 1 to [`LINE_MAX`] bytes, its newline included, with a level of 0 to
+    /// [`THIN_LEVEL_MAX`].
+    pub(super) fn new(length: usize, thin_level: u8) -> Self {
         Self {
-            size: (length.wrapping_sub(1) as u16) | u16::from(rank) << LENGTH_BITS,
+            size: (length.wrapping_sub(1) as u16) | u16::from(thin_level) << LENGTH_BITS,
             is_settled: false,
         }
     }
@@ -44,11 +45,11 @@ impl Head {
         usize::from(self.size & ((1 << LENGTH_BITS) - 1)) + 1
     }
 
-    pub(super) fn rank(self) -> u8 {
+    pub(super) fn thin_level(self) -> u8 {
         (self.size >> LENGTH_BITS) as u8
     }
 
-    /// As it stands before the line.
+    /// Returns the bytes before the line.
     pub(super) fn encode(self, line: &[u8]) -> [u8; HEAD] {
         let settled = if self.is_settled { SETTLED } else { 0 };
         let check = check(settled | u32::from(self.size), line) & !SETTLED | settled;
@@ -59,7 +60,7 @@ impl Head {
         head
     }
 
-    /// What these bytes say, be it true or not. (The first three are of the check.)
+    /// Reads the bytes before a line, without the check. (The first three are part of the check sum.)
     pub(super) fn decode([_, _, _, settled, low, high]: [u8; HEAD]) -> Self {
         Self {
             size: u16::from_le_bytes([low, high]),
@@ -68,8 +69,8 @@ impl Head {
     }
 }
 
-/// Four bytes a step: each step can be undone, so that one changed word always shows. Their order is the same on
-/// all processors: a spool may come to another one.
+/// Returns a check sum of the line. It takes four bytes a step; each step is reversible, so that one changed word always
+/// changes the sum. The byte order is the same on all processors, since a spool may move to another one.
 fn check(start: u32, line: &[u8]) -> u32 {
     let step = |sum: u32, word: u32| (sum.rotate_left(5) ^ word).wrapping_mul(FACTOR);
     let (words, rest) = line.as_chunks::<4>();
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_the_same_on_all_processors() {
+    fn record_is_the_same_on_all_processors() {
         let head = Head::new(7, 3);
         assert_eq!(head.encode(b"abcdef\n"), [18, 199, 233, 123, 6, 24]);
     }

@@ -1,36 +1,36 @@
-//! What another agent has left: a ring to go on with, or lines to be picked out of what was one.
+//! Recovery of the memory that another agent has left: of the whole ring, or of the lines in a damaged one.
 
-use super::lap::{Restamp, change};
 use super::record::{HEAD, Head};
+use super::rewrite::{Restamp, restamp_unsettled};
 use super::words::{self, Word, Words};
 use super::{LINE_MAX, Lent, Ring, SPARE};
 
-/// What was found of lines.
+/// Counts of recovered lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// Those that are whole.
+pub struct Recovered {
+    /// Whole lines.
     pub lines: u32,
-    /// Pieces that are not.
+    /// Pieces that are no whole line.
     pub damaged: u32,
-    /// Whole ones that nobody can tell the time of any more.
+    /// Whole lines whose time is unknown.
     pub undated: u32,
 }
 
-/// Memory that ends where it starts, or a part of it, in which whole records are looked for.
-struct View<'v> {
+/// A scanner for whole records in memory whose end is followed by its start, or in a part of it.
+struct Scanner<'v> {
     memory: &'v [u8],
     start: usize,
     length: usize,
-    /// Places before it have been looked at.
+    /// The offset from `start` up to which the memory has been scanned.
     at: usize,
-    /// Pieces there that are no record.
+    /// Pieces before it that are no record.
     damaged: u32,
 }
 
-impl<'v> View<'v> {
-    /// Where the records are, if these can be the words of a ring over this memory; otherwise anywhere.
+impl<'v> Scanner<'v> {
+    /// Scans the records of the ring, if these can be the words of one in this memory; otherwise all of the memory.
     fn new(words: &Words, memory: &'v [u8]) -> Self {
-        let mut view = Self {
+        let mut scanner = Self {
             memory,
             start: 0,
             length: memory.len(),
@@ -38,13 +38,13 @@ impl<'v> View<'v> {
             damaged: 0,
         };
         if words.can_be_of(memory.len()) {
-            // A file that has been made longer, and no more, still has the old ring.
+            // A file that was extended and not yet rewritten still has the old ring.
             let capacity = words.capacity.get();
-            view.memory = &memory[..capacity];
-            view.start = words.oldest.get();
-            view.length = view.ahead(words.newest.get());
+            scanner.memory = &memory[..capacity];
+            scanner.start = words.oldest.get();
+            scanner.length = scanner.ahead(words.newest.get());
         }
-        view
+        scanner
     }
 
     fn index(&self, at: usize) -> usize {
@@ -56,14 +56,13 @@ impl<'v> View<'v> {
         }
     }
 
-    /// How far it is to a place in the memory.
+    /// Returns the offset of an index.
     fn ahead(&self, index: usize) -> usize {
         let wrapped = if index < self.start { self.memory.len() } else { 0 };
         index + wrapped - self.start
     }
 
-    /// The same; 0 if it lies elsewhere.
-    #[inline(never)]
+    /// Returns the offset of an index, 0 if it lies outside.
     fn distance(&self, index: usize) -> usize {
         if index >= self.memory.len() {
             return 0;
@@ -72,7 +71,7 @@ impl<'v> View<'v> {
         if distance <= self.length { distance } else { 0 }
     }
 
-    /// The next whole record, its line in the buffer; a piece that is none is passed by.
+    /// Returns the next whole record, with its line in the buffer; skips pieces that are no record.
     fn next(&mut self, buffer: &mut [u8; LINE_MAX]) -> Option<Head> {
         let mut is_sound = true;
         while self.at < self.length {
@@ -82,17 +81,17 @@ impl<'v> View<'v> {
             }
             self.damaged += u32::from(is_sound);
             is_sound = false;
-            // One may start there, too, if the end of the memory is gone.
+            // If the end of the memory is lost, a record may start at the start of the memory, too.
             let wrap = self.memory.len() - self.start;
-            let next = self.behind_newline(self.at);
+            let next = self.after_newline(self.at);
             self.at = if self.at < wrap { next.min(wrap) } else { next };
         }
         None
     }
 
-    /// The record at this place, its line in the buffer, if there is one and it is whole.
+    /// Returns the record at the scanned offset if it is whole, with its line in the buffer.
     fn record(&self, buffer: &mut [u8; LINE_MAX]) -> Option<Head> {
-        // Behind it there may be no memory for a head.
+        // There may be no memory for a head.
         if self.length - self.at < HEAD {
             return None;
         }
@@ -101,8 +100,8 @@ impl<'v> View<'v> {
         let head = Head::decode(bytes);
         let start = self.at + HEAD;
         let end = start + head.length();
-        // Looked at first, so that a file of newlines takes no longer than any other.
-        if end > self.length || self.behind_newline(start) != end {
+        // Checked first, so that a file of newlines takes no longer than others.
+        if end > self.length || self.after_newline(start) != end {
             return None;
         }
         let line = &mut buffer[..head.length()];
@@ -110,69 +109,68 @@ impl<'v> View<'v> {
         (head.encode(line) == bytes).then_some(head)
     }
 
-    /// The place behind the next newline.
-    fn behind_newline(&self, from: usize) -> usize {
+    /// Returns the offset after the next newline.
+    fn after_newline(&self, from: usize) -> usize {
         let end = (from..self.length).find(|&at| self.memory[self.index(at)] == b'\n');
-        // Where none is left, nothing follows.
+        // Without one, no record follows.
         end.map_or(self.length + 1, |end| end + 1)
     }
 }
 
-/// Whether there is a whole record anywhere in these bytes.
+/// Returns whether there is a whole record anywhere in these bytes.
 pub fn has_record(bytes: &[u8]) -> bool {
-    View::new(&Words::default(), bytes)
+    Scanner::new(&Words::default(), bytes)
         .next(&mut [0; LINE_MAX])
         .is_some()
 }
 
 impl<'m> Ring<'m> {
-    /// Goes on with the ring that the memory holds, if it is whole, to the last line. Lines of another boot
-    /// than this are settled, and left out if `is_dated` does not take them.
-    // Its buffers must not lie under all that follows.
+    /// Continues the ring in the memory if it is whole to the last line. Lines of another boot are settled; those that
+    /// `is_dated` refuses are removed.
+    // Inlined, its buffers would stay on the stack for good.
     #[inline(never)]
     #[cold]
-    pub fn resume(&mut self, boot: u32, (restamp, is_dated): (Restamp, IsDated)) -> Option<Found> {
+    pub fn resume(&mut self, boot: u32, (restamp, is_dated): (Restamp, IsDated)) -> Option<Recovered> {
         let words = &*self.words;
-        // One that was of another size is none of this one.
         if words.capacity.get() != self.memory.len() || !words.can_be_of(self.memory.len()) {
             return None;
         }
-        let mut view = View::new(words, self.memory);
-        let [lap, known] = [&words.lap, &words.known].map(Word::get);
-        let (known, mut waiting) = (view.distance(known), 0);
-        // A lap that has left nothing behind yet, or has nothing to be moved any more, begins at the end.
-        let (mut found, mut unmoved, mut first, mut last) = (Found::default(), None, 0, 0);
+        let mut scanner = Scanner::new(words, self.memory);
+        let [rewrite, ever_acked] = [&words.rewrite, &words.ever_acked].map(Word::get);
+        let (ever_acked, mut unacked_lines) = (scanner.distance(ever_acked), 0);
+        // A rewrite that has moved nothing yet, or everything, starts at the end.
+        let (mut found, mut unmoved, mut first, mut last) = (Recovered::default(), None, 0, 0);
         let mut line = [0; LINE_MAX];
         loop {
-            if lap == view.index(view.at) {
-                unmoved = Some(view.at);
+            if rewrite == scanner.index(scanner.at) {
+                unmoved = Some(scanner.at);
             }
-            let Some(head) = view.next(&mut line) else {
+            let Some(head) = scanner.next(&mut line) else {
                 break;
             };
-            last = view.at - HEAD - head.length();
+            last = scanner.at - HEAD - head.length();
             if last == 0 {
-                first = view.at;
+                first = scanner.at;
             }
             found.lines += 1;
-            waiting += u64::from(view.at > known);
+            unacked_lines += u64::from(scanner.at > ever_acked);
         }
-        let has_lap = lap != Words::NO_LAP;
-        if view.damaged > 0 || has_lap && unmoved.is_none() {
+        let has_rewrite = rewrite != Words::NO_REWRITE;
+        if scanner.damaged > 0 || has_rewrite && unmoved.is_none() {
             return None;
         }
-        // A lap that was killed between two stores has a record twice. Nothing else exceeds a full ring.
-        let is_twice = unmoved.is_some_and(|unmoved| unmoved <= last) && view.length - last == first;
-        let length = if is_twice { last } else { view.length };
+        // A rewrite that was killed between two stores has a record twice. Nothing else exceeds a full ring.
+        let is_twice = unmoved.is_some_and(|unmoved| unmoved <= last) && scanner.length - last == first;
+        let length = if is_twice { last } else { scanner.length };
         if length > self.memory.len().saturating_sub(SPARE) {
             return None;
         }
-        let touched = view.distance(words.touched.get());
-        (self.start, self.newest) = (view.start, view.length);
-        (self.touched, self.known) = (touched, known);
-        (self.clock, self.waiting) = (self.words.clock.get(), waiting);
+        let sent_mark = scanner.distance(words.sent_mark.get());
+        (self.start, self.newest) = (scanner.start, scanner.length);
+        (self.sent_mark, self.ever_acked) = (sent_mark, ever_acked);
+        (self.clock, self.unacked_lines) = (self.words.clock.get(), unacked_lines);
         if let Some(unmoved) = unmoved {
-            self.end_lap(unmoved, last, restamp);
+            self.finish_rewrite(unmoved, last, restamp);
         }
         if self.words.boot.get() != boot as usize || boot == 0 {
             self.settle(&mut found, is_dated);
@@ -181,29 +179,28 @@ impl<'m> Ring<'m> {
         Some(found)
     }
 
-    /// All lines are of an earlier boot.
-    fn settle(&mut self, found: &mut Found, is_dated: IsDated) {
-        self.lap(self.clock(), None, &mut |_, head, line| {
-            let stays = head.is_settled || is_dated(line);
+    /// Settles all lines, which are of an earlier boot.
+    fn settle(&mut self, found: &mut Recovered, is_dated: IsDated) {
+        self.rewrite(self.clock(), None, &mut |_, head, line| {
+            let is_kept = head.is_settled || is_dated(line);
             head.is_settled = true;
-            found.undated += u32::from(!stays);
-            stays
+            found.undated += u32::from(!is_kept);
+            is_kept
         });
         found.lines -= found.undated;
         self.keep_clock(0);
     }
 
-    /// Starts anew, with each whole line of what was the words and the memory of a ring, whatever has become of
-    /// them.
-    pub fn salvage(&mut self, left: (&Words, &[u8]), boot: u32, stamps: (Restamp, IsDated)) -> Found {
+    /// Starts with each whole line in the words and the memory of an old ring, in whatever state they are.
+    pub fn salvage(&mut self, left: (&Words, &[u8]), boot: u32, stamps: (Restamp, IsDated)) -> Recovered {
         self.words.clear(self.memory.len());
         self.words.boot.set(boot as usize);
         self.add(left, boot, stamps)
     }
 
-    /// Goes on in other memory with each whole line that is left of the ring, whose memory is lost in part; all are
-    /// yet to be sent, and those that are gone count as dropped. With `has_arrived`, all that was sent has arrived.
-    /// Answers the memory of before. The new one is of the same length, and no file.
+    /// Continues in other memory with each whole line that remains of the ring, whose memory is lost in part. All lines
+    /// are unsent then, and missing ones count as dropped. With `has_arrived`, all sent lines have arrived. Returns the
+    /// old memory. The new one has the same length and is no file.
     #[cold]
     pub fn rescue(
         &mut self,
@@ -216,64 +213,70 @@ impl<'m> Ring<'m> {
         words.boot.set(boot as usize);
         let words = core::mem::replace(&mut self.words, words);
         let memory = core::mem::replace(&mut self.memory, memory);
-        let mut view = View {
+        let mut scanner = Scanner {
             memory,
             start: self.start,
             length: self.newest,
             at: 0,
             damaged: 0,
         };
-        let (mut known, touched, mut waiting) = (self.known.max(self.acked), self.touched, self.waiting);
+        let (mut ever_acked, sent_mark, mut unacked_lines) = (
+            self.ever_acked.max(self.acked),
+            self.sent_mark,
+            self.unacked_lines,
+        );
         if has_arrived {
-            known = known.max(self.sent);
-            waiting = waiting.saturating_sub(self.sent_lines);
-            self.counts.arrived += self.sent_lines + self.evicted.acknowledge(0);
+            ever_acked = ever_acked.max(self.sent);
+            unacked_lines = unacked_lines.saturating_sub(self.sent_unacked_lines);
+            self.counts.arrived += self.sent_unacked_lines + self.dropped_in_flight.acknowledge(0);
         }
-        // Of a lap that was broken off, what it has moved has the new clock.
+        // Lines that an interrupted rewrite has moved have the new clock.
         let (unmoved, clock) = self.unmoved.take().unwrap_or((0, self.clock));
         let seconds = clock as i64 - self.clock as i64;
         (self.start, self.newest, self.acked, self.sent) = (0, 0, 0, 0);
-        (self.part, self.flying, self.known, self.touched) = (0, 0, 0, 0);
-        self.marks.clear();
-        self.first_marks.clear();
-        self.old_marks.clear();
+        (self.part, self.in_flight, self.ever_acked, self.sent_mark) = (0, 0, 0, 0);
+        self.ack_times.clear();
         self.policy.is_checked = false;
         self.keep_clock(clock);
-        (self.waiting, self.sent_lines) = (0, 0);
+        (self.unacked_lines, self.sent_unacked_lines) = (0, 0);
         let mut line = [0; LINE_MAX];
-        while let Some(mut head) = view.next(&mut line) {
+        while let Some(mut head) = scanner.next(&mut line) {
             let line = &mut line[..head.length()];
-            head.is_settled |= view.at <= touched;
-            if view.at <= unmoved {
-                change(head, line, seconds, restamp);
+            head.is_settled |= scanner.at <= sent_mark;
+            if scanner.at <= unmoved {
+                restamp_unsettled(head, line, seconds, restamp);
             }
             self.append(head, line);
-            if view.at <= known {
-                self.set_known(self.newest);
+            if scanner.at <= ever_acked {
+                self.set_ever_acked(self.newest);
             } else {
-                self.waiting += 1;
+                self.unacked_lines += 1;
             }
         }
-        self.counts.dropped += waiting.saturating_sub(self.waiting);
+        self.counts.dropped += unacked_lines.saturating_sub(self.unacked_lines);
         (words, memory)
     }
 
-    /// Appends each whole line of what was the words and the memory of another ring.
+    /// Appends each whole line in the words and the memory of another ring.
     #[cold]
     pub fn add(
         &mut self,
         (words, memory): (&Words, &[u8]),
         boot: u32,
         (restamp, is_dated): (Restamp, IsDated),
-    ) -> Found {
-        let mut found = Found::default();
+    ) -> Recovered {
+        let mut found = Recovered::default();
         let is_known = words.can_be_of(memory.len());
         let is_of_this_boot = is_known && boot != 0 && words.boot.get() == boot as usize;
         let mut seconds = [0; 2];
         if is_of_this_boot {
-            let has_lap = words.lap.get() != Words::NO_LAP;
+            let has_rewrite = words.rewrite.get() != Words::NO_REWRITE;
             let clocks = [
-                if has_lap { &words.lap_clock } else { &words.clock },
+                if has_rewrite {
+                    &words.rewrite_clock
+                } else {
+                    &words.clock
+                },
                 &words.clock,
             ];
             if self.newest == 0 {
@@ -282,41 +285,41 @@ impl<'m> Ring<'m> {
             seconds = clocks.map(|clock| self.clock() as i64 - clock.get() as i64);
         }
         let [moved, unmoved] = seconds;
-        let mut view = View::new(words, memory);
-        let touched = view.distance(words.touched.get());
-        // Lines that some connection has acknowledged are no loss later. (A lap that was not ended is rare.)
-        let is_sound = is_known && words.lap.get() == Words::NO_LAP;
-        let known = if is_sound {
-            view.distance(words.known.get())
+        let mut scanner = Scanner::new(words, memory);
+        let sent_mark = scanner.distance(words.sent_mark.get());
+        // Acknowledged lines are no loss later. (An interrupted rewrite is rare.)
+        let is_sound = is_known && words.rewrite.get() == Words::NO_REWRITE;
+        let ever_acked = if is_sound {
+            scanner.distance(words.ever_acked.get())
         } else {
             0
         };
-        // What a lap has moved comes first; what it has not is still to be changed.
-        let lap = view.distance(words.lap.get());
+        // Lines that a rewrite has moved come first; the others are still to be restamped.
+        let rewrite = scanner.distance(words.rewrite.get());
         let mut line = [0; LINE_MAX];
-        for (from, to, seconds) in [(lap, view.length, moved), (0, lap, unmoved)] {
-            (view.at, view.length) = (from, to);
-            while let Some(mut head) = view.next(&mut line) {
+        for (from, to, seconds) in [(rewrite, scanner.length, moved), (0, rewrite, unmoved)] {
+            (scanner.at, scanner.length) = (from, to);
+            while let Some(mut head) = scanner.next(&mut line) {
                 let line = &mut line[..head.length()];
-                let place = view.at - HEAD - line.len();
+                let place = scanner.at - HEAD - line.len();
                 if !(head.is_settled || is_of_this_boot || is_dated(line)) {
                     found.undated += 1;
                     continue;
                 }
-                head.is_settled |= !is_of_this_boot || place < touched;
-                change(head, line, seconds, restamp);
+                head.is_settled |= !is_of_this_boot || place < sent_mark;
+                restamp_unsettled(head, line, seconds, restamp);
                 self.push_record(head, line);
                 found.lines += 1;
-                if place < known && self.known + HEAD + line.len() == self.newest {
-                    self.set_known(self.newest);
-                    self.waiting = self.waiting.saturating_sub(1);
+                if place < ever_acked && self.ever_acked + HEAD + line.len() == self.newest {
+                    self.set_ever_acked(self.newest);
+                    self.unacked_lines = self.unacked_lines.saturating_sub(1);
                 }
             }
         }
-        found.damaged = view.damaged;
+        found.damaged = scanner.damaged;
         found
     }
 }
 
-/// Whether the stamp of a line says when it was.
+/// Returns whether the stamp of a line is a real time.
 pub type IsDated = fn(line: &[u8]) -> bool;

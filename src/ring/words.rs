@@ -1,33 +1,33 @@
-//! What outlives the agent beside the lines: a few words, each stored by one instruction.
+//! The state of a ring that outlives the agent: a few words, each stored by one instruction.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence};
 
-/// The kernel has taken memory away, also in the midst of a call: what is read there need not be what was written.
+/// The kernel has taken memory of a ring away, perhaps during a call: reads may return other bytes than were written.
 static IS_LOST: AtomicBool = AtomicBool::new(false);
 
-/// Says that memory of a ring has been lost, or that it is no longer in use.
+/// Notes that memory of a ring has been lost, or that lost memory is no longer in use.
 pub fn set_lost(is_lost: bool) {
     IS_LOST.store(is_lost, Ordering::Relaxed);
 }
 
-/// Whether what was read before this may be something else than what was written.
+/// Returns whether earlier reads may have returned other bytes than were written.
 pub(super) fn is_lost() -> bool {
     #[cfg(test)]
     return super::tests::fuse::is_lost();
     #[cfg(not(test))]
     {
-        // A signal handler sets it, during a read.
+        // A signal handler sets it during a read.
         compiler_fence(Ordering::SeqCst);
         IS_LOST.load(Ordering::Relaxed)
     }
 }
 
-/// Says that this is a spool, and of which version.
+/// Identifies a spool and its version.
 const MAGIC: u32 = u32::from_be_bytes(*b"mms\x03");
-/// The same without a version: the words are being written.
+/// Identifies a spool whose words are being written.
 const UNFINISHED: u32 = u32::from_be_bytes(*b"mms\0");
 
-/// The words before the memory of a ring. Offsets are into that memory.
+/// The words before the memory of a ring. Positions are indexes of that memory.
 #[derive(Default)]
 #[repr(C)]
 pub struct Words {
@@ -35,50 +35,50 @@ pub struct Words {
     pub(super) capacity: Word,
     pub(super) oldest: Word,
     pub(super) newest: Word,
-    /// Where the records begin that a lap under way has moved; [`Words::NO_LAP`] if there is none.
-    pub(super) lap: Word,
+    /// The start of the records that a rewrite in progress has moved; [`Words::NO_REWRITE`] without one.
+    pub(super) rewrite: Word,
     /// Seconds from the monotonic clock to the stamps of lines that are not settled.
     pub(super) clock: Word,
-    /// The same once the lap under way is done.
-    pub(super) lap_clock: Word,
-    /// The lines before it have been sent, at least in part.
-    pub(super) touched: Word,
-    /// Which boot the lines are of that are not settled.
+    /// The same after the rewrite in progress.
+    pub(super) rewrite_clock: Word,
+    /// The end of the lines that have ever been sent, at least in part.
+    pub(super) sent_mark: Word,
+    /// The boot of the lines that are not settled.
     pub boot: Word,
-    /// The lines before it have been acknowledged.
-    pub(super) known: Word,
+    /// The end of the lines that have ever been acknowledged.
+    pub(super) ever_acked: Word,
 }
 
 impl Words {
-    pub(super) const NO_LAP: usize = u32::MAX as usize;
+    pub(super) const NO_REWRITE: usize = u32::MAX as usize;
 
-    /// An empty ring over so many bytes.
+    /// Writes the words of an empty ring in `capacity` bytes.
     pub fn clear(&self, capacity: usize) {
-        // Until the end it is none, but a spool.
+        // Until the last store this is a spool, but not a ring.
         self.magic.set(UNFINISHED as usize);
         self.capacity.set(capacity);
         self.oldest.set(0);
         self.newest.set(0);
-        self.lap.set(Self::NO_LAP);
+        self.rewrite.set(Self::NO_REWRITE);
         self.clock.set(0);
-        self.lap_clock.set(0);
-        self.touched.set(0);
+        self.rewrite_clock.set(0);
+        self.sent_mark.set(0);
         self.boot.set(0);
-        self.known.set(0);
+        self.ever_acked.set(0);
         self.magic.set(MAGIC as usize);
     }
 
-    /// Takes all lines out of the ring, by one store.
+    /// Empties the ring with one store.
     pub(super) fn empty(&self) {
         self.oldest.set(self.newest.get());
     }
 
-    /// Whether they are those of a spool, of whichever version or order of bytes.
+    /// Returns whether these are the words of a spool, of any version and byte order.
     pub fn are_of_a_spool(&self) -> bool {
         Self::is_magic(self.magic.get() as u32)
     }
 
-    /// Whether bytes begin like those of a spool.
+    /// Returns whether the bytes start like a spool.
     pub fn are_at(bytes: &[u8]) -> bool {
         let magic = bytes.first_chunk().copied();
         magic.is_some_and(|magic| Self::is_magic(u32::from_ne_bytes(magic)))
@@ -90,7 +90,7 @@ impl Words {
             .any(|magic| magic & !0x1f == UNFINISHED)
     }
 
-    /// Whether the words can be those of a ring over so many bytes, or over the first of them.
+    /// Returns whether these can be the words of a ring in `length` bytes, or in the first part of them.
     pub(super) fn can_be_of(&self, length: usize) -> bool {
         let capacity = self.capacity.get();
         self.magic.get() == MAGIC as usize
@@ -99,7 +99,7 @@ impl Words {
             && self.newest.get() < capacity
     }
 
-    /// The words as they stood at the start of a file.
+    /// Reads the words from the start of a file.
     #[cfg(test)]
     pub(super) fn from_bytes(bytes: &[u8; size_of::<Self>()]) -> Self {
         let (words, _) = bytes.as_chunks::<4>();
@@ -108,23 +108,23 @@ impl Words {
             let bytes = words.next().copied().unwrap_or_default();
             Word(AtomicU32::new(u32::from_ne_bytes(bytes)))
         };
-        // In the order in which they lie there.
+        // In the order of the fields.
         Self {
             magic: word(),
             capacity: word(),
             oldest: word(),
             newest: word(),
-            lap: word(),
+            rewrite: word(),
             clock: word(),
-            lap_clock: word(),
-            touched: word(),
+            rewrite_clock: word(),
+            sent_mark: word(),
             boot: word(),
-            known: word(),
+            ever_acked: word(),
         }
     }
 }
 
-/// Reads from a place in memory whose end is followed by its start.
+/// Reads from an index in memory whose end is followed by its start.
 pub(super) fn read(memory: &[u8], at: usize, bytes: &mut [u8]) {
     if let Some(whole) = memory.get(at..at + bytes.len()) {
         return bytes.copy_from_slice(whole);
@@ -134,24 +134,23 @@ pub(super) fn read(memory: &[u8], at: usize, bytes: &mut [u8]) {
     tail.copy_from_slice(&memory[..tail.len()]);
 }
 
-/// A word of 32 bits that the next agent will find as it was stored last; what was written before it is
-/// there, too.
+/// A word of 32 bits. The next agent finds the last stored value, and everything that was written before it.
 #[derive(Default)]
 #[repr(transparent)]
 pub struct Word(AtomicU32);
 
 impl Word {
-    /// Its value.
+    /// Returns the value.
     pub fn get(&self) -> usize {
         self.0.load(Ordering::Relaxed) as usize
     }
 
-    /// Stores a value, all but the lowest 32 bits of which are 0.
+    /// Stores a value below 2^32.
     pub fn set(&self, value: usize) {
         #[cfg(test)]
         super::tests::fuse::burn();
-        // The next agent runs when this one has ended, by when all that its instructions have stored is
-        // there: only the compiler has to keep their order.
+        // The next agent runs after this one has ended, when all stores are visible. Only the compiler has to keep their
+        // order.
         compiler_fence(Ordering::SeqCst);
         self.0.store(value as u32, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);

@@ -1,7 +1,7 @@
 //! Over many connections: streams of whole lines, and counts that equal what no connection has acknowledged.
 
 use super::*;
-use crate::ring::rank;
+use crate::ring::thin_level;
 use std::collections::{BTreeSet, VecDeque};
 
 /// A connection as the receiver's kernel sees it.
@@ -50,7 +50,7 @@ fn story(seed: u64, policy: Policy) {
                 let longest = if below(30) == 0 { LINE_MAX } else { 150 };
                 ring.push(
                     &line(made, below(longest + 1)),
-                    rank(now, now + 1 + below(5_000) as u64),
+                    thin_level(now, now + 1 + below(5_000) as u64),
                 );
                 waiting.push_back(made);
                 made += 1;
@@ -76,19 +76,19 @@ fn story(seed: u64, policy: Policy) {
         }
         let ends = [ring.acked, ring.sent, ring.newest];
         assert!(
-            ends.is_sorted() && ring.acked <= ring.known,
+            ends.is_sorted() && ring.acked <= ring.ever_acked,
             "seed {seed:#x}: {ends:?}, {}, part {}",
-            ring.known,
+            ring.ever_acked,
             ring.part
         );
-        assert!(ring.known <= ring.newest, "seed {seed:#x}");
+        assert!(ring.ever_acked <= ring.newest, "seed {seed:#x}");
     }
     stream.lines(stream.bytes.len(), seed);
     ring.rewind(now, false);
     let mut held = 0;
-    let mut position = ring.known;
+    let mut position = ring.ever_acked;
     while position < ring.newest {
-        position = ring.behind(position);
+        position = ring.end_of(position);
         held += 1;
     }
     let counts = ring.counts();

@@ -1,7 +1,7 @@
 //! The agent is killed at any store, and the next one goes on.
 
 use super::*;
-use crate::ring::lap::rank;
+use crate::ring::rewrite::thin_level;
 
 const BOOT: u32 = 7;
 
@@ -24,7 +24,7 @@ fn held(ring: &Ring) -> Vec<String> {
         let mut line = vec![0; ring.head(position).length()];
         ring.read(position + HEAD, &mut line);
         lines.push(String::from_utf8(line).unwrap());
-        position = ring.behind(position);
+        position = ring.end_of(position);
     }
     lines
 }
@@ -41,7 +41,7 @@ fn story(seed: u64, ring: &mut Ring, steps: usize, told: &mut dyn FnMut(Vec<Stri
         match random.below(16) {
             0..10 => {
                 let length = 8 + random.below(150);
-                let rank = rank(made, made + 1);
+                let rank = thin_level(made, made + 1);
                 made += 1;
                 ring.push(&stamped(made, step, ring.clock(), length), rank);
             }
@@ -61,7 +61,7 @@ fn story(seed: u64, ring: &mut Ring, steps: usize, told: &mut dyn FnMut(Vec<Stri
     }
 }
 
-fn resumed(store: &mut Store, boot: u32) -> (Ring<'_>, Found) {
+fn resumed(store: &mut Store, boot: u32) -> (Ring<'_>, Recovered) {
     let mut ring = Ring::over(&mut store.words, &mut store.memory, THINNING);
     let found = ring.resume(boot, (restamp, |_| true)).expect("a whole ring");
     (ring, found)
@@ -218,7 +218,7 @@ fn a_full_ring_killed_in_a_lap_has_each_line_once_and_takes_more() {
         ring.words.boot.set(BOOT as usize);
         ring.set_clock(20, restamp);
         let mut count = 0;
-        while ring.room() >= HEAD + length {
+        while ring.free() >= HEAD + length {
             ring.push(&stamped(count, 5, 20, length - 7), 0);
             count += 1;
         }

@@ -1,7 +1,7 @@
 //! How long an outage may be until what is left of it is sparse: the table of the README.
 
 use super::*;
-use crate::ring::lap::rank;
+use crate::ring::rewrite::thin_level;
 
 /// Series of a machine with 179 of them, by milliseconds between two samples.
 const GROUPS: [(usize, u64); 4] = [(80, 5_000), (60, 10_000), (25, 30_000), (14, 60_000)];
@@ -24,7 +24,7 @@ fn lasting(buffer: usize) -> Vec<u64> {
             if now % period != 0 {
                 continue;
             }
-            let rank = last[number].map_or(RANK_MAX, |last| rank(last, now));
+            let rank = last[number].map_or(THIN_LEVEL_MAX, |last| thin_level(last, now));
             last[number] = Some(now);
             for series in 0..series {
                 ring.push(
@@ -40,7 +40,7 @@ fn lasting(buffer: usize) -> Vec<u64> {
         let counts = ring.counts();
         assert_eq!(counts.dropped, 0);
         // Nothing else takes samples away.
-        if replace(&mut thinned, counts.thinned) < counts.thinned {
+        if std::mem::replace(&mut thinned, counts.thinned) < counts.thinned {
             let text = String::from_utf8(unsent(&ring)).unwrap();
             let left = text.lines().filter(|line| line.starts_with('a')).count() as u64;
             let spacing = found.len().checked_sub(1).map(|before| SPACINGS[before]);

@@ -10,7 +10,7 @@ fn held(ring: &Ring) -> Vec<(usize, Vec<u8>)> {
         let mut line = vec![0; ring.head(position).length()];
         ring.read(position + HEAD, &mut line);
         lines.push((ring.index(position), line));
-        position = ring.behind(position);
+        position = ring.end_of(position);
     }
     lines
 }
@@ -61,7 +61,7 @@ fn lines_of_memory_that_is_left_go_on_and_the_others_count_as_dropped() {
         for number in number..number + random.below(4) as u64 {
             step(&mut ring, &mut random, number);
         }
-        let (waiting, dropped) = (ring.waiting, ring.counts().dropped);
+        let (waiting, dropped) = (ring.unacked_lines, ring.counts().dropped);
         fuse::wipe(ring.memory);
         fuse::recover();
         ring.rescue((&mut other.words, &mut other.memory), 7, |_, _| {}, false);
@@ -72,7 +72,10 @@ fn lines_of_memory_that_is_left_go_on_and_the_others_count_as_dropped() {
             // Of a line that was lost in part the rest may have been zeros before.
             assert!(is_there || !is_left, "seed {seed:#x}: {line:?} is missing");
         }
-        let again = after.iter().filter(|(index, _)| *index >= ring.known).count() as u64;
+        let again = after
+            .iter()
+            .filter(|(index, _)| *index >= ring.ever_acked)
+            .count() as u64;
         assert_eq!(ring.counts().dropped - dropped, waiting - again, "seed {seed:#x}");
         // It works as any other.
         for number in 10_000..10_100 {
@@ -91,13 +94,13 @@ fn lines_that_wait_are_counted_whatever_happens() {
         let mut ring = store.ring(policy);
         for number in 0..500 {
             step(&mut ring, &mut random, number);
-            let known = ring.known.max(ring.acked);
+            let known = ring.ever_acked.max(ring.acked);
             let (mut position, mut waiting) = (0, 0);
             while position < ring.newest {
-                position = ring.behind(position);
+                position = ring.end_of(position);
                 waiting += u64::from(position > known);
             }
-            assert_eq!(ring.waiting, waiting, "seed {seed:#x}, step {number}");
+            assert_eq!(ring.unacked_lines, waiting, "seed {seed:#x}, step {number}");
         }
     }
 }

@@ -29,9 +29,9 @@ impl Naive {
         while let wanted = (Self::bytes(&self.lines) + free).saturating_sub(self.capacity)
             && wanted > 0
         {
-            let is_cut_off = self.sent == 0 && self.part > 0;
-            if is_cut_off || self.sent > 0 && self.evicted.len() == 256 {
-                self.drop_waiting(wanted);
+            let is_part_sent = self.sent == 0 && self.part > 0;
+            if is_part_sent || self.sent > 0 && self.evicted.len() == 256 {
+                self.drop_unsent(wanted);
                 continue;
             }
             let length = self.lines.remove(0).len();
@@ -45,7 +45,7 @@ impl Naive {
     }
 
     /// The oldest of those that wait whole go, as many as free a sixteenth.
-    fn drop_waiting(&mut self, wanted: usize) {
+    fn drop_unsent(&mut self, wanted: usize) {
         let first = self.sent + usize::from(self.part > 0);
         let mut freed = 0;
         while freed < wanted.max(self.memory / 16) && self.lines.len() > first {
@@ -93,7 +93,7 @@ impl Naive {
 
     fn rewind(&mut self) {
         (self.sent, self.part) = (0, 0);
-        self.dropped += take(&mut self.evicted).len() as u64;
+        self.dropped += std::mem::take(&mut self.evicted).len() as u64;
     }
 }
 

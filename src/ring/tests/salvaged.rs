@@ -31,19 +31,19 @@ pub(super) fn bytes(store: &Store) -> Vec<u8> {
         &words.capacity,
         &words.oldest,
         &words.newest,
-        &words.lap,
+        &words.rewrite,
         &words.clock,
-        &words.lap_clock,
-        &words.touched,
+        &words.rewrite_clock,
+        &words.sent_mark,
         &words.boot,
-        &words.known,
+        &words.ever_acked,
     ];
     let words = words.map(|word| (word.get() as u32).to_ne_bytes());
     [words.as_flattened(), &store.memory].concat()
 }
 
 /// As the agent does it: in place if it is whole, otherwise line by line.
-fn opened(file: &[u8], buffer: usize) -> (BTreeSet<Vec<u8>>, Found) {
+fn opened(file: &[u8], buffer: usize) -> (BTreeSet<Vec<u8>>, Recovered) {
     let mut store = Store::new(buffer);
     if file.len() == size_of::<Words>() + store.memory.len() {
         let (words, memory) = file.split_first_chunk().unwrap();
@@ -72,7 +72,7 @@ fn lines_and_more(ring: &mut Ring) -> BTreeSet<Vec<u8>> {
 }
 
 /// From the words and the memory that the file holds.
-pub(super) fn salvage(ring: &mut Ring, file: &[u8]) -> Found {
+pub(super) fn salvage(ring: &mut Ring, file: &[u8]) -> Recovered {
     let none = [0; size_of::<Words>()];
     let (words, memory) = file.split_first_chunk().unwrap_or((&none, &[]));
     ring.salvage((&Words::from_bytes(words), memory), BOOT, (restamp, |_| true))
@@ -219,7 +219,7 @@ fn lines_of_two_rings_of_a_boot_get_the_clock_of_one() {
 }
 
 /// A file in which records fill the memory up to so many bytes of its end, and where a lap begins.
-fn overfull(length: usize, free: usize, lap: usize) -> Vec<u8> {
+fn overfull(length: usize, free: usize, rewrite: usize) -> Vec<u8> {
     let store = Store::new(BUFFER_MIN);
     let mut file = bytes(&store)[..size_of::<Words>()].to_vec();
     let end = file.len() + store.memory.len() - free;
@@ -244,7 +244,7 @@ fn overfull(length: usize, free: usize, lap: usize) -> Vec<u8> {
     let words = &store.words;
     words.boot.set(BOOT as usize);
     words.newest.set(newest);
-    words.lap.set(lap);
+    words.rewrite.set(rewrite);
     file[..size_of::<Words>()].copy_from_slice(&bytes(&store)[..size_of::<Words>()]);
     file
 }
@@ -253,10 +253,10 @@ fn overfull(length: usize, free: usize, lap: usize) -> Vec<u8> {
 fn a_chain_that_is_longer_than_a_full_ring_gives_lines_and_takes_more() {
     for length in [8, 100, 700] {
         for free in [1, 2, 10, 500, SPARE - 1, SPARE] {
-            for lap in [Words::NO_LAP, 0, HEAD + length, 10 * (HEAD + length)] {
-                let file = overfull(length, free, lap);
+            for rewrite in [Words::NO_REWRITE, 0, HEAD + length, 10 * (HEAD + length)] {
+                let file = overfull(length, free, rewrite);
                 let (found, _) = opened(&file, BUFFER_MIN);
-                assert!(found.len() >= 4, "{length}, {free}, {lap}: {}", found.len());
+                assert!(found.len() >= 4, "{length}, {free}, {rewrite}: {}", found.len());
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Long outages: what is kept of them.
 
 use super::*;
-use crate::ring::lap::rank;
+use crate::ring::rewrite::thin_level;
 use std::collections::BTreeMap;
 
 /// Series that are told together every so many milliseconds, from a first turn on.
@@ -41,7 +41,7 @@ fn outage(ring: &mut Ring, groups: &[Group], bytes: usize, random: &mut Random) 
                 0
             };
             let time = now + late as u64;
-            let rank = last[number].map_or(RANK_MAX, |last| rank(last, time));
+            let rank = last[number].map_or(THIN_LEVEL_MAX, |last| thin_level(last, time));
             for series in 0..group.series {
                 let mut line = format!("{number}/{series} {time} ").into_bytes();
                 line.resize(group.length - 1, b'.');
