@@ -18,6 +18,14 @@ impl BitSet {
         true
     }
 
+    /// Removes the lowest number and returns it.
+    pub fn pop_first(&mut self) -> Option<usize> {
+        let (index, word) = self.0.iter_mut().enumerate().find(|(_, word)| **word != 0)?;
+        let number = 32 * index + word.trailing_zeros() as usize;
+        *word &= *word - 1;
+        Some(number)
+    }
+
     /// Returns whether a number is in the set.
     pub fn contains(&self, number: usize) -> bool {
         let word = self.0.get(number / 32).copied().unwrap_or_default();
@@ -46,6 +54,7 @@ mod tests {
             assert!(set.insert(number));
         }
         assert_eq!(set.iter().collect::<Vec<_>>(), [0, 2, 31, 32, 255]);
+        assert_eq!((set.pop_first(), set.pop_first()), (Some(0), Some(2)));
         assert!(set.contains(31) && !set.contains(30) && !set.contains(300));
     }
 

@@ -1,25 +1,28 @@
-//! File systems.
+//! File systems: their sizes as `statfs(2)` returns them, for the mounts in `/proc/self/mountinfo`.
 
+use super::Context;
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
+use crate::base::decimal::Fixed;
 use crate::base::glob::{Choice, is_in_list};
-use crate::procfs::{Ask, FileSystem, ReadError};
+use crate::procfs::mounts::{self, MOUNT_POINT_MAX, MountTable, StatfsPolicy};
+use crate::procfs::{FamilyValues, FileSystem, ProcFile, ReadError, Subject, statfs};
 
-/// Mount points that are left out, unless the user says which ones to take: those of containers.
+/// Mount points that are left out by default: those of containers.
 pub(super) const IGNORED: &str = "/var/lib/docker/*,/var/lib/containers/*";
 
-/// Types of file systems on disks and flash of this machine: asking them does not wait for others.
+/// File systems that have samples; of more, the first ones.
+const FILE_SYSTEMS_MAX: usize = 64;
+
+/// Types of file systems on this machine's disks and flash, where `statfs(2)` does not block.
 const ON_DISK: &str = "overlay,ext4,ext3,ext2,f2fs,jffs2,ubifs,yaffs2,yaffs,xfs,btrfs,bcachefs,zfs,vfat,msdos,exfat,\
                        ntfs,ntfs3,hfs,hfsplus,jfs,nilfs2,reiserfs,ufs,minix,udf,logfs";
-/// On other machines, or in the hands of a process: patterns.
-const MAY_WAIT: &str =
+/// Types of file systems on other machines, or served by a process: `statfs(2)` may block. Patterns.
+const BLOCKING: &str =
     "nfs*,cifs,smb*,fuse*,9p,ceph,afs,lustre,gfs*,ocfs2,autofs,virtiofs,coda,ncpfs,glusterfs,davfs";
-/// In memory.
+/// Types of file systems in memory.
 const IN_MEMORY: &str = "tmpfs,ramfs";
-/// Images that nobody can write to: always full.
+/// Types of read-only images, which are always full.
 const IMAGES: &str = "squashfs,erofs,cramfs,romfs,iso9660";
-
-static CLASSES: [&str; 4] = [MAY_WAIT, ON_DISK, IMAGES, IN_MEMORY];
 
 metrics! {
     TOTAL          Gauge "disk.total"          "bytes"   "size of a file system (mount=, fstype=)";
@@ -32,69 +35,104 @@ metrics! {
     READ_ONLY      Gauge "disk.readonly"       ""        "1 if a file system is read-only, or has become so after an error, 0 otherwise";
 }
 
+/// Collects the file systems that the user wants, each once however often it is mounted, in the kernel's order. After
+/// one that cannot be asked, the others are collected still.
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+    let mut table = MountTable::EMPTY;
+    read_mounts(cx, &mut table)?;
+    let mut result = Ok(());
+    let mut count = 0;
+    while let Some(mount) = table.next_visible() {
+        count += 1;
+        if count > FILE_SYSTEMS_MAX {
+            break;
+        }
+        match statfs(mount.point) {
+            Ok(sizes) => {
+                let mut values = values(&sizes);
+                values.set_u64(READ_ONLY, mount.is_read_only.map(u64::from));
+                let tags = [(b"mount=".as_slice(), mount.point), (b"fstype=", mount.kind)];
+                cx.emitter.emit_instance(&tags, &values);
+            }
+            Err(errno) if result.is_ok() => result = Err(cx.host.mount_error(mount.point, errno)),
+            Err(_) => {}
+        }
+    }
+    if table.is_full() || count > FILE_SYSTEMS_MAX {
+        return Err(ReadError::too_many(
+            Subject::File(ProcFile::Mountinfo),
+            "more than 64 file systems, or 4 KB of their names",
+        ));
+    }
+    result
+}
+
+fn read_mounts(cx: &mut Context, table: &mut MountTable) -> Result<(), ReadError> {
     let filter = cx.emitter.filter;
-    cx.host.mounts(
-        &|point, kind| ask(filter, point, kind),
-        &mut |point, kind, sizes, is_read_only| {
-            let mut values = FamilyValues::new();
-            set(&mut values, sizes);
-            values.set_u64(READ_ONLY, is_read_only.map(u64::from));
-            let tags: [(&[u8], &[u8]); 2] = [(b"mount=", point), (b"fstype=", kind)];
-            cx.emitter.emit_instance(&tags, &values);
-        },
-    )
+    let mut buffer = [0; MOUNT_POINT_MAX];
+    let mut has_mounts = false;
+    let mut lines = cx.host.files.lines(ProcFile::Mountinfo)?;
+    while let Some(line) = lines.next_line()? {
+        let Some(mount) = mounts::parse(line) else {
+            continue;
+        };
+        has_mounts = true;
+        if let Some(point) = mounts::decode(mount.point, &mut buffer) {
+            table.add(&mount, point, statfs_policy(filter, point, mount.kind));
+        }
+    }
+    lines.expect(has_mounts, "no mounts")
 }
 
-/// One that may wait for others, as those of a network do, is asked only if the user has named it. So
-/// is what holds no files of its own, such as `/proc`.
-pub(crate) fn ask(choice: Choice, point: &[u8], kind: &[u8]) -> Ask {
-    let is_wanted = || choice.wants(point, IGNORED.as_bytes());
-    if choice.names(point) && is_wanted() {
-        return Ask::Named;
+/// Returns whether `statfs(2)` is called on the file system of this mount point and type. One that may block is called
+/// only if the user has named the mount point; so is one without files of its own, such as `/proc`.
+fn statfs_policy(filter: Choice, point: &[u8], kind: &[u8]) -> StatfsPolicy {
+    let is_wanted = || filter.wants(point, IGNORED.as_bytes());
+    if filter.names(point) && is_wanted() {
+        return StatfsPolicy::CallNamed;
     }
-    let has_only = choice.only.is_some();
-    let is_in = |types: &&str| is_in_list(types.as_bytes(), kind);
-    let may_be_asked = match CLASSES.iter().position(is_in) {
-        Some(0) => return Ask::NeverAsItMayWait,
-        Some(1) => true,
-        Some(2) => has_only,
-        Some(3) => has_only || point == b"/tmp",
-        _ => false,
-    };
-    if may_be_asked && is_wanted() {
-        Ask::Usual
+    let is_in = |types: &str| is_in_list(types.as_bytes(), kind);
+    if is_in(BLOCKING) {
+        return StatfsPolicy::SkipBlocking;
+    }
+    let has_only = filter.only.is_some();
+    let is_called =
+        is_in(ON_DISK) || (is_in(IMAGES) && has_only) || (is_in(IN_MEMORY) && (has_only || point == b"/tmp"));
+    if is_called && is_wanted() {
+        StatfsPolicy::Call
     } else {
-        Ask::Never
+        StatfsPolicy::Skip
     }
 }
 
-/// As `df` has the share: blocks reserved for root count neither as used nor as free.
-fn set(values: &mut FamilyValues, sizes: &FileSystem) {
-    values.set_whole(TOTAL, sizes.blocks);
-    values.set_whole(FREE, sizes.free);
-    values.subtract(USED, TOTAL, FREE);
-    values.set_whole(FREE, sizes.available);
-    values.set_whole(PERCENT, values.number(USED).saturating_add(sizes.available));
-    values.share(PERCENT, USED, PERCENT);
-    for id in [TOTAL, USED, FREE] {
-        values.multiply(id, sizes.unit as u32);
-    }
+/// Returns the values of the sizes. Blocks that are reserved for root count neither as used nor as free in the
+/// percentage, as in that of `df`.
+fn values(sizes: &FileSystem) -> FamilyValues {
+    let mut values = FamilyValues::new();
+    let bytes = |blocks: u64| blocks.checked_mul(sizes.unit);
+    let used = sizes.blocks.saturating_sub(sizes.free);
+    values.set_u64(TOTAL, bytes(sizes.blocks));
+    values.set_u64(USED, bytes(used));
+    values.set_u64(FREE, bytes(sizes.available));
+    values.set(
+        PERCENT,
+        Fixed::percent(used, used.saturating_add(sizes.available)),
+    );
     if sizes.inodes > 0 {
-        values.set_whole(INODES, sizes.inodes);
-        values.set_whole(INODES_USED, sizes.inodes_free);
-        values.subtract(INODES_USED, INODES, INODES_USED);
-        values.share(INODES_PERCENT, INODES_USED, INODES);
+        let used = sizes.inodes.saturating_sub(sizes.inodes_free);
+        values.set_u64(INODES, Some(sizes.inodes));
+        values.set_u64(INODES_USED, Some(used));
+        values.set(INODES_PERCENT, Fixed::percent(used, sizes.inodes));
     }
+    values
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::decimal::Fixed;
 
     #[test]
-    fn reserved_blocks_are_left_out_of_the_share() {
+    fn reserved_blocks_are_left_out_of_the_percentage() {
         let sizes = FileSystem {
             unit: 4096,
             blocks: 1000,
@@ -103,48 +141,74 @@ mod tests {
             inodes: 0,
             inodes_free: 0,
         };
-        let mut values = FamilyValues::new();
-        set(&mut values, &sizes);
-        assert_eq!(values.get(PERCENT), Some(Fixed::new(526_316, 4)));
+        let found = values(&sizes);
+        assert_eq!(found.get(PERCENT), Some(Fixed::new(526_316, 4)));
         assert_eq!(
-            [INODES, INODES_USED, INODES_PERCENT].map(|id| values.get(id)),
+            [INODES, INODES_USED, INODES_PERCENT].map(|id| found.get(id)),
             [None; 3]
         );
-        let mut values = FamilyValues::new();
-        set(&mut values, &FileSystem::default());
-        assert_eq!(values.get(PERCENT), None);
+        assert_eq!(values(&FileSystem::default()).get(PERCENT), None);
     }
 
     #[test]
-    fn what_may_wait_for_others_is_asked_only_by_its_name() {
-        use Ask::{Named, Never, NeverAsItMayWait, Usual};
-        let asked = |only: Option<&'static str>, point: &str, kind: &str| {
-            let choice = Choice {
+    fn blocking_file_system_is_called_only_if_named() {
+        use StatfsPolicy::{Call, CallNamed, Skip, SkipBlocking};
+        let policy = |only: Option<&'static str>, point: &str, kind: &str| {
+            let filter = Choice {
                 only: only.map(str::as_bytes),
                 ignore: b"/mnt/secret",
             };
-            ask(choice, point.as_bytes(), kind.as_bytes())
+            statfs_policy(filter, point.as_bytes(), kind.as_bytes())
         };
-        for (point, kind, usually, by_pattern) in [
-            ("/", "overlay", Usual, Usual),
-            ("/overlay", "jffs2", Usual, Usual),
-            ("/tmp", "tmpfs", Usual, Usual),
-            ("/run", "tmpfs", Never, Usual),
-            ("/rom", "squashfs", Never, Usual),
-            ("/mnt/nas", "nfs4", NeverAsItMayWait, NeverAsItMayWait),
-            ("/mnt/phone", "fuse.sshfs", NeverAsItMayWait, NeverAsItMayWait),
-            ("/mnt/stick", "fuseblk", NeverAsItMayWait, NeverAsItMayWait),
-            ("/proc", "proc", Never, Never),
-            ("/mnt/new", "fs-of-tomorrow", Never, Never),
-            ("/mnt/secret", "ext4", Never, Never),
-            ("/mnt/secret", "nfs", NeverAsItMayWait, NeverAsItMayWait),
-            ("/var/lib/docker/overlay2/x/merged", "overlay", Never, Usual),
+        for (point, kind, by_default, by_pattern) in [
+            ("/", "overlay", Call, Call),
+            ("/overlay", "jffs2", Call, Call),
+            ("/tmp", "tmpfs", Call, Call),
+            ("/run", "tmpfs", Skip, Call),
+            ("/rom", "squashfs", Skip, Call),
+            ("/mnt/nas", "nfs4", SkipBlocking, SkipBlocking),
+            ("/mnt/phone", "fuse.sshfs", SkipBlocking, SkipBlocking),
+            ("/mnt/stick", "fuseblk", SkipBlocking, SkipBlocking),
+            ("/proc", "proc", Skip, Skip),
+            ("/mnt/new", "fs-of-tomorrow", Skip, Skip),
+            ("/mnt/secret", "ext4", Skip, Skip),
+            ("/mnt/secret", "nfs", SkipBlocking, SkipBlocking),
+            ("/var/lib/docker/overlay2/x/merged", "overlay", Skip, Call),
         ] {
-            assert_eq!(asked(None, point, kind), usually, "{point} {kind}");
-            assert_eq!(asked(Some("/x,*"), point, kind), by_pattern, "{point} {kind}");
+            assert_eq!(policy(None, point, kind), by_default, "{point} {kind}");
+            assert_eq!(policy(Some("/x,*"), point, kind), by_pattern, "{point} {kind}");
         }
-        assert_eq!(asked(Some("/,/mnt/nas"), "/mnt/nas", "nfs4"), Named);
-        assert_eq!(asked(Some("/mnt/n?s"), "/mnt/nas", "nfs4"), NeverAsItMayWait);
-        assert_eq!(asked(Some("/mnt/secret"), "/mnt/secret", "ext4"), Never);
+        assert_eq!(policy(Some("/,/mnt/nas"), "/mnt/nas", "nfs4"), CallNamed);
+        assert_eq!(policy(Some("/mnt/n?s"), "/mnt/nas", "nfs4"), SkipBlocking);
+        assert_eq!(policy(Some("/mnt/secret"), "/mnt/secret", "ext4"), Skip);
+    }
+
+    /// The mounts of each captured machine, compared with those listed beside the capture.
+    #[test]
+    fn captured_machines_have_these_visible_mounts() {
+        let machines = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures")).unwrap();
+        let mut count = 0;
+        for machine in machines.map(|entry| entry.unwrap().path()) {
+            let name = machine.display();
+            let Ok(expected) = std::fs::read_to_string(machine.join("mounts.txt")) else {
+                assert!(!machine.join("proc/self/mountinfo").exists(), "{name}");
+                continue;
+            };
+            let text = std::fs::read_to_string(machine.join("proc/self/mountinfo")).unwrap();
+            let mut table = MountTable::EMPTY;
+            let mut buffer = [0; MOUNT_POINT_MAX];
+            for mount in text.lines().filter_map(|line| mounts::parse(line.as_bytes())) {
+                let point = mounts::decode(mount.point, &mut buffer).unwrap();
+                table.add(&mount, point, statfs_policy(Choice::default(), point, mount.kind));
+            }
+            let mut found = Vec::new();
+            while let Some(mount) = table.next_visible() {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                found.push(format!("{} {}", text(mount.point), text(mount.kind)));
+            }
+            assert_eq!(found, expected.lines().collect::<Vec<_>>(), "{name}");
+            count += 1;
+        }
+        assert!(count >= 2);
     }
 }

@@ -30,8 +30,6 @@ mod vm;
 mod wifi;
 
 pub use agent::AgentStats;
-#[cfg(test)]
-pub(crate) use disk::ask as ask_mount;
 pub use emitter::{Discard, Emitter, Tags};
 pub use list::list;
 pub use metrics::{Kind, Metric};

@@ -1,20 +1,22 @@
-//! Who is in the network: neighbours that the kernel knows, addresses that are lent.
+//! Who is in the network: neighbours that the kernel knows (`/proc/net/arp`, `proc(5)`), addresses that dnsmasq has
+//! leased.
 
+use super::Context;
 use super::emitter::{INTERFACES_MAX, too_many_interfaces};
 use super::metrics::metrics;
-use super::{Context, FamilyEmitter, FamilyValues};
 use crate::base::decimal::Fixed;
-use crate::procfs::{Host, InterfaceName, ProcFile, ReadError};
+use crate::base::fields::fields;
+use crate::procfs::{InterfaceName, ProcFile, ReadError};
 
 metrics! {
     ENTRIES Gauge "arp.entries" "" "IPv4 neighbours that the kernel knows or asks for on an interface (iface=)";
     LEASES  Gauge "dhcp.leases" "" "addresses that dnsmasq has leased, if its lease file exists";
 }
 
-/// Interfaces that have, or once had, neighbours: those that have none any more say so.
+/// The interfaces that have, or once had, neighbours: one that has lost them all has samples of 0.
 pub(super) struct Neighbours {
     names: [InterfaceName; INTERFACES_MAX],
-    /// How many each has.
+    /// The number of each interface's neighbours.
     entries: [u32; INTERFACES_MAX],
 }
 
@@ -24,49 +26,92 @@ impl Neighbours {
         entries: [0; INTERFACES_MAX],
     };
 
-    /// Counts a neighbour behind that interface; says whether there is a place for it.
-    fn add(&mut self, name: &[u8]) -> bool {
-        // One that has no neighbours any more makes room, if need be.
-        let spent = || self.entries.iter().position(|entries| *entries == 0);
-        let place = |name| self.names.iter().position(|other| other.bytes() == name);
-        let Some(place) = place(name).or_else(|| place(b"")).or_else(spent) else {
+    /// Counts a neighbour of an interface. Returns false if there are too many interfaces.
+    fn add(&mut self, interface: &[u8]) -> bool {
+        let find = |name| self.names.iter().position(|other| other.bytes() == name);
+        // An interface that has lost its neighbours gives way.
+        let without_neighbours = || self.entries.iter().position(|entries| *entries == 0);
+        let index = find(interface).or_else(|| find(b"")).or_else(without_neighbours);
+        let Some(index) = index else {
             return false;
         };
-        self.names[place] = InterfaceName::new(name);
-        self.entries[place] += 1;
+        self.names[index] = InterfaceName::new(interface);
+        self.entries[index] += 1;
         true
     }
 }
 
+/// Collects the neighbours of the interfaces that the user wants, and the number of leases.
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
-    let entries = entries(&mut cx.collector.memory.neighbours, cx.host, &mut cx.emitter);
+    let neighbours = collect_neighbours(cx);
     let leases = cx.host.leases(cx.filters.leases);
-    let mut values = FamilyValues::new();
-    values.set_u64(LEASES, leases.ok().map(u64::from));
-    cx.emitter.emit(&values);
-    entries?;
+    if let Ok(leases) = leases {
+        cx.emitter.emit_one(&[], LEASES, Fixed::whole(leases.into()));
+    }
+    neighbours?;
     leases.map(|_| ()).or_else(ReadError::unless_missing)
 }
 
-fn entries(all: &mut Neighbours, host: &mut Host, emitter: &mut FamilyEmitter) -> Result<(), ReadError> {
-    all.entries = [0; INTERFACES_MAX];
-    let mut is_over = false;
-    let result = host.neighbours(&mut |name| {
-        if emitter.wants(name) {
-            is_over |= !all.add(name);
-        }
-    });
-    if let Err(error) = result {
+fn collect_neighbours(cx: &mut Context) -> Result<(), ReadError> {
+    let mut has_room = true;
+    if let Err(error) = read_neighbours(cx, &mut has_room) {
         return error.unless_missing();
     }
-    for (name, &entries) in all.names.iter().zip(&all.entries) {
+    let all = &cx.collector.memory.neighbours;
+    for (name, entries) in all.names.iter().zip(all.entries) {
         if !name.is_none() {
-            let entries = Fixed::whole(entries.into());
-            emitter.emit_one(&[(b"iface=", name.bytes())], ENTRIES, entries);
+            let tags = [(b"iface=".as_slice(), name.bytes())];
+            cx.emitter.emit_one(&tags, ENTRIES, Fixed::whole(entries.into()));
         }
     }
-    if is_over {
-        return Err(too_many_interfaces(ProcFile::Arp));
+    if has_room {
+        Ok(())
+    } else {
+        Err(too_many_interfaces(ProcFile::Arp))
     }
-    Ok(())
+}
+
+/// Counts the neighbours. Clears `has_room` if there are too many interfaces.
+fn read_neighbours(cx: &mut Context, has_room: &mut bool) -> Result<(), ReadError> {
+    let all = &mut cx.collector.memory.neighbours;
+    all.entries = [0; INTERFACES_MAX];
+    let mut has_heading = false;
+    let mut lines = cx.host.files.lines(ProcFile::Arp)?;
+    while let Some(line) = lines.next_line()? {
+        has_heading |= line.starts_with(b"IP address");
+        if let Some(interface) = parse(line)
+            && cx.emitter.wants(interface)
+        {
+            *has_room &= all.add(interface);
+        }
+    }
+    lines.expect(has_heading, "no heading")
+}
+
+/// Returns the interface of an entry such as `192.0.2.1 0x1 0x2 02:fc:00:00:00:05 * eth0`.
+fn parse(line: &[u8]) -> Option<&[u8]> {
+    let mut fields = fields(line);
+    let address = fields.next()?;
+    let is_address = address.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let interface = fields.nth(4)?;
+    (is_address && fields.next().is_none()).then_some(interface)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arp_entry_has_its_interface_in_the_sixth_field() {
+        let entry = b"192.0.2.1        0x1         0x2         02:fc:00:00:00:05     *        br-lan";
+        assert_eq!(parse(entry), Some(b"br-lan".as_slice()));
+        for bad in [
+            "",
+            "IP address       HW type     Flags       HW address            Mask     Device",
+            "192.0.2.1 0x1 0x2 02:fc:00:00:00:05 *",
+            "192.0.2.1 0x1 0x2 02:fc:00:00:00:05 * eth0 more",
+        ] {
+            assert_eq!(parse(bad.as_bytes()), None, "{bad:?}");
+        }
+    }
 }

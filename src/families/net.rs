@@ -35,7 +35,7 @@ const COLUMNS: [Option<MetricId>; 16] = [
 
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
     let result = collect_interfaces(cx);
-    cx.host.links.end_round();
+    cx.host.links.end_turn();
     result
 }
 
@@ -56,7 +56,10 @@ fn collect_interfaces(cx: &mut Context) -> Result<(), ReadError> {
         if let Some(sys) = &cx.host.sys {
             let packets = [IN_PACKETS, OUT_PACKETS].map(|id| values.get_u64(id).unwrap_or_default());
             let packets = packets[0].wrapping_add(packets[1]) as u32;
-            cx.host.links.look(sys, name, packets, &mut values, UP, SPEED);
+            let link = cx.host.links.read(sys, name, packets);
+            values.set_u64(UP, link.is_up.map(u64::from));
+            let bits = link.megabits.and_then(|megabits| megabits.checked_mul(1_000_000));
+            values.set_u64(SPEED, bits);
         }
         cx.emitter.emit_instance(&[(b"iface=", name)], &values);
     }

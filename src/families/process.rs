@@ -1,15 +1,16 @@
-//! Processes of the names that the user asks for.
+//! Processes of the names that the user asks for, summed up over all processes of a name.
 
+use super::Context;
 use super::metrics::metrics;
-use super::{Context, FamilyEmitter, FamilyValues};
 use crate::base::decimal::divide;
 use crate::base::glob::{fits, is_pattern, items};
-use crate::procfs::{Process, ReadError, page_size, ticks_per_second};
+use crate::procfs::processes::{self, Process};
+use crate::procfs::{FamilyValues, Host, ReadError, page_size, ticks_per_second};
 
 /// Names that can be asked for.
 pub const PROCESSES_MAX: usize = 32;
-/// The kernel keeps so many bytes of a program's name (`TASK_COMM_LEN`).
-const KEPT: usize = 15;
+/// Bytes of a program's name that the kernel keeps (`TASK_COMM_LEN`).
+const KERNEL_NAME_MAX: usize = 15;
 
 metrics! {
     COUNT    Gauge   "process.count"  ""      "processes of a name asked for (name=)";
@@ -23,16 +24,41 @@ pub(super) struct Processes {
     is_under_way: bool,
 }
 
-/// Of the processes of a name: how many, their pages, and their ticks; in the order of the metrics.
-type Sum = [u64; 3];
+/// The sums over the processes of a name.
+#[derive(Clone, Copy)]
+struct Sum {
+    count: u64,
+    pages: u64,
+    ticks: u64,
+}
+
+impl Sum {
+    const ZERO: Self = Self {
+        count: 0,
+        pages: 0,
+        ticks: 0,
+    };
+
+    fn values(&self) -> FamilyValues {
+        let mut values = FamilyValues::new();
+        let millis = self.ticks.checked_mul(1_000);
+        values.set_u64(COUNT, Some(self.count));
+        values.set_u64(RESIDENT, self.pages.checked_mul(page_size()));
+        values.set_u64(
+            MILLIS,
+            millis.map(|millis| divide(millis, ticks_per_second().max(1)).0),
+        );
+        values
+    }
+}
 
 impl Processes {
     pub(super) const NONE: Self = Self {
-        sums: [[0; 3]; PROCESSES_MAX],
+        sums: [Sum::ZERO; PROCESSES_MAX],
         is_under_way: false,
     };
 
-    /// The pass goes on at the next occasion.
+    /// Whether the pass continues at the next opportunity.
     pub(super) fn is_under_way(&self) -> bool {
         self.is_under_way
     }
@@ -42,66 +68,62 @@ impl Processes {
             return;
         }
         for (name, sum) in items(names).zip(&mut self.sums) {
-            // The kernel has cut it, too.
-            let name = match name.get(..KEPT) {
-                Some(kept) if !is_pattern(name) => kept,
+            // The kernel cuts the names of programs.
+            let name = match name.get(..KERNEL_NAME_MAX) {
+                Some(cut) if !is_pattern(name) => cut,
                 _ => name,
             };
             if fits(name, process.name) {
-                let more = [1, process.pages, process.ticks];
-                for (sum, more) in sum.iter_mut().zip(&more) {
-                    *sum += *more;
-                }
+                sum.count += 1;
+                sum.pages += process.pages;
+                sum.ticks += process.ticks;
             }
         }
     }
 
-    fn emit(&self, names: &[u8], emitter: &mut FamilyEmitter) {
-        let mut values = FamilyValues::new();
-        for (name, sum) in items(names).zip(&self.sums) {
-            // A repeated name was emitted with its first occurrence.
-            if items(names).find(|other| *other == name).map(<[u8]>::as_ptr) != Some(name.as_ptr()) {
-                continue;
-            }
-            for (id, sum) in [COUNT, RESIDENT, MILLIS].iter().zip(sum) {
-                values.set_u64(*id, Some(*sum));
-            }
-            values.multiply(RESIDENT, page_size() as u32);
-            values.multiply(MILLIS, 1_000);
-            let (millis, _) = divide(
-                values.get_u64(MILLIS).unwrap_or_default(),
-                ticks_per_second().max(1),
-            );
-            values.set_u64(MILLIS, Some(millis));
-            emitter.emit_instance(&[(b"name=", name)], &values);
-        }
+    /// Returns each name once, with its values.
+    fn results<'n>(&self, names: &'n [u8]) -> impl Iterator<Item = (&'n [u8], FamilyValues)> {
+        let all = items(names).zip(&self.sums).enumerate();
+        let is_first = move |index: usize, name: &[u8]| items(names).take(index).all(|other| other != name);
+        all.filter(move |(index, (name, _))| is_first(*index, name))
+            .map(|(_, (name, sum))| (name, sum.values()))
     }
 }
 
-/// Goes on with the pass; the samples come at its end.
+/// Continues the pass over all processes; the samples come at its end.
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
     let names = cx.filters.processes;
-    let processes = &mut cx.collector.memory.processes;
+    let pass = &mut cx.collector.memory.processes;
     if names.is_empty() {
         return Ok(());
     }
-    if !processes.is_under_way {
-        processes.sums = [[0; 3]; PROCESSES_MAX];
+    if !pass.is_under_way {
+        pass.sums = [Sum::ZERO; PROCESSES_MAX];
     }
-    let result = cx.host.processes(&mut |process| processes.add(names, process));
-    processes.is_under_way = cx.host.is_in_pass();
-    if result.is_ok() && !processes.is_under_way {
-        processes.emit(names, &mut cx.emitter);
+    let result = read(cx.host, names, pass);
+    pass.is_under_way = cx.host.is_in_pass();
+    if result.is_ok() && !pass.is_under_way {
+        for (name, values) in pass.results(names) {
+            cx.emitter.emit_instance(&[(b"name=", name)], &values);
+        }
     }
     result
+}
+
+fn read(host: &mut Host, names: &[u8], pass: &mut Processes) -> Result<(), ReadError> {
+    let mut processes = host.processes()?;
+    while let Some(text) = processes.next_text()? {
+        if let Some(process) = processes::parse(text) {
+            pass.add(names, &process);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::decimal::Fixed;
-    use crate::base::glob::Choice;
-    use crate::families::tests::Samples;
 
     #[test]
     fn names_are_patterns_and_long_ones_are_cut_as_the_kernel_cuts_them() {
@@ -124,19 +146,10 @@ mod tests {
             };
             processes.add(names, &process);
         }
-        let mut found = Samples::default();
-        let mut emitter = FamilyEmitter {
-            metrics: METRICS,
-            filter: Choice::default(),
-            ignored: "",
-            emitter: &mut found,
-        };
-        processes.emit(names, &mut emitter);
-        let found = found.0;
+        let found: Vec<_> = processes.results(names).collect();
         let counts: Vec<_> = found
             .iter()
-            .step_by(3)
-            .map(|(_, tags, value)| (tags.strip_prefix("name=").unwrap(), *value))
+            .map(|(name, values)| (std::str::from_utf8(name).unwrap(), values.get(COUNT)))
             .collect();
         let expected = [
             ("init", 1),
@@ -146,7 +159,11 @@ mod tests {
             ("?r*o*m*e*t*h*e*u*s*-*n*o*d*e", 1),
             ("????????????????*", 0),
         ];
-        assert_eq!(counts, expected.map(|(name, count)| (name, Fixed::whole(count))));
-        assert_eq!(found[8].2, Fixed::whole(14 * 1_000 / ticks_per_second()));
+        assert_eq!(
+            counts,
+            expected.map(|(name, count)| (name, Some(Fixed::whole(count))))
+        );
+        let millis = 14 * 1_000 / ticks_per_second();
+        assert_eq!(found[2].1.get(MILLIS), Some(Fixed::whole(millis)));
     }
 }

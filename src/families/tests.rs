@@ -30,9 +30,9 @@ impl Emitter for Samples {
     }
 }
 
-/// A machine with files of its own below a temporary folder.
+/// A machine with files of its own below a temporary folder, which is its `/proc` and its `/sys`.
 pub(super) struct Machine {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     host: Host,
     collector: Collector,
 }
@@ -48,14 +48,15 @@ impl Machine {
         let root = base.join(format!("mini-monitor-{name}-{}", std::process::id()));
         fs::create_dir_all(&root).unwrap();
         let memory = Box::leak(Box::new(procfs::Memory::EMPTY));
+        let path = root.to_str().unwrap().as_bytes();
         Self {
-            host: Host::open(root.to_str().unwrap().as_bytes(), b"/nowhere", memory).unwrap(),
+            host: Host::open(path, path, memory).unwrap(),
             collector: Collector::new(Box::leak(Box::new(Memory::EMPTY))),
             root,
         }
     }
 
-    /// Writes a file below its `/proc`.
+    /// Writes a file.
     pub(super) fn write(&self, path: &str, text: impl AsRef<[u8]>) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -64,17 +65,20 @@ impl Machine {
 
     /// Collects a family in a turn of its own. No file system is asked for its sizes.
     pub(super) fn collect(&mut self, family: &str, now: u64, samples: &mut Samples) -> Result<(), ReadError> {
-        let nothing = Choice {
-            only: Some(b"/nothing"),
-            ignore: b"",
-        };
-        let filters = [if family == "disk" {
-            nothing
-        } else {
-            Choice::default()
-        }; FAMILY_COUNT];
+        let only = Some(b"/nothing".as_slice()).filter(|_| family == "disk");
+        self.collect_filtered(family, now, Choice { only, ignore: b"" }, samples)
+    }
+
+    /// Collects the instances of a family that a filter lets through.
+    pub(super) fn collect_filtered(
+        &mut self,
+        family: &str,
+        now: u64,
+        filter: Choice,
+        samples: &mut Samples,
+    ) -> Result<(), ReadError> {
         let filters = Filters {
-            instances: &filters,
+            instances: &[filter; FAMILY_COUNT],
             ..Filters::default()
         };
         self.collector.begin_turn(now, AgentStats::default());

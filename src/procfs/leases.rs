@@ -1,57 +1,54 @@
-//! The lease file of dnsmasq (`dnsmasq(8)`, `--dhcp-leasefile`): a line each lease, and one that starts
-//! with `duid` where it serves `DHCPv6`.
+//! The lease file of dnsmasq (`dnsmasq(8)`, `--dhcp-leasefile`): a line per lease, and one that starts with `duid` if it
+//! serves `DHCPv6`.
 
-use super::Host;
+use super::{ReadError, ReadErrorKind, Subject};
 use crate::platform::File;
-use crate::procfs::{Fault, Flaw, ReadErrorKind, Subject};
 
-/// Bytes of the longest file that is read.
+/// Longest file that is read, in bytes.
 const LENGTH_MAX: usize = 1 << 20;
 
-impl Host {
-    /// Leases in the file of that path, which is opened anew: it may be replaced. Others may have put something
-    /// else there, in `/tmp` for instance: only a regular file is read.
-    pub fn leases(&mut self, path: &[u8]) -> Result<u32, Fault> {
-        count(path, self.files.buffer).map_err(|kind| Fault {
-            subject: Subject::Leases,
-            kind,
-        })
-    }
+/// Returns the number of leases in the file of this path, which is opened each time: dnsmasq may replace it. The path
+/// may be in a folder that others can write to, such as `/tmp`, so only a regular file is read.
+pub(super) fn count(path: &[u8], buffer: &mut [u8]) -> Result<u32, ReadError> {
+    read(path, buffer).map_err(|kind| ReadError {
+        subject: Subject::Leases,
+        kind,
+    })
 }
 
-fn count(path: &[u8], buffer: &mut [u8]) -> Result<u32, ReadErrorKind> {
-    let file = File::open_regular(path)?.ok_or(ReadErrorKind::Content(Flaw::NoFile))?;
-    let mut lines = Lines::default();
+fn read(path: &[u8], buffer: &mut [u8]) -> Result<u32, ReadErrorKind> {
+    let file = File::open_regular(path)?.ok_or(ReadErrorKind::Content("not a regular file"))?;
+    let mut counter = Counter::default();
     let mut offset = 0;
     loop {
         let length = file.read_at(buffer, offset as u64)?;
         if length == 0 {
-            return Ok(lines.leases);
+            return Ok(counter.leases);
         }
-        lines.take(buffer.get(..length).unwrap_or_default());
+        counter.add(buffer.get(..length).unwrap_or_default());
         offset += length;
         if offset > LENGTH_MAX {
-            return Err(ReadErrorKind::Content(Flaw::TooManyLeases));
+            return Err(ReadErrorKind::Content("longer than 1 MB"));
         }
     }
 }
 
-/// Counts the lines that start with a digit, the time of a lease, and that have an end.
+/// Counts the lines that start with a digit, the first one of the lease's expiry, and end in a newline.
 #[derive(Default)]
-struct Lines {
+struct Counter {
     leases: u32,
-    is_inside: bool,
+    is_inside_line: bool,
     is_lease: bool,
 }
 
-impl Lines {
-    fn take(&mut self, piece: &[u8]) {
+impl Counter {
+    fn add(&mut self, piece: &[u8]) {
         for byte in piece {
             if *byte == b'\n' {
                 self.leases += u32::from(self.is_lease);
-                (self.is_inside, self.is_lease) = (false, false);
-            } else if !self.is_inside {
-                (self.is_inside, self.is_lease) = (true, byte.is_ascii_digit());
+                (self.is_inside_line, self.is_lease) = (false, false);
+            } else if !self.is_inside_line {
+                (self.is_inside_line, self.is_lease) = (true, byte.is_ascii_digit());
             }
         }
     }
@@ -62,18 +59,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn leases_are_counted_however_the_pieces_fall() {
+    fn leases_are_counted_across_pieces() {
         let text = "1700000000 02:00:00:00:00:01 192.0.2.7 phone 01:02:00:00:00:00:01\n\
                     0 02:00:00:00:00:02 192.0.2.8 * *\n\n\
                     duid 00:01:00:01:2a\n\
                     1700000001 1 2001:db8::7 phone 00:01\n\
                     1700000002 02:00:00";
         for size in 1..text.len() {
-            let mut lines = Lines::default();
+            let mut counter = Counter::default();
             for piece in text.as_bytes().chunks(size) {
-                lines.take(piece);
+                counter.add(piece);
             }
-            assert_eq!(lines.leases, 3, "pieces of {size}");
+            assert_eq!(counter.leases, 3, "pieces of {size}");
         }
     }
 }

@@ -1,121 +1,123 @@
-//! What `/sys/class/net` says of the interfaces' links
-//! (`Documentation/ABI/testing/sysfs-class-net`). Opening a file costs more than reading it, so they
-//! stay open for as long as their interface is there.
+//! Links of network interfaces: `carrier` and `speed` below `/sys/class/net`
+//! (`Documentation/ABI/testing/sysfs-class-net`). To open a file costs more than to read it, so they stay open while
+//! their interface exists.
 
-use super::sysfs::{ROOM, open, value};
-use crate::base::decimal::Fixed;
+use super::sysfs::{VALUE_MAX, open, read_value};
+use crate::base::decimal::parse_u64;
+use crate::base::name::Name;
 use crate::base::text::hash;
 use crate::platform::{Directory, Errno, File};
-use crate::procfs::{InterfaceName, MetricId, Values};
 
-/// Interfaces whose files are kept open; those of more, but one of them, are opened anew in each turn.
-const LINKS_MAX: usize = 33;
-/// After so many rounds all are opened anew, whatever the signs below say.
-const ROUNDS_MAX: u32 = 64;
+/// The name of an interface, of at most 15 bytes (`IFNAMSIZ`).
+pub type InterfaceName = Name<16>;
 
-/// Bits a second in the unit of the kernel's speeds.
-const MEGABIT: u32 = 1_000_000;
+/// Interfaces whose files stay open. Further ones share the last slot, and their files are opened in each turn.
+const SLOTS_MAX: usize = 33;
+/// Turns after which all files are opened again, whether or not they are stale.
+const TURNS_MAX: u32 = 64;
 
-/// The open files of interfaces.
-pub struct Links {
-    /// The interfaces' names, and what is kept of each.
-    known_names: [InterfaceName; LINKS_MAX],
-    known: [Known; LINKS_MAX],
-    round: u32,
-    /// A file follows its device when that is renamed, and another device may have got its name: the
-    /// names are others then or in another order, or a counter has gone back.
-    is_stale: bool,
-    /// A hash of the names in their order, of this round and of the one before.
-    names: [u32; 2],
+/// The state of an interface's link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Whether there is a carrier. `None` if the kernel does not print it.
+    pub is_up: Option<bool>,
+    /// Speed in megabits per second. `None` if it is unknown.
+    pub megabits: Option<u64>,
 }
 
-struct Known {
-    /// The interface has been asked for in this round.
-    is_here: bool,
-    /// The low bits of what it had carried.
+/// The open files of the interfaces.
+///
+/// An open file follows its interface when that is renamed, and another interface may have got the name since. Then
+/// the names change or their order does, or a counter goes back: in each case all files are opened again.
+pub struct Links {
+    names: [InterfaceName; SLOTS_MAX],
+    slots: [Slot; SLOTS_MAX],
+    turn: u32,
+    /// A counter of some interface went back in this turn.
+    has_counter_reset: bool,
+    /// A hash of the interfaces' names in their order, in this turn and in the one before.
+    names_hash: u32,
+    names_hash_before: u32,
+}
+
+struct Slot {
+    /// The interface was read in this turn.
+    is_used: bool,
+    /// The low bits of its count of packets.
     packets: u32,
     carrier: Option<File>,
     speed: Option<File>,
 }
 
 impl Links {
-    pub(super) const NONE: Self = Self {
-        known_names: [InterfaceName::NONE; LINKS_MAX],
-        known: [const { Known::NONE }; LINKS_MAX],
-        round: 0,
-        is_stale: false,
-        names: [0; 2],
+    /// No file is open.
+    pub const NONE: Self = Self {
+        names: [InterfaceName::NONE; SLOTS_MAX],
+        slots: [const { Slot::EMPTY }; SLOTS_MAX],
+        turn: 0,
+        has_counter_reset: false,
+        names_hash: 0,
+        names_hash_before: 0,
     };
 
-    /// Closes what was not asked for in this round, or all if it cannot be trusted.
-    pub fn end_round(&mut self) {
-        let [names, names_before] = self.names;
-        // In the first round there are none before.
-        let are_others = names != names_before && names_before != 0;
-        let is_last = self.round == ROUNDS_MAX;
-        let is_stale = self.is_stale || are_others || is_last;
-        for (name, known) in self.known_names.iter_mut().zip(&mut self.known) {
-            if is_stale || !known.is_here {
-                *name = InterfaceName::NONE;
-                *known = Known::NONE;
-            }
-            known.is_here = false;
+    /// Reads the link of an interface that has carried this many packets.
+    pub fn read(&mut self, sys: &Directory, name: &[u8], packets: u32) -> Link {
+        self.names_hash = self.names_hash.rotate_left(5) ^ hash(name);
+        let find = |name| self.names.iter().position(|other| other.bytes() == name);
+        let known = find(name);
+        let index = known.or_else(|| find(b"")).unwrap_or(SLOTS_MAX - 1);
+        let slot = &mut self.slots[index];
+        if known.is_none() {
+            self.names[index] = InterfaceName::new(name);
+            slot.open(sys, name);
         }
-        self.names = [0, names];
-        self.is_stale = false;
-        self.round = if is_last { 0 } else { self.round + 1 };
+        let link = slot.read().unwrap_or_else(|| {
+            // The interface is gone, and another one has got its name.
+            slot.open(sys, name);
+            slot.read().unwrap_or(Link {
+                is_up: Some(false),
+                megabits: None,
+            })
+        });
+        if slot.may_stay() {
+            self.has_counter_reset |= (packets.wrapping_sub(slot.packets) as i32) < 0;
+            (slot.is_used, slot.packets) = (true, packets);
+        } else {
+            self.names[index] = InterfaceName::NONE;
+            *slot = Slot::EMPTY;
+        }
+        link
     }
 
-    /// Looks at the link of the interface, which has carried so many packets.
-    pub fn look(
-        &mut self,
-        sys: &Directory,
-        name: &[u8],
-        packets: u32,
-        values: &mut Values,
-        up: MetricId,
-        speed: MetricId,
-    ) {
-        let [names, _] = &mut self.names;
-        *names = names.rotate_left(5) ^ hash(name);
-        // The last place is for all that find none.
-        let place = |name| self.known_names.iter().position(|other| other.bytes() == name);
-        let old = place(name);
-        let place = old.or_else(|| place(b"")).unwrap_or(LINKS_MAX - 1);
-        let Some(known) = self.known.get_mut(place) else {
-            return;
-        };
-        if old.is_none() {
-            self.known_names[place] = InterfaceName::new(name);
-            known.open(sys, name);
+    /// Ends a turn. Closes the files of the interfaces that were not read in it, and all files if they may be stale.
+    pub fn end_turn(&mut self) {
+        // There are no names before the first turn.
+        let has_renames = self.names_hash != self.names_hash_before && self.names_hash_before != 0;
+        let is_last = self.turn == TURNS_MAX;
+        let is_stale = self.has_counter_reset || has_renames || is_last;
+        for (name, slot) in self.names.iter_mut().zip(&mut self.slots) {
+            if is_stale || !slot.is_used {
+                *name = InterfaceName::NONE;
+                *slot = Slot::EMPTY;
+            }
+            slot.is_used = false;
         }
-        if !known.read(values, up, speed) {
-            // Another interface has got the name of one that is gone.
-            known.open(sys, name);
-            known.read(values, up, speed);
-        }
-        if !known.may_stay() {
-            // There are too few descriptors.
-            self.known_names[place] = InterfaceName::NONE;
-            *known = Known::NONE;
-            return;
-        }
-        self.is_stale |= (packets.wrapping_sub(known.packets) as i32) < 0;
-        (known.is_here, known.packets) = (true, packets);
+        (self.names_hash, self.names_hash_before) = (0, self.names_hash);
+        self.has_counter_reset = false;
+        self.turn = if is_last { 0 } else { self.turn + 1 };
     }
 }
 
-impl Known {
-    const NONE: Self = Self {
-        is_here: false,
+impl Slot {
+    const EMPTY: Self = Self {
+        is_used: false,
         packets: 0,
         carrier: None,
         speed: None,
     };
 
-    #[inline(never)]
     fn open(&mut self, sys: &Directory, interface: &[u8]) {
-        *self = Self::NONE;
+        *self = Self::EMPTY;
         self.carrier = open(sys, &[b"class/net/", interface, b"/carrier"]);
         self.speed = open(sys, &[b"class/net/", interface, b"/speed"]);
     }
@@ -125,22 +127,96 @@ impl Known {
         files.into_iter().flatten().all(File::may_stay)
     }
 
-    /// Says whether its files are those of an interface that is still there.
-    #[inline(never)]
-    fn read(&self, values: &mut Values, up: MetricId, speed: MetricId) -> bool {
-        let mut room = ROOM;
-        let carrier = self.carrier.as_ref().map(|file| file.read_at(&mut room, 0));
-        let is_up = match carrier {
-            Some(Ok(_)) => room.first() == Some(&b'1'),
-            // An interface that is down has a carrier that cannot be read.
-            _ => false,
+    /// Reads the files. Returns `None` if their interface is gone.
+    fn read(&self) -> Option<Link> {
+        let mut buffer = [0; VALUE_MAX];
+        let is_up = match self.carrier.as_ref().map(|file| file.read_at(&mut buffer, 0)) {
+            None => None,
+            Some(Ok(_)) => Some(buffer.first() == Some(&b'1')),
+            Some(Err(Errno::NO_DEVICE)) => return None,
+            // The file of an interface that is set down cannot be read.
+            Some(Err(_)) => Some(false),
         };
-        values.set(up, carrier.map(|_| Fixed::whole(is_up.into())));
-        values.parse(speed, self.speed.as_ref().and_then(|file| value(file, &mut room)));
-        values.multiply(speed, MEGABIT);
-        if values.number(speed) == 0 {
-            values.set(speed, None);
+        let speed = self.speed.as_ref().and_then(|file| read_value(file, &mut buffer));
+        Some(Link {
+            is_up,
+            megabits: speed.and_then(parse_u64).filter(|megabits| *megabits > 0),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn put(root: &Path, interface: &str, carrier: &str, speed: &str) {
+        let folder = root.join("class/net").join(interface);
+        fs::create_dir_all(&folder).unwrap();
+        for (file, text) in [("carrier", carrier), ("speed", speed)] {
+            // A new file: one that is open keeps its text.
+            let _ = fs::remove_file(folder.join(file));
+            fs::write(folder.join(file), text).unwrap();
         }
-        carrier != Some(Err(Errno::NO_DEVICE))
+    }
+
+    fn sys(name: &str) -> (PathBuf, Directory) {
+        let root = std::env::temp_dir().join(format!("mini-monitor-{name}-{}", std::process::id()));
+        fs::create_dir_all(&root).unwrap();
+        let sys = Directory::open(root.to_str().unwrap().as_bytes()).unwrap();
+        (root, sys)
+    }
+
+    fn link(is_up: bool, megabits: u64) -> Link {
+        Link {
+            is_up: Some(is_up),
+            megabits: Some(megabits),
+        }
+    }
+
+    #[test]
+    fn unknown_speed_and_missing_carrier_have_no_value() {
+        let (root, sys) = sys("links-unknown");
+        let mut links = Links::NONE;
+        put(&root, "eth0", "1\n", "1000\n");
+        put(&root, "eth1", "0\n", "-1\n");
+        put(&root, "eth2", "0\n", "0\n");
+        assert_eq!(links.read(&sys, b"eth0", 0), link(true, 1_000));
+        for interface in [b"eth1", b"eth2"] {
+            let down = Link {
+                is_up: Some(false),
+                megabits: None,
+            };
+            assert_eq!(links.read(&sys, interface, 0), down);
+        }
+        assert_eq!(links.read(&sys, b"none", 0), Link::default());
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn files_are_opened_again_after_a_rename_or_a_counter_reset() {
+        let (root, sys) = sys("links-stale");
+        let mut links = Links::NONE;
+        let mut turn = |interfaces: &[&[u8]], packets: u32| {
+            let read = interfaces.iter().map(|name| links.read(&sys, name, packets));
+            let last = read.last().unwrap();
+            links.end_turn();
+            last
+        };
+        put(&root, "eth0", "1\n", "1000\n");
+        assert_eq!(turn(&[b"eth0"], 10), link(true, 1_000));
+        put(&root, "eth0", "0\n", "100\n");
+        assert_eq!(turn(&[b"eth0"], 11), link(true, 1_000), "the files stay open");
+        assert_eq!(turn(&[b"eth0"], 5), link(true, 1_000), "the counter goes back");
+        assert_eq!(turn(&[b"eth0"], 6), link(false, 100));
+        put(&root, "eth0", "1\n", "10\n");
+        assert_eq!(
+            turn(&[b"other", b"eth0"], 7),
+            link(false, 100),
+            "the names change"
+        );
+        assert_eq!(turn(&[b"other", b"eth0"], 8), link(true, 10));
+        fs::remove_dir_all(root).unwrap();
     }
 }

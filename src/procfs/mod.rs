@@ -1,32 +1,37 @@
 //! Readers of `/proc` and `/sys`: files that stay open, lines that are pulled, and parsers of what they hold.
 
-mod arp;
 mod error;
 mod files;
 mod keys;
 mod leases;
 mod lines;
 mod links;
-mod mounts;
-mod processes;
-mod sensors;
+pub mod mounts;
+pub mod processes;
+pub mod sensors;
 mod sysfs;
 mod values;
 
 pub use crate::platform::{
-    Discipline, FileSystem, discipline as clock_discipline, own_cpu_micros, page_size, ticks_per_second,
+    Discipline, FileSystem, discipline as clock_discipline, file_system as statfs, own_cpu_micros, page_size,
+    ticks_per_second,
 };
 pub use error::{ReadError, ReadErrorKind, Subject};
 pub use files::{Files, ProcFile};
 pub use keys::Keys;
 pub use lines::Lines;
-pub use links::Links;
+pub use links::{InterfaceName, Link, Links};
 pub use values::{FamilyValues, MetricId, SKIP, VALUES_MAX};
 
 use crate::base::fields::{Fields, fields};
 use crate::base::name::Name;
 use crate::platform::{Directory, Entries, Errno};
 use files::BUFFER;
+use processes::Processes;
+use sensors::Devices;
+
+/// Bytes of a mount point that are kept for an error message.
+const FAILED_MOUNT_MAX: usize = 96;
 
 /// The operating system's name, the first tag of each line.
 pub const OS: &str = "linux";
@@ -72,10 +77,10 @@ pub struct Host {
     pub sys: Option<Directory>,
     /// The files of the interfaces' links.
     pub links: &'static mut Links,
-    /// A pass over the processes that is under way.
+    /// An unfinished pass over the processes.
     pass: Option<Entries>,
-    /// The mount point that could not be asked last, and its length.
-    failed_mount: Name<96>,
+    /// The start of the mount point whose file system could not be asked last.
+    failed_mount: Name<FAILED_MOUNT_MAX>,
 }
 
 impl Host {
@@ -102,41 +107,42 @@ impl Host {
         *self.links = Links::NONE;
         self.pass = None;
     }
-}
 
-/// Takes the values of instances of a family, such as interfaces.
-pub trait Take {
-    /// Whether the instance of that name is wanted.
-    fn wants(&self, name: &[u8]) -> bool;
+    /// Continues the pass over the processes, or begins one.
+    pub fn processes(&mut self) -> Result<Processes<'_>, ReadError> {
+        Processes::new(&self.files.root, &mut self.pass)
+    }
 
-    /// Takes the values of the instance of that name.
-    fn take(&mut self, name: &[u8], values: &Values);
-}
+    /// Returns whether a pass over the processes is unfinished.
+    pub fn is_in_pass(&self) -> bool {
+        self.pass.is_some()
+    }
 
-/// A process (`proc(5)`, `/proc/[pid]/stat`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Process<'a> {
-    /// The name of its program, cut to 15 bytes by the kernel.
-    pub name: &'a [u8],
-    /// It has ended, and nobody has asked how.
-    pub is_dead: bool,
-    /// Processor time that it has used, in [`ticks_per_second`], below 2⁴¹.
-    pub ticks: u64,
-    /// Memory that it has resident, in pages of [`page_size`], below 2⁴⁰.
-    pub pages: u64,
-}
+    /// Drops an unfinished pass over the processes.
+    pub fn end_pass(&mut self) {
+        self.pass = None;
+    }
 
-/// Whether a file system is asked for its sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Nobody wants to know.
-    Never,
-    /// It may wait for others, and so is not asked, nor is what is mounted below it.
-    NeverAsItMayWait,
-    /// It is asked, if the way to it is free.
-    Usual,
-    /// The user has named it: it is asked in any case.
-    Named,
+    /// Returns the devices of a class.
+    pub fn devices(&self, class: sensors::Class) -> Devices {
+        Devices::open(self.sys.as_ref(), class)
+    }
+
+    /// Returns the number of leases in the lease file of this path.
+    pub fn leases(&mut self, path: &[u8]) -> Result<u32, ReadError> {
+        leases::count(path, self.files.buffer)
+    }
+
+    /// Returns the error that the file system of this mount point cannot be asked for its sizes.
+    pub fn mount_error(&mut self, point: &[u8], errno: Errno) -> ReadError {
+        self.failed_mount = Name::new(point.get(..FAILED_MOUNT_MAX).unwrap_or(point));
+        ReadError::system(Subject::MountPoint, errno)
+    }
+
+    /// Returns the mount point of the last [`Host::mount_error`], or its start.
+    pub fn failed_mount(&self) -> &[u8] {
+        self.failed_mount.bytes()
+    }
 }
 
 /// Splits `  eth0: 57209635 …` or, as old kernels print it, `eth0:57209635 …` into the name and the fields after it. The
@@ -149,63 +155,4 @@ pub fn split_name(line: &[u8]) -> Option<(&[u8], Fields<'_>)> {
         .rposition(|&byte| byte == b':')
         .filter(|colon| *colon > 0)?;
     Some((line.get(..colon)?, fields(line.get(colon + 1..)?)))
-}
-
-/// The name of an interface, of at most 15 bytes (`IFNAMSIZ`).
-pub type InterfaceName = Name<16>;
-
-// Until all readers are converted.
-pub(crate) type Values = FamilyValues;
-pub(crate) type Fault = ReadError;
-pub(crate) type Source = ProcFile;
-pub(crate) struct Flaw;
-#[allow(non_upper_case_globals, dead_code)]
-impl Flaw {
-    pub(crate) const Empty: &str = "empty";
-    pub(crate) const CutShort: &str = "cut short";
-    pub(crate) const TooLong: &str = "longer than 16 MB";
-    pub(crate) const TooManyLeases: &str = "longer than 1 MB";
-    pub(crate) const NoFile: &str = "not a regular file";
-    pub(crate) const NoNumber: &str = "no number";
-    pub(crate) const NoCounts: &str = "no counts";
-    pub(crate) const NoTimes: &str = "no line of all processors";
-    pub(crate) const NoAverages: &str = "no load averages";
-    pub(crate) const NoTotal: &str = "no MemTotal";
-    pub(crate) const NoAvailable: &str = "neither MemAvailable nor MemFree, Buffers and Cached";
-    pub(crate) const NoTotals: &str = "no totals";
-    pub(crate) const NoInterface: &str = "no interface";
-    pub(crate) const NoIp: &str = "no counts of IP";
-    pub(crate) const NoSockets: &str = "no sockets";
-    pub(crate) const NoHeading: &str = "no heading";
-    pub(crate) const NoMounts: &str = "no mounts";
-    pub(crate) const NoDisk: &str = "no disk";
-    pub(crate) const Processors: &str = "more than 256 processors";
-    pub(crate) const Interfaces: &str = "more than 64 interfaces";
-    pub(crate) const Disks: &str = "more than 64 devices";
-    pub(crate) const Mounts: &str = "more than 64 file systems, or 4 KB of their names";
-    pub(crate) const Sensors: &str = "more than 256 sensors, or a number above 255";
-}
-
-impl Files {
-    pub(super) fn read(
-        &mut self,
-        file: ProcFile,
-        message: &'static str,
-        take: &mut dyn FnMut(&[u8]) -> bool,
-    ) -> Result<(), ReadError> {
-        let mut lines = self.lines(file)?;
-        let mut was_found = false;
-        while let Some(line) = lines.next_line()? {
-            was_found |= take(line);
-        }
-        lines.expect(was_found, message)
-    }
-}
-
-/// The place behind the last byte of that kind; the start if there is none.
-#[inline(never)]
-pub(super) fn behind_last(text: &[u8], wanted: u8) -> usize {
-    text.iter()
-        .rposition(|&byte| byte == wanted)
-        .map_or(0, |at| at + 1)
 }

@@ -1,179 +1,182 @@
-//! `/proc/self/mountinfo` (`proc(5)`):
+//! The table of mounts: `/proc/self/mountinfo` (`proc(5)`), lines such as
 //! `36 35 98:0 /root /mount\040point rw,noatime master:1 - ext3 /dev/root rw,errors=continue`.
 
-use super::{Host, Source};
 use crate::base::decimal::parse_u64;
 use crate::base::fields::fields;
-use crate::base::name::Name;
 use crate::base::text::{Text, hash};
-use crate::platform;
-use crate::procfs::{Ask, Fault, FileSystem, Flaw, Subject};
 
-/// File systems that are asked; of more, the first ones.
-const ASKED_MAX: usize = 64;
-/// Mounts that may be asked: some are hidden, or of a file system that has been asked.
-const ENTRIES_MAX: usize = 128;
-/// So many mounts of one file system are kept in mind: all but one may be hidden.
-const SAME_MAX: usize = 3;
-/// Room for their mount points and types.
+/// Mounts in the table that may be asked for their sizes. Some of them are hidden by others, or show a file system
+/// that another one shows, too.
+const CANDIDATES_MAX: usize = 128;
+/// Candidates of one file system: all but one may be hidden.
+const CANDIDATES_OF_ONE_MAX: usize = 3;
+/// Bytes of the candidates' mount points and types.
 const NAMES_MAX: usize = 4096;
-/// Mounts of which it is known what lies on what.
+/// Mounts whose position in the tree of mounts is known.
 const NODES_MAX: usize = 256;
-/// Mounts that lie on each other.
+/// Mounts on the way from a mount to the root of the tree.
 const DEPTH_MAX: usize = 32;
-/// Longest mount point.
-const POINT_MAX: usize = 1024;
+/// Longest mount point that can be asked: the longest path, without its NUL.
+pub const MOUNT_POINT_MAX: usize = 1023;
 
-/// Whether the file system of this mount point and type is to be asked.
-pub(super) type WhetherToAsk<'w> = &'w dyn Fn(&[u8], &[u8]) -> Ask;
-/// Takes a mount point, its type, its sizes, and whether nobody can write to the file system, if that is known.
-pub(super) type TakeMount<'t> = &'t mut dyn FnMut(&[u8], &[u8], &FileSystem, Option<bool>);
-/// Takes a mount point, its type, and whether its file system is read-only.
-type TakeVisible<'t> = &'t mut dyn FnMut(&[u8], &[u8], Option<bool>);
-
-impl Host {
-    /// Asks each file system that is wanted, once however often it is mounted, in the kernel's order.
-    /// One that cannot be asked is a fault, after the others; [`Host::failed_mount`] is its mount point.
-    pub fn mounts(&mut self, ask: WhetherToAsk, take: TakeMount) -> Result<(), Fault> {
-        let mut mounts = Mounts::NONE;
-        self.files.read(Source::Mountinfo, Flaw::NoMounts, &mut |line| {
-            let mount = parse(line);
-            if let Some(mount) = &mount {
-                mounts.add(mount, ask);
-            }
-            mount.is_some()
-        })?;
-        let mut failure = Ok(());
-        let mut count = 0;
-        mounts.for_each_visible(&mut |point, kind, is_read_only| {
-            count += 1;
-            if count > ASKED_MAX {
-                return;
-            }
-            match platform::file_system(point) {
-                Ok(sizes) => take(point, kind, &sizes, is_read_only),
-                Err(errno) if failure.is_ok() => {
-                    failure = Err(Fault::system(Subject::MountPoint, errno));
-                    self.failed_mount = Name::new(point.get(..96).unwrap_or(point));
-                }
-                Err(_) => {}
-            }
-        });
-        if mounts.is_over || count > ASKED_MAX {
-            return Err(Fault::too_many(Subject::File(Source::Mountinfo), Flaw::Mounts));
-        }
-        failure
-    }
-
-    /// The mount point of the file system that could not be asked, cut to its room.
-    pub fn failed_mount(&self) -> &[u8] {
-        self.failed_mount.bytes()
-    }
-}
-
-/// A line, its names as they stand there.
+/// Whether `statfs(2)` is called on a file system. The call may block for as long as a server, or the process that
+/// serves the file system, does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mount<'l> {
-    id: u32,
-    /// The mount that it lies on.
-    parent: u32,
-    device: u32,
-    point: &'l [u8],
-    kind: &'l [u8],
-    is_read_only: Option<bool>,
+pub enum StatfsPolicy {
+    /// Not called: the file system is not wanted.
+    Skip,
+    /// Not called, since the call may block; nor is it called on what is mounted below.
+    SkipBlocking,
+    /// Called if the way to the mount point leads through no file system of [`StatfsPolicy::SkipBlocking`].
+    Call,
+    /// Called in any case: the user has named the mount point.
+    CallNamed,
 }
 
-fn parse(line: &[u8]) -> Option<Mount<'_>> {
+/// A line of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mount<'l> {
+    id: u32,
+    /// Identifier of the mount that this one is mounted on.
+    parent: u32,
+    /// Device number: the same for all mounts of a file system.
+    device: u32,
+    /// The mount point with its escapes, see [`decode`].
+    pub point: &'l [u8],
+    /// Type of the file system, such as `ext4`.
+    pub kind: &'l [u8],
+    access: Access,
+}
+
+/// What the options of a file system say about writing to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Unknown,
+    ReadOnly,
+    ReadWrite,
+}
+
+/// A mount that its mount point leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VisibleMount<'t> {
+    /// The mount point.
+    pub point: &'t [u8],
+    /// Type of the file system, such as `ext4`.
+    pub kind: &'t [u8],
+    /// Whether the file system is read-only. `None` if its options do not start with `ro` or `rw`.
+    pub is_read_only: Option<bool>,
+}
+
+/// Parses a line. Returns `None` if it is not one of a mount.
+pub fn parse(line: &[u8]) -> Option<Mount<'_>> {
     let mut fields = fields(line);
-    let (id, parent) = (number(fields.next()?)?, number(fields.next()?)?);
-    let numbers = fields.next()?;
-    let colon = numbers.iter().position(|&byte| byte == b':')?;
-    let (major, minor) = (number(numbers.get(..colon)?)?, number(numbers.get(colon + 1..)?)?);
+    let (id, parent) = (parse_u32(fields.next()?)?, parse_u32(fields.next()?)?);
+    let device = fields.next()?;
+    let colon = device.iter().position(|&byte| byte == b':')?;
+    let (major, minor) = (
+        parse_u32(device.get(..colon)?)?,
+        parse_u32(device.get(colon + 1..)?)?,
+    );
     let point = fields.nth(1)?;
-    // Options of any number, then a dash.
+    // Any number of optional fields, then a dash.
     while fields.next()? != b"-" {}
     Some(Mount {
         id,
         parent,
-        // As the kernel has them in 32 bits.
+        // The kernel's own packing: 12 and 20 bits.
         device: major << 20 | minor,
         point,
         kind: fields.next()?,
-        // A device may have no name.
-        is_read_only: fields.last().and_then(is_read_only),
+        // The source before the options may be empty.
+        access: fields.last().map_or(Access::Unknown, parse_access),
     })
 }
 
-/// What the options of a file system say of writing to it; `None` if it is something else than options. (Those of the
-/// mount say what holds for this mount alone: a sandbox has everything mounted once more, read-only.)
-fn is_read_only(options: &[u8]) -> Option<bool> {
-    // An ext4 that has found an error says so since Linux 6.15.
-    const AFTER_ERROR: &[u8] = b",emergency_ro";
-    match options.get(..2)? {
-        b"ro" => Some(true),
-        b"rw" => Some(
-            options
-                .windows(AFTER_ERROR.len())
-                .any(|option| option == AFTER_ERROR),
-        ),
-        _ => None,
-    }
-}
-
-#[inline(never)]
-fn number(text: &[u8]) -> Option<u32> {
+fn parse_u32(text: &[u8]) -> Option<u32> {
     parse_u64(text).map(|number| number as u32)
 }
 
-/// All mounts, as far as it matters what lies on what, and those that may be asked.
-struct Mounts {
-    nodes: [Node; NODES_MAX],
-    /// Of all mounts: there may be more than nodes.
-    node_count: usize,
-    entries: [Entry; ENTRIES_MAX],
-    count: usize,
-    names: [u8; NAMES_MAX],
-    used: usize,
-    is_over: bool,
+/// Parses the options of a file system. (Those of the mount hold for this mount alone: a sandbox mounts everything
+/// once more, read-only.)
+fn parse_access(options: &[u8]) -> Access {
+    // Since Linux 6.15, an ext4 that has found an error keeps `rw` and adds this.
+    const AFTER_ERROR: &[u8] = b",emergency_ro";
+    match options.get(..2) {
+        Some(b"ro") => Access::ReadOnly,
+        Some(b"rw") if options.windows(AFTER_ERROR.len()).any(|part| part == AFTER_ERROR) => Access::ReadOnly,
+        Some(b"rw") => Access::ReadWrite,
+        _ => Access::Unknown,
+    }
 }
 
+/// Replaces the octal escapes of a mount point (`\040`) by the bytes that they stand for. Returns `None` if the result
+/// is longer than [`MOUNT_POINT_MAX`].
+pub fn decode<'b>(escaped: &[u8], buffer: &'b mut [u8; MOUNT_POINT_MAX]) -> Option<&'b [u8]> {
+    let (mut rest, mut end) = (escaped, 0);
+    while let [first, after @ ..] = rest {
+        let mut byte = *first;
+        rest = after;
+        if let [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] = after
+            && byte == b'\\'
+        {
+            byte = a << 6 | (b & 7) << 3 | c & 7;
+            rest = after;
+        }
+        *buffer.get_mut(end)? = byte;
+        end += 1;
+    }
+    buffer.get(..end)
+}
+
+/// The mounts of a name space: how they lie on each other, and which of them may be asked for their sizes.
+pub struct MountTable {
+    nodes: [Node; NODES_MAX],
+    /// Number of mounts, which may exceed the number of nodes.
+    mount_count: usize,
+    candidates: [Candidate; CANDIDATES_MAX],
+    candidate_count: usize,
+    names: [u8; NAMES_MAX],
+    names_length: usize,
+    is_full: bool,
+    /// Index of the candidate that [`MountTable::next_visible`] looks at next.
+    next: usize,
+}
+
+/// The position of a mount in the tree of mounts.
 #[derive(Clone, Copy)]
 struct Node {
     id: u32,
     parent: u32,
-    /// A hash of the mount point.
-    point: u32,
-    may_wait: bool,
+    point_hash: u32,
+    may_block: bool,
 }
 
+/// A mount that may be asked.
 #[derive(Clone, Copy)]
-struct Entry {
+struct Candidate {
     id: u32,
     parent: u32,
     device: u32,
-    /// Where its mount point and then its type start and end in the names.
+    /// The mount point is `names[start..middle]`, the type `names[middle..end]`.
     start: u16,
     middle: u16,
     end: u16,
     is_named: bool,
-    /// Whether it is known if its file system is read-only, and whether it is. (In an `Option` nothing would not be
-    /// zeros, and all entries would be in the program's file.)
-    is_known: bool,
-    is_read_only: bool,
-    /// Its file system has been handed over by this mount point.
-    is_told: bool,
+    access: Access,
+    is_reported: bool,
 }
 
-impl Mounts {
-    const NONE: Self = Self {
+impl MountTable {
+    /// A table without mounts. All of it is zero, so that it costs no bytes of the program's file.
+    pub const EMPTY: Self = Self {
         nodes: [Node {
             id: 0,
             parent: 0,
-            point: 0,
-            may_wait: false,
+            point_hash: 0,
+            may_block: false,
         }; NODES_MAX],
-        node_count: 0,
-        entries: [Entry {
+        mount_count: 0,
+        candidates: [Candidate {
             id: 0,
             parent: 0,
             device: 0,
@@ -181,121 +184,134 @@ impl Mounts {
             middle: 0,
             end: 0,
             is_named: false,
-            is_known: false,
-            is_read_only: false,
-            is_told: false,
-        }; ENTRIES_MAX],
-        count: 0,
+            access: Access::Unknown,
+            is_reported: false,
+        }; CANDIDATES_MAX],
+        candidate_count: 0,
         names: [0; NAMES_MAX],
-        used: 0,
-        is_over: false,
+        names_length: 0,
+        is_full: false,
+        next: 0,
     };
 
-    fn add(&mut self, mount: &Mount, ask: WhetherToAsk) {
-        let &Mount {
-            id, parent, device, ..
-        } = mount;
-        let mut room = [0; POINT_MAX];
-        // What is longer cannot be asked.
-        let Some(point) = decode(mount.point, &mut room) else {
-            return;
-        };
-        let ask = ask(point, mount.kind);
-        if let Some(node) = self.nodes.get_mut(self.node_count) {
+    /// Adds a mount. `point` is its decoded mount point.
+    pub fn add(&mut self, mount: &Mount, point: &[u8], policy: StatfsPolicy) {
+        if let Some(node) = self.nodes.get_mut(self.mount_count) {
             *node = Node {
-                id,
-                parent,
-                point: hash(point),
-                may_wait: ask == Ask::NeverAsItMayWait,
+                id: mount.id,
+                parent: mount.parent,
+                point_hash: hash(point),
+                may_block: policy == StatfsPolicy::SkipBlocking,
             };
         }
-        self.node_count += 1;
-        if matches!(ask, Ask::Never | Ask::NeverAsItMayWait) || self.same(device) >= SAME_MAX {
+        self.mount_count += 1;
+        let is_candidate = matches!(policy, StatfsPolicy::Call | StatfsPolicy::CallNamed);
+        if !is_candidate || self.candidates_of(mount.device) >= CANDIDATES_OF_ONE_MAX {
             return;
         }
-        let (start, middle) = (self.used, self.used + point.len());
+        let (start, middle) = (self.names_length, self.names_length + point.len());
         let mut names = Text::new(self.names.get_mut(start..).unwrap_or_default());
         names.put(point);
         names.put(mount.kind);
         let end = start + names.bytes().len();
-        match self.entries.get_mut(self.count) {
-            Some(entry) if !names.is_cut() => {
-                *entry = Entry {
-                    id,
-                    parent,
-                    device,
+        match self.candidates.get_mut(self.candidate_count) {
+            Some(candidate) if !names.is_cut() => {
+                *candidate = Candidate {
+                    id: mount.id,
+                    parent: mount.parent,
+                    device: mount.device,
                     start: start as u16,
                     middle: middle as u16,
                     end: end as u16,
-                    is_named: ask == Ask::Named,
-                    is_known: mount.is_read_only.is_some(),
-                    is_read_only: mount.is_read_only == Some(true),
-                    is_told: false,
+                    is_named: policy == StatfsPolicy::CallNamed,
+                    access: mount.access,
+                    is_reported: false,
                 };
-                self.count += 1;
-                self.used = end;
+                self.candidate_count += 1;
+                self.names_length = end;
             }
-            _ => self.is_over = true,
+            _ => self.is_full = true,
         }
     }
 
-    /// Mounts of the device that may be asked.
-    fn same(&self, device: u32) -> usize {
-        let entries = self.entries.iter().take(self.count);
-        entries.filter(|entry| entry.device == device).count()
+    /// Whether a candidate did not fit.
+    pub fn is_full(&self) -> bool {
+        self.is_full
     }
 
-    /// Hands over the mount point and the type of each that can be reached by its mount point, the first
-    /// of each device, and whether it is read-only.
-    fn for_each_visible(&mut self, take: TakeVisible) {
-        for number in 0..self.count {
-            let Some((entry, before)) = self.entries.get(..=number).and_then(<[Entry]>::split_last) else {
-                return;
-            };
-            let is_same = |other: &Entry| other.is_told && other.device == entry.device;
-            let names = |start: u16, end: u16| self.names.get(start.into()..end.into()).unwrap_or_default();
-            let point = names(entry.start, entry.middle);
-            if before.iter().any(is_same) || !self.is_reached(entry, point) {
+    fn candidates_of(&self, device: u32) -> usize {
+        let candidates = self.candidates.iter().take(self.candidate_count);
+        candidates.filter(|candidate| candidate.device == device).count()
+    }
+
+    /// Returns the next candidate that its mount point leads to: the first such mount of each file system, in the
+    /// order of the lines.
+    pub fn next_visible(&mut self) -> Option<VisibleMount<'_>> {
+        loop {
+            let index = self.next;
+            if index >= self.candidate_count {
+                return None;
+            }
+            self.next += 1;
+            let (candidate, before) = self.candidates.get(..=index)?.split_last()?;
+            let is_same = |other: &Candidate| other.is_reported && other.device == candidate.device;
+            if before.iter().any(is_same) || !self.is_visible(candidate) {
                 continue;
             }
-            let is_read_only = entry.is_known.then_some(entry.is_read_only);
-            take(point, names(entry.middle, entry.end), is_read_only);
-            if let Some(entry) = self.entries.get_mut(number) {
-                entry.is_told = true;
-            }
+            let candidate = self.candidates.get_mut(index)?;
+            candidate.is_reported = true;
+            let (start, middle, end) = (candidate.start, candidate.middle, candidate.end);
+            return Some(VisibleMount {
+                point: self.names.get(start.into()..middle.into())?,
+                kind: self.names.get(middle.into()..end.into())?,
+                is_read_only: match candidate.access {
+                    Access::Unknown => None,
+                    Access::ReadOnly => Some(true),
+                    Access::ReadWrite => Some(false),
+                },
+            });
         }
     }
 
-    /// Whether nothing hides the mount: what is mounted on its point or above it in the tree of names
-    /// lies below it in the tree of mounts. And the way to it leads through nothing that may wait for
-    /// others, unless the user has named it.
-    fn is_reached(&self, entry: &Entry, point: &[u8]) -> bool {
-        let nodes = self.nodes.get(..self.node_count).unwrap_or(&self.nodes);
-        let (mut below, mut depth) = ([0; DEPTH_MAX], 0);
-        let mut next = entry.parent;
-        while let (Some(place), Some(node)) =
-            (below.get_mut(depth), nodes.iter().find(|node| node.id == next))
-        {
-            if node.may_wait && !entry.is_named {
+    /// Returns whether no other mount hides this one, and the way to it leads through no file system that may block
+    /// (unless the user has named it).
+    ///
+    /// What is mounted on the mount point, or above it in the tree of names, hides the mount unless it lies below it in
+    /// the tree of mounts.
+    fn is_visible(&self, candidate: &Candidate) -> bool {
+        let nodes = self.nodes.get(..self.mount_count).unwrap_or(&self.nodes);
+        let (mut ancestors, mut depth) = ([0; DEPTH_MAX], 0);
+        let mut next = candidate.parent;
+        while let (Some(ancestor), Some(node)) = (
+            ancestors.get_mut(depth),
+            nodes.iter().find(|node| node.id == next),
+        ) {
+            if node.may_block && !candidate.is_named {
                 return false;
             }
-            *place = node.id;
+            *ancestor = node.id;
             (next, depth) = (node.parent, depth + 1);
         }
-        if self.node_count > NODES_MAX {
-            // Not all is known of what lies on what: too much is told rather than too little.
+        if self.mount_count > NODES_MAX {
+            // The tree is not known as a whole: a hidden mount too many is better than a visible one too few.
             return true;
         }
-        let below = below.get(..depth).unwrap_or_default();
-        // The root, all on the way, the point: `/`, `/a`, `/a/b`.
+        let ancestors = ancestors.get(..depth).unwrap_or_default();
+        let point = self
+            .names
+            .get(candidate.start.into()..candidate.middle.into())
+            .unwrap_or_default();
+        // Of `/a/b`: `/`, `/a` and `/a/b`.
         for end in 0..=point.len() {
-            let way = match point.get(end) {
+            let prefix = match point.get(end) {
                 _ if end == 0 => b"/",
                 None | Some(b'/') => point.get(..end).unwrap_or_default(),
                 Some(_) => continue,
             };
-            let way = hash(way);
-            let hides = |node: &Node| node.point == way && node.id != entry.id && !below.contains(&node.id);
+            let prefix = hash(prefix);
+            let hides = |node: &Node| {
+                node.point_hash == prefix && node.id != candidate.id && !ancestors.contains(&node.id)
+            };
             if nodes.iter().any(hides) {
                 return false;
             }
@@ -304,82 +320,35 @@ impl Mounts {
     }
 }
 
-/// Writes the name with the bytes that its octal escapes (`\040`) stand for.
-fn decode<'b>(name: &[u8], room: &'b mut [u8]) -> Option<&'b [u8]> {
-    let (mut rest, mut end) = (name, 0);
-    while let [first, behind @ ..] = rest {
-        let mut byte = *first;
-        rest = behind;
-        if let [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', behind @ ..] = behind
-            && byte == b'\\'
-        {
-            byte = a << 6 | (b & 7) << 3 | c & 7;
-            rest = behind;
-        }
-        *room.get_mut(end)? = byte;
-        end += 1;
-    }
-    room.get(..end)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::glob::Choice;
-    use crate::families;
 
     fn visible(text: &str) -> (Vec<String>, bool) {
-        visible_of(text, &|point, kind| match kind {
-            b"proc" => Ask::Never,
-            b"nfs4" => Ask::NeverAsItMayWait,
-            _ if point.ends_with(b"named") => Ask::Named,
-            _ => Ask::Usual,
-        })
-    }
-
-    fn visible_of(text: &str, ask: WhetherToAsk) -> (Vec<String>, bool) {
-        let mut mounts = Mounts::NONE;
-        for line in text.lines() {
-            if let Some(mount) = parse(line.as_bytes()) {
-                mounts.add(&mount, ask);
-            }
+        let mut table = MountTable::EMPTY;
+        let mut buffer = [0; MOUNT_POINT_MAX];
+        for mount in text.lines().filter_map(|line| parse(line.as_bytes())) {
+            let Some(point) = decode(mount.point, &mut buffer) else {
+                continue;
+            };
+            let policy = match mount.kind {
+                b"proc" => StatfsPolicy::Skip,
+                b"nfs4" => StatfsPolicy::SkipBlocking,
+                _ if point.ends_with(b"named") => StatfsPolicy::CallNamed,
+                _ => StatfsPolicy::Call,
+            };
+            table.add(&mount, point, policy);
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut found = Vec::new();
-        mounts.for_each_visible(&mut |point, kind, _| found.push(format!("{} {}", text(point), text(kind))));
-        (found, mounts.is_over)
-    }
-
-    /// The mounts of each captured machine, as the disk family chooses them, beside what stands there.
-    #[test]
-    fn of_a_machine_s_mounts_these_are_asked() {
-        let machines = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures")).unwrap();
-        let mut count = 0;
-        for machine in machines.map(|entry| entry.unwrap().path()) {
-            let Ok(expected) = std::fs::read_to_string(machine.join("mounts.txt")) else {
-                assert!(
-                    !machine.join("proc/self/mountinfo").exists(),
-                    "{}",
-                    machine.display()
-                );
-                continue;
-            };
-            let text = std::fs::read_to_string(machine.join("proc/self/mountinfo")).unwrap();
-            let usual = |point: &[u8], kind: &[u8]| families::ask_mount(Choice::default(), point, kind);
-            let found = visible_of(&text, &usual).0;
-            assert_eq!(
-                found,
-                expected.lines().collect::<Vec<_>>(),
-                "{}",
-                machine.display()
-            );
-            count += 1;
+        while let Some(mount) = table.next_visible() {
+            found.push(format!("{} {}", text(mount.point), text(mount.kind)));
         }
-        assert!(count >= 2);
+        (found, table.is_full())
     }
 
     #[test]
-    fn escapes_stand_for_one_byte_each() {
+    fn octal_escapes_are_decoded() {
         let line = "36 35 98:0 / /a\\040b\\134\\011c\\012\\0x rw master:1 shared:2 - ext4 /dev/x rw";
         assert_eq!(visible(line).0, ["/a b\\\tc\n\\0x ext4"]);
         assert_eq!(
@@ -389,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_system_counts_once_at_the_first_point_where_it_can_be_reached() {
+    fn each_file_system_is_visible_once_at_its_first_reachable_point() {
         let text = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n\
                     2 1 8:1 /home /srv rw - ext4 /dev/sda1 rw\n\
                     3 1 8:2 / /mnt rw - ext4 /dev/sda2 rw\n\
@@ -400,9 +369,9 @@ mod tests {
         assert_eq!(visible(text).0, ["/ ext4", "/mnt vfat", "/again ext4"]);
     }
 
-    /// The kernel's order is not that of mounting: what lies on what counts.
+    /// The lines are in no order of mounting: the tree of mounts decides.
     #[test]
-    fn a_mount_above_hides_what_does_not_lie_on_it() {
+    fn mount_hides_others_that_are_not_mounted_on_it() {
         let text = "1 0 0:2 / / rw - rootfs rootfs rw\n\
                     2 5 8:2 / /on rw - ext4 /dev/sda2 rw\n\
                     3 1 8:3 / /under/it rw - ext4 /dev/sda3 rw\n\
@@ -422,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn among_very_many_mounts_none_is_taken_for_hidden() {
+    fn no_mount_is_hidden_when_not_all_mounts_are_known() {
         let pseudo = |id: usize| format!("{id} 1 0:{id} / /proc/{id} rw - proc x rw\n");
         let many: String = (10..10 + NODES_MAX).map(pseudo).collect();
         let text = many + "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n900 899 8:2 / /late rw - ext4 /dev/x rw\n";
@@ -430,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_leads_through_nothing_that_may_wait_unless_it_is_named() {
+    fn mount_below_a_blocking_one_is_skipped_unless_named() {
         let text = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n\
                     2 1 0:9 / /nas rw - nfs4 host:/ rw\n\
                     3 2 8:3 / /nas/local rw - vfat /dev/sda3 rw\n\
@@ -440,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mount_is_none() {
+    fn lines_of_no_mount_are_rejected() {
         for bad in [
             "",
             "36 35 98:0 /root /mnt rw",
@@ -453,22 +422,22 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_bounds_the_first_ones_stay() {
+    fn first_mounts_are_kept_when_the_table_is_full() {
         let line = |number: usize, point: &str| format!("{number} 1 7:{number} / {point} rw - ext4 x rw\n");
         let many = |count| (1..=count).map(|number| line(number, &format!("/m{number}")));
-        let (found, is_over) = visible(&many(ENTRIES_MAX).collect::<String>());
-        assert_eq!((found.len(), is_over), (ENTRIES_MAX, false));
-        let (found, is_over) = visible(&many(ENTRIES_MAX + 1).collect::<String>());
-        assert_eq!((found.len(), is_over), (ENTRIES_MAX, true));
+        let (found, is_full) = visible(&many(CANDIDATES_MAX).collect::<String>());
+        assert_eq!((found.len(), is_full), (CANDIDATES_MAX, false));
+        let (found, is_full) = visible(&many(CANDIDATES_MAX + 1).collect::<String>());
+        assert_eq!((found.len(), is_full), (CANDIDATES_MAX, true));
         assert_eq!(found[63], "/m64 ext4");
         let long = format!("/{}", "long".repeat(250));
         let text: String = (1..=5)
             .map(|number| line(number, &format!("{long}{number}")))
             .collect();
-        let (found, is_over) = visible(&text);
-        assert_eq!((found.len(), is_over), (4, true));
-        // Longer than a path may be: it cannot be asked, and takes no room.
-        let (found, is_over) = visible(&(line(1, &long.repeat(2)) + &line(2, "/short")));
-        assert_eq!((found, is_over), (vec!["/short ext4".into()], false));
+        let (found, is_full) = visible(&text);
+        assert_eq!((found.len(), is_full), (4, true));
+        // A mount point too long for a path cannot be asked, and uses no space.
+        let (found, is_full) = visible(&(line(1, &long.repeat(2)) + &line(2, "/short")));
+        assert_eq!((found, is_full), (vec!["/short ext4".into()], false));
     }
 }

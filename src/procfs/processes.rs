@@ -1,82 +1,107 @@
-//! `/proc/[pid]/stat` (`proc(5)`): `1 (init) S 0 1 1 …`.
+//! Processes: `/proc/[pid]/stat` (`proc(5)`), such as `1 (init) S 0 1 1 …`.
 
-use super::{Host, Subject, behind_last, sysfs::open};
+use super::sysfs::open;
+use super::{ReadError, Subject};
 use crate::base::decimal::parse_u64;
 use crate::base::fields::fields;
-use crate::platform::{Directory, Entries};
-use crate::procfs::{Fault, Process};
+use crate::platform::{Directory, Entries, Errno};
 
-/// Processes that are looked at in one turn.
+/// Processes that are read in one turn.
 const TURN_MAX: usize = 1024;
 
-/// Where the fields are, counted from behind the name.
+/// Positions of the fields, counted from the first one after the name.
 const STATE: usize = 0;
 const USER_TICKS: usize = 11;
 const SYSTEM_TICKS: usize = 12;
 const PAGES: usize = 21;
 
-impl Host {
-    /// Goes on with a pass over the processes, or begins one, and looks at a thousand of them, if there are so
-    /// many. A process that ends meanwhile is left out.
-    pub fn processes(&mut self, take: &mut dyn FnMut(&Process)) -> Result<(), Fault> {
-        let fault = |errno| Fault::system(Subject::Processes, errno);
-        let proc = &self.files.root;
-        // At its end, and after an error, it does not go back.
-        let mut pass = match self.pass.take() {
-            Some(pass) => pass,
-            None => Entries::new(proc.open_directory(b".").map_err(fault)?),
-        };
-        let mut count = 0;
-        while count < TURN_MAX {
-            let Some(name) = pass.next_name().map_err(fault)? else {
-                return Ok(());
-            };
-            if name.iter().all(u8::is_ascii_digit) {
-                count += 1;
-                look(proc, name, take);
-            }
+/// A process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process<'a> {
+    /// The name of its program, which the kernel cuts to 15 bytes.
+    pub name: &'a [u8],
+    /// Whether it has ended, and its parent has not waited for it yet.
+    pub is_dead: bool,
+    /// Processor time that it has used, in ticks, below 2⁴¹.
+    pub ticks: u64,
+    /// Resident memory in pages, below 2⁴⁰.
+    pub pages: u64,
+}
+
+/// The processes, pulled one at a time: a thousand in each turn, until a pass over all of them has ended.
+pub struct Processes<'h> {
+    proc: &'h Directory,
+    /// The pass that goes on at the next turn; `None` once it has ended.
+    pass: &'h mut Option<Entries>,
+    count: usize,
+    buffer: [u8; 1024],
+}
+
+impl<'h> Processes<'h> {
+    /// Goes on with the pass, or begins one.
+    pub(super) fn new(proc: &'h Directory, pass: &'h mut Option<Entries>) -> Result<Self, ReadError> {
+        if pass.is_none() {
+            let folder = proc.open_directory(b".").map_err(error)?;
+            *pass = Some(Entries::new(folder));
         }
-        self.pass = Some(pass);
-        Ok(())
+        Ok(Self {
+            proc,
+            pass,
+            count: 0,
+            buffer: [0; 1024],
+        })
     }
 
-    /// The next pass begins anew.
-    pub fn end_pass(&mut self) {
-        self.pass = None;
-    }
-
-    /// Whether a pass has not seen all of them.
-    pub fn is_in_pass(&self) -> bool {
-        self.pass.is_some()
+    /// Returns the text of the next process's file, or `None` at the end of the turn or of the pass. A process that ends
+    /// meanwhile has none.
+    pub fn next_text(&mut self) -> Result<Option<&[u8]>, ReadError> {
+        let length = loop {
+            let Some(pass) = self.pass.as_mut().filter(|_| self.count < TURN_MAX) else {
+                return Ok(None);
+            };
+            match pass.next_name() {
+                Ok(Some(name)) if name.iter().all(u8::is_ascii_digit) => {
+                    self.count += 1;
+                    let file = open(self.proc, &[name, b"/stat"]);
+                    if let Some(Ok(length)) = file.map(|file| file.read_at(&mut self.buffer, 0)) {
+                        break length;
+                    }
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    *self.pass = None;
+                    return Ok(None);
+                }
+                Err(errno) => {
+                    *self.pass = None;
+                    return Err(error(errno));
+                }
+            }
+        };
+        Ok(self.buffer.get(..length))
     }
 }
 
-fn look(proc: &Directory, number: &[u8], take: &mut dyn FnMut(&Process)) {
-    let mut buffer = [0; 1024];
-    let Some(file) = open(proc, &[number, b"/stat"]) else {
-        return;
-    };
-    let length = file.read_at(&mut buffer, 0).unwrap_or(0);
-    if let Some(process) = parse(buffer.get(..length).unwrap_or_default()) {
-        take(&process);
-    }
+fn error(errno: Errno) -> ReadError {
+    ReadError::system(Subject::Processes, errno)
 }
 
-/// The name stands in parentheses, and may have any byte in it.
-fn parse(text: &[u8]) -> Option<Process<'_>> {
+/// Parses the text of a process's file. The name stands in parentheses, and may have any byte in it.
+pub fn parse(text: &[u8]) -> Option<Process<'_>> {
     let open = text.iter().position(|&byte| byte == b'(')?;
-    let behind = behind_last(text, b')');
-    let mut fields = fields(text.get(behind..)?);
+    let close = text.iter().rposition(|&byte| byte == b')')?;
+    let name = text.get(open + 1..close)?;
+    let mut fields = fields(text.get(close + 1..)?);
     let state = fields.nth(STATE)?;
     let user_ticks = parse_u64(fields.nth(USER_TICKS - STATE - 1)?)?;
     let system_ticks = parse_u64(fields.nth(SYSTEM_TICKS - USER_TICKS - 1)?)?;
     let pages = parse_u64(fields.nth(PAGES - SYSTEM_TICKS - 1)?)?;
-    // More than any kernel says; sums of less fit, also in milliseconds and bytes.
+    // More than any kernel prints. Sums of smaller numbers fit into 64 bits, also in milliseconds and bytes.
     if (user_ticks | system_ticks | pages) >> 40 != 0 {
         return None;
     }
     Some(Process {
-        name: text.get(open + 1..behind.checked_sub(1)?)?,
+        name,
         is_dead: matches!(state, [b'Z' | b'X' | b'x']),
         ticks: user_ticks + system_ticks,
         pages,
@@ -87,13 +112,13 @@ fn parse(text: &[u8]) -> Option<Process<'_>> {
 mod tests {
     use super::*;
 
-    const BEHIND: &str =
+    const FIELDS: &str =
         "S 1 2 2 0 -1 4194304 100 200 3 4 50 25 7 8 20 0 1 0 900 10000000 321 18446744073709551615 0";
 
     #[test]
-    fn the_name_may_have_blanks_and_parentheses() {
+    fn name_may_have_blanks_and_parentheses() {
         for name in ["init", "a) b(c", "kworker/0:1-events", "", "(x)"] {
-            let line = format!("42 ({name}) {BEHIND}\n");
+            let line = format!("42 ({name}) {FIELDS}\n");
             let process = parse(line.as_bytes()).unwrap();
             assert_eq!(process.name, name.as_bytes());
             assert_eq!((process.ticks, process.pages), (75, 321));
@@ -102,18 +127,45 @@ mod tests {
     }
 
     #[test]
-    fn a_zombie_is_dead_and_what_is_cut_is_none() {
-        let zombie = format!("42 (init) {}", BEHIND.replace('S', "Z"));
+    fn zombie_is_dead_and_truncated_text_is_refused() {
+        let zombie = format!("42 (init) {}", FIELDS.replace('S', "Z"));
         assert!(parse(zombie.as_bytes()).unwrap().is_dead);
         for bad in [
             "",
             "42 (init",
             "42 )init( S 1 2",
             "42 (init) S 1 2 2 0 -1 4194304 100 200 3 4 50 25 7 8 20 0 1 0 900 10000000",
-            &format!("42 (init) {}", BEHIND.replace("321", "-1")),
-            &format!("42 (init) {}", BEHIND.replace(" 50 ", " 18446744073709551615 ")),
+            &format!("42 (init) {}", FIELDS.replace("321", "-1")),
+            &format!("42 (init) {}", FIELDS.replace(" 50 ", " 18446744073709551615 ")),
         ] {
             assert_eq!(parse(bad.as_bytes()), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn pass_over_many_processes_takes_several_turns() {
+        let root = std::env::temp_dir().join(format!("mini-monitor-processes-{}", std::process::id()));
+        for id in 1..=TURN_MAX + 70 {
+            std::fs::create_dir_all(root.join(id.to_string())).unwrap();
+            std::fs::write(root.join(format!("{id}/stat")), format!("{id} (init) {FIELDS}\n")).unwrap();
+        }
+        std::fs::create_dir_all(root.join("self")).unwrap();
+        std::fs::create_dir_all(root.join("99999")).unwrap();
+        let proc = Directory::open(root.to_str().unwrap().as_bytes()).unwrap();
+        let mut pass = None;
+        let mut turn = || {
+            let mut processes = Processes::new(&proc, &mut pass).unwrap();
+            let mut count = 0;
+            while let Some(text) = processes.next_text().unwrap() {
+                assert_eq!(parse(text).unwrap().name, b"init");
+                count += 1;
+            }
+            (count, pass.is_some())
+        };
+        let (first, is_unfinished) = turn();
+        assert!(first >= TURN_MAX - 1 && is_unfinished);
+        assert_eq!(turn(), (TURN_MAX + 70 - first, false));
+        assert_eq!(turn(), (first, true), "the next pass begins");
+        std::fs::remove_dir_all(root).unwrap();
     }
 }

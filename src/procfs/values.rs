@@ -21,12 +21,6 @@ impl MetricId {
     }
 }
 
-impl From<usize> for MetricId {
-    fn from(row: usize) -> Self {
-        Self(row as u8)
-    }
-}
-
 /// A column without a metric.
 pub const SKIP: Option<MetricId> = None;
 
@@ -56,8 +50,7 @@ impl FamilyValues {
     }
 
     /// Sets the value of a metric, or removes it.
-    pub fn set(&mut self, id: impl Into<MetricId>, value: Option<Fixed>) {
-        let id: MetricId = id.into();
+    pub fn set(&mut self, id: MetricId, value: Option<Fixed>) {
         let bit = 1 << id.0;
         self.present &= !bit;
         if let Some(value) = value
@@ -69,7 +62,7 @@ impl FamilyValues {
     }
 
     /// Sets a metric to a whole number, or removes its value.
-    pub fn set_u64(&mut self, id: impl Into<MetricId>, value: Option<u64>) {
+    pub fn set_u64(&mut self, id: MetricId, value: Option<u64>) {
         self.set(id, value.map(Fixed::whole));
     }
 
@@ -102,14 +95,13 @@ impl FamilyValues {
     }
 
     /// Returns the value of a metric.
-    pub fn get(&self, id: impl Into<MetricId>) -> Option<Fixed> {
-        let id: MetricId = id.into();
+    pub fn get(&self, id: MetricId) -> Option<Fixed> {
         let value = self.values.get(id.row())?;
         (self.present >> id.0 & 1 != 0).then_some(*value)
     }
 
     /// Returns the integer part of the value of a metric.
-    pub fn get_u64(&self, id: impl Into<MetricId>) -> Option<u64> {
+    pub fn get_u64(&self, id: MetricId) -> Option<u64> {
         self.get(id).map(|value| value.parts().0)
     }
 
@@ -129,8 +121,7 @@ impl FamilyValues {
     }
 
     /// Multiplies a metric; a product that does not fit removes the value.
-    pub fn multiply(&mut self, id: impl Into<MetricId>, factor: u32) {
-        let id = id.into();
+    pub fn multiply(&mut self, id: MetricId, factor: u32) {
         let product = self
             .get_u64(id)
             .and_then(|value| value.checked_mul(factor.into()));
@@ -138,46 +129,19 @@ impl FamilyValues {
     }
 
     /// Sets a metric to the difference of two others, at least 0. Does nothing unless both have values.
-    pub fn subtract(
-        &mut self,
-        id: impl Into<MetricId>,
-        from: impl Into<MetricId>,
-        what: impl Into<MetricId>,
-    ) {
+    pub fn subtract(&mut self, id: MetricId, from: MetricId, what: MetricId) {
         if let (Some(from), Some(what)) = (self.get_u64(from), self.get_u64(what)) {
             self.set_u64(id, Some(from.saturating_sub(what)));
         }
     }
 
     /// Sets a metric to the percentage that another has of a third, if both have values.
-    pub fn share(&mut self, id: impl Into<MetricId>, part: impl Into<MetricId>, total: impl Into<MetricId>) {
+    pub fn share(&mut self, id: MetricId, part: MetricId, total: MetricId) {
         let share = match (self.get_u64(part), self.get_u64(total)) {
             (Some(part), Some(total)) => Fixed::percent(part, total),
             _ => None,
         };
         self.set(id, share);
-    }
-}
-
-// Until all readers are converted.
-#[expect(missing_docs)]
-impl FamilyValues {
-    pub fn set_whole(&mut self, number: impl Into<MetricId>, value: u64) {
-        self.set_u64(number, Some(value));
-    }
-
-    pub fn parse(&mut self, number: impl Into<MetricId>, text: Option<&[u8]>) -> bool {
-        let value = text.and_then(crate::base::decimal::parse_u64);
-        self.set_u64(number, value);
-        value.is_some()
-    }
-
-    pub fn whole(&self, number: impl Into<MetricId>) -> Option<u64> {
-        self.get_u64(number)
-    }
-
-    pub fn number(&self, number: impl Into<MetricId>) -> u64 {
-        self.get_u64(number).unwrap_or_default()
     }
 }
 
