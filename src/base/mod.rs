@@ -6,7 +6,6 @@ pub mod decimal;
 pub mod fields;
 pub mod glob;
 pub mod name;
-pub mod packed;
 pub mod rate_limit;
 pub mod text;
 pub mod wheel;
