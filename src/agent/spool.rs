@@ -9,7 +9,7 @@ use crate::config::{Command, Config};
 use crate::format::json;
 use crate::platform::{self, Errno, Mapping, NewSpool, Spool, SpoolError};
 use crate::platform::{LogArg, Platform};
-use crate::ring::{Recovered, IsDated, Policy, RECORD_MAX, Restamp, Ring, Words, has_record};
+use crate::ring::{IsDated, Policy, RECORD_MAX, Recovered, Restamp, Ring, Words, has_record};
 
 /// Bytes of the longest file.
 const LENGTH_MAX: usize = size_of::<Words>() + Ring::memory_for(1 << 30);
