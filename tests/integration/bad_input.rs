@@ -274,7 +274,7 @@ fn control_bytes_of_flags_and_configuration_are_masked() {
 
     let (status, _, error) = output(&["-check", "-config", "/a\nforged\u{1b}[31m\t\u{9b}"]);
     let error = assert_plain(error);
-    let expected = "mini-monitor: invalid value \"/a?forged?[31m???\" for flag -config";
+    let expected = "mini-monitor: -config: \"/a?forged?[31m???\" is not a path";
     assert!(error.starts_with(expected), "{error:?}");
     assert_eq!((status, error.lines().count()), (Some(2), 1));
 
