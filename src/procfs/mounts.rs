@@ -70,7 +70,7 @@ pub struct VisibleMount<'t> {
 /// Parses a line. Returns `None` if it is not one of a mount.
 pub fn parse(line: &[u8]) -> Option<Mount<'_>> {
     let mut fields = fields(line);
-    let (id, parent) = (parse_u32(fields.next()?)?, parse_u32(fields.next()?)?);
+    let (id, parent) = (fields.next_u64()? as u32, fields.next_u64()? as u32);
     let device = fields.next()?;
     let colon = device.iter().position(|&byte| byte == b':')?;
     let (major, minor) = (
