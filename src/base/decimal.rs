@@ -1,33 +1,13 @@
 //! Decimal numbers without floating point: parse, format, fixed point.
 
-use core::num::NonZeroU8;
-
 /// A decimal number: `mantissa` / 10^`scale`, with its sign.
 ///
-/// The mantissa is a whole `u64`, so that every counter of the kernel fits as it is.
+/// The mantissa is a whole `u64`, so that it holds every counter of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fixed {
     mantissa: u64,
-    shape: Shape,
-}
-
-/// Sign and decimal places in one byte that is never 0: so a number, and one that may be missing, goes
-/// through two registers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Shape(NonZeroU8);
-
-impl Shape {
-    fn new(negative: bool, scale: u8) -> Self {
-        Self(NonZeroU8::MIN | (scale << 1) | (u8::from(negative) << 7))
-    }
-
-    fn is_negative(self) -> bool {
-        self.0.get() & 0x80 != 0
-    }
-
-    fn scale(self) -> u8 {
-        (self.0.get() & 0x7f) >> 1
-    }
+    scale: u8,
+    has_minus: bool,
 }
 
 /// Decimal places of a percentage.
@@ -36,39 +16,40 @@ const PERCENT_SCALE: u8 = 4;
 const HUNDRED: u64 = 1_000_000;
 /// The longest text of a `u64`.
 pub const DIGITS_MAX: usize = 20;
-/// More decimal places than this are not kept; the kernel prints two or three.
+/// The most decimal places that are kept; the kernel prints two or three.
 const SCALE_MAX: u8 = 9;
 
 impl Fixed {
-    /// A number that is not negative, with `scale` (at most 9) decimal places.
+    /// Creates a number that is not negative, with `scale` (at most 9) decimal places.
     pub fn new(mantissa: u64, scale: u8) -> Self {
         Self::of(false, mantissa, scale)
     }
 
-    /// A whole number, such as a counter or a size in bytes.
+    /// Creates a whole number, such as a counter or a size in bytes.
     pub fn whole(mantissa: u64) -> Self {
         Self::new(mantissa, 0)
     }
 
-    /// A number with its sign and `scale` (at most 9) decimal places.
+    /// Creates a number with its sign and `scale` (at most 9) decimal places.
     pub fn signed(mantissa: i64, scale: u8) -> Self {
         Self::of(mantissa < 0, mantissa.unsigned_abs(), scale)
     }
 
-    fn of(negative: bool, mantissa: u64, scale: u8) -> Self {
+    fn of(has_minus: bool, mantissa: u64, scale: u8) -> Self {
         debug_assert!(scale <= SCALE_MAX);
         Self {
             mantissa,
-            shape: Shape::new(negative, scale),
+            scale,
+            has_minus,
         }
     }
 
-    /// `part` of `total` as a percentage with four decimals, rounded half up.
+    /// Returns `part` of `total` as a percentage with four decimals, rounded half up.
     ///
     /// A part above the total is clamped to 100; a total of zero has no percentage.
     #[inline(never)]
     pub fn percent(part: u64, total: u64) -> Option<Self> {
-        // The product below has to fit: both lose low bits, far below the fourth decimal.
+        // Both lose low bits so that the product below fits. This is far below the fourth decimal.
         let spare = (u64::MAX / HUNDRED / 2).leading_zeros();
         let shift = spare.saturating_sub(total.leading_zeros());
         let (part, total) = (part.min(total) >> shift, total >> shift);
@@ -79,7 +60,7 @@ impl Fixed {
         Some(Self::new(mantissa, PERCENT_SCALE))
     }
 
-    /// Reads `-12.50`: digits, with a sign and a point if need be. At most nine decimals are kept.
+    /// Parses a number such as `-12.50`: digits with an optional sign and point. At most nine decimals are kept.
     #[inline(never)]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let (negative, digits) = match text.split_first()? {
@@ -100,26 +81,25 @@ impl Fixed {
         }
         let mut mantissa = parse_u64(whole)?;
         for digit in kept {
-            mantissa = push_digit(mantissa, *digit)?;
+            mantissa = mantissa.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
         }
         Some(Self::of(negative, mantissa, kept.len() as u8))
     }
 
-    /// Whether it has no digits behind the point.
+    /// Returns whether the number has no decimal places.
     pub fn is_whole(self) -> bool {
-        self.shape.scale() == 0
+        self.scale == 0
     }
 
-    /// The number with its point so many places further to the left, if there are not too many then.
+    /// Returns the number divided by 10^`places`; `None` if it would have too many decimal places.
     pub fn shifted(self, places: u8) -> Option<Self> {
-        let scale = self.shape.scale().checked_add(places)?;
-        (scale <= SCALE_MAX).then(|| Self::of(self.shape.is_negative(), self.mantissa, scale))
+        let scale = self.scale.checked_add(places)?;
+        (scale <= SCALE_MAX).then(|| Self::of(self.has_minus, self.mantissa, scale))
     }
 
-    /// The number with its point so many places further to the right, or to the left; `None` where a counter
-    /// has no room for its digits. At most nine decimals are kept.
+    /// Returns the number multiplied by 10^`places`; `None` if it would exceed a `u64`. At most nine decimals are kept.
     pub fn moved(self, places: i8) -> Option<Self> {
-        let (mut mantissa, mut scale) = (self.mantissa, i16::from(self.shape.scale()) - i16::from(places));
+        let (mut mantissa, mut scale) = (self.mantissa, i16::from(self.scale) - i16::from(places));
         while scale < 0 {
             mantissa = mantissa.checked_mul(10)?;
             scale += 1;
@@ -128,13 +108,13 @@ impl Fixed {
             mantissa = divide(mantissa, 10).0;
             scale -= 1;
         }
-        Some(Self::of(self.shape.is_negative(), mantissa, scale as u8))
+        Some(Self::of(self.has_minus, mantissa, scale as u8))
     }
 
-    /// The number times this by that, with four decimals more if there is room for them; `None` where there
-    /// is none for the product.
+    /// Returns the number times `factor` / `divisor`, with four more decimals if they fit; `None` if the product does
+    /// not fit, or the divisor is 0.
     pub fn times(self, factor: u32, divisor: u32) -> Option<Self> {
-        let (mut product, mut scale) = (self.mantissa.checked_mul(factor.into())?, self.shape.scale());
+        let (mut product, mut scale) = (self.mantissa.checked_mul(factor.into())?, self.scale);
         for _ in 0..PERCENT_SCALE {
             match product.checked_mul(10).filter(|_| scale < SCALE_MAX) {
                 Some(longer) => (product, scale) = (longer, scale + 1),
@@ -142,32 +122,32 @@ impl Fixed {
             }
         }
         let (quotient, _) = divide(product, u64::from(Some(divisor).filter(|divisor| *divisor > 0)?));
-        Some(Self::of(self.shape.is_negative(), quotient, scale))
+        Some(Self::of(self.has_minus, quotient, scale))
     }
 
-    /// The number with at most four decimals.
+    /// Returns the number with at most four decimals.
     #[must_use]
     pub fn shortened(self) -> Self {
-        let (mut mantissa, mut scale) = (self.mantissa, self.shape.scale());
+        let (mut mantissa, mut scale) = (self.mantissa, self.scale);
         while scale > PERCENT_SCALE {
             (mantissa, scale) = (divide(mantissa, 10).0, scale - 1);
         }
-        Self::of(self.shape.is_negative(), mantissa, scale)
+        Self::of(self.has_minus, mantissa, scale)
     }
 
-    /// Whether the number is below zero.
+    /// Returns whether the number is below zero.
     pub fn is_negative(self) -> bool {
-        self.shape.is_negative() && self.mantissa != 0
+        self.has_minus && self.mantissa != 0
     }
 
-    /// The digits before the point, and the digits behind it as a number of `scale` digits;
-    /// zeros at the end are gone, so that nothing is written that says nothing.
+    /// Returns the digits before the point, and the digits after it as a number of `scale` digits, without zeros at the
+    /// end.
     pub fn parts(self) -> (u64, u64, u8) {
-        let mut scale = self.shape.scale();
+        let mut scale = self.scale;
         if scale == 0 {
             return (self.mantissa, 0, 0);
         }
-        // At most nine digits are behind the point.
+        // At most nine digits follow the point.
         let mut unit = 1_u32;
         for _ in 0..scale {
             unit *= 10;
@@ -182,32 +162,44 @@ impl Fixed {
     }
 }
 
-fn push_digit(number: u64, digit: u8) -> Option<u64> {
-    let value = digit.wrapping_sub(b'0');
-    if value > 9 {
-        return None;
-    }
-    number.checked_mul(10)?.checked_add(u64::from(value))
-}
-
-/// Reads one to twenty digits and nothing else; a value above `u64::MAX` is no number.
+/// Parses one to twenty digits and nothing else; a value above `u64::MAX` is no number.
 // Used everywhere: inlined, it would be a tenth of the binary.
 #[inline(never)]
 pub fn parse_u64(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
-        return None;
-    }
-    text.iter()
-        .try_fold(0, |number, &digit| push_digit(number, digit))
+    let (number, length) = leading_u64(text);
+    number.filter(|_| length > 0 && length == text.len())
 }
 
-/// Quotient and rest; `by` is not 0.
+/// Parses the digits at the start. Returns the number, unless it is above `u64::MAX`, and how many digits there are.
+#[inline]
+pub fn leading_u64(text: &[u8]) -> (Option<u64>, usize) {
+    let digit = |at: usize| {
+        let digit = text.get(at)?.wrapping_sub(b'0');
+        (digit < 10).then_some(digit)
+    };
+    // Nine digits fit into a word of 32 bits, and most numbers are no longer.
+    let (mut word, mut length) = (0_u32, 0);
+    while length < 9
+        && let Some(digit) = digit(length)
+    {
+        word = 10 * word + u32::from(digit);
+        length += 1;
+    }
+    let mut number = Some(u64::from(word));
+    while let Some(digit) = digit(length) {
+        number = number.and_then(|number| number.checked_mul(10)?.checked_add(digit.into()));
+        length += 1;
+    }
+    (number, length)
+}
+
+/// Returns quotient and remainder; `by` is not 0.
 ///
-/// Bit by bit where 64 bits are two words: what the compiler has for all of them is five times as large, and no
-/// faster where the quotient is small.
+/// Divides bit by bit on 32-bit processors: the compiler's function is five times as large, and not faster for small
+/// quotients.
 #[inline(never)]
 pub fn divide(number: u64, by: u64) -> (u64, u64) {
-    // The tests, which mostly run on 64 bits, are for what follows.
+    // Tests run the other way on 64 bits, too.
     if cfg!(all(target_pointer_width = "64", not(test))) {
         return (number / by, number % by);
     }
@@ -275,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_every_width_as_the_standard_library_does() {
+    fn formatted_numbers_match_the_standard_library() {
         let mut number = 1u64;
         for _ in 0..64 {
             for near in [number - 1, number, number + 1] {
@@ -292,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn divides_as_the_processor_does() {
+    fn division_by_bits_matches_the_processor() {
         let mut numbers = vec![0, 10, 1_000, 1_000_000_007];
         numbers.extend((0..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit, !(1_u64 << bit)]));
         for &number in &numbers {
@@ -303,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn parses_what_is_a_number_and_nothing_else() {
+    fn text_that_is_not_all_digits_is_no_number() {
         for number in [0, 7, 10, 4_294_967_296, u64::MAX] {
             assert_eq!(parse_u64(number.to_string().as_bytes()), Some(number));
         }
@@ -323,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn parses_decimals() {
+    fn decimals_are_parsed_up_to_nine_places() {
         assert_eq!(Fixed::parse(b"0.25"), Some(Fixed::new(25, 2)));
         assert_eq!(Fixed::parse(b"12"), Some(Fixed::whole(12)));
         assert_eq!(Fixed::signed(-15, 1), Fixed::parse(b"-1.5").unwrap());
@@ -376,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn points_are_moved_as_far_as_there_is_room() {
+    fn powers_of_ten_are_applied_as_far_as_the_number_fits() {
         let moved = |text: &str, places| {
             Fixed::parse(text.as_bytes())
                 .unwrap()
@@ -398,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn ratios_keep_the_decimals_that_have_room() {
+    fn ratios_have_up_to_four_more_decimals() {
         let times =
             |text: &str, factor, divisor| Fixed::parse(text.as_bytes()).unwrap().times(factor, divisor);
         let parts = |text, factor, divisor| times(text, factor, divisor).map(Fixed::parts);
@@ -413,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_behind_the_last_digit_are_dropped() {
+    fn zeros_at_the_end_are_dropped() {
         assert_eq!(Fixed::new(1_000_400, 4).parts(), (100, 4, 2));
         assert_eq!(Fixed::new(5, 2).parts(), (0, 5, 2));
         assert_eq!(Fixed::whole(u64::MAX).parts(), (u64::MAX, 0, 0));

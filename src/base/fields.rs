@@ -1,35 +1,36 @@
 //! Lines and fields of a byte slice.
 
+use super::decimal::leading_u64;
+
 /// The lines of a text.
 pub struct Lines<'t>(&'t [u8]);
 
 /// The fields of a line.
 pub struct Fields<'t>(&'t [u8]);
 
-/// The lines of `text` that end in `\n`, without it. A last line without one is no line: what it
-/// would have held on is not known.
+/// Returns the lines of `text`, without their `\n`. A last line without one is incomplete and left out.
 pub fn lines(text: &[u8]) -> Lines<'_> {
     Lines(text)
 }
 
-/// The fields of a line, apart by any number of spaces and tabs.
+/// Returns the fields of a line, which are separated by spaces and tabs.
 pub fn fields(line: &[u8]) -> Fields<'_> {
     Fields(line)
 }
 
-/// What is before the first such byte, all of it without one.
+/// Returns the text before the first `wanted`, or all of it without one.
 #[inline(never)]
 pub fn until(text: &[u8], wanted: u8) -> &[u8] {
     let end = text.iter().position(|byte| *byte == wanted);
     text.get(..end.unwrap_or(text.len())).unwrap_or_default()
 }
 
-/// Takes so many bytes off the front of what is left.
+/// Splits `count` bytes off the front of `rest`.
 #[inline(never)]
 pub fn take<'t>(rest: &mut &'t [u8], count: usize) -> Option<&'t [u8]> {
-    let (taken, behind) = rest.split_at_checked(count)?;
-    *rest = behind;
-    Some(taken)
+    let (front, back) = rest.split_at_checked(count)?;
+    *rest = back;
+    Some(front)
 }
 
 /// Bytes of a word of the processor.
@@ -37,7 +38,7 @@ const WORD: usize = size_of::<usize>();
 const ONES: usize = usize::from_ne_bytes([1; WORD]);
 const HIGH: usize = usize::from_ne_bytes([0x80; WORD]);
 
-/// Whether there is a byte of 0 in the word.
+/// Returns whether there is a byte of 0 in the word.
 fn has_zero(word: usize) -> bool {
     word.wrapping_sub(ONES) & !word & HIGH != 0
 }
@@ -46,7 +47,7 @@ fn may_have_newline(word: usize) -> bool {
     has_zero(word ^ usize::from_ne_bytes([b'\n'; WORD]))
 }
 
-/// Spaces, tabs and all that is below: the bits of a lower byte are gone then.
+/// Returns whether there may be a space, a tab or another byte below 0x21 in the word.
 fn may_have_blank(word: usize) -> bool {
     word.wrapping_sub(usize::from_ne_bytes([b' ' + 1; WORD])) & !word & HIGH != 0
 }
@@ -55,8 +56,8 @@ fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
 
-/// Where the first byte of a kind is. Most of what a turn does beside the kernel's own work is to look for
-/// the ends of lines and fields: a word at a time, and each byte only of those that may have one.
+/// Returns the index of the first byte of a kind. Most work of a turn, outside the kernel, is the search for the ends of
+/// lines and fields. So whole words are tested first, and the bytes only of a word that may have one.
 #[inline]
 fn find(text: &[u8], may_have: fn(usize) -> bool, is_it: impl Fn(u8) -> bool) -> Option<usize> {
     let (words, rest) = text.as_chunks::<WORD>();
@@ -78,7 +79,7 @@ pub fn newline(text: &[u8]) -> Option<usize> {
 }
 
 impl Fields<'_> {
-    /// Parses the next field as a decimal number below 2⁶⁴, in one pass. A field that is none is skipped.
+    /// Parses the next field as a decimal number below 2⁶⁴. Any other field is skipped.
     #[inline(never)]
     pub fn next_u64(&mut self) -> Option<u64> {
         self.skip_blanks();
@@ -105,29 +106,6 @@ impl Fields<'_> {
             self.0 = rest;
         }
     }
-}
-
-/// Parses the digits at the start: the number, unless it is above `u64::MAX`, and how many digits there are.
-#[inline]
-fn leading_u64(text: &[u8]) -> (Option<u64>, usize) {
-    let digit = |at: usize| {
-        let digit = text.get(at)?.wrapping_sub(b'0');
-        (digit < 10).then_some(digit)
-    };
-    // Nine digits fit into a word of 32 bits, and most numbers are no longer.
-    let (mut word, mut length) = (0_u32, 0);
-    while length < 9
-        && let Some(digit) = digit(length)
-    {
-        word = 10 * word + u32::from(digit);
-        length += 1;
-    }
-    let mut number = Some(u64::from(word));
-    while let Some(digit) = digit(length) {
-        number = number.and_then(|number| number.checked_mul(10)?.checked_add(digit.into()));
-        length += 1;
-    }
-    (number, length)
 }
 
 // Every parser is made of these two: inlined, they would be in the binary a dozen times.
@@ -157,7 +135,7 @@ impl<'t> Iterator for Fields<'t> {
     }
 }
 
-/// Whether the byte is in the text. (The standard library looks at whole words, for which short texts are too short.)
+/// Returns whether the byte is in the text.
 #[inline(never)]
 pub fn has(text: &[u8], byte: u8) -> bool {
     until(text, byte).len() < text.len()
@@ -168,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whole_lines_count() {
+    fn last_line_without_newline_is_left_out() {
         let all = |text: &'static str| lines(text.as_bytes()).collect::<Vec<_>>();
         assert_eq!(all("a\nb\n"), [b"a", b"b"]);
         assert_eq!(all("a\nb"), [b"a"]);
@@ -177,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_found_wherever_they_are_and_whatever_is_around() {
+    fn ends_of_lines_and_fields_are_found_at_any_offset() {
         for other in [b'a', 0x0b, 0x1f, 0x21, 0x8a, 0xa0, 0xff, 0] {
             for length in 0..30 {
                 for at in 0..=length {
@@ -225,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_skip_all_blanks() {
+    fn blanks_between_fields_are_skipped() {
         let found: Vec<_> = fields(b"  cpu  1\t2 ").collect();
         assert_eq!(found, [b"cpu".as_slice(), b"1", b"2"]);
         assert_eq!(fields(b" ").count(), 0);

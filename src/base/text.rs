@@ -1,24 +1,11 @@
-//! Text written piece by piece into a fixed buffer.
+//! A writer of text into a fixed buffer.
 
 use crate::base::decimal::{DIGITS_MAX, Fixed, digit_count, write_digits};
-use crate::base::fields::lines;
 
-/// The line of that number, from 0 up, of a text of lines, each with its end; nothing if there are not so many.
-#[inline(never)]
-pub fn line_of(text: &'static str, number: usize) -> &'static [u8] {
-    lines(text.as_bytes()).nth(number).unwrap_or_default()
-}
-
-/// Which of these lines, each with its end, the text is, from 0 up.
-#[inline(never)]
-pub fn place_of(all: &'static str, text: &[u8]) -> Option<usize> {
-    lines(all.as_bytes()).position(|line| line == text)
-}
-
-/// Takes a long text piece by piece.
+/// Receives a long text piece by piece.
 pub type Put<'p> = &'p mut dyn FnMut(&[u8]);
 
-/// What has been written so far. What does not fit is left out and remembered as [`Text::is_cut`].
+/// A text in a buffer. Bytes that do not fit are left out, which [`Text::is_cut`] returns.
 pub struct Text<'b> {
     buffer: &'b mut [u8],
     length: usize,
@@ -26,7 +13,7 @@ pub struct Text<'b> {
 }
 
 impl<'b> Text<'b> {
-    /// An empty text that may grow to the buffer's length.
+    /// Creates an empty text that may grow to the buffer's length.
     pub fn new(buffer: &'b mut [u8]) -> Self {
         Self {
             buffer,
@@ -102,19 +89,18 @@ impl<'b> Text<'b> {
         }
     }
 
-    /// Whether something did not fit.
+    /// Returns whether bytes were left out.
     pub fn is_cut(&self) -> bool {
         self.cut
     }
 
-    /// What has been written.
+    /// Returns the text.
     pub fn bytes(&self) -> &[u8] {
         self.buffer.get(..self.length).unwrap_or_default()
     }
 
-    /// Ends what has been written as a line for people: what may be a command to a terminal or the end of a line
-    /// (control characters, and bytes that are not UTF-8) becomes `?`, and a newline follows, in place of the last
-    /// byte if there is no room for it.
+    /// Ends the text as a line for people: control characters, which a terminal might obey, and bytes that are not UTF-8
+    /// become `?`, and a newline follows, in place of the last byte of a full buffer.
     pub fn into_line(self) -> &'b [u8] {
         let text_max = self.buffer.len().saturating_sub(1);
         let length = self.length.min(text_max);
@@ -125,13 +111,13 @@ impl<'b> Text<'b> {
         self.buffer.get(..=length).unwrap_or_default()
     }
 
-    /// What has been written, for as long as the buffer lives.
+    /// Returns the text for the life of the buffer.
     pub fn into_bytes(self) -> &'b [u8] {
         self.buffer.get(..self.length).unwrap_or_default()
     }
 }
 
-/// FNV-1a, 32 bits: the same endpoint gives the same number on any machine.
+/// Returns the FNV-1a hash of 32 bits, which is the same on any machine.
 #[inline(never)]
 pub fn hash(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| {
@@ -139,8 +125,8 @@ pub fn hash(bytes: &[u8]) -> u32 {
     })
 }
 
-/// The length of the character at the start, or of as much as there is of one (the Unicode Standard, table 3-7),
-/// and whether it is whole.
+/// Returns the length of the character at the start, or of its valid prefix (the Unicode Standard, table 3-7), and whether
+/// it is whole.
 #[inline(never)]
 pub fn character(bytes: &[u8]) -> (usize, bool) {
     let (whole, mut low, mut high) = match bytes.first() {
@@ -191,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals_keep_the_zeros_behind_the_point() {
+    fn decimals_keep_zeros_after_the_point() {
         assert_eq!(written(Fixed::new(153_846, 4)), "15.3846");
         assert_eq!(written(Fixed::new(10_050, 4)), "1.005");
         assert_eq!(written(Fixed::new(5, 4)), "0.0005");
@@ -201,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_for_people_has_no_control_characters_and_one_newline() {
+    fn line_for_people_has_no_control_characters_and_one_newline() {
         let line = |text: &[u8], room: usize| {
             let mut buffer = vec![0; room];
             let mut line = Text::new(&mut buffer);
@@ -222,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_cut_and_said() {
+    fn text_longer_than_the_buffer_is_cut() {
         let mut buffer = [0; 5];
         let mut text = Text::new(&mut buffer);
         text.put(b"abc");

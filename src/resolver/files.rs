@@ -2,7 +2,7 @@
 
 use crate::base::decimal::parse_u64;
 use crate::base::fields::{fields, until};
-use crate::base::text::{Text, place_of};
+use crate::base::text::Text;
 
 /// Whether the name is this host's in whatever network (RFC 6761, section 6.3).
 pub fn is_localhost(name: &[u8]) -> bool {
@@ -36,11 +36,8 @@ pub const SEARCH_MAX: usize = 6;
 const SEARCH_BYTES: usize = "search ".len() + 256;
 
 /// What a line of options sets, up to what value.
-const OPTIONS: &str = "ndots\ntimeout\nattempts\n";
+const OPTIONS: [&[u8]; 3] = [b"ndots", b"timeout", b"attempts"];
 const OPTIONS_MAX: [u32; 3] = [15, 60, 10];
-
-/// What a line may start with.
-const KEYWORDS: &str = "nameserver\noptions\nsearch\ndomain\n";
 
 /// What `/etc/resolv.conf` says, but for the name servers.
 pub struct Resolv {
@@ -63,26 +60,27 @@ impl Resolv {
     /// Takes a line; answers the name server's address, as it is written there, if the line has one.
     pub fn line<'l>(&mut self, line: &'l [u8]) -> Option<&'l [u8]> {
         let mut fields = fields(line);
-        match place_of(KEYWORDS, fields.next()?)? {
-            0 => return fields.next().map(|field| until(until(field, b'#'), b';')),
-            1 => {
+        match fields.next()? {
+            b"nameserver" => return fields.next().map(|field| until(until(field, b'#'), b';')),
+            b"options" => {
                 for field in fields {
                     self.option(field);
                 }
             }
-            _ => {
+            b"search" | b"domain" => {
                 let mut text = Text::new(&mut self.search);
                 text.put(line);
                 let (is_cut, list) = (text.is_cut(), text.into_bytes());
                 self.length = if is_cut { without_last(list) } else { list }.len();
             }
+            _ => {}
         }
         None
     }
 
     fn option(&mut self, field: &[u8]) -> Option<()> {
         let name = until(field, b':');
-        let number = place_of(OPTIONS, name)?;
+        let number = OPTIONS.iter().position(|option| *option == name)?;
         let value = parse_u64(field.get(name.len() + 1..)?)? as u32;
         *self.options.get_mut(number)? = value.min(*OPTIONS_MAX.get(number)?);
         Some(())
