@@ -101,7 +101,7 @@ size: all ## bytes of the binaries of all TARGETS, their memory after a minute; 
 cost: all ## system calls of one minute (needs strace); fails on one too many
 	tests/cost.sh $(AGENT)
 
-instructions: all ## instructions of a turn and of a line (needs valgrind), of the static x86_64 binary if it is built
+instructions: all ## instructions of a turn and of a line (needs valgrind); fails above the ceilings; the static x86_64 binary if it is built
 	tests/instructions.py
 
 install: all ## install into $(DESTDIR)$(PREFIX)/bin

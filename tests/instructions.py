@@ -5,7 +5,8 @@ usage: tests/instructions.py [binary]    the static x86_64 binary if there is on
 
 The agent reads a captured machine (tests/fixtures/vm-6.18) whose processors and disks are made to work, and sends to
 a receiver on this machine: the fast families and the flush every second, the others at their own intervals. Two runs
-of different length are subtracted, which leaves out the start and the end. Status 2: there is no valgrind.
+of different length are subtracted, which leaves out the start and the end. Status 1: more instructions than allowed
+(TURN_MAX, LINE_MAX); 2: there is no valgrind.
 """
 
 import os
@@ -123,9 +124,12 @@ def main():
         machine.stop()
     instructions, calls, lines, turns = (after - before for before, after in zip(short, long))
     print(f"{binary}: {lines / turns:.1f} lines and {calls / turns:.1f} system calls a turn")
+    failed = False
     for name, count, most in (("turn", turns, TURN_MAX), ("line", lines, LINE_MAX)):
-        print(f"{instructions / count:9,.0f} instructions a {name} (goal: {most:,})")
-    return 0
+        is_above = instructions > most * count
+        failed |= is_above
+        print(f"{'FAILED' if is_above else 'ok':6} {instructions / count:9,.0f} instructions a {name} (at most {most:,})")
+    return int(failed)
 
 
 if __name__ == "__main__":
