@@ -7,7 +7,7 @@ use crate::base::text::Text;
 use crate::base::wheel::{Timers, set_bits};
 use crate::config::Config;
 use crate::families::{AgentStats, Emitter, FAMILIES, Metric, Tags};
-use crate::format::{Record, json};
+use crate::format::{Sample, json};
 use crate::platform::{LogArg, Platform};
 use crate::procfs::ReadError;
 use crate::ring::{LINE_MAX, Ring};
@@ -37,14 +37,14 @@ impl<'m> Output<'m> {
         }
     }
 
-    /// Appends the line of a record to the ring; `None` if it is longer than a line may be.
-    pub(super) fn push<P: Platform>(&mut self, record: &Record, rank: u8, cx: &mut Cx<P>) -> Option<()> {
-        self.writer.set_instance(record.instance);
-        self.push_sample(record.metric, record.value, rank, cx)
+    /// Appends the line of a sample to the ring; `None` if it is longer than a line may be.
+    pub(super) fn push<P: Platform>(&mut self, sample: &Sample, rank: u8, cx: &mut Cx<P>) -> Option<()> {
+        self.writer.set_instance(sample.instance);
+        self.push_value(sample.metric, sample.value, rank, cx)
     }
 
     /// Appends the line of a sample of the writer's current instance; `None` if it is longer than a line may be.
-    fn push_sample<P: Platform>(
+    fn push_value<P: Platform>(
         &mut self,
         metric: &[u8],
         value: Fixed,
@@ -79,7 +79,7 @@ impl<P: Platform> Emitter for LineEmitter<'_, '_, '_, P> {
     fn emit(&mut self, metric: &'static Metric, value: Fixed) {
         let pushed = self
             .output
-            .push_sample(metric.name.as_bytes(), value, self.rank, self.cx);
+            .push_value(metric.name.as_bytes(), value, self.rank, self.cx);
         // The name of an instance may be longer than a line.
         self.output.errors += u64::from(pushed.is_none());
     }

@@ -7,7 +7,7 @@ use crate::base::rate_limit::Throttle;
 use crate::base::wheel::{Timers, Wheel};
 use crate::config::{CUSTOM_MAX, Config, Custom, Number, Origin};
 use crate::custom::{self, Trouble};
-use crate::format::Record;
+use crate::format::Sample;
 use crate::platform::{Ended, LogArg, NEVER, Platform};
 use crate::schedule::{reached, turn};
 
@@ -158,14 +158,14 @@ impl Agent<'_> {
         let result = custom::read(file);
         match result {
             Ok(value) => {
-                let record = Record {
+                let sample = Sample {
                     metric: file.metric,
                     instance: &[],
                     value,
                 };
                 let rank = self.ranks.of(CUSTOM + number, self.now);
                 // A name alone is never too long.
-                let _ = self.output.push(&record, rank, cx);
+                let _ = self.output.push(&sample, rank, cx);
                 self.ranks.note(CUSTOM + number, self.now);
             }
             Err(_) => self.output.errors += 1,

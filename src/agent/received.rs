@@ -5,7 +5,7 @@ use super::{Agent, Cx};
 use crate::base::text::hash;
 use crate::custom::{PUSHED_MAX, read_line};
 use crate::families::is_metric;
-use crate::format::Record;
+use crate::format::Sample;
 use crate::platform::Platform;
 
 /// Datagrams that are collected in one turn: a burst does not keep the loop from other work.
@@ -31,7 +31,7 @@ impl Agent<'_> {
             let mut is_good = datagram.is_some_and(|datagram| !datagram.is_empty());
             let datagram = datagram.unwrap_or_default();
             for line in datagram.split(|byte| *byte == b'\n') {
-                is_good &= read_line(line, &mut |record| self.push_received(record, cx)).is_some();
+                is_good &= read_line(line, &mut |sample| self.push_received(sample, cx)).is_some();
             }
             self.malformed += u64::from(!is_good);
         }
@@ -43,19 +43,19 @@ impl Agent<'_> {
         self.collect_received(HELD_MAX, cx);
     }
 
-    fn push_received<P: Platform>(&mut self, record: &Record, cx: &mut Cx<P>) -> Option<()> {
+    fn push_received<P: Platform>(&mut self, sample: &Sample, cx: &mut Cx<P>) -> Option<()> {
         // The agent's own metrics cannot be forged.
-        if is_metric(record.metric) {
+        if is_metric(sample.metric) {
             return None;
         }
         // Lines of one name and tags are thinned among themselves, as far as there are numbers for all.
-        let mut number = hash(record.metric);
-        for (_, tag) in record.instance {
+        let mut number = hash(sample.metric);
+        for (_, tag) in sample.instance {
             number = number.rotate_left(5) ^ hash(tag);
         }
         let number = RECEIVED.start + number as usize % RECEIVED.len();
         let rank = self.ranks.of(number, self.now);
-        self.output.push(record, rank, cx)?;
+        self.output.push(sample, rank, cx)?;
         self.ranks.note(number, self.now);
         Some(())
     }

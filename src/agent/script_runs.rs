@@ -255,9 +255,9 @@ impl Agent<'_> {
         let text = line.get(..held).unwrap_or_default();
         let rank = run.rank;
         let time = clock.stamp(run.started);
-        let pushed = read_line(text, &mut |record| {
+        let pushed = read_line(text, &mut |sample| {
             output.writer.set_time(time);
-            output.push(record, rank, cx)
+            output.push(sample, rank, cx)
         });
         // A line that is too long is empty here.
         if pushed.is_some() && held <= line.len() {

@@ -1,6 +1,6 @@
 //! A received line in the agent's own JSON format.
 
-use super::text_line::{self, NO_TAG, Push, push_record};
+use super::text_line::{self, NO_TAG, Push, push_sample};
 use crate::base::fields::has;
 use crate::config;
 use crate::json::{Document, Kind};
@@ -49,7 +49,7 @@ pub(super) fn parse(line: &[u8], push: Push) -> Option<()> {
             _ => return None,
         }
     }
-    push_record(metric?, value?, tags.get(..count)?, push)
+    push_sample(metric?, value?, tags.get(..count)?, push)
 }
 
 impl Key {
@@ -69,13 +69,13 @@ mod tests {
 
     fn pushed(line: &str) -> Option<String> {
         let mut pushed = None;
-        parse(line.as_bytes(), &mut |record| {
-            let (whole, fraction, scale) = record.value.parts();
-            let tags = record.instance.iter();
+        parse(line.as_bytes(), &mut |sample| {
+            let (whole, fraction, scale) = sample.value.parts();
+            let tags = sample.instance.iter();
             let tags = tags.map(|(key, value)| format!(" {}{}", key.escape_ascii(), value.escape_ascii()));
             pushed = Some(format!(
                 "{} {whole} {fraction} {scale}{}",
-                record.metric.escape_ascii(),
+                sample.metric.escape_ascii(),
                 tags.collect::<String>()
             ));
             Some(())

@@ -4,7 +4,7 @@ use super::json_line;
 use crate::base::decimal::Fixed;
 use crate::base::fields::fields;
 use crate::config::metric_name;
-use crate::format::Record;
+use crate::format::Sample;
 
 /// Bytes of the longest received line.
 pub const PUSHED_MAX: usize = 2048;
@@ -17,7 +17,7 @@ pub(super) type Tag<'a> = (&'a [u8], &'a [u8]);
 pub(super) const NO_TAG: Tag = (b"", b"");
 
 /// Receives the sample of a line; `None` if it does not fit.
-pub(super) type Push<'p> = &'p mut dyn FnMut(&Record) -> Option<()>;
+pub(super) type Push<'p> = &'p mut dyn FnMut(&Sample) -> Option<()>;
 
 /// Parses a text line or a JSON line and pushes its sample; an empty line has none. Returns `None` if the line is
 /// invalid or does not fit.
@@ -40,12 +40,12 @@ fn parse(line: &[u8], push: Push) -> Option<()> {
         tags.get_mut(count)?.1 = tag;
         count += 1;
     }
-    push_record(name, value, tags.get(..count)?, push)
+    push_sample(name, value, tags.get(..count)?, push)
 }
 
 /// Pushes a sample if its name and value are valid.
-pub(super) fn push_record(name: &[u8], value: &[u8], tags: &[Tag], push: Push) -> Option<()> {
-    push(&Record {
+pub(super) fn push_sample(name: &[u8], value: &[u8], tags: &[Tag], push: Push) -> Option<()> {
+    push(&Sample {
         metric: metric_name(name)?,
         instance: tags,
         value: Fixed::parse(value)?.shortened(),
@@ -58,8 +58,8 @@ mod tests {
 
     fn pushed(line: &[u8]) -> Option<String> {
         let mut pushed = String::new();
-        parse(line, &mut |record| {
-            let tags: Vec<_> = record
+        parse(line, &mut |sample| {
+            let tags: Vec<_> = sample
                 .instance
                 .iter()
                 .map(|(key, value)| [*key, value].concat())
@@ -67,8 +67,8 @@ mod tests {
             let tags = tags.join(&b' ');
             pushed = format!(
                 "{} {:?} {}",
-                record.metric.escape_ascii(),
-                record.value,
+                sample.metric.escape_ascii(),
+                sample.value,
                 tags.escape_ascii()
             );
             Some(())

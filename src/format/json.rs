@@ -1,8 +1,7 @@
-//! The transfer's own line: one JSON object (RFC 8259) in UTF-8, its keys in a fixed order.
+//! The JSON line of a sample: one object (RFC 8259) in UTF-8, with its keys in a fixed order.
 //!
 //! `{"metric":"cpu.usage","endpoint":"jungle85","tag":["linux"],"value":15.3846,"timestamp":1503212470}`
 
-use super::Record;
 use crate::base::decimal::{DIGITS_MAX, Fixed, format_u64, parse_u64};
 use crate::base::text::{Text, character};
 use core::ops::Range;
@@ -33,8 +32,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Encodes the endpoint and the tags, the operating system's name first. `None` if they take
-    /// more than 1024 bytes (a byte that has to be escaped takes up to six). The time is 1970; there is no instance.
+    /// Encodes the endpoint and the tags, the operating system's name first. `None` if they take more than 1024 bytes (an
+    /// escaped byte takes up to six). The time is 1970 and the instance empty.
     pub fn new(endpoint: &[u8], os: &str, tags: &[&[u8]]) -> Option<Self> {
         let mut writer = Self {
             shared: [0; SHARED_MAX],
@@ -88,7 +87,7 @@ impl Writer {
         self.shared_length = (!text.is_cut()).then(|| self.identity_length + text.bytes().len());
     }
 
-    /// The encoded form of endpoint and tags: equal for equal ones.
+    /// Returns the encoded endpoint and tags, which are equal for equal ones.
     pub fn identity(&self) -> &[u8] {
         self.shared.get(..self.identity_length).unwrap_or_default()
     }
@@ -105,13 +104,6 @@ impl Writer {
         text.put(self.tail.get(..self.tail_length).unwrap_or_default());
         (!text.is_cut()).then(|| text.bytes().len())
     }
-
-    /// Sets the instance of the record, and writes its line. `None` if the buffer is too small.
-    pub fn line<'b>(&mut self, buffer: &'b mut [u8], record: &Record) -> Option<&'b [u8]> {
-        self.set_instance(record.instance);
-        let length = self.write(buffer, record.metric, record.value)?;
-        buffer.get(..length)
-    }
 }
 
 fn put_stamp(text: &mut Text, timestamp: u64) {
@@ -121,26 +113,26 @@ fn put_stamp(text: &mut Text, timestamp: u64) {
     text.put(digits);
 }
 
-/// Where a line that the writer has written has its timestamp.
-fn stamp_place(length: usize) -> Option<Range<usize>> {
+/// Returns the range of the timestamp in a line of the writer.
+fn stamp_range(length: usize) -> Option<Range<usize>> {
     let end = length.checked_sub(b"}\n".len())?;
     Some(end.checked_sub(STAMP)?..end)
 }
 
-/// The timestamp of a line, in seconds since 1970.
+/// Returns the timestamp of a line, in seconds since 1970.
 pub fn stamp(line: &[u8]) -> Option<u64> {
-    parse_u64(line.get(stamp_place(line.len())?)?.trim_ascii_start())
+    parse_u64(line.get(stamp_range(line.len())?)?.trim_ascii_start())
 }
 
-/// Moves the timestamp of a line by so many seconds, in place; one that would lie before 1970 is 1970.
+/// Changes the timestamp of a line by `seconds`, in place, but not to before 1970.
 pub fn move_stamp(line: &mut [u8], seconds: i64) {
-    let place = stamp_place(line.len());
+    let place = stamp_range(line.len());
     if let (Some(before), Some(place)) = (stamp(line), place.and_then(|place| line.get_mut(place))) {
         put_stamp(&mut Text::new(place), before.saturating_add_signed(seconds));
     }
 }
 
-/// Writes any bytes as the inside of a JSON string. What is not UTF-8 becomes U+FFFD.
+/// Writes any bytes as the inside of a JSON string. Bytes that are not UTF-8 become U+FFFD.
 #[inline(never)]
 fn escape(text: &mut Text, bytes: &[u8]) {
     let is_plain = |byte: u8| (b' '..0x80).contains(&byte) && byte != b'"' && byte != b'\\';
@@ -189,37 +181,36 @@ mod tests {
         timestamp: u64,
     }
 
-    fn written(endpoint: &[u8], tags: &[&[u8]], record: &Record) -> String {
+    /// A line of `cpu.usage`.
+    fn written(endpoint: &[u8], tags: &[&[u8]], instance: &[(&[u8], &[u8])]) -> String {
         let mut writer = Writer::new(endpoint, "linux", tags).unwrap();
         writer.set_time(1_503_212_470);
-        let mut buffer = [0; crate::ring::LINE_MAX];
-        String::from_utf8(writer.line(&mut buffer, record).unwrap().to_vec()).unwrap()
+        writer.set_instance(instance);
+        let mut buffer = [0; SHARED_MAX];
+        let length = write_usage(&writer, &mut buffer).unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
     }
 
-    fn usage<'a>(instance: &'a [(&'a [u8], &'a [u8])]) -> Record<'a> {
-        Record {
-            metric: b"cpu.usage",
-            instance,
-            value: Fixed::new(153_846, 4),
-        }
+    fn write_usage(writer: &Writer, buffer: &mut [u8]) -> Option<usize> {
+        writer.write(buffer, b"cpu.usage", Fixed::new(153_846, 4))
     }
 
     #[test]
-    fn the_line_has_exactly_the_promised_shape() {
+    fn line_has_the_documented_format() {
         assert_eq!(
-            written(b"jungle85", &[], &usage(&[])),
+            written(b"jungle85", &[], &[]),
             "{\"metric\":\"cpu.usage\",\"endpoint\":\"jungle85\",\"tag\":[\"linux\"],\
              \"value\":15.3846,\"timestamp\":1503212470}\n"
         );
         assert_eq!(
-            written(b"j", &[b"site=a", b"b"], &usage(&[(b"iface=", b"eth0")])),
+            written(b"j", &[b"site=a", b"b"], &[(b"iface=", b"eth0")]),
             "{\"metric\":\"cpu.usage\",\"endpoint\":\"j\",\"tag\":[\"linux\",\"site=a\",\"b\",\"iface=eth0\"],\
              \"value\":15.3846,\"timestamp\":1503212470}\n"
         );
     }
 
     #[test]
-    fn any_bytes_come_back_as_the_same_text() {
+    fn any_bytes_are_escaped_to_the_same_text() {
         let all: Vec<u8> = (0..=255).collect();
         let hostile: [&[u8]; 6] = [
             &all[..128],
@@ -230,7 +221,7 @@ mod tests {
             b"",
         ];
         for bytes in hostile {
-            let line = written(bytes, &[bytes], &usage(&[(b"mount=", bytes)]));
+            let line = written(bytes, &[bytes], &[(b"mount=", bytes)]);
             assert_eq!(line.matches('\n').count(), 1, "{line}");
             assert!(line.ends_with('\n'));
             let parsed: Parsed = json::from_str(&line).unwrap();
@@ -249,16 +240,16 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_whole() {
+    fn line_longer_than_the_buffer_is_refused() {
         assert!(Writer::new(&[b'a'; 1100], "linux", &[]).is_none());
         assert!(Writer::new(&[1; 200], "linux", &[]).is_none(), "six bytes each");
         let mut writer = Writer::new(b"j", "linux", &[]).unwrap();
         writer.set_time(u64::MAX);
-        let length = writer.line(&mut [0; 200], &usage(&[])).unwrap().len();
+        let length = write_usage(&writer, &mut [0; 200]).unwrap();
         for short in 0..length {
-            assert!(writer.line(&mut vec![0; short], &usage(&[])).is_none());
+            assert_eq!(write_usage(&writer, &mut vec![0; short]), None);
         }
-        assert!(writer.line(&mut vec![0; length], &usage(&[])).is_some());
+        assert_eq!(write_usage(&writer, &mut vec![0; length]), Some(length));
     }
 
     #[test]

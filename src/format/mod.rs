@@ -1,15 +1,16 @@
-//! A sample to one line of a line protocol.
+//! Encodings of samples as lines.
 
 pub mod json;
 
 use crate::base::decimal::Fixed;
 
-/// What a line says, beside who says it and when.
-pub struct Record<'a> {
+/// One value of one metric.
+pub struct Sample<'a> {
     /// The metric's name, in plain characters that no format escapes (`a-z`, `0-9`, `.`).
     pub metric: &'a [u8],
-    /// What tells one instance from another, such as `iface=`, in plain characters, and `eth0`, any bytes.
+    /// The tags that tell one instance from another: a key such as `iface=`, in plain characters, and a value such as
+    /// `eth0`, any bytes.
     pub instance: &'a [(&'a [u8], &'a [u8])],
-    /// The value.
+    /// The value, in the metric's unit.
     pub value: Fixed,
 }

@@ -8,10 +8,10 @@
 use cpu_time::ThreadTime;
 use mini_monitor::base::decimal::Fixed;
 use mini_monitor::families::{self, AgentStats, Collector, Emitter, FAMILIES, Filters, Metric, Tags};
-use mini_monitor::format::{Record, json::Writer};
+use mini_monitor::format::json::Writer;
 use mini_monitor::platform::{self, PIECES_MAX};
 use mini_monitor::procfs::{self, Host};
-use mini_monitor::ring::{LINE_MAX, Policy, Ring, Words};
+use mini_monitor::ring::{Policy, Ring, Words};
 use std::fs::File;
 use std::hint::black_box;
 use std::os::unix::fs::FileExt;
@@ -101,34 +101,18 @@ struct Ours<'m> {
 struct Lines<'m> {
     writer: Writer,
     ring: Ring<'m>,
-    tags: [(&'static [u8], [u8; 256], usize); 2],
-    tag_count: usize,
     count: u64,
 }
 
 impl Emitter for Lines<'_> {
     fn set_instance(&mut self, tags: Tags) {
-        self.tag_count = tags.len();
-        for (slot, (key, value)) in self.tags.iter_mut().zip(tags) {
-            slot.0 = key;
-            slot.1[..value.len()].copy_from_slice(value);
-            slot.2 = value.len();
-        }
+        self.writer.set_instance(tags);
     }
 
     fn emit(&mut self, metric: &'static Metric, value: Fixed) {
-        let [first, second] = &self.tags;
-        let tags: [(&[u8], &[u8]); 2] = [(first.0, &first.1[..first.2]), (second.0, &second.1[..second.2])];
-        let record = Record {
-            metric: metric.name.as_bytes(),
-            instance: &tags[..self.tag_count],
-            value,
-        };
-        let mut line = [0; LINE_MAX];
-        if let Some(line) = self.writer.line(&mut line, &record) {
-            self.ring.push(line, 0);
-            self.count += 1;
-        }
+        let Self { writer, ring, .. } = self;
+        let length = ring.push_with(0, |buffer| writer.write(buffer, metric.name.as_bytes(), value));
+        self.count += u64::from(length.is_some());
     }
 }
 
@@ -147,7 +131,9 @@ impl Emitter for Instances {
 
     fn emit(&mut self, metric: &'static Metric, _: Fixed) {
         match metric.name {
-            "net.in.bytes" => self.interfaces.push(String::from_utf8(self.name.clone()).unwrap()),
+            "net.in.bytes" => self
+                .interfaces
+                .push(String::from_utf8(self.name.clone()).unwrap()),
             "disk.total" => self.mounts.push(self.name.clone()),
             _ => {}
         }
@@ -174,8 +160,6 @@ impl<'m> Ours<'m> {
             lines: Lines {
                 writer: Writer::new(b"jungle85", "linux", &[]).unwrap(),
                 ring: Ring::new(words, memory, policy),
-                tags: [(b"", [0; 256], 0); 2],
-                tag_count: 0,
                 count: 0,
             },
             now: 0,

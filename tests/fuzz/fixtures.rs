@@ -11,7 +11,7 @@ use mini_monitor::base::decimal::Fixed;
 use mini_monitor::families::{
     self, AgentStats, Collector, Emitter, FAMILIES, FAMILY_COUNT, Filters, Kind, Metric, Tags, find,
 };
-use mini_monitor::format::{Record, json::Writer};
+use mini_monitor::format::json::Writer;
 use mini_monitor::procfs::{self, Host};
 use mini_monitor::ring::LINE_MAX;
 use mutate::{count, mutate, seed};
@@ -141,7 +141,6 @@ impl Bench {
             now: 0,
             lines: Lines {
                 writer: Writer::new(b"fuzz", "linux", &[]).unwrap(),
-                tags: Vec::new(),
                 count: 0,
             },
         })
@@ -200,29 +199,20 @@ impl Drop for Bench {
 /// Writes each sample as a line, and checks both.
 struct Lines {
     writer: Writer,
-    tags: Vec<(&'static [u8], Vec<u8>)>,
     count: u64,
 }
 
 impl Emitter for Lines {
     fn set_instance(&mut self, tags: Tags) {
-        self.tags.clear();
-        let tags = tags.iter().map(|(key, value)| (*key, value.to_vec()));
-        self.tags.extend(tags);
+        self.writer.set_instance(tags);
     }
 
     fn emit(&mut self, metric: &'static Metric, value: Fixed) {
         check_value(metric, value);
-        let tags: Vec<(&[u8], &[u8])> = self.tags.iter().map(|(key, value)| (*key, &value[..])).collect();
-        let record = Record {
-            metric: metric.name.as_bytes(),
-            instance: &tags,
-            value,
-        };
         self.count += 1;
         let mut buffer = [0; LINE_MAX];
-        if let Some(line) = self.writer.line(&mut buffer, &record) {
-            check_line(line, self.count);
+        if let Some(length) = self.writer.write(&mut buffer, metric.name.as_bytes(), value) {
+            check_line(&buffer[..length], self.count);
         }
     }
 }

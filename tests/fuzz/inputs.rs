@@ -12,7 +12,7 @@ use mini_monitor::base::text::Text;
 use mini_monitor::config::{Config, ConfigFile, FILE_MEMORY, FileText, Origin};
 use mini_monitor::custom::{self, Trouble, read_line};
 use mini_monitor::families::{find, name};
-use mini_monitor::format::{Record, json::Writer};
+use mini_monitor::format::{Sample, json::Writer};
 use mini_monitor::resolver::{self, Query};
 use mini_monitor::ring::LINE_MAX;
 use mutate::{count, mutate, seed};
@@ -189,29 +189,31 @@ fn plain_fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The output line of what was taken; `None` if there is no room for it.
-fn written(record: &Record, writer: &mut Writer) -> Option<String> {
+fn written(sample: &Sample, writer: &mut Writer) -> Option<String> {
     let mut room = [0; LINE_MAX];
-    let line = writer.line(&mut room, record)?;
+    writer.set_instance(sample.instance);
+    let length = writer.write(&mut room, sample.metric, sample.value)?;
+    let line = &room[..length];
     Some(std::str::from_utf8(line).unwrap().to_owned())
 }
 
 /// The tags of what was taken, each as a whole.
-fn tags<'a>(record: &Record<'a>) -> Vec<&'a [u8]> {
-    record.instance.iter().map(|(_, tag)| *tag).collect()
+fn tags<'a>(sample: &Sample<'a>) -> Vec<&'a [u8]> {
+    sample.instance.iter().map(|(_, tag)| *tag).collect()
 }
 
 /// Holds what was taken to its bounds, and the line that is made of it to JSON that says the same.
-fn check_taken(record: &Record, writer: &mut Writer) -> Option<String> {
-    assert!(is_name(record.metric) && record.instance.len() <= 40);
+fn check_taken(sample: &Sample, writer: &mut Writer) -> Option<String> {
+    assert!(is_name(sample.metric) && sample.instance.len() <= 40);
     assert!(
-        record
+        sample
             .instance
             .iter()
             .all(|(key, tag)| key.is_empty() && tag.contains(&b'='))
     );
-    let Some(line) = written(record, writer) else {
+    let Some(line) = written(sample, writer) else {
         // A byte takes six at most.
-        let tags = record.instance.iter().map(|(_, tag)| 6 * tag.len() + 3);
+        let tags = sample.instance.iter().map(|(_, tag)| 6 * tag.len() + 3);
         assert!(tags.sum::<usize>() + 250 > LINE_MAX);
         return None;
     };
@@ -220,36 +222,36 @@ fn check_taken(record: &Record, writer: &mut Writer) -> Option<String> {
     let told: Vec<String> = serde_json::from_str(parsed["tag"].get()).unwrap();
     let mut wanted = vec!["linux".to_owned()];
     wanted.extend(
-        tags(record)
+        tags(sample)
             .into_iter()
             .map(|tag| String::from_utf8_lossy(tag).into_owned()),
     );
     assert_eq!(told, wanted);
     assert_eq!(
         parsed["metric"].get(),
-        format!("\"{}\"", record.metric.escape_ascii())
+        format!("\"{}\"", sample.metric.escape_ascii())
     );
-    assert!(is_amount(record.value, parsed["value"].get().as_bytes()));
+    assert!(is_amount(sample.value, parsed["value"].get().as_bytes()));
     Some(line)
 }
 
 /// Reads a line; answers whether it was taken.
 fn check_line(line: &[u8], writer: &mut Writer) -> bool {
     let (mut calls, mut made) = (0, None);
-    let answer = read_line(line, &mut |record| {
+    let answer = read_line(line, &mut |sample| {
         calls += 1;
-        made = check_taken(record, writer);
+        made = check_taken(sample, writer);
         let line = line.trim_ascii();
         if line.starts_with(b"{") {
             let parsed: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(line).unwrap();
             let metric: String = serde_json::from_str(parsed["metric"].get()).unwrap();
-            assert_eq!(metric.as_bytes(), record.metric);
-            assert!(is_amount(record.value, parsed["value"].get().as_bytes()));
+            assert_eq!(metric.as_bytes(), sample.metric);
+            assert!(is_amount(sample.value, parsed["value"].get().as_bytes()));
         } else {
             let fields: Vec<_> = plain_fields(line).collect();
-            assert_eq!(fields[0], record.metric);
-            assert!(is_amount(record.value, fields[1]));
-            assert_eq!(tags(record), fields[2..]);
+            assert_eq!(fields[0], sample.metric);
+            assert!(is_amount(sample.value, fields[1]));
+            assert_eq!(tags(sample), fields[2..]);
         }
         Some(())
     });
@@ -263,8 +265,8 @@ fn check_line(line: &[u8], writer: &mut Writer) -> bool {
     // Handed in by another agent, it says the same.
     if let Some(made) = made {
         let mut again = None;
-        read_line(made.as_bytes(), &mut |record| {
-            again = written(record, writer);
+        read_line(made.as_bytes(), &mut |sample| {
+            again = written(sample, writer);
             Some(())
         });
         assert_eq!(again.as_ref(), Some(&made));
@@ -350,7 +352,8 @@ fn files_with_a_number() {
     let mut memory = vec![0; FILE_MEMORY];
     memory[..document.len()].copy_from_slice(document.as_bytes());
     let mut config = Config::default();
-    let applied = ConfigFile::new(b"x", &mut memory, file_text(document.as_bytes())).apply(&mut config, find, name);
+    let applied =
+        ConfigFile::new(b"x", &mut memory, file_text(document.as_bytes())).apply(&mut config, find, name);
     assert!(applied.is_ok());
     let (mut good, mut bad) = (0_u64, 0_u64);
     each(
