@@ -121,7 +121,7 @@ fn check_spoilt(name: &str, (family, file, metrics): Source, (spoil, words): Spo
         }
     }
     agent.stop();
-    let log: Vec<String> = agent.log.so_far();
+    let log: Vec<String> = agent.rest_of_log();
     let told: Vec<&String> = log.iter().filter(|line| !line.contains("local addr:")).collect();
     // A machine without block devices has an empty list of them.
     let is_silent = (OPTIONAL.contains(&family) && words.starts_with("no such file"))

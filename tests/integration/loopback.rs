@@ -283,7 +283,7 @@ fn a_transfer_that_reads_nothing_for_the_timeout_is_given_up_and_no_line_is_lost
     // The kernel still holds what had arrived.
     let [second, first] = [accept(&listener), first].map(Lines::of);
     agent.stop();
-    log.extend(agent.log.so_far());
+    log.extend(agent.rest_of_log());
     let all: Vec<String> = [first.rest(), second.rest()].concat();
     let mut made = log
         .iter()
@@ -310,7 +310,7 @@ fn a_receiver_that_reads_nothing_is_left_for_another_one_and_no_line_is_lost() {
     // The kernel still holds what had arrived.
     let [second, first] = [other.accept(), first].map(Lines::of);
     agent.stop();
-    log.extend(agent.log.so_far());
+    log.extend(agent.rest_of_log());
     let all: Vec<String> = [first.rest(), second.rest()].concat();
     let made: Vec<&str> = told(&log).collect();
     assert!(made.len() > 50);
@@ -330,8 +330,7 @@ fn sigterm_sends_what_is_due_and_exits_0() {
     assert_eq!(agent.wait().code(), Some(0));
     let collected = 50
         + agent
-            .log
-            .so_far()
+            .rest_of_log()
             .iter()
             .filter(|line| line.contains("~~ sender get metric "))
             .count();
@@ -498,7 +497,7 @@ fn the_first_words_of_a_peer_are_logged_once_a_connection_and_seldom() {
     }
     drop(transfer.accept());
     agent.stop();
-    log.extend(agent.log.so_far());
+    log.extend(agent.rest_of_log());
     let count = log.iter().filter(|line| line.contains("received from")).count();
     assert!(count <= 10, "{count} lines: {log:#?}");
 }
@@ -748,7 +747,7 @@ fn hang_up_asks_for_an_attempt_and_does_no_harm() {
     }
     agent.stop();
     lines.rest();
-    assert!(agent.log.so_far().iter().all(|line| !line.contains("EOF")));
+    assert!(agent.rest_of_log().iter().all(|line| !line.contains("EOF")));
 }
 
 #[test]
@@ -812,8 +811,7 @@ fn signals_do_not_disturb_once_nor_the_last_flush() {
     let mut received = lines.rest();
     let collected = 2_000
         + agent
-            .log
-            .so_far()
+            .rest_of_log()
             .iter()
             .filter(|line| line.contains("~~ sender get metric "))
             .count();

@@ -207,7 +207,7 @@ fn story(test: &str, mood: Mood, failures: usize, words: &str) {
     agent.stop();
     received.extend(lines.rest());
     received.extend(second.rest());
-    log.extend(agent.log.so_far());
+    log.extend(agent.rest_of_log());
     check_turns(&turns(&log), &received);
 }
 

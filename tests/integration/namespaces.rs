@@ -235,7 +235,7 @@ fn received(stream: &TcpStream, lines: Lines) -> Vec<String> {
 /// Ends the agent; each line that it made (its counter makes it unlike the others) is among the received.
 fn check_all_came(mut agent: Agent, mut log: Vec<String>, received: impl FnOnce() -> Vec<String>) {
     agent.stop();
-    log.extend(agent.log.so_far());
+    log.extend(agent.rest_of_log());
     let made = log
         .iter()
         .filter_map(|line| line.split_once("~~ sender get metric "));

@@ -51,9 +51,7 @@ impl Scripts {
             self.next("agent.alive");
         }
         self.agent.stop();
-        let mut log = self.agent.log.so_far();
-        log.extend(self.agent.rest_of_log());
-        log
+        self.agent.rest_of_log()
     }
 }
 
