@@ -1,7 +1,7 @@
 //! Sets of small numbers.
 
 /// A set of numbers from 0 to 255.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BitSet([u32; 8]);
 
 impl BitSet {

@@ -1,8 +1,8 @@
 //! The agent itself.
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
-use crate::procfs::{ProcFile, ReadError, SKIP, own_cpu_micros, page_size};
+use super::{Context, SKIP};
+use crate::procfs::{ProcFile, ReadError, own_cpu_micros, page_size};
 
 metrics! {
     ALIVE      Gauge   "agent.alive"         ""      "always 1";
@@ -38,7 +38,7 @@ pub struct AgentStats {
 
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
     let stats = &cx.collector.stats;
-    let mut values = FamilyValues::new();
+    let values = &mut cx.values;
     for (id, value) in [
         (ALIVE, Some(1)),
         (LINES, Some(stats.lines)),
@@ -54,6 +54,5 @@ pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
     }
     let result = values.read_columns(&mut cx.host.files, ProcFile::Statm, &[SKIP, Some(RSS)]);
     values.multiply(RSS, page_size() as u32);
-    cx.emitter.emit(&values);
     result.or_else(ReadError::unless_missing)
 }

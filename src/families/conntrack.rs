@@ -1,9 +1,9 @@
 //! Connections that the packet filter tracks (`Documentation/networking/nf_conntrack-sysctl.rst`); no sample where it
 //! tracks none.
 
+use super::Context;
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
-use crate::procfs::{Files, ProcFile, ReadError};
+use crate::procfs::{ProcFile, ReadError};
 
 metrics! {
     COUNT   Gauge "conntrack.count"   ""        "connections that the packet filter tracks";
@@ -12,14 +12,9 @@ metrics! {
 }
 
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
-    let mut values = FamilyValues::new();
-    let result = read(&mut cx.host.files, &mut values);
+    let (files, values) = (&mut cx.host.files, &mut cx.values);
+    let count = values.read_columns(files, ProcFile::ConntrackCount, &[Some(COUNT)]);
+    let result = count.and_then(|()| values.read_columns(files, ProcFile::ConntrackMax, &[Some(MAX)]));
     values.share(PERCENT, COUNT, MAX);
-    cx.emitter.emit(&values);
     result.or_else(ReadError::unless_missing)
-}
-
-fn read(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
-    values.read_columns(files, ProcFile::ConntrackCount, &[Some(COUNT)])?;
-    values.read_columns(files, ProcFile::ConntrackMax, &[Some(MAX)])
 }

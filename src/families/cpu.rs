@@ -2,11 +2,11 @@
 
 use super::load::Tasks;
 use super::metrics::metrics;
-use super::{Context, FamilyEmitter, FamilyValues};
+use super::{Context, FamilyEmitter, FamilyValues, MetricId};
 use crate::base::bit_set::BitSet;
 use crate::base::decimal::{DIGITS_MAX, Fixed, format_u64, parse_u64};
 use crate::base::fields::{Fields, fields};
-use crate::procfs::{MetricId, ProcFile, ReadError, Subject};
+use crate::procfs::{ProcFile, ReadError};
 
 /// Processors that have a metric each; of further ones there is only the sum.
 const CORES_MAX: usize = 256;
@@ -77,9 +77,9 @@ impl Cpu {
     }
 }
 
-/// What one read of the file gives, the times of each processor aside.
+/// What one read of the file gives beside values and the times of each processor.
+#[derive(Default)]
 struct Reading {
-    values: FamilyValues,
     tasks: Tasks,
     /// The times of all processors.
     all: Option<CpuTimes>,
@@ -90,31 +90,20 @@ struct Reading {
 }
 
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
-    let mut reading = Reading {
-        values: FamilyValues::new(),
-        tasks: Tasks::default(),
-        all: None,
-        online: BitSet::EMPTY,
-        count: 0,
-        are_too_many: false,
-    };
+    let mut reading = Reading::default();
     let result = read(cx, &mut reading);
-    let Reading {
-        values, all, count, ..
-    } = &mut reading;
-    values.set_u64(COUNT, Some(*count).filter(|count| *count > 0));
+    let values = &mut cx.values;
+    values.set_u64(COUNT, Some(reading.count).filter(|count| *count > 0));
     let memory = &mut cx.collector.memory.cpu;
-    if let (Some(before), Some(now)) = (&memory.before, &*all) {
+    if let (Some(before), Some(now)) = (&memory.before, &reading.all) {
         set_shares(before, now, values);
     }
-    memory.before = *all;
+    memory.before = reading.all;
     memory.online = reading.online;
     cx.collector.tasks = Some(reading.tasks);
-    cx.emitter.emit(&reading.values);
     result?;
     if reading.are_too_many {
-        let file = Subject::File(ProcFile::Stat);
-        return Err(ReadError::too_many(file, "more than 256 processors"));
+        return Err(ReadError::too_many(ProcFile::Stat, "more than 256 processors"));
     }
     Ok(())
 }
@@ -123,7 +112,7 @@ fn read(cx: &mut Context, reading: &mut Reading) -> Result<(), ReadError> {
     let memory = &mut cx.collector.memory.cpu;
     let mut lines = cx.host.files.lines(ProcFile::Stat)?;
     while let Some(line) = lines.next_line()? {
-        if let Some((core, times)) = reading.parse(line) {
+        if let Some((core, times)) = reading.parse(line, &mut cx.values) {
             reading.count += 1;
             if reading.online.insert(core) {
                 memory.emit_core(core, &times, &mut cx.emitter);
@@ -137,12 +126,12 @@ fn read(cx: &mut Context, reading: &mut Reading) -> Result<(), ReadError> {
 
 impl Reading {
     /// Parses a line. Returns number and times of a processor, if it is a line of one.
-    fn parse(&mut self, line: &[u8]) -> Option<(u64, CpuTimes)> {
+    fn parse(&mut self, line: &[u8], values: &mut FamilyValues) -> Option<(u64, CpuTimes)> {
         let mut fields = fields(line);
         let name = fields.next()?;
         let Some(core) = name.strip_prefix(b"cpu") else {
             if let Some(id) = KEYS.find(name) {
-                self.values.set_u64(*id, fields.next_u64());
+                values.set_u64(*id, fields.next_u64());
             } else if name.starts_with(b"procs_") {
                 self.tasks.set(name, fields.next_u64());
             }
@@ -206,35 +195,28 @@ mod tests {
     use super::*;
 
     /// Parses a text: the times of all processors, those of each, and the counts.
-    fn read(text: &str) -> (Option<CpuTimes>, Vec<(u64, CpuTimes)>, Reading) {
-        let mut reading = Reading {
-            values: FamilyValues::new(),
-            tasks: Tasks::default(),
-            all: None,
-            online: BitSet::EMPTY,
-            count: 0,
-            are_too_many: false,
-        };
+    fn read(text: &str) -> (Reading, Vec<(u64, CpuTimes)>, FamilyValues) {
+        let (mut reading, mut values) = (Reading::default(), FamilyValues::new());
         let cores = text
             .lines()
-            .filter_map(|line| reading.parse(line.as_bytes()))
+            .filter_map(|line| reading.parse(line.as_bytes(), &mut values))
             .collect();
-        (reading.all, cores, reading)
+        (reading, cores, values)
     }
 
     #[test]
     fn old_kernels_have_fewer_columns() {
-        let shares = |text| read(text).0.map(|times| times.sums.into());
+        let shares = |text| read(text).0.all.map(|times| times.sums.into());
         assert_eq!(shares("cpu 1 2 4 8"), Some((7, 8)));
         assert_eq!(shares("cpu  1 2 4 8 16 32 64 128 256 512"), Some((231, 24)));
-        assert_eq!(read("cpu 0 0 0 0 0 0 0 0 3 4").0.unwrap().parts[8], 7);
+        assert_eq!(read("cpu 0 0 0 0 0 0 0 0 3 4").0.all.unwrap().parts[8], 7);
     }
 
     #[test]
     fn lines_come_in_any_order_and_processors_may_be_missing() {
-        let (_, cores, reading) =
+        let (reading, cores, values) =
             read("intr 5 1 2\nctxt 6\ncpu1 1 2 3 4\ncpu4 1 2 3 4\nbtime 9\nprocesses 7\nprocs_running 2\n");
-        let counts = [SWITCHES, INTERRUPTS, FORKS].map(|id| reading.values.get_u64(id));
+        let counts = [SWITCHES, INTERRUPTS, FORKS].map(|id| values.get_u64(id));
         assert_eq!(counts, [Some(6), Some(5), Some(7)]);
         let mut tasks = Tasks::default();
         tasks.set(b"procs_running", Some(2));
@@ -252,8 +234,8 @@ mod tests {
             "cpu  18446744073709551615 1 0 0",
             "cpux 1 2 3 4",
         ] {
-            let (cpu, cores, _) = read(bad);
-            assert!(cpu.is_none() && cores.is_empty(), "{bad:?}");
+            let (reading, cores, _) = read(bad);
+            assert!(reading.all.is_none() && cores.is_empty(), "{bad:?}");
         }
     }
 

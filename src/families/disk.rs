@@ -1,11 +1,11 @@
 //! File systems: their sizes as `statfs(2)` returns them, for the mounts in `/proc/self/mountinfo`.
 
-use super::Context;
 use super::metrics::metrics;
+use super::{Context, FamilyValues};
 use crate::base::decimal::Fixed;
 use crate::base::glob::{Choice, is_in_list};
 use crate::procfs::mounts::{self, MOUNT_POINT_MAX, MountTable, StatfsPolicy};
-use crate::procfs::{FamilyValues, FileSystem, ProcFile, ReadError, Subject, statfs};
+use crate::procfs::{FileSystem, ProcFile, ReadError, statfs};
 
 /// Mount points that are left out by default: those of containers.
 pub(super) const IGNORED: &str = "/var/lib/docker/*,/var/lib/containers/*";
@@ -60,7 +60,7 @@ pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
     }
     if table.is_full() || count > FILE_SYSTEMS_MAX {
         return Err(ReadError::too_many(
-            Subject::File(ProcFile::Mountinfo),
+            ProcFile::Mountinfo,
             "more than 64 file systems, or 4 KB of their names",
         ));
     }

@@ -2,10 +2,10 @@
 //! ` 254 0 vda 5231 2919 735410 2388 450 3430 257312 702 0 1128 3238 …`.
 
 use super::metrics::metrics;
-use super::{Context, FamilyEmitter, FamilyValues};
+use super::{Context, FamilyEmitter, FamilyValues, MetricId, SKIP};
 use crate::base::decimal::Fixed;
 use crate::base::fields::fields;
-use crate::procfs::{MetricId, ProcFile, ReadError, ReadErrorKind, SKIP, Subject};
+use crate::procfs::{ProcFile, ReadError, ReadErrorKind};
 
 /// Devices that have samples; of more, the first ones.
 const DISKS_MAX: usize = 64;
@@ -106,8 +106,7 @@ fn collect_disks(cx: &mut Context, disks: &mut Disks) -> Result<(), ReadError> {
     }
     lines.expect(was_found, "no disk")?;
     if are_too_many {
-        let file = Subject::File(ProcFile::Diskstats);
-        return Err(ReadError::too_many(file, "more than 64 devices"));
+        return Err(ReadError::too_many(ProcFile::Diskstats, "more than 64 devices"));
     }
     Ok(())
 }

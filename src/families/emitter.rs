@@ -3,7 +3,7 @@
 use super::{FamilyValues, Metric, MetricId};
 use crate::base::decimal::Fixed;
 use crate::base::glob::Choice;
-use crate::procfs::{ProcFile, ReadError, Subject};
+use crate::procfs::{ProcFile, ReadError};
 
 /// Tells one instance of a family from another, such as `iface=` and `eth0`; empty where a family has one only.
 pub type Tags<'t> = &'t [(&'static [u8], &'t [u8])];
@@ -40,11 +40,6 @@ impl FamilyEmitter<'_> {
     /// Returns whether the user wants the instance of that name.
     pub(super) fn wants(&self, name: &[u8]) -> bool {
         self.filter.wants(name, self.ignored.as_bytes())
-    }
-
-    /// Emits a sample of each metric that has a value, for a family with one instance.
-    pub(super) fn emit(&mut self, values: &FamilyValues) {
-        self.emit_instance(&[], values);
     }
 
     /// Emits a sample of each metric that has a value.
@@ -91,5 +86,5 @@ impl InterfaceLimit {
 
 /// The error that a file names more interfaces than have samples.
 pub(super) fn too_many_interfaces(file: ProcFile) -> ReadError {
-    ReadError::too_many(Subject::File(file), "more than 64 interfaces")
+    ReadError::too_many(file, "more than 64 interfaces")
 }

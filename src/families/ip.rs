@@ -2,9 +2,9 @@
 //! `Documentation/networking/snmp_counter.rst`).
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
+use super::{Context, FamilyValues, MetricId};
 use crate::base::fields::{Fields, fields};
-use crate::procfs::{Files, MetricId, ProcFile, ReadError};
+use crate::procfs::{Files, ProcFile, ReadError};
 
 metrics! {
     IN_PACKETS       Counter "ip.in.packets"        "" "IPv4 packets received" from "Ip: InReceives";
@@ -76,12 +76,10 @@ impl Columns {
 
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
     let Columns { snmp, netstat } = &mut cx.collector.memory.columns;
-    let files = &mut cx.host.files;
-    let mut values = FamilyValues::new();
-    let snmp = read_sections(files, ProcFile::Snmp, &SNMP, snmp, &mut values);
-    let netstat = read_sections(files, ProcFile::Netstat, &NETSTAT, netstat, &mut values);
-    let snmp6 = read_snmp6(files, &mut values);
-    cx.emitter.emit(&values);
+    let (files, values) = (&mut cx.host.files, &mut cx.values);
+    let snmp = read_sections(files, ProcFile::Snmp, &SNMP, snmp, values);
+    let netstat = read_sections(files, ProcFile::Netstat, &NETSTAT, netstat, values);
+    let snmp6 = read_snmp6(files, values);
     snmp?;
     netstat.or_else(ReadError::unless_missing)?;
     snmp6.or_else(ReadError::unless_missing)

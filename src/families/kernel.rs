@@ -1,8 +1,8 @@
 //! Limits of the kernel, and their use (`Documentation/admin-guide/sysctl`).
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
-use crate::procfs::{ProcFile, ReadError, SKIP};
+use super::{Context, SKIP};
+use crate::procfs::{ProcFile, ReadError};
 
 metrics! {
     FILES         Gauge "kernel.files.allocated" ""        "open files of all processes";
@@ -13,12 +13,10 @@ metrics! {
 }
 
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
-    let mut values = FamilyValues::new();
-    let files = &mut cx.host.files;
+    let (files, values) = (&mut cx.host.files, &mut cx.values);
     let open_files = values.read_columns(files, ProcFile::FileNr, &[Some(FILES), SKIP, Some(FILES_MAX)]);
     let entropy = values.read_columns(files, ProcFile::Entropy, &[Some(ENTROPY)]);
     let pids = values.read_columns(files, ProcFile::PidMax, &[Some(PIDS_MAX)]);
     values.share(FILES_PERCENT, FILES, FILES_MAX);
-    cx.emitter.emit(&values);
     open_files.and(entropy).and(pids)
 }

@@ -38,12 +38,12 @@ pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
     let files = &mut cx.host.files;
     // The cpu family has read them in the same turn, if it is collected then.
     let tasks = cx.collector.tasks.unwrap_or_else(|| read_tasks(files));
-    let mut values = FamilyValues::new();
-    values.set_u64(RUNNING, tasks.running);
-    values.set_u64(BLOCKED, tasks.blocked);
-    let result = read_averages(files, &mut values);
-    cx.emitter.emit(&values);
-    result
+    cx.values.set_u64(RUNNING, tasks.running);
+    cx.values.set_u64(BLOCKED, tasks.blocked);
+    let mut lines = files.lines(ProcFile::Loadavg)?;
+    let line = lines.next_line()?.unwrap_or_default();
+    let is_good = parse(line, &mut cx.values);
+    lines.expect(is_good, "no load averages")
 }
 
 /// Reads the numbers of tasks, as far as they are there.
@@ -59,13 +59,6 @@ fn read_tasks(files: &mut Files) -> Tasks {
         }
     }
     tasks
-}
-
-fn read_averages(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
-    let mut lines = files.lines(ProcFile::Loadavg)?;
-    let line = lines.next_line()?.unwrap_or_default();
-    let is_good = parse(line, values);
-    lines.expect(is_good, "no load averages")
 }
 
 fn parse(line: &[u8], values: &mut FamilyValues) -> bool {

@@ -22,14 +22,13 @@ metrics! {
 }
 
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
-    let mut values = FamilyValues::new();
-    let result = read(&mut cx.host.files, &mut values);
+    let values = &mut cx.values;
+    let result = read(&mut cx.host.files, values);
     // A container may see less in total than is available outside it.
     values.subtract(USED, TOTAL, AVAILABLE);
     values.share(PERCENT, USED, TOTAL);
     values.subtract(SWAP_USED, SWAP_TOTAL, SWAP_FREE);
     values.share(SWAP_PERCENT, SWAP_USED, SWAP_TOTAL);
-    cx.emitter.emit(&values);
     result
 }
 

@@ -26,6 +26,7 @@ mod system;
 mod temp;
 #[cfg(test)]
 mod tests;
+mod values;
 mod vm;
 mod wifi;
 
@@ -37,9 +38,10 @@ pub use process::PROCESSES_MAX;
 
 use crate::base::glob::Choice;
 use crate::base::wheel::Timers;
-use crate::procfs::{FamilyValues, Host, MetricId, ReadError, VALUES_MAX};
+use crate::procfs::{Host, ReadError};
 use emitter::FamilyEmitter;
 use load::Tasks;
+use values::{FamilyValues, MetricId, SKIP, VALUES_MAX};
 
 /// Metrics that are collected together.
 pub struct Family {
@@ -202,6 +204,8 @@ struct Context<'c> {
     collector: &'c mut Collector,
     filters: Filters<'c>,
     emitter: FamilyEmitter<'c>,
+    /// The values of the metrics that have one instance: emitted at the end, also after an error.
+    values: FamilyValues,
 }
 
 impl Collector {
@@ -235,7 +239,7 @@ impl Collector {
         let Some(family) = FAMILIES.get(family) else {
             return Ok(());
         };
-        (family.collect)(&mut Context {
+        let mut cx = Context {
             host,
             collector: self,
             filters,
@@ -245,7 +249,11 @@ impl Collector {
                 ignored: family.ignored.unwrap_or_default(),
                 emitter,
             },
-        })
+            values: FamilyValues::new(),
+        };
+        let result = (family.collect)(&mut cx);
+        cx.emitter.emit_instance(&[], &cx.values);
+        result
     }
 
     /// Drops what was read: it is of another machine.

@@ -2,8 +2,8 @@
 
 use super::emitter::InterfaceLimit;
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
-use crate::procfs::{MetricId, ProcFile, ReadError, SKIP, split_name};
+use super::{Context, FamilyValues, MetricId, SKIP};
+use crate::procfs::{ProcFile, ReadError, split_name};
 
 metrics! {
     IN_BYTES       Counter "net.in.bytes"       "bytes" "bytes received by an interface (iface=)";

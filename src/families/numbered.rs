@@ -1,7 +1,7 @@
 //! Consecutive numbers: a missing one is a lost line. Only in builds for tests.
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
+use super::Context;
 use crate::procfs::ReadError;
 
 metrics! {
@@ -10,9 +10,7 @@ metrics! {
 
 #[expect(clippy::unnecessary_wraps, reason = "the type of all collect functions")]
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
-    let mut values = FamilyValues::new();
-    values.set_u64(NUMBER, Some(cx.collector.turns));
+    cx.values.set_u64(NUMBER, Some(cx.collector.turns));
     cx.collector.turns += 1;
-    cx.emitter.emit(&values);
     Ok(())
 }

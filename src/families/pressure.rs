@@ -2,10 +2,10 @@
 //! `some avg10=0.00 avg60=0.00 avg300=0.00 total=1118547`.
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
+use super::{Context, FamilyValues, MetricId};
 use crate::base::decimal::parse_u64;
 use crate::base::fields::fields;
-use crate::procfs::{Files, MetricId, ProcFile, ReadError};
+use crate::procfs::{Files, ProcFile, ReadError};
 
 metrics! {
     CPU_SOME    Counter "pressure.cpu.some.us"    "us" "time in which at least one task waited for a processor";
@@ -27,13 +27,11 @@ const RESOURCES: [(ProcFile, MetricId, MetricId); 4] = [
 ];
 
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
-    let mut values = FamilyValues::new();
     let mut result = Ok(());
     for (file, some, full) in RESOURCES {
-        let read = read(&mut cx.host.files, file, some, full, &mut values);
+        let read = read(&mut cx.host.files, file, some, full, &mut cx.values);
         result = result.and(read.or_else(ReadError::unless_missing));
     }
-    cx.emitter.emit(&values);
     result
 }
 

@@ -1,11 +1,11 @@
 //! Processes of the names that the user asks for, summed up over all processes of a name.
 
-use super::Context;
 use super::metrics::metrics;
+use super::{Context, FamilyValues};
 use crate::base::decimal::divide;
 use crate::base::glob::{fits, is_pattern, items};
 use crate::procfs::processes::{self, Process};
-use crate::procfs::{FamilyValues, Host, ReadError, page_size, ticks_per_second};
+use crate::procfs::{Host, ReadError, page_size, ticks_per_second};
 
 /// Names that can be asked for.
 pub const PROCESSES_MAX: usize = 32;

@@ -3,7 +3,7 @@
 use super::metrics::metrics;
 use super::{Context, FamilyValues};
 use crate::base::fields::fields;
-use crate::procfs::{Files, ProcFile, ReadError};
+use crate::procfs::{ProcFile, ReadError};
 
 metrics! {
     USED         Gauge "sockets.used"         ""      "sockets of all kinds" from "sockets: used";
@@ -17,14 +17,8 @@ metrics! {
 }
 
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
-    let mut values = FamilyValues::new();
-    let result = read(&mut cx.host.files, &mut values);
-    cx.emitter.emit(&values);
-    result
-}
-
-fn read(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
-    let mut lines = files.lines(ProcFile::Sockstat)?;
+    let values = &mut cx.values;
+    let mut lines = cx.host.files.lines(ProcFile::Sockstat)?;
     while values.count() < KEYS.count()
         && let Some(line) = lines.next_line()?
     {

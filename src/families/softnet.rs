@@ -2,9 +2,9 @@
 //! hexadecimal columns of 32 bits.
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
+use super::{Context, FamilyValues, MetricId};
 use crate::base::fields::fields;
-use crate::procfs::{Files, MetricId, ProcFile, ReadError};
+use crate::procfs::{ProcFile, ReadError};
 
 metrics! {
     PROCESSED Counter "softnet.processed" "" "packets that all processors took from their receive queues";
@@ -15,19 +15,12 @@ metrics! {
 /// The metrics of the first columns.
 const COLUMNS: [MetricId; 3] = [PROCESSED, DROPPED, SQUEEZED];
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
-    let mut values = FamilyValues::new();
-    let result = read(&mut cx.host.files, &mut values);
-    cx.emitter.emit(&values);
-    result
-}
-
 /// Adds up the columns. Each is 32 bits a processor, so their sum may go back.
-fn read(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
     let mut was_found = false;
-    let mut lines = files.lines(ProcFile::Softnet)?;
+    let mut lines = cx.host.files.lines(ProcFile::Softnet)?;
     while let Some(line) = lines.next_line()? {
-        was_found |= add(line, values);
+        was_found |= add(line, &mut cx.values);
     }
     lines.expect(was_found, "no counts")
 }

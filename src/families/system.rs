@@ -1,10 +1,10 @@
 //! Uptime, and the state of the wall clock: `/proc/uptime` (`proc(5)`), `350735.47 234388.90`, and `adjtimex(2)`.
 
+use super::Context;
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
 use crate::base::decimal::Fixed;
 use crate::base::fields::fields;
-use crate::procfs::{Files, ProcFile, ReadError, clock_discipline};
+use crate::procfs::{ProcFile, ReadError, clock_discipline};
 
 metrics! {
     UPTIME Gauge "system.uptime"   "s"  "time since the system started, suspend included";
@@ -13,19 +13,13 @@ metrics! {
 }
 
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
-    let mut values = FamilyValues::new();
+    let values = &mut cx.values;
     // A container may not be allowed to ask.
     if let Ok(clock) = clock_discipline() {
         values.set_u64(SYNCED, Some(clock.is_synced.into()));
         values.set(OFFSET, Some(Fixed::signed(clock.offset_nanos, 3)));
     }
-    let result = read(&mut cx.host.files, &mut values);
-    cx.emitter.emit(&values);
-    result
-}
-
-fn read(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
-    let mut lines = files.lines(ProcFile::Uptime)?;
+    let mut lines = cx.host.files.lines(ProcFile::Uptime)?;
     let line = lines.next_line()?.unwrap_or_default();
     let uptime = fields(line).next().and_then(Fixed::parse);
     values.set(UPTIME, uptime.filter(|uptime| !uptime.is_negative()));

@@ -1,9 +1,9 @@
 //! Paging: `/proc/vmstat` (`proc(5)`), lines such as `pgfault 34124663`.
 
+use super::Context;
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
 use crate::base::fields::fields;
-use crate::procfs::{Files, ProcFile, ReadError};
+use crate::procfs::{ProcFile, ReadError};
 
 metrics! {
     FAULTS       Counter "vm.pgfault"    ""      "page faults" from "pgfault";
@@ -14,14 +14,8 @@ metrics! {
 }
 
 pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
-    let mut values = FamilyValues::new();
-    let result = read(&mut cx.host.files, &mut values);
-    cx.emitter.emit(&values);
-    result
-}
-
-fn read(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
-    let mut lines = files.lines(ProcFile::Vmstat)?;
+    let values = &mut cx.values;
+    let mut lines = cx.host.files.lines(ProcFile::Vmstat)?;
     while values.count() < KEYS.count()
         && let Some(line) = lines.next_line()?
     {

@@ -4,9 +4,9 @@
 
 use super::emitter::InterfaceLimit;
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
+use super::{Context, FamilyValues, MetricId};
 use crate::base::decimal::Fixed;
-use crate::procfs::{MetricId, ProcFile, ReadError, split_name};
+use crate::procfs::{ProcFile, ReadError, split_name};
 
 metrics! {
     QUALITY Gauge "wifi.quality" ""    "quality of an interface's wireless link (iface=), usually out of 70";

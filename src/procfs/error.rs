@@ -18,6 +18,12 @@ pub enum Subject {
     Leases,
 }
 
+impl From<ProcFile> for Subject {
+    fn from(file: ProcFile) -> Self {
+        Self::File(file)
+    }
+}
+
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadErrorKind {
@@ -43,25 +49,17 @@ pub struct ReadError {
 
 impl ReadError {
     /// A system call failed.
-    pub fn system(subject: Subject, errno: Errno) -> Self {
+    pub fn system(subject: impl Into<Subject>, errno: Errno) -> Self {
         Self {
-            subject,
+            subject: subject.into(),
             kind: ReadErrorKind::System(errno),
         }
     }
 
-    /// The content of a file is not as expected.
-    pub fn content(subject: Subject, message: &'static str) -> Self {
-        Self {
-            subject,
-            kind: ReadErrorKind::Content(message),
-        }
-    }
-
     /// There is more than the agent has memory for.
-    pub fn too_many(subject: Subject, message: &'static str) -> Self {
+    pub fn too_many(subject: impl Into<Subject>, message: &'static str) -> Self {
         Self {
-            subject,
+            subject: subject.into(),
             kind: ReadErrorKind::TooMany(message),
         }
     }

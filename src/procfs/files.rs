@@ -1,43 +1,12 @@
 //! The files of `/proc` that stay open between turns: one system call reads a short one again.
 
+use super::ReadError;
 use super::lines::Lines;
-use super::{ReadError, Subject};
 use crate::platform::{Directory, File};
 
 /// Bytes of the buffer for one file; a longer file is read in pieces. (`net/netstat` has about as much. Of files
 /// that it prints record by record the kernel returns at most this much at once.)
 pub(super) const BUFFER: usize = 4096;
-
-/// A file of `/proc` that stays open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the file of its path")]
-pub enum ProcFile {
-    Stat,
-    Loadavg,
-    Meminfo,
-    Vmstat,
-    Uptime,
-    PressureCpu,
-    PressureIo,
-    PressureMemory,
-    PressureIrq,
-    NetDev,
-    Snmp,
-    Netstat,
-    Snmp6,
-    Sockstat,
-    Softnet,
-    Arp,
-    Wireless,
-    ConntrackCount,
-    ConntrackMax,
-    FileNr,
-    Entropy,
-    PidMax,
-    Mountinfo,
-    Diskstats,
-    Statm,
-}
 
 /// How the kernel prints a file, which decides when a read has seen its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,59 +19,62 @@ pub(super) enum ReadMode {
     LongRecords,
 }
 
-impl ProcFile {
-    const COUNT: usize = Self::Statm as usize + 1;
+/// Declares the files, one row each: name, path below `/proc`, read mode.
+macro_rules! files {
+    ($($name:ident $path:literal $mode:ident;)*) => {
+        /// A file of `/proc` that stays open.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ProcFile { $(#[doc = concat!("`", $path, "`")] $name),* }
 
+        static FILES: &[(&str, ReadMode)] = &[$(($path, ReadMode::$mode)),*];
+        const FILE_COUNT: usize = [$($path),*].len();
+    };
+}
+
+files! {
+    Stat           "stat"                                Whole;
+    Loadavg        "loadavg"                             Whole;
+    Meminfo        "meminfo"                             Whole;
+    Vmstat         "vmstat"                              Records;
+    Uptime         "uptime"                              Whole;
+    PressureCpu    "pressure/cpu"                        Whole;
+    PressureIo     "pressure/io"                         Whole;
+    PressureMemory "pressure/memory"                     Whole;
+    PressureIrq    "pressure/irq"                        Whole;
+    NetDev         "net/dev"                             Records;
+    Snmp           "net/snmp"                            Whole;
+    Netstat        "net/netstat"                         Whole;
+    Snmp6          "net/snmp6"                           Whole;
+    Sockstat       "net/sockstat"                        Whole;
+    Softnet        "net/softnet_stat"                    Records;
+    Arp            "net/arp"                             Records;
+    Wireless       "net/wireless"                        Records;
+    ConntrackCount "sys/net/netfilter/nf_conntrack_count" Whole;
+    ConntrackMax   "sys/net/netfilter/nf_conntrack_max"  Whole;
+    FileNr         "sys/fs/file-nr"                      Whole;
+    Entropy        "sys/kernel/random/entropy_avail"     Whole;
+    PidMax         "sys/kernel/pid_max"                  Whole;
+    // A mount with all its options is one record; so is a disk with all its partitions.
+    Mountinfo      "self/mountinfo"                      LongRecords;
+    Diskstats      "diskstats"                           LongRecords;
+    Statm          "self/statm"                          Whole;
+}
+
+impl ProcFile {
     /// Returns the path below `/proc`.
     pub fn path(self) -> &'static str {
-        self.path_and_mode().0
+        FILES[self as usize].0
     }
 
     pub(super) fn mode(self) -> ReadMode {
-        self.path_and_mode().1
-    }
-
-    fn path_and_mode(self) -> (&'static str, ReadMode) {
-        use ReadMode::{LongRecords, Records, Whole};
-        match self {
-            Self::Stat => ("stat", Whole),
-            Self::Loadavg => ("loadavg", Whole),
-            Self::Meminfo => ("meminfo", Whole),
-            Self::Vmstat => ("vmstat", Records),
-            Self::Uptime => ("uptime", Whole),
-            Self::PressureCpu => ("pressure/cpu", Whole),
-            Self::PressureIo => ("pressure/io", Whole),
-            Self::PressureMemory => ("pressure/memory", Whole),
-            Self::PressureIrq => ("pressure/irq", Whole),
-            Self::NetDev => ("net/dev", Records),
-            Self::Snmp => ("net/snmp", Whole),
-            Self::Netstat => ("net/netstat", Whole),
-            Self::Snmp6 => ("net/snmp6", Whole),
-            Self::Sockstat => ("net/sockstat", Whole),
-            Self::Softnet => ("net/softnet_stat", Records),
-            Self::Arp => ("net/arp", Records),
-            Self::Wireless => ("net/wireless", Records),
-            Self::ConntrackCount => ("sys/net/netfilter/nf_conntrack_count", Whole),
-            Self::ConntrackMax => ("sys/net/netfilter/nf_conntrack_max", Whole),
-            Self::FileNr => ("sys/fs/file-nr", Whole),
-            Self::Entropy => ("sys/kernel/random/entropy_avail", Whole),
-            Self::PidMax => ("sys/kernel/pid_max", Whole),
-            // A mount with all its options is one record; so is a disk with all its partitions.
-            Self::Mountinfo => ("self/mountinfo", LongRecords),
-            Self::Diskstats => ("diskstats", LongRecords),
-            Self::Statm => ("self/statm", Whole),
-        }
-    }
-
-    fn error(self, errno: crate::platform::Errno) -> ReadError {
-        ReadError::system(Subject::File(self), errno)
+        FILES[self as usize].1
     }
 }
 
 /// The files of `/proc`, with a buffer for one of them.
 pub struct Files {
     pub(super) root: Directory,
-    open: [Option<File>; ProcFile::COUNT],
+    open: [Option<File>; FILE_COUNT],
     pub(super) buffer: &'static mut [u8; BUFFER],
 }
 
@@ -112,7 +84,7 @@ impl Files {
     pub(super) fn new(root: Directory, buffer: &'static mut [u8; BUFFER]) -> Self {
         Self {
             root,
-            open: [const { None }; ProcFile::COUNT],
+            open: [const { None }; FILE_COUNT],
             buffer,
         }
     }
@@ -120,7 +92,7 @@ impl Files {
     /// Closes all files and opens them again below another root.
     pub(super) fn change_root(&mut self, root: Directory) {
         self.root = root;
-        self.open = [const { None }; ProcFile::COUNT];
+        self.open = [const { None }; FILE_COUNT];
     }
 
     /// Returns the lines of a file as it is now.
@@ -129,7 +101,7 @@ impl Files {
         let mut unkept = None;
         if slot.is_none() {
             let opened = self.root.open_path(file.path().as_bytes());
-            let opened = opened.map_err(|errno| file.error(errno))?;
+            let opened = opened.map_err(|errno| ReadError::system(file, errno))?;
             let target = if opened.may_stay() {
                 &mut *slot
             } else {

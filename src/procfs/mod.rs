@@ -10,7 +10,6 @@ pub mod mounts;
 pub mod processes;
 pub mod sensors;
 mod sysfs;
-mod values;
 
 pub use crate::platform::{
     Discipline, FileSystem, discipline as clock_discipline, file_system as statfs, own_cpu_micros, page_size,
@@ -21,7 +20,6 @@ pub use files::{Files, ProcFile};
 pub use keys::Keys;
 pub use lines::Lines;
 pub use links::{InterfaceName, Link, Links};
-pub use values::{FamilyValues, MetricId, SKIP, VALUES_MAX};
 
 use crate::base::fields::{Fields, fields};
 use crate::base::name::Name;

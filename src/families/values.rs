@@ -1,48 +1,42 @@
 //! The values of one instance of a family, by metric.
 
-use super::{Files, ProcFile, ReadError};
 use crate::base::decimal::Fixed;
 use crate::base::fields::{Fields, fields};
+use crate::procfs::{Files, ProcFile, ReadError};
 
 /// Identifies a metric within its family. The table of the family makes it, so that it always means the row of its
 /// name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MetricId(u8);
+pub(super) struct MetricId(u8);
 
 impl MetricId {
     /// The metric of a row.
-    pub const fn of_row(row: usize) -> Self {
+    pub(super) const fn of_row(row: usize) -> Self {
         Self(row as u8)
     }
 
     /// Returns the row.
-    pub fn row(self) -> usize {
+    pub(super) fn row(self) -> usize {
         self.0.into()
     }
 }
 
 /// A column without a metric.
-pub const SKIP: Option<MetricId> = None;
+pub(super) const SKIP: Option<MetricId> = None;
 
 /// The most metrics of a family.
-pub const VALUES_MAX: usize = 36;
+pub(super) const VALUES_MAX: usize = 36;
 
 /// The values of one instance of a family, such as an interface. A metric without a value gives no sample.
-pub struct FamilyValues {
+pub(super) struct FamilyValues {
     values: [Fixed; VALUES_MAX],
     /// The metrics that have a value, one bit each.
     present: u64,
 }
 
-impl Default for FamilyValues {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl FamilyValues {
     /// No metric has a value.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             values: [Fixed::whole(0); VALUES_MAX],
             present: 0,
@@ -50,7 +44,7 @@ impl FamilyValues {
     }
 
     /// Sets the value of a metric, or removes it.
-    pub fn set(&mut self, id: MetricId, value: Option<Fixed>) {
+    pub(super) fn set(&mut self, id: MetricId, value: Option<Fixed>) {
         let bit = 1 << id.0;
         self.present &= !bit;
         if let Some(value) = value
@@ -62,13 +56,13 @@ impl FamilyValues {
     }
 
     /// Sets a metric to a whole number, or removes its value.
-    pub fn set_u64(&mut self, id: MetricId, value: Option<u64>) {
+    pub(super) fn set_u64(&mut self, id: MetricId, value: Option<u64>) {
         self.set(id, value.map(Fixed::whole));
     }
 
     /// Sets metrics to the numbers of a line, column by column, up to the first column that is no number. Returns how
     /// many were numbers.
-    pub fn set_columns(&mut self, fields: &mut Fields, columns: &[Option<MetricId>]) -> usize {
+    pub(super) fn set_columns(&mut self, fields: &mut Fields, columns: &[Option<MetricId>]) -> usize {
         for (index, column) in columns.iter().enumerate() {
             let number = fields.next_u64();
             if let Some(id) = column {
@@ -82,7 +76,7 @@ impl FamilyValues {
     }
 
     /// Sets metrics to the numbers of a file's first line, the first of which has to be there.
-    pub fn read_columns(
+    pub(super) fn read_columns(
         &mut self,
         files: &mut Files,
         file: ProcFile,
@@ -95,23 +89,23 @@ impl FamilyValues {
     }
 
     /// Returns the value of a metric.
-    pub fn get(&self, id: MetricId) -> Option<Fixed> {
+    pub(super) fn get(&self, id: MetricId) -> Option<Fixed> {
         let value = self.values.get(id.row())?;
         (self.present >> id.0 & 1 != 0).then_some(*value)
     }
 
     /// Returns the integer part of the value of a metric.
-    pub fn get_u64(&self, id: MetricId) -> Option<u64> {
+    pub(super) fn get_u64(&self, id: MetricId) -> Option<u64> {
         self.get(id).map(|value| value.parts().0)
     }
 
     /// Returns how many metrics have a value.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.present.count_ones() as usize
     }
 
     /// Returns the rows of the metrics that have a value, and the values.
-    pub fn iter(&self) -> impl Iterator<Item = (usize, Fixed)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, Fixed)> {
         let mut rest = self.present;
         core::iter::from_fn(move || {
             let row = rest.trailing_zeros() as usize;
@@ -121,7 +115,7 @@ impl FamilyValues {
     }
 
     /// Multiplies a metric; a product that does not fit removes the value.
-    pub fn multiply(&mut self, id: MetricId, factor: u32) {
+    pub(super) fn multiply(&mut self, id: MetricId, factor: u32) {
         let product = self
             .get_u64(id)
             .and_then(|value| value.checked_mul(factor.into()));
@@ -129,14 +123,14 @@ impl FamilyValues {
     }
 
     /// Sets a metric to the difference of two others, at least 0. Does nothing unless both have values.
-    pub fn subtract(&mut self, id: MetricId, from: MetricId, what: MetricId) {
+    pub(super) fn subtract(&mut self, id: MetricId, from: MetricId, what: MetricId) {
         if let (Some(from), Some(what)) = (self.get_u64(from), self.get_u64(what)) {
             self.set_u64(id, Some(from.saturating_sub(what)));
         }
     }
 
     /// Sets a metric to the percentage that another has of a third, if both have values.
-    pub fn share(&mut self, id: MetricId, part: MetricId, total: MetricId) {
+    pub(super) fn share(&mut self, id: MetricId, part: MetricId, total: MetricId) {
         let share = match (self.get_u64(part), self.get_u64(total)) {
             (Some(part), Some(total)) => Fixed::percent(part, total),
             _ => None,
