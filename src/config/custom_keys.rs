@@ -132,77 +132,46 @@ impl<'a> Custom<'a> {
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) kind: ValueKind,
-    /// The group that it belongs to.
     pub(super) group: Group,
     pub(super) set: for<'a> fn(&mut Draft<'a>, &'a [u8]) -> Option<()>,
 }
 
-/// A group of keys.
+/// The metrics that have a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Group {
-    /// Keys of a number in a file.
+    /// Numbers in files.
     File,
-    /// Keys of such a number that exclude each other.
-    Line,
-    /// Keys of a script.
+    /// Scripts.
     Script,
-    /// Keys of both.
     Both,
 }
 
-const fn key(
-    name: &'static str,
-    kind: ValueKind,
-    group: Group,
-    set: for<'a> fn(&mut Draft<'a>, &'a [u8]) -> Option<()>,
-) -> Key {
-    Key {
-        name,
-        kind,
-        group,
-        set,
-    }
+/// Makes rows of: a key, its kind, its group, and its setter.
+macro_rules! keys {
+    ($($name:literal $kind:ident $group:ident $set:expr;)*) => {
+        /// All keys of a custom metric.
+        pub(super) static KEYS: &[Key] = &[$(Key {
+            name: $name,
+            kind: ValueKind::$kind,
+            group: Group::$group,
+            set: $set,
+        }),*];
+    };
 }
 
-/// All keys of a custom metric.
-pub(super) static KEYS: [Key; 11] = [
-    key("metric", ValueKind::Metric, Group::File, |draft, text| {
-        set(&mut draft.number.metric, value::metric_name(text))
-    }),
-    key("file", ValueKind::Path, Group::File, |draft, text| {
-        set(&mut draft.number.file, value::path(text))
-    }),
-    key("line", ValueKind::Number, Group::Line, |draft, text| {
-        set(&mut draft.number.line, value::number(text).map(Line::Number))
-    }),
-    key("key", ValueKind::LineKey, Group::Line, |draft, text| {
-        set(&mut draft.number.line, value::not_empty(text).map(Line::Key))
-    }),
-    key("field", ValueKind::Number, Group::File, |draft, text| {
-        set(&mut draft.number.field, value::number(text))
-    }),
-    key("scale", ValueKind::Scale, Group::File, |draft, text| {
-        set(&mut draft.number.scale, value::scale(text))
-    }),
-    key("ratio", ValueKind::Ratio, Group::File, |draft, text| {
-        set(&mut draft.number.ratio, value::ratio(text))
-    }),
-    key("interval", ValueKind::Duration, Group::Both, |draft, text| {
-        set(&mut draft.interval, value::duration(text).map(Some))
-    }),
-    key("exec", ValueKind::Command, Group::Script, |draft, text| {
-        set(&mut draft.script.command, value::script(text))
-    }),
-    key("user", ValueKind::User, Group::Script, |draft, text| {
-        set(
-            &mut draft.script.user,
-            value::user(text, draft.is_accepted).map(Some),
-        )
-    }),
-    key("timeout", ValueKind::Duration, Group::Script, |draft, text| {
-        set(&mut draft.script.timeout, value::duration(text).map(Some))
-    }),
-];
+keys! {
+    "metric" Metric File |draft, text| set(&mut draft.number.metric, value::metric_name(text));
+    "file" Path File |draft, text| set(&mut draft.number.file, value::path(text));
+    "line" Number File |draft, text| set(&mut draft.number.line, value::number(text).map(Line::Number));
+    "key" LineKey File |draft, text| set(&mut draft.number.line, value::not_empty(text).map(Line::Key));
+    "field" Number File |draft, text| set(&mut draft.number.field, value::number(text));
+    "scale" Scale File |draft, text| set(&mut draft.number.scale, value::scale(text));
+    "ratio" Ratio File |draft, text| set(&mut draft.number.ratio, value::ratio(text));
+    "interval" Duration Both |draft, text| set(&mut draft.interval, value::duration(text).map(Some));
+    "exec" Command Script |draft, text| set(&mut draft.script.command, value::script(text));
+    "user" User Script |draft, text| set(&mut draft.script.user, value::user(text, draft.is_accepted).map(Some));
+    "timeout" Duration Script |draft, text| set(&mut draft.script.timeout, value::duration(text).map(Some));
+}
 
 /// A custom metric while its keys are read.
 pub(super) struct Draft<'a> {

@@ -6,95 +6,55 @@ use crate::base::text::Text;
 use crate::json::{Keys, SyntaxError, SyntaxErrorKind, Token, put_shortened};
 use crate::platform::{Errno, describe};
 
-/// What is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// The file cannot be read.
-    System(Errno),
-    /// The file is not JSON.
-    Syntax(SyntaxErrorKind),
-    /// The value is not of this kind.
-    Value(ValueKind),
-    /// A flag of this kind has no value.
-    NoValue(ValueKind),
-    /// No flag has this name.
-    UnknownFlag,
-    /// The argument is no flag.
-    UnexpectedArgument,
-    /// No key has this name.
-    UnknownKey,
-    /// No family has this name.
-    UnknownFamily,
-    /// The key stands twice in its object.
-    Duplicate,
-    /// The key is that of a flag which the file cannot have.
-    CommandLineOnly,
-    /// An object is expected.
-    NotObject,
-    /// A list is expected.
-    NotList,
-    /// A string is expected.
-    NotText,
-    /// The file is longer than is read.
-    FileTooLong,
-    /// The file is a pipe.
-    Pipe,
-    /// The file has a command, and others can write to it.
-    UnsafeExec,
-    /// `only` or `ignore` of a family that has one instance.
-    NoInstances,
-    /// `line` and `key` of one metric.
-    LineAndKey,
-    /// Keys of a file and of a script in one metric.
-    FileAndScript,
-    /// Keys of a metric that are not enough.
-    Incomplete,
-    /// More custom metrics than there may be.
-    TooManyMetrics,
-    /// A script's timeout is too long for its interval.
-    TimeoutTooLong,
-    /// Endpoint and tags do not fit into a line.
-    NameTooLong,
-    /// No family and no custom metric is enabled.
-    NoFamilies,
+/// Makes rows of: an error, and its message, in which `{}` at the start or the end is the token that is wrong.
+macro_rules! errors {
+    ($($kind:ident $message:literal;)*) => {
+        /// What is wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum ErrorKind {
+            /// The file cannot be read.
+            System(Errno),
+            /// The file is not JSON.
+            Syntax(SyntaxErrorKind),
+            /// The token is no value of this kind.
+            Value(ValueKind),
+            /// A flag of this kind has no value.
+            NoValue(ValueKind),
+            $(#[doc = $message] $kind),*
+        }
+
+        impl ErrorKind {
+            fn message(self) -> &'static str {
+                match self {
+                    Self::System(_) | Self::Syntax(_) | Self::Value(_) | Self::NoValue(_) => "",
+                    $(Self::$kind => $message),*
+                }
+            }
+        }
+    };
 }
 
-impl ErrorKind {
-    /// Returns the message, and whether it follows the token that is wrong.
-    fn message(self) -> (bool, &'static str) {
-        match self {
-            Self::System(_) | Self::Syntax(_) | Self::Value(_) | Self::NoValue(_) => (false, ""),
-            Self::UnknownFlag => (false, "unknown flag "),
-            Self::UnexpectedArgument => (false, "unexpected argument "),
-            Self::UnknownKey => (false, "unknown key"),
-            Self::UnknownFamily => (false, "unknown family"),
-            Self::Duplicate => (false, "given twice"),
-            Self::CommandLineOnly => (false, "only allowed on the command line"),
-            Self::NotObject => (true, " is not an object"),
-            Self::NotList => (true, " is not a list"),
-            Self::NotText => (true, " is not a text in quotes"),
-            Self::FileTooLong => (false, "longer than 32 KB"),
-            Self::Pipe => (false, "a pipe, not a file"),
-            Self::UnsafeExec => (
-                false,
-                "exec, in a file that others own or can write to (try chown root, chmod go-w)",
-            ),
-            Self::NoInstances => (false, "this family has no instances to choose from"),
-            Self::LineAndKey => (false, "line and key exclude each other"),
-            Self::FileAndScript => (
-                false,
-                "a metric is either a number in a file or printed by a script, and the keys before this one are of the other kind",
-            ),
-            Self::Incomplete => (false, "needs metric and file, or exec"),
-            Self::TooManyMetrics => (false, "more than 32 metrics"),
-            Self::TimeoutTooLong => (true, " is more than half the interval"),
-            Self::NameTooLong => (
-                false,
-                "endpoint and tags together take more than 1000 bytes in a line",
-            ),
-            Self::NoFamilies => (false, "no family is enabled (process needs names of processes)"),
-        }
-    }
+errors! {
+    UnknownFlag "unknown flag {}";
+    UnexpectedArgument "unexpected argument {}";
+    UnknownKey "unknown key";
+    UnknownFamily "unknown family";
+    Duplicate "given twice";
+    CommandLineOnly "only allowed on the command line";
+    NotObject "{} is not an object";
+    NotList "{} is not a list";
+    NotText "{} is not a text in quotes";
+    FileTooLong "longer than 32 KB";
+    Pipe "a pipe, not a file";
+    UnsafeExec "exec, in a file that others own or can write to (try chown root, chmod go-w)";
+    NoInstances "this family has no instances to choose from";
+    LineAndKey "line and key exclude each other";
+    FileAndScript "a metric is either a number in a file or printed by a script, and the keys before this one are of the other kind";
+    Incomplete "needs metric and file, or exec";
+    TooManyMetrics "more than 32 metrics";
+    TimeoutTooLong "{} is more than half the interval";
+    NameTooLong "endpoint and tags together take more than 1000 bytes in a line";
+    NoFamilies "no family is enabled (process needs names of processes)";
 }
 
 /// An error of the command line or of the configuration file, and where it is.
@@ -115,7 +75,7 @@ pub struct ConfigError<'a> {
 
 impl<'a> ConfigError<'a> {
     /// An error of the command line as a whole.
-    pub fn of_command_line(kind: ErrorKind) -> Self {
+    pub(crate) fn of_command_line(kind: ErrorKind) -> Self {
         Self {
             kind,
             path: None,
@@ -187,25 +147,19 @@ impl<'a> ConfigError<'a> {
                 text.put(b"needs a value: ");
                 kind.describe(text, false);
             }
-            kind => {
-                let (follows_token, message) = kind.message();
-                if follows_token {
-                    self.put_token(text);
-                }
-                text.put(message.as_bytes());
-            }
+            kind => self.put_message(kind.message(), text),
         }
-        if matches!(self.kind, ErrorKind::UnknownFlag | ErrorKind::UnexpectedArgument) {
-            self.put_token(text);
-            if self.suggestion.is_none() {
+        match (self.suggestion, self.kind) {
+            (Some(name), _) => {
+                let dash: &[u8] = if self.path.is_none() { b"-" } else { b"" };
+                for part in [b" (did you mean \"", dash, name, b"\"?)"] {
+                    text.put(part);
+                }
+            }
+            (None, ErrorKind::UnknownFlag | ErrorKind::UnexpectedArgument) => {
                 text.put(b" (-h lists all flags)");
             }
-        }
-        if let Some(name) = self.suggestion {
-            let dash: &[u8] = if self.path.is_none() { b"-" } else { b"" };
-            for part in [b" (did you mean \"", dash, name, b"\"?)"] {
-                text.put(part);
-            }
+            _ => {}
         }
     }
 
@@ -233,6 +187,19 @@ impl<'a> ConfigError<'a> {
         }
         if !separator.is_empty() {
             text.put(b": ");
+        }
+    }
+
+    fn put_message(&self, message: &str, text: &mut Text) {
+        let after = message.strip_prefix("{}");
+        if after.is_some() {
+            self.put_token(text);
+        }
+        let message = after.unwrap_or(message);
+        let before = message.strip_suffix("{}");
+        text.put(before.unwrap_or(message).as_bytes());
+        if before.is_some() {
+            self.put_token(text);
         }
     }
 

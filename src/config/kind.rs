@@ -2,56 +2,7 @@
 
 use crate::base::text::Text;
 
-/// A kind of value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ValueKind {
-    /// One or several receivers.
-    Receivers,
-    /// `true` or `false`.
-    Switch,
-    /// A duration.
-    Duration,
-    /// A duration, or 0.
-    DurationOrZero,
-    /// The name of the endpoint.
-    Name,
-    /// A tag.
-    Tag,
-    /// A number of bytes.
-    Size,
-    /// What a full buffer does.
-    Overflow,
-    /// A path.
-    Path,
-    /// The path of a Unix socket.
-    Socket,
-    /// Families, and how often they run.
-    Families,
-    /// A family, and patterns of its instances.
-    FamilyPatterns,
-    /// Patterns of instances.
-    Patterns,
-    /// Names of programs.
-    Programs,
-    /// A directory.
-    Directory,
-    /// The name of a metric.
-    Metric,
-    /// The start of a line.
-    LineKey,
-    /// A command.
-    Command,
-    /// The name of a user.
-    User,
-    /// The number of a line or a field.
-    Number,
-    /// A power of ten.
-    Scale,
-    /// A ratio.
-    Ratio,
-}
-
-/// How a value is written in the configuration file.
+/// The form of a value in the configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     /// `true` or `false`.
@@ -61,76 +12,63 @@ pub(super) enum Form {
     TextOrNumber,
     /// A text, or a list of texts, each of which is set like one.
     Each,
-    /// A text, or a list of texts with commas between.
+    /// A text, or a list of texts, which are set as one with commas between.
     CommaList,
-    /// A text, or a list of texts with a zero after each.
+    /// A text, or a list of texts, which are set as one with a zero after each.
     Arguments,
 }
 
-impl ValueKind {
-    /// Returns a description that follows "is not", an example, and the form in the file.
-    fn row(self) -> (&'static str, &'static str, Form) {
-        use Form::{Arguments, CommaList, Each, Number, Text, TextOrNumber, Word};
-        match self {
-            Self::Receivers => (
-                "an address (host:port, :port, [v6]:port, unix:/path, exec:command), up to 8 of them with commas between, or -",
-                "router.lan:6000",
-                Each,
-            ),
-            Self::Switch => ("true or false", "true", Word),
-            Self::Duration => ("a duration from 10ms to 24h", "5s", TextOrNumber),
-            Self::DurationOrZero => ("a duration up to 24h, or 0", "10s", TextOrNumber),
-            Self::Name => ("a name of 1 to 255 bytes", "router-7", Text),
-            Self::Tag => ("a text that is not empty, at most 32 times", "site=attic", Each),
-            Self::Size => ("a size from 4K to 1G", "64K", TextOrNumber),
-            Self::Overflow => ("thin or drop", "thin", Text),
-            Self::Path => ("a path", "/tmp/file", Text),
-            Self::Socket => (
-                "a path of up to 107 bytes that starts with a slash",
-                "/run/mini-monitor.sock",
-                Text,
-            ),
-            Self::Families => (
-                "a list of families (-list has their names), each alone, off, or with an interval",
-                "cpu,net=1s,wifi=off",
-                Each,
-            ),
-            Self::FamilyPatterns => (
-                "a list of patterns for disk, diskio, net, neighbours, temp or wifi",
-                "net=eth*,br-lan",
-                Each,
-            ),
-            Self::Patterns => ("a list of patterns", "eth*,br-lan", CommaList),
-            Self::Programs => (
-                "a list of up to 32 names or patterns of programs",
-                "dnsmasq,kworker/*",
-                CommaList,
-            ),
-            Self::Directory => ("a directory that can be read", "/proc", Text),
-            Self::Metric => (
-                "a name of up to 64 letters, digits, dots, dashes and underscores",
-                "psu.volts",
-                Text,
-            ),
-            Self::LineKey => ("a text that is not empty", "MemFree", Text),
-            Self::Command => (
-                "a text for the shell, or a list of a program and its arguments, up to 1000 bytes and 24 words",
-                "/usr/lib/check --all",
-                Arguments,
-            ),
-            Self::User => ("a user of this machine", "nobody", Text),
-            Self::Number => ("a number from 1 to 1000000", "2", Number),
-            Self::Scale => ("a power of ten from -9 to 9", "-3", Number),
-            Self::Ratio => (
-                "two numbers from 1 to 4294967295 with a slash between",
-                "1/1024",
-                Text,
-            ),
+/// Makes rows of: a kind, its form, an example, and a description that follows "is not".
+macro_rules! kinds {
+    ($($kind:ident $form:ident $example:literal $description:literal;)*) => {
+        /// A kind of value.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(clippy::doc_markdown)]
+        pub(crate) enum ValueKind {
+            $(#[doc = $description] $kind),*
         }
-    }
 
+        impl ValueKind {
+            fn row(self) -> (Form, &'static str, &'static str) {
+                match self {
+                    $(Self::$kind => (Form::$form, $example, $description)),*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    Receivers Each "router.lan:6000"
+        "an address (host:port, :port, [v6]:port, unix:/path, exec:command), up to 8 of them with commas between, or -";
+    Switch Word "true" "true or false";
+    Duration TextOrNumber "5s" "a duration from 10ms to 24h";
+    DurationOrZero TextOrNumber "10s" "a duration up to 24h, or 0";
+    Name Text "router-7" "a name of 1 to 255 bytes";
+    Tag Each "site=attic" "a text that is not empty, at most 32 times";
+    Size TextOrNumber "64K" "a size from 4K to 1G";
+    Overflow Text "thin" "thin or drop";
+    Path Text "/tmp/file" "a path";
+    Socket Text "/run/mini-monitor.sock" "a path of up to 107 bytes that starts with a slash";
+    Families Each "cpu,net=1s,wifi=off"
+        "a list of families (-list has their names), each alone, off, or with an interval";
+    FamilyPatterns Each "net=eth*,br-lan" "a list of patterns for disk, diskio, net, neighbours, temp or wifi";
+    Patterns CommaList "eth*,br-lan" "a list of patterns";
+    Programs CommaList "dnsmasq,kworker/*" "a list of up to 32 names or patterns of programs";
+    Directory Text "/proc" "a directory that can be read";
+    Metric Text "psu.volts" "a name of up to 64 letters, digits, dots, dashes and underscores";
+    LineKey Text "MemFree" "a text that is not empty";
+    Command Arguments "/usr/lib/check --all"
+        "a text for the shell, or a list of a program and its arguments, up to 1000 bytes and 24 words";
+    User Text "nobody" "a user of this machine";
+    Number Number "2" "a number from 1 to 1000000";
+    Scale Number "-3" "a power of ten from -9 to 9";
+    Ratio Text "1/1024" "two numbers from 1 to 4294967295 with a slash between";
+}
+
+impl ValueKind {
     pub(super) fn form(self) -> Form {
-        self.row().2
+        self.row().0
     }
 
     /// Whether an option of this kind adds to its earlier values on the command line.
@@ -140,21 +78,11 @@ impl ValueKind {
 
     /// Writes the description, and an example as the file or the command line has it.
     pub(super) fn describe(self, text: &mut Text, is_file: bool) {
-        let (description, example, form) = self.row();
-        let quote: &[u8] = match form {
-            Form::Word | Form::Number => b"",
-            _ if is_file => b"\"",
-            _ => b"",
-        };
-        for part in [
-            description.as_bytes(),
-            b" (try ",
-            quote,
-            example.as_bytes(),
-            quote,
-            b")",
-        ] {
-            text.put(part);
+        let (form, example, description) = self.row();
+        let has_quotes = is_file && !matches!(form, Form::Word | Form::Number);
+        let quote = if has_quotes { "\"" } else { "" };
+        for part in [description, " (try ", quote, example, quote, ")"] {
+            text.put(part.as_bytes());
         }
     }
 }

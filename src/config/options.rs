@@ -9,9 +9,9 @@ use crate::base::text::{Put, Text};
 type Setter = for<'a> fn(&mut Config<'a>, &'a [u8], Find) -> Option<()>;
 
 /// An option.
-pub struct ConfigOption {
+pub(super) struct ConfigOption {
     /// Its key in the file; the flag has a dash before it.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// What the help calls its value; empty for a switch.
     argument: &'static str,
     /// Its default, as the help has it.
@@ -31,7 +31,7 @@ macro_rules! options {
     ($($scope:ident $name:literal $argument:literal $kind:ident $default:literal $help:literal
        $set:expr $(, clear $clear:expr)?;)*) => {
         /// All options, in the order of the help.
-        pub static OPTIONS: &[ConfigOption] = &[$(ConfigOption {
+        pub(super) static OPTIONS: &[ConfigOption] = &[$(ConfigOption {
             name: $name,
             argument: $argument,
             default: $default,

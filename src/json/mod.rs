@@ -11,7 +11,8 @@ mod tape;
 mod tests;
 
 pub use lexer::{Token, put_shortened};
-pub use syntax::{Keys, SyntaxError, SyntaxErrorKind};
+pub(crate) use syntax::SyntaxErrorKind;
+pub use syntax::{Keys, SyntaxError};
 
 use lexer::Lexer;
 use syntax::Position;

@@ -12,22 +12,14 @@ pub type Keys<'t> = [&'t [u8]; KEYS_MAX];
 
 /// What may follow at a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// A value.
+pub(crate) enum Expected {
     Value,
-    /// The first item of a list, or its end.
     FirstItem,
-    /// A key.
     Key,
-    /// The first key of an object, or its end.
     FirstKey,
-    /// The colon after a key.
     Colon,
-    /// A comma, or the end of an object.
     CommaOrBrace,
-    /// A comma, or the end of a list.
     CommaOrBracket,
-    /// The end of the text.
     End,
 }
 
@@ -54,31 +46,24 @@ pub struct SyntaxError<'t> {
     /// The keys that lead to it.
     pub keys: Keys<'t>,
     /// What is wrong with it.
-    pub kind: SyntaxErrorKind,
+    pub(crate) kind: SyntaxErrorKind,
 }
 
 /// What is wrong with a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyntaxErrorKind {
-    /// The text is not UTF-8.
+pub(crate) enum SyntaxErrorKind {
     NotUtf8,
-    /// Something else is expected.
     Unexpected(Expected),
-    /// More objects and lists are nested than [`DEPTH_MAX`].
     TooDeep,
-    /// The string has no closing quote.
     UnclosedString,
-    /// The string has an invalid escape, or a control character.
     InvalidString,
-    /// The number is malformed or out of range.
     InvalidNumber,
-    /// The word is not a value.
     InvalidValue,
 }
 
 impl SyntaxErrorKind {
     /// Writes what is wrong with the token.
-    pub fn describe(self, token: &Token, text: &mut Text) {
+    pub(crate) fn describe(self, token: &Token, text: &mut Text) {
         let message = match self {
             Self::NotUtf8 => return text.put(b"not UTF-8"),
             Self::Unexpected(expected) => {
