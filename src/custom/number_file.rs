@@ -1,36 +1,35 @@
-//! A number out of any file.
+//! Reads a number from a field of a file.
 
 use crate::base::decimal::Fixed;
 use crate::config::Line;
-use crate::platform::Ended;
-use crate::platform::{Errno, File};
+use crate::platform::{Ended, Errno, File};
 
-/// Bytes of a file that are looked at.
+/// Bytes of a file that are searched.
 const LENGTH_MAX: u64 = 1 << 20;
-/// Bytes of a field that are kept: no number is longer.
+/// Bytes of a field that are kept; no number is longer.
 const FIELD_MAX: usize = 32;
 
-/// Why there is no number.
+/// An error of a custom metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// The file cannot be read.
     System(Errno),
-    /// No such line or field is among the first bytes of the file.
+    /// The file has no such line or field in its first MiB.
     Missing,
-    /// What is there is none, or too large a one.
+    /// The field is not a number, or out of range.
     NoNumber,
-    /// What a script has printed is no line.
+    /// A script printed an invalid line.
     BadLine,
-    /// A script has failed, or was killed.
+    /// A script failed or was killed.
     Ended(Ended),
-    /// A script had to be ended: it takes too long.
+    /// A script exceeded its timeout.
     TooSlow,
-    /// The same: it prints too much.
+    /// A script printed too much.
     TooMuch,
 }
 
-/// Reads the number in that field, from 1 up, of the line; behind a key the fields are counted from there.
-/// Fields are apart by blanks, `:`, `=` and `,`. The file is opened anew: it may be replaced.
+/// Reads the number in a field, from 1 up, of a line. Fields are separated by blanks, `:`, `=` and `,`, and counted after
+/// the key if the line is found by one. The file is opened each time, as it may be replaced.
 #[inline(never)]
 pub(super) fn read(path: &[u8], line: Line, field: u32) -> Result<Fixed, Trouble> {
     let file = File::open(path).map_err(Trouble::System)?;
@@ -40,10 +39,10 @@ pub(super) fn read(path: &[u8], line: Line, field: u32) -> Result<Fixed, Trouble
     while offset < LENGTH_MAX {
         let length = file.read_at(&mut buffer, offset).map_err(Trouble::System)?;
         let piece = buffer.get(..length).unwrap_or_default();
-        // What ends a file ends its last line.
+        // The end of the file ends its last line.
         let piece = if length == 0 { b"\n" } else { piece };
         for byte in piece {
-            if search.take(*byte) {
+            if search.push(*byte) {
                 return Fixed::parse(search.found()).ok_or(Trouble::NoNumber);
             }
         }
@@ -55,28 +54,29 @@ pub(super) fn read(path: &[u8], line: Line, field: u32) -> Result<Fixed, Trouble
     Err(Trouble::Missing)
 }
 
-/// Looks for a field in a text that comes byte by byte.
+/// A search for a field in a text that is pushed byte by byte.
 struct Search<'a> {
     wanted: Line<'a>,
     field: u32,
-    /// The line, from 1 up.
+    /// The number of the current line, from 1 up.
     line: u32,
-    /// What is known of the line.
     state: State,
-    /// Fields that have begun.
+    /// Fields of the line that have begun.
     fields: u32,
     text: [u8; FIELD_MAX],
     length: usize,
 }
 
+/// The position in the current line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// So many bytes of the key have been seen.
+    /// After this many bytes of the key.
     Key(usize),
-    /// It is the wanted one: between fields, or within one.
+    /// Between two fields of the wanted line.
     Between,
+    /// Within a field of the wanted line.
     Within,
-    /// It is another one.
+    /// In another line.
     Other,
 }
 
@@ -109,8 +109,8 @@ impl<'a> Search<'a> {
         };
     }
 
-    /// Takes a byte; says whether the field is whole.
-    fn take(&mut self, byte: u8) -> bool {
+    /// Processes a byte. Returns whether it ends the field.
+    fn push(&mut self, byte: u8) -> bool {
         let is_gap = is_separator(byte);
         self.state = match (self.state, self.wanted) {
             (State::Within, _) if is_gap && self.fields == self.field => return true,
@@ -139,11 +139,11 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Of a field that is too long to be a number, what is kept is none.
+    /// Keeps a byte of a field. A field that does not fit becomes one that is not a number.
     fn keep(&mut self, byte: u8) -> State {
         match self.text.get_mut(self.length) {
-            Some(place) => {
-                *place = byte;
+            Some(slot) => {
+                *slot = byte;
                 self.length += 1;
             }
             None => self.text[0] = b'?',
@@ -162,7 +162,7 @@ mod tests {
 
     fn find(text: &str, line: Line, field: u32) -> Option<String> {
         let mut search = Search::new(line, field);
-        let found = text.bytes().chain([b'\n']).any(|byte| search.take(byte));
+        let found = text.bytes().chain([b'\n']).any(|byte| search.push(byte));
         found.then(|| String::from_utf8(search.found().to_vec()).unwrap())
     }
 
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_counted_behind_a_key() {
+    fn fields_are_counted_after_a_key() {
         let text = "Dirty2: 1\nnot Dirty: 2\n\tDirty:   34 kB\ncpu MHz\t\t: 1200.5\nDirty: 5\nA=6\nB 7 8";
         assert_eq!(by_key(text, "Dirty", 1).unwrap(), "34");
         assert_eq!(by_key(text, "Dirty", 2).unwrap(), "kB");
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_too_long_is_no_number() {
+    fn long_field_is_not_a_number() {
         let long = "1".repeat(40);
         assert_eq!(
             Fixed::parse(find(&long, Line::Number(1), 1).unwrap().as_bytes()),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_read_to_their_end_and_no_further_than_a_bound() {
+    fn file_is_read_to_its_end_or_to_a_bound() {
         let path = std::env::temp_dir().join(format!("mini-monitor-custom-{}", std::process::id()));
         let path_bytes = path.to_str().unwrap().as_bytes();
         let number = |line| read(path_bytes, Line::Number(line), 1);

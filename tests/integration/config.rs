@@ -7,8 +7,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
-/// What `-check` says of the file: its exit status, standard output, and standard error without the path
-/// before it.
+/// Runs `-check` on the file: the exit status, standard output, and standard error without the path.
 fn check(path: &Path) -> (i32, String, String) {
     let path = path.to_str().unwrap();
     let output = output(&["-check", "-config", path]);
@@ -23,9 +22,9 @@ const PATTERNS: &str = " is not a list of patterns (try \"eth*,br-lan\")";
 const ADDRESS: &str = " is not an address (host:port, :port, [v6]:port, unix:/path, exec:command), up to 8 of them with commas \
                        between, or - (try \"router.lan:6000\")";
 
-/// Files, and what is said of each behind its path.
+/// Files, and the message of each after its path.
 const BAD: &[(&str, &str, &str)] = &[
-    // What is not JSON.
+    // Syntax errors.
     ("", ":1: expected a value, found the end of the file", ""),
     (
         "{\n",
@@ -90,7 +89,7 @@ const BAD: &[(&str, &str, &str)] = &[
         ":2: flush: 1e999 is not a number, or out of range",
         "",
     ),
-    // What is JSON, and something else than an object.
+    // JSON that is not an object.
     ("[]", ":1: this list is not an object", ""),
     ("\n\"flush\"", ":2: \"flush\" is not an object", ""),
     // Keys.
@@ -234,7 +233,7 @@ const BAD: &[(&str, &str, &str)] = &[
         ":1: families.cpu.only: this family has no instances to choose from",
         "",
     ),
-    // Metrics of one's own.
+    // Custom metrics.
     (
         "{\"custom\": [{\"metric\": \"a\", \"file\": \"/b\", \"line\": 2,\n\"key\": \"c\"}]}",
         ":2: custom.key: line and key exclude each other",
@@ -263,7 +262,7 @@ const BAD: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn a_bad_file_is_one_line_with_its_place_its_key_and_what_it_takes() {
+fn config_error_is_one_line_with_line_key_and_what_is_accepted() {
     let folder = Folder::new("bad-config");
     let path = folder.join("mini-monitor.json");
     for (text, words, takes) in BAD {
@@ -277,7 +276,7 @@ fn a_bad_file_is_one_line_with_its_place_its_key_and_what_it_takes() {
 }
 
 #[test]
-fn a_script_may_have_a_thousand_bytes_and_twenty_four_words() {
+fn script_has_at_most_1000_bytes_and_24_words() {
     let folder = Folder::new("long-script");
     let path = folder.join("mini-monitor.json");
     let status = |exec: &str| {
@@ -305,9 +304,9 @@ fn a_script_may_have_a_thousand_bytes_and_twenty_four_words() {
     assert!(run(&words).contains("\"x.end\",") && run(&words).contains("\"value\":20,"));
 }
 
-/// What takes most memory to read, of the greatest length that is read.
+/// Files of the greatest length, which need the most memory.
 #[test]
-fn a_file_full_of_anything_is_a_clear_error() {
+fn longest_files_are_a_clear_error() {
     let folder = Folder::new("full-config");
     let path = folder.join("mini-monitor.json");
     let full = |open: &str, piece: &str, close: &str| {
@@ -337,9 +336,9 @@ fn a_file_full_of_anything_is_a_clear_error() {
     assert_eq!(check(&path).2, ":2: not UTF-8\n");
 }
 
-/// What the command line says of them counts, too, and only what is in the file is told of the file.
+/// Options of the command line count, too, and only an error of the file is reported with its line.
 #[test]
-fn names_that_are_too_long_and_times_that_do_not_fit_are_told_with_their_line() {
+fn long_names_and_timeouts_are_reported_with_their_line() {
     let folder = Folder::new("long-config");
     let path = folder.join("mini-monitor.json");
     let check = |text: &str, flags: &[&str]| {
@@ -376,7 +375,7 @@ fn names_that_are_too_long_and_times_that_do_not_fit_are_told_with_their_line() 
 }
 
 #[test]
-fn a_file_that_is_named_has_to_be_there() {
+fn named_file_must_exist() {
     let folder = Folder::new("no-config");
     let (status, _, error) = check(&folder.join("mini-monitor.json"));
     assert_eq!((status, error.as_str()), (1, ": no such file or directory\n"));
@@ -389,7 +388,7 @@ fn a_file_that_is_named_has_to_be_there() {
 }
 
 #[test]
-fn flags_win_over_the_file() {
+fn flags_take_precedence_over_the_file() {
     let folder = Folder::new("flags-win");
     let path = folder.join("mini-monitor.json");
     fs::write(
@@ -423,9 +422,8 @@ fn flags_win_over_the_file() {
     assert!(of_flags.contains("load1") && of_flags.contains("iface=lo") && !of_flags.contains("cpu.usage"));
 }
 
-/// What stands first and what behind is of no matter.
 #[test]
-fn what_does_not_go_together_is_told_where_it_stands() {
+fn contradicting_keys_are_reported_with_their_line() {
     let folder = Folder::new("together");
     let path = folder.join("mini-monitor.json");
     for (text, expected) in [
@@ -459,14 +457,14 @@ fn what_does_not_go_together_is_told_where_it_stands() {
 fn keys_mean_the_same_in_any_order() {
     let folder = Folder::new("order");
     let path = folder.join("mini-monitor.json");
-    let told = |first: &str, second: &str| {
+    let printed = |first: &str, second: &str| {
         // A machine that stays as it is from one time to the next.
         let machine = fixture("bare");
         let text = format!("{{\"proc\": {machine:?}, {first}, {second}}}");
         fs::write(&path, text).unwrap();
-        let (status, told, error) = check(&path);
+        let (status, printed, error) = check(&path);
         assert_eq!(status, 0, "{error}");
-        told
+        printed
     };
     for (first, second) in [
         (r#""families": {"cpu": {"on": false}}"#, r#""metrics": "net=1s""#),
@@ -485,12 +483,12 @@ fn keys_mean_the_same_in_any_order() {
             r#""custom": [{"metric": "a", "file": "/b"}]"#,
         ),
     ] {
-        assert_eq!(told(first, second), told(second, first), "{first} {second}");
+        assert_eq!(printed(first, second), printed(second, first), "{first} {second}");
     }
-    assert!(!told(r#""metrics": "net=1s""#, r#""families": {"cpu": {"on": false}}"#).contains("cpu"));
+    assert!(!printed(r#""metrics": "net=1s""#, r#""families": {"cpu": {"on": false}}"#).contains("cpu"));
 }
 
-/// Files with a command for the agent to run, in all the ways there are, and where it is.
+/// Files with a command in each possible place, and the position of the error.
 const EXEC: [(&str, &str); 4] = [
     ("{\n\"custom\": [{\"exec\": \"true\"}]}", ":2: custom"),
     (
@@ -542,7 +540,7 @@ fn exec_in_a_file_that_others_can_write_to_is_refused() {
         .unwrap();
         assert_eq!(check(&path).0, 0, "{mode:o}");
     }
-    // Where the lines go instead is of no matter, nor is it that nothing has been started.
+    // It is refused even if the command line replaces the receivers.
     fs::write(&path, EXEC[2].0).unwrap();
     set_mode(&path, 0o666);
     let started = output(&["-trans=-", "-config", path.to_str().unwrap()]);

@@ -36,7 +36,7 @@ fn is(value: Option<f64>, expected: f64) -> bool {
 }
 
 #[test]
-fn numbers_come_out_of_any_file_by_line_and_field_or_by_key_with_a_scale() {
+fn custom_number_is_found_by_line_and_field_or_by_key() {
     let folder = Folder::new("custom-file");
     let path = folder.join("values");
     fs::write(
@@ -78,7 +78,7 @@ fn numbers_come_out_of_any_file_by_line_and_field_or_by_key_with_a_scale() {
 }
 
 #[test]
-fn what_is_no_number_is_told_once_and_counted() {
+fn custom_number_that_is_invalid_is_logged_once_and_counted() {
     let folder = Folder::new("custom-fault");
     let path = folder.join("value");
     fs::write(&path, "3 apples\n").unwrap();
@@ -138,7 +138,7 @@ fn what_is_no_number_is_told_once_and_counted() {
 }
 
 #[test]
-fn each_has_its_own_interval_and_a_file_may_be_replaced() {
+fn custom_number_has_its_own_interval_and_its_file_may_be_replaced() {
     let folder = Folder::new("custom-interval");
     let path = folder.join("value");
     fs::write(&path, "1").unwrap();
@@ -174,7 +174,7 @@ fn each_has_its_own_interval_and_a_file_may_be_replaced() {
 }
 
 #[test]
-fn the_example_holds_every_key_and_runs() {
+fn example_file_has_every_key_and_runs() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/mini-monitor.json");
     let text = fs::read_to_string(&example).unwrap();
     let file = format!("-config={}", example.display());

@@ -25,7 +25,7 @@ fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn every_flag_is_in_the_readme_with_its_default_and_meaning() {
+fn readme_has_every_flag_with_its_default_and_meaning() {
     let help = printed("-h");
     let mut expected = Vec::new();
     let mut lines = help.lines().skip(1);
@@ -45,7 +45,7 @@ fn every_flag_is_in_the_readme_with_its_default_and_meaning() {
 }
 
 #[test]
-fn every_metric_is_in_the_readme_with_unit_kind_interval_and_meaning() {
+fn readme_has_every_metric_with_unit_kind_interval_and_meaning() {
     let list = printed("-list");
     let columns = |line: &str| {
         let mut rest = line;
@@ -64,7 +64,7 @@ fn every_metric_is_in_the_readme_with_unit_kind_interval_and_meaning() {
 }
 
 #[test]
-fn every_target_of_make_help_is_there_and_the_other_way_round() {
+fn make_help_lists_exactly_the_targets() {
     let makefile = file("Makefile");
     let phony = makefile
         .lines()
@@ -82,7 +82,7 @@ fn every_target_of_make_help_is_there_and_the_other_way_round() {
 }
 
 #[test]
-fn the_changelog_starts_with_this_version() {
+fn changelog_starts_with_this_version() {
     let heading = format!("\n## {}", env!("CARGO_PKG_VERSION"));
     let changelog = file("CHANGELOG.md");
     let first = changelog.find("\n## ").unwrap();

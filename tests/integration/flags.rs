@@ -26,7 +26,7 @@ fn help_lists_every_flag_with_its_default_on_standard_output() {
 }
 
 #[test]
-fn a_bad_flag_or_value_is_one_line_and_exit_status_2() {
+fn invalid_flag_or_value_is_one_line_and_exit_status_2() {
     let bad: [(&[&str], &str); 21] = [
         (&["-nope"], "\"-nope\""),
         (&["stray"], "\"stray\""),
@@ -81,7 +81,7 @@ fn a_bad_flag_or_value_is_one_line_and_exit_status_2() {
 }
 
 #[test]
-fn version_names_the_target() {
+fn version_has_the_target() {
     let output = output(&["-version"]);
     let version = text(&output.stdout);
     assert!(
@@ -92,7 +92,7 @@ fn version_names_the_target() {
 }
 
 #[test]
-fn a_closed_standard_output_is_a_failure_and_no_signal() {
+fn closed_standard_output_is_a_failure_and_no_signal() {
     for arguments in ["-trans=- -interval=20ms", "-once", "-h"] {
         let script = format!("exec \"$0\" \"$@\" {arguments} >&-");
         let plain = command();
@@ -108,7 +108,7 @@ fn a_closed_standard_output_is_a_failure_and_no_signal() {
 }
 
 #[test]
-fn nothing_is_on_standard_output_that_was_not_asked_for() {
+fn standard_output_is_empty_unless_lines_go_there() {
     let mut agent = crate::common::Agent::start(&[&format!("-trans={}", Transfer::absent()), "-debug"]);
     agent.log.wait_for(refused());
     let out = agent.out();

@@ -214,7 +214,7 @@ fn tag() {
         line.tag.starts_with(&["linux".into(), "a=b".into(), "c".into()]),
         "{line:?}"
     );
-    // What is not said any more is as if it had never been.
+    // A key that is removed has no effect any more.
     assert!(!scene.take("").tag.contains(&"c".to_owned()));
 }
 
@@ -382,7 +382,7 @@ fn listen() {
     scene.wait_for("handed.in");
 }
 
-/// The captured files of another machine.
+/// Captured files of another machine.
 fn proc() {
     let mut scene = Scene::new("");
     let root = fixture("router-6.12");
@@ -439,7 +439,7 @@ fn debug() {
 }
 
 #[test]
-fn each_key_takes_effect_in_a_running_agent() {
+fn every_key_takes_effect_in_a_running_agent() {
     for (key, shows) in KEYS {
         println!("{key}");
         shows();
@@ -452,7 +452,7 @@ fn names(object: &Object) -> impl Iterator<Item = &String> {
 }
 
 #[test]
-fn the_keys_of_the_example_are_all_there() {
+fn every_key_of_the_example_is_tested() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/mini-monitor.json");
     let example: Object = json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let mut keys = BTreeSet::new();
