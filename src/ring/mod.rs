@@ -198,16 +198,21 @@ impl<'m> Ring<'m> {
             self.commit(head.encode(checked), length);
             self.unacked_lines += 1;
         } else {
-            // Eviction may move other lines to this place.
-            let mut copy = [0; LINE_MAX];
-            let copy = &mut copy[..length];
-            copy.copy_from_slice(line);
-            self.push_record(head, copy);
+            self.push_evicting(head, start, length);
         }
         Some(length)
     }
 
-    /// Does the same with a buffer on the stack, for a line around the end of the memory.
+    /// Appends a line that is in its place, after evictions, which may move other lines to this place.
+    #[cold]
+    fn push_evicting(&mut self, head: Head, start: usize, length: usize) {
+        let mut copy = [0; LINE_MAX];
+        let copy = &mut copy[..length];
+        copy.copy_from_slice(&self.memory[start..start + length]);
+        self.push_record(head, copy);
+    }
+
+    /// Does the same as [`Ring::push_with`] with a buffer on the stack, for a line around the end of the memory.
     #[cold]
     fn push_staged(
         &mut self,

@@ -129,7 +129,6 @@ impl<'m> Ring<'m> {
     /// `is_dated` refuses are removed.
     // Inlined, its buffers would stay on the stack for good.
     #[inline(never)]
-    #[cold]
     pub fn resume(&mut self, boot: u32, (restamp, is_dated): (Restamp, IsDated)) -> Option<Recovered> {
         let words = &*self.words;
         if words.capacity.get() != self.memory.len() || !words.can_be_of(self.memory.len()) {
@@ -201,7 +200,6 @@ impl<'m> Ring<'m> {
     /// Continues in other memory with each whole line that remains of the ring, whose memory is lost in part. All lines
     /// are unsent then, and missing ones count as dropped. With `has_arrived`, all sent lines have arrived. Returns the
     /// old memory. The new one has the same length and is no file.
-    #[cold]
     pub fn rescue(
         &mut self,
         (words, memory): Lent<'m>,
@@ -258,7 +256,6 @@ impl<'m> Ring<'m> {
     }
 
     /// Appends each whole line in the words and the memory of another ring.
-    #[cold]
     pub fn add(
         &mut self,
         (words, memory): (&Words, &[u8]),

@@ -14,7 +14,6 @@ impl<'m> Ring<'m> {
     }
 
     /// Copies the ring to other memory, in which it fits ([`Ring::fits`]).
-    #[cold]
     #[must_use]
     pub fn copy_to(&self, (words, memory): Lent<'m>, is_checked: bool, boot: u32) -> Ring<'m> {
         words.clear(memory.len());
@@ -51,7 +50,6 @@ impl<'m> Ring<'m> {
 
     /// Moves the lines to other memory, of at least [`Ring::memory_for`] [`BUFFER_MIN`] bytes; lines that do not fit are
     /// evicted as by a full ring. Returns the old memory, which still holds the other lines.
-    #[cold]
     pub fn move_to(&mut self, to: Lent<'m>, is_checked: bool, boot: u32) -> Lent<'m> {
         while !self.fits(to.1.len()) && !is_lost() {
             if !self.evict(self.newest + SPARE - to.1.len()) {

@@ -99,7 +99,7 @@ fn deliver(ring: &mut Ring, now: u64) -> Vec<u8> {
 }
 
 #[test]
-fn lines_come_out_as_they_went_in() {
+fn lines_come_out_in_order_and_again_after_a_rewind() {
     let mut store = Store::new(BUFFER_MIN);
     let mut ring = store.ring(DROPPING);
     ring.push(b"one\n", 0);
@@ -113,7 +113,52 @@ fn lines_come_out_as_they_went_in() {
 }
 
 #[test]
-fn a_new_connection_starts_at_the_first_line_not_known_to_have_arrived() {
+fn lines_are_written_in_place_anywhere_and_refused_ones_change_nothing() {
+    let mut store = Store::new(BUFFER_MIN);
+    let mut ring = store.ring(DROPPING);
+    let mut stream = Vec::new();
+    // Long enough to pass the end of the memory at many offsets.
+    for number in 0..300 {
+        let line = line(number, 150 + number as usize);
+        assert_eq!(ring.push_with(0, |_| None), None);
+        let length = ring.push_with(0, |buffer| {
+            assert_eq!(buffer.len(), LINE_MAX);
+            buffer.fill(b'?');
+            buffer[..line.len()].copy_from_slice(&line);
+            Some(line.len())
+        });
+        assert_eq!(length, Some(line.len()));
+        assert_eq!(unsent(&ring), line);
+        stream.extend(deliver(&mut ring, 0));
+    }
+    let expected: Vec<u8> = (0..300)
+        .flat_map(|number| line(number, 150 + number as usize))
+        .collect();
+    assert!(stream == expected);
+    assert_eq!((ring.counts().arrived, ring.counts().dropped), (300, 0));
+}
+
+#[test]
+fn unsent_lines_fill_the_pieces_that_there_are() {
+    let mut store = Store::new(BUFFER_MIN);
+    let mut ring = store.ring(DROPPING);
+    for number in 0..8 {
+        ring.push(&line(number, 100), 0);
+    }
+    let bytes = |count: usize, bytes_max: usize| {
+        let mut pieces = vec![[].as_slice(); count];
+        ring.unsent(&mut pieces, bytes_max).concat().len()
+    };
+    // A line may take two.
+    assert_eq!(
+        [bytes(0, 800), bytes(1, 800), bytes(5, 800), bytes(9, 800)],
+        [0, 0, 400, 800]
+    );
+    assert_eq!([bytes(9, 1), bytes(9, 299), bytes(9, 300)], [100, 200, 300]);
+}
+
+#[test]
+fn new_connection_starts_at_the_first_unacknowledged_line() {
     let mut store = Store::new(BUFFER_MIN);
     let mut ring = store.ring(DROPPING);
     ring.push(b"one\n", 0);
@@ -129,7 +174,7 @@ fn a_new_connection_starts_at_the_first_line_not_known_to_have_arrived() {
 }
 
 #[test]
-fn what_was_acknowledged_lately_is_sent_again_if_the_receiver_may_have_died_with_it() {
+fn recently_acknowledged_lines_are_repeated_unless_the_receiver_closed_properly() {
     let mut store = Store::new(BUFFER_MIN);
     let mut ring = store.ring(REPLAYING);
     for second in 0..60 {
@@ -150,7 +195,7 @@ fn what_was_acknowledged_lately_is_sent_again_if_the_receiver_may_have_died_with
 }
 
 #[test]
-fn a_receiver_that_takes_repeats_alone_gets_fewer_each_time_until_it_takes_a_new_line() {
+fn receiver_that_acknowledges_only_repeats_gets_half_of_them_each_time() {
     let mut store = Store::new(BUFFER_MIN);
     let mut ring = store.ring(REPLAYING);
     for second in 0..60 {
@@ -178,7 +223,7 @@ fn a_receiver_that_takes_repeats_alone_gets_fewer_each_time_until_it_takes_a_new
 }
 
 #[test]
-fn a_receiver_that_resets_soon_gets_each_line_a_bounded_number_of_times() {
+fn repeats_to_a_receiver_that_resets_soon_are_bounded() {
     let mut store = Store::new(1 << 20);
     let mut ring = store.ring(REPLAYING);
     let (mut number, mut sent) = (0, 0);
@@ -200,7 +245,7 @@ fn a_receiver_that_resets_soon_gets_each_line_a_bounded_number_of_times() {
 }
 
 #[test]
-fn lines_that_were_acknowledged_once_go_first_and_do_not_count_as_lost() {
+fn acknowledged_lines_are_evicted_first_and_not_counted() {
     for policy in [DROPPING, THINNING] {
         let mut store = Store::new(BUFFER_MIN);
         let mut ring = store.ring(Policy {
@@ -225,7 +270,7 @@ fn lines_that_were_acknowledged_once_go_first_and_do_not_count_as_lost() {
 }
 
 #[test]
-fn a_line_that_left_in_flight_counts_as_lost_only_if_it_is_not_acknowledged() {
+fn line_dropped_in_flight_counts_only_without_acknowledgement() {
     let mut store = Store::new(BUFFER_MIN);
     let mut ring = store.ring(DROPPING);
     for number in 0..4 {
@@ -244,7 +289,7 @@ fn a_line_that_left_in_flight_counts_as_lost_only_if_it_is_not_acknowledged() {
 }
 
 #[test]
-fn what_was_acknowledged_before_the_receiver_took_no_more_is_kept_however_long_that_lasts() {
+fn acknowledged_lines_are_kept_while_the_receiver_is_stalled() {
     let mut store = Store::new(BUFFER_MIN);
     let mut ring = store.ring(REPLAYING);
     ring.push(&line(0, 10), 0);
@@ -259,7 +304,7 @@ fn what_was_acknowledged_before_the_receiver_took_no_more_is_kept_however_long_t
 }
 
 #[test]
-fn a_full_ring_drops_the_oldest_and_counts_them() {
+fn full_ring_drops_and_counts_the_oldest() {
     let mut store = Store::new(BUFFER_MIN);
     let mut ring = store.ring(DROPPING);
     for number in 0..20 {
@@ -270,7 +315,7 @@ fn a_full_ring_drops_the_oldest_and_counts_them() {
 }
 
 #[test]
-fn what_has_arrived_goes_first() {
+fn full_ring_evicts_acknowledged_lines_before_it_thins() {
     let mut store = Store::new(BUFFER_MIN);
     let mut ring = store.ring(THINNING);
     for number in 0..2 {
@@ -286,7 +331,7 @@ fn what_has_arrived_goes_first() {
 }
 
 #[test]
-fn a_part_sent_line_is_never_cut() {
+fn line_sent_in_part_is_never_cut() {
     let mut store = Store::new(BUFFER_MIN);
     let mut ring = store.ring(DROPPING);
     for number in 0..4 {
@@ -307,7 +352,7 @@ fn a_part_sent_line_is_never_cut() {
 }
 
 #[test]
-fn lines_given_up_in_flight_count_only_when_the_connection_breaks() {
+fn lines_dropped_in_flight_count_when_the_connection_ends() {
     let mut store = Store::new(BUFFER_MIN);
     let mut ring = store.ring(DROPPING);
     for number in 0..4 {
@@ -334,7 +379,7 @@ fn restamp(line: &mut [u8], seconds: i64) {
 }
 
 #[test]
-fn lines_that_have_been_sent_keep_their_stamps_and_the_others_get_new_ones() {
+fn set_clock_restamps_only_unsent_lines() {
     let mut store = Store::new(BUFFER_MIN);
     let mut ring = store.ring(REPLAYING);
     for text in ["a 10\n", "b 11\n", "c 12\n", "d 13\n"] {

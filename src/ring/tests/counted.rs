@@ -101,7 +101,7 @@ fn story(seed: u64, policy: Policy) {
 }
 
 #[test]
-fn thinned_and_dropped_are_the_lines_that_no_connection_acknowledged() {
+fn thinned_and_dropped_counts_equal_the_lines_never_acknowledged() {
     for seed in seeds(100) {
         story(seed, [DROPPING, REPLAYING, THINNING][(seed % 3) as usize]);
     }

@@ -41,9 +41,9 @@ fn story(seed: u64, ring: &mut Ring, steps: usize, told: &mut dyn FnMut(Vec<Stri
         match random.below(16) {
             0..10 => {
                 let length = 8 + random.below(150);
-                let rank = thin_level(made, made + 1);
+                let level = thin_level(made, made + 1);
                 made += 1;
-                ring.push(&stamped(made, step, ring.clock(), length), rank);
+                ring.push(&stamped(made, step, ring.clock(), length), level);
             }
             10..12 => {
                 let waiting = unsent(ring).len();
@@ -79,7 +79,7 @@ fn filled(store: &mut Store, count: u64) -> Ring<'_> {
 }
 
 #[test]
-fn the_next_agent_finds_each_line_that_was_there_whole_and_in_order() {
+fn killed_agent_leaves_every_line_whole_and_in_order() {
     let mut kills = 0;
     for seed in seeds(400) {
         let mut random = Random(seed);
@@ -123,7 +123,7 @@ fn the_next_agent_finds_each_line_that_was_there_whole_and_in_order() {
 }
 
 #[test]
-fn a_change_of_the_clock_that_was_killed_is_brought_to_its_end() {
+fn killed_change_of_the_clock_is_finished_by_the_next_agent() {
     let mut halves = 0;
     for after in 0..200 {
         let mut store = Store::new(BUFFER_MIN);
@@ -148,7 +148,7 @@ fn a_change_of_the_clock_that_was_killed_is_brought_to_its_end() {
 }
 
 #[test]
-fn lines_of_an_earlier_boot_keep_their_stamps_whenever_the_agent_is_killed() {
+fn lines_of_an_earlier_boot_keep_their_stamps_after_any_kill() {
     for after in 0..120 {
         let mut store = Store::new(BUFFER_MIN);
         filled(&mut store, 30);
@@ -169,7 +169,7 @@ fn lines_of_an_earlier_boot_keep_their_stamps_whenever_the_agent_is_killed() {
 }
 
 #[test]
-fn lines_of_an_earlier_boot_without_a_date_are_left_out() {
+fn undated_lines_of_an_earlier_boot_are_removed() {
     let mut store = Store::new(BUFFER_MIN);
     let mut ring = store.ring(THINNING);
     ring.push(&stamped(1, 5, 0, 40), 0);
@@ -183,7 +183,7 @@ fn lines_of_an_earlier_boot_without_a_date_are_left_out() {
 }
 
 #[test]
-fn what_one_agent_has_sent_the_next_one_repeats_with_the_same_stamp() {
+fn next_agent_repeats_sent_lines_with_the_same_stamp() {
     for after in 0..200 {
         let mut store = Store::new(BUFFER_MIN);
         // Around the end of the memory.
@@ -208,7 +208,7 @@ fn what_one_agent_has_sent_the_next_one_repeats_with_the_same_stamp() {
 }
 
 #[test]
-fn a_full_ring_killed_in_a_lap_has_each_line_once_and_takes_more() {
+fn full_ring_killed_in_a_rewrite_has_each_line_once() {
     for (length, after) in [60, 1_000, 1_500, LINE_MAX]
         .into_iter()
         .flat_map(|length| (0..150).map(move |after| (length, after)))
@@ -238,7 +238,7 @@ fn a_full_ring_killed_in_a_lap_has_each_line_once_and_takes_more() {
 }
 
 #[test]
-fn a_lap_that_was_killed_is_ended_also_in_a_buffer_of_another_size() {
+fn killed_rewrite_is_finished_in_a_buffer_of_another_size() {
     for after in 0..150 {
         let mut store = Store::new(BUFFER_MIN);
         let mut ring = filled(&mut store, 30);

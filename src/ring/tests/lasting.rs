@@ -24,7 +24,7 @@ fn lasting(buffer: usize) -> Vec<u64> {
             if now % period != 0 {
                 continue;
             }
-            let rank = last[number].map_or(THIN_LEVEL_MAX, |last| thin_level(last, now));
+            let level = last[number].map_or(THIN_LEVEL_MAX, |last| thin_level(last, now));
             last[number] = Some(now);
             for series in 0..series {
                 ring.push(
@@ -33,7 +33,7 @@ fn lasting(buffer: usize) -> Vec<u64> {
                     } else {
                         &other
                     },
-                    rank,
+                    level,
                 );
             }
         }
@@ -62,7 +62,7 @@ fn text(seconds: u64) -> String {
 }
 
 #[test]
-fn the_table_of_outages_by_buffer_is_true() {
+fn table_of_outages_in_the_readme_matches() {
     let readme = include_str!("../../../README.md");
     let mut rows = Vec::new();
     for (name, buffer) in [

@@ -45,7 +45,7 @@ fn used<'s>(store: &'s mut Store, random: &mut Random) -> (Ring<'s>, u64) {
 }
 
 #[test]
-fn lines_of_memory_that_is_left_go_on_and_the_others_count_as_dropped() {
+fn rescue_keeps_lines_of_remaining_memory_and_counts_the_others() {
     for seed in seeds(2_000) {
         let mut random = Random(seed);
         let mut stores = [BUFFER_MIN + random.below(2_000); 2].map(Store::new);
@@ -86,7 +86,7 @@ fn lines_of_memory_that_is_left_go_on_and_the_others_count_as_dropped() {
 }
 
 #[test]
-fn lines_that_wait_are_counted_whatever_happens() {
+fn count_of_unacknowledged_lines_is_always_exact() {
     for seed in seeds(200) {
         let mut random = Random(seed);
         let mut store = Store::new(BUFFER_MIN + random.below(2_000));
@@ -106,7 +106,7 @@ fn lines_that_wait_are_counted_whatever_happens() {
 }
 
 #[test]
-fn memory_that_is_lost_in_the_midst_of_anything_gives_only_whole_lines_that_were_pushed() {
+fn memory_lost_at_any_access_gives_only_whole_pushed_lines() {
     for seed in seeds(4_000) {
         let mut random = Random(seed);
         let mut stores = [BUFFER_MIN + random.below(2_000); 2].map(Store::new);
@@ -127,7 +127,7 @@ fn memory_that_is_lost_in_the_midst_of_anything_gives_only_whole_lines_that_were
 }
 
 #[test]
-fn memory_that_somebody_overwrites_ends_nothing() {
+fn overwritten_memory_does_not_panic() {
     for seed in seeds(2_000) {
         let mut random = Random(seed);
         let mut store = Store::new(BUFFER_MIN + random.below(2_000));

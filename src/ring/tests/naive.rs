@@ -24,7 +24,7 @@ impl Naive {
         self.lines.push(line);
     }
 
-    /// Gives up lines until there are so many bytes free.
+    /// Evicts lines until `free` bytes are free.
     fn fit(&mut self, free: usize) {
         while let wanted = (Self::bytes(&self.lines) + free).saturating_sub(self.capacity)
             && wanted > 0
@@ -180,7 +180,7 @@ fn against_naive(seed: u64) {
 }
 
 #[test]
-fn agrees_with_a_naive_model() {
+fn ring_agrees_with_a_naive_model() {
     for seed in seeds(40) {
         against_naive(seed);
     }

@@ -120,7 +120,7 @@ fn damage(file: &mut Vec<u8>, random: &mut Random) {
 }
 
 #[test]
-fn a_damaged_file_gives_whole_lines_and_none_that_was_never_written() {
+fn damaged_file_gives_only_whole_lines_that_were_written() {
     let rounds = std::env::var("MUTATIONS").map_or(3_000, |text| text.parse().unwrap());
     let mut kept = 0;
     for (round, seed) in (0..rounds).zip(1..) {
@@ -154,7 +154,7 @@ fn a_damaged_file_gives_whole_lines_and_none_that_was_never_written() {
 }
 
 #[test]
-fn one_damaged_byte_costs_two_lines_at_the_most() {
+fn one_damaged_byte_costs_at_most_two_lines() {
     for seed in seeds(500) {
         let (mut damaged, written) = file(seed);
         let mut random = Random(seed);
@@ -168,7 +168,7 @@ fn one_damaged_byte_costs_two_lines_at_the_most() {
 }
 
 #[test]
-fn a_file_of_another_size_gives_all_its_lines() {
+fn file_of_another_size_gives_all_its_lines() {
     for seed in seeds(200) {
         let (whole, written) = file(seed);
         let (found, said) = opened(&whole, buffer_of(&whole) + 1_000 + seed as usize % 5_000);
@@ -182,7 +182,7 @@ fn a_file_of_another_size_gives_all_its_lines() {
 }
 
 #[test]
-fn what_moved_is_found_as_it_was() {
+fn moved_ring_is_recovered_unchanged() {
     let mut stores = [BUFFER_MIN, BUFFER_MIN + 99].map(Store::new);
     let [store, other] = &mut stores;
     let mut ring = store.ring(DROPPING);
@@ -199,7 +199,7 @@ fn what_moved_is_found_as_it_was() {
 }
 
 #[test]
-fn lines_of_two_rings_of_a_boot_get_the_clock_of_one() {
+fn lines_of_two_rings_of_one_boot_get_one_clock() {
     let mut stores = [BUFFER_MIN; 2].map(Store::new);
     for (store, clock) in stores.iter_mut().zip([20, 50]) {
         let mut ring = store.ring(DROPPING);
@@ -218,7 +218,7 @@ fn lines_of_two_rings_of_a_boot_get_the_clock_of_one() {
     assert_eq!(unsent(&ring), b"settled 10\na 21\nsettled 10\na 21\n");
 }
 
-/// A file in which records fill the memory up to so many bytes of its end, and where a lap begins.
+/// A file in which records fill the memory up to so many bytes of its end, and where a rewrite begins.
 fn overfull(length: usize, free: usize, rewrite: usize) -> Vec<u8> {
     let store = Store::new(BUFFER_MIN);
     let mut file = bytes(&store)[..size_of::<Words>()].to_vec();
@@ -250,7 +250,7 @@ fn overfull(length: usize, free: usize, rewrite: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_chain_that_is_longer_than_a_full_ring_gives_lines_and_takes_more() {
+fn overfull_ring_gives_its_lines_and_takes_more() {
     for length in [8, 100, 700] {
         for free in [1, 2, 10, 500, SPARE - 1, SPARE] {
             for rewrite in [Words::NO_REWRITE, 0, HEAD + length, 10 * (HEAD + length)] {
@@ -263,7 +263,7 @@ fn a_chain_that_is_longer_than_a_full_ring_gives_lines_and_takes_more() {
 }
 
 #[test]
-fn what_is_no_ring_gives_nothing() {
+fn file_that_is_no_ring_gives_no_lines() {
     for content in [
         &b""[..],
         b"x",

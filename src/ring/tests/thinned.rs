@@ -41,12 +41,12 @@ fn outage(ring: &mut Ring, groups: &[Group], bytes: usize, random: &mut Random) 
                 0
             };
             let time = now + late as u64;
-            let rank = last[number].map_or(THIN_LEVEL_MAX, |last| thin_level(last, time));
+            let level = last[number].map_or(THIN_LEVEL_MAX, |last| thin_level(last, time));
             for series in 0..group.series {
                 let mut line = format!("{number}/{series} {time} ").into_bytes();
                 line.resize(group.length - 1, b'.');
                 line.push(b'\n');
-                ring.push(&line, rank);
+                ring.push(&line, level);
                 told += HEAD + line.len();
             }
             last[number] = Some(time);
@@ -129,7 +129,7 @@ fn holds(groups: &[Group], buffer: usize, times_over: usize, seed: u64) {
 const OVER: [usize; 4] = [2, 8, 64, 1_000];
 
 #[test]
-fn an_outage_of_any_length_is_spanned_by_each_series_without_a_hole() {
+fn thinned_series_span_an_outage_of_any_length_without_a_hole() {
     for (seed, over) in seeds(4).zip(OVER) {
         println!("{over} buffers");
         // As the agent's own families are: fast ones, slow ones, and all in one wake-up.
@@ -151,7 +151,7 @@ fn an_outage_of_any_length_is_spanned_by_each_series_without_a_hole() {
 }
 
 #[test]
-fn a_slow_series_keeps_all_its_samples_while_the_fast_ones_are_no_sparser() {
+fn slow_series_is_not_thinned_before_fast_ones_are_as_sparse() {
     let mut store = Store::new(64 << 10);
     let mut ring = store.ring(THINNING);
     let groups = [group(10, 1_000, 0, 130), group(2, 60_000, 0, 130)];
@@ -161,7 +161,7 @@ fn a_slow_series_keeps_all_its_samples_while_the_fast_ones_are_no_sparser() {
 }
 
 #[test]
-fn the_newest_are_the_densest() {
+fn newest_samples_are_the_densest() {
     let mut store = Store::new(64 << 10);
     let mut ring = store.ring(THINNING);
     outage(
@@ -182,7 +182,7 @@ fn the_newest_are_the_densest() {
 }
 
 #[test]
-fn what_is_in_flight_and_a_part_sent_line_stay_while_the_rest_is_thinned() {
+fn lines_in_flight_and_sent_in_part_are_not_thinned() {
     for seed in seeds(50) {
         let mut store = Store::new(16 << 10);
         let mut ring = store.ring(THINNING);
