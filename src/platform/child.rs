@@ -1,7 +1,7 @@
 //! A command of the user's: a child in a process group of its own.
 
-use super::call::{call, int, long_call};
 use super::entries::Entries;
+use super::errno::check;
 use super::fd::{Fd, poll};
 use super::file::{Directory, open};
 use super::{environment, signal, user};
@@ -9,12 +9,13 @@ use crate::base::decimal::parse_u64;
 use crate::base::fields::until;
 use crate::base::text::Text;
 use crate::platform::{Ended, Errno};
-use core::ffi::{c_char, c_int, c_long};
+use core::ffi::{c_char, c_int, c_uint};
+use core::mem::MaybeUninit;
 use core::ptr::null;
 
 /// A child that runs, or has ended and not been waited for.
 pub(super) struct Child {
-    number: usize,
+    number: libc::pid_t,
 }
 
 /// Milliseconds from killing it to its end, which is there at once if there is nothing odd about it.
@@ -34,10 +35,11 @@ impl Child {
     }
 
     /// Splits off a child that does this, which is given its parent's number, and then ends.
-    pub(super) fn fork(in_child: impl FnOnce(usize)) -> Result<Self, Errno> {
+    pub(super) fn fork(in_child: impl FnOnce(libc::pid_t)) -> Result<Self, Errno> {
         // SAFETY: the call takes nothing.
-        let parent = unsafe { call(libc::SYS_getpid, 0, 0, 0) }?;
-        let number = fork()?;
+        let parent = unsafe { libc::getpid() };
+        // SAFETY: this program has one thread, so the child may do whatever the parent could.
+        let number = check(unsafe { libc::fork() })?;
         if number == 0 {
             in_child(parent);
             exit(126);
@@ -57,30 +59,28 @@ impl Child {
 
     /// Whether it has ended (`waitid(2)`); its number stays its own.
     pub(super) fn has_ended(&self) -> bool {
-        let mut about = [0_u32; 32];
-        let options = int(libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);
-        let arguments = [
-            libc::P_PID as usize,
-            self.number,
-            about.as_mut_ptr() as usize,
-            options,
-            0,
-            0,
-        ];
-        // SAFETY: there is room for a siginfo, of 128 bytes.
-        let answer = unsafe { long_call(libc::SYS_waitid, &arguments) };
-        // A signal's number is the first of it, if there is any.
-        answer.is_err() || about[0] != 0
+        let mut about = MaybeUninit::<libc::siginfo_t>::zeroed();
+        let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        // SAFETY: there is room for what the call writes.
+        let answer = unsafe {
+            libc::waitid(
+                libc::P_PID,
+                self.number as libc::id_t,
+                about.as_mut_ptr(),
+                options,
+            )
+        };
+        // SAFETY: all zeros is a value of it, and stands for a child that has not ended.
+        answer == -1 || unsafe { about.assume_init() }.si_signo != 0
     }
 
     /// Asks it and all of its group to end; the child itself once.
     pub(super) fn ask_to_end(&self) {
         // SAFETY: the call takes a number.
-        let group = unsafe { call(libc::SYS_getpgid, self.number, 0, 0) };
-        if group != Ok(self.number) {
+        if unsafe { libc::getpgid(self.number) } != self.number {
             kill(self.number, libc::SIGTERM);
         }
-        kill(self.number.wrapping_neg(), libc::SIGTERM);
+        kill(-self.number, libc::SIGTERM);
     }
 
     /// Ends it and all of its group that is still there, and says how the child itself has ended; `None` if it still
@@ -88,7 +88,7 @@ impl Child {
     pub(super) fn end(&self) -> Option<Ended> {
         // It may have left its group, or not come to it yet; once it is dead the group gets no new members.
         let is_allowed = kill(self.number, libc::SIGKILL);
-        if kill(self.number.wrapping_neg(), libc::SIGKILL) || is_allowed {
+        if kill(-self.number, libc::SIGKILL) || is_allowed {
             self.wait(END);
         }
         self.reap()
@@ -97,15 +97,8 @@ impl Child {
     /// How it has ended, if it has: then nothing is left of it.
     fn reap(&self) -> Option<Ended> {
         let mut status: c_int = 0;
-        let place = &raw mut status as usize;
         // SAFETY: there is room for the status.
-        let answer = unsafe {
-            long_call(
-                libc::SYS_wait4,
-                &[self.number, place, int(libc::WNOHANG), 0, 0, 0],
-            )
-        };
-        if answer == Ok(0) {
+        if unsafe { libc::waitpid(self.number, &raw mut status, libc::WNOHANG) } == 0 {
             return None;
         }
         Some(if libc::WIFSIGNALED(status) {
@@ -118,9 +111,9 @@ impl Child {
 
 /// Sends a signal to a child, or by its negative number to the group that has its number; says whether there was one
 /// to get it. The number is nobody else's as long as the child has not been waited for.
-fn kill(number: usize, signal: c_int) -> bool {
+fn kill(number: libc::pid_t, signal: c_int) -> bool {
     // SAFETY: the call takes numbers only.
-    unsafe { call(libc::SYS_kill, number, int(signal), 0) }.is_ok()
+    unsafe { libc::kill(number, signal) == 0 }
 }
 
 /// Those that are kept in mind.
@@ -156,27 +149,25 @@ impl Left {
     }
 }
 
-/// Splits off a child: its process number here, 0 there.
-fn fork() -> Result<usize, Errno> {
-    // SAFETY: this program has one thread, and the child does nothing that the C library would have to know of.
-    unsafe { long_call(libc::SYS_clone, &[int(libc::SIGCHLD), 0, 0, 0, 0, 0]) }
-}
-
 /// Bytes of all arguments, and how many there are.
 const TEXT_MAX: usize = 2048 + "sh\0".len();
 const ARGUMENTS_MAX: usize = 32;
 
 /// What the child does, all of it.
 fn in_child(
-    parent: usize,
+    parent: libc::pid_t,
     arguments: &mut dyn Iterator<Item = &[u8]>,
     user: Option<&[u8]>,
     streams: Streams,
 ) {
     // Another user's gets a session of its own, too: it must not write to the terminal of who has started the agent.
-    let (group, session) = (libc::SYS_setpgid, libc::SYS_setsid);
-    // SAFETY: both calls take numbers only.
-    let _ = unsafe { call(if user.is_some() { session } else { group }, 0, 0, 0) };
+    if user.is_some() {
+        // SAFETY: the call takes nothing.
+        unsafe { libc::setsid() };
+    } else {
+        // SAFETY: the call takes numbers only.
+        unsafe { libc::setpgid(0, 0) };
+    }
     signal::give_back();
     let mut buffer = [0; TEXT_MAX];
     let mut variables = Text::new(&mut buffer);
@@ -195,12 +186,12 @@ fn exit(status: c_int) -> ! {
 
 /// Has this process get the signal when its parent ends, which may have been killed; if that has happened already,
 /// ends it.
-pub(super) fn end_with(parent: usize, signal: c_int) {
+pub(super) fn end_with(parent: libc::pid_t, signal: c_int) {
     // SAFETY: the call takes numbers only.
-    let _ = unsafe { call(libc::SYS_prctl, int(libc::PR_SET_PDEATHSIG), int(signal), 0) };
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal as libc::c_ulong) };
     // SAFETY: the call takes nothing. It answers 0 where the parent is in another name space of processes.
-    let now = unsafe { call(libc::SYS_getppid, 0, 0, 0) };
-    if now != Ok(parent) && now != Ok(0) {
+    let now = unsafe { libc::getppid() };
+    if now != parent && now != 0 {
         exit(126);
     }
 }
@@ -210,7 +201,7 @@ pub(super) fn end_with(parent: usize, signal: c_int) {
 fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams) -> Option<()> {
     let nowhere = open(b"/dev/null", libc::O_RDWR).ok()?;
     for (number, stream) in streams.into_iter().enumerate() {
-        become_standard(stream.unwrap_or(&nowhere), number)?;
+        become_standard(stream.unwrap_or(&nowhere), number as c_int)?;
     }
     drop(nowhere);
     close_others()?;
@@ -218,12 +209,18 @@ fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams) -> Option
         return Some(());
     };
     // SAFETY: the call takes a number only.
-    let _ = unsafe { call(libc::SYS_umask, 0o022, 0, 0) };
+    unsafe { libc::umask(0o022) };
     // SAFETY: a text that ends in NUL.
-    unsafe { call(libc::SYS_chdir, c"/".as_ptr() as usize, 0, 0) }.ok()?;
+    check(unsafe { libc::chdir(c"/".as_ptr()) }).ok()?;
     // Its keys are the agent's; where there are none the call fails.
     // SAFETY: the call takes a number and no name.
-    let _ = unsafe { call(libc::SYS_keyctl, JOIN_SESSION_KEYRING, 0, 0) };
+    unsafe {
+        libc::syscall(
+            libc::SYS_keyctl,
+            libc::KEYCTL_JOIN_SESSION_KEYRING,
+            null::<c_char>(),
+        )
+    };
     variables.put(b"PATH=/usr/sbin:/usr/bin:/sbin:/bin\0SHELL=/bin/sh\0HOME=");
     user::become_user(user, variables)?;
     for name in [b"\0USER=".as_slice(), b"\0LOGNAME="] {
@@ -234,28 +231,21 @@ fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams) -> Option
     (!variables.is_cut()).then_some(())
 }
 
-/// `KEYCTL_JOIN_SESSION_KEYRING` (`keyctl(2)`): without a name it is a new one, of no keys.
-const JOIN_SESSION_KEYRING: usize = 1;
-
-/// Its number, which the `libc` crate does not have for all targets.
-const CLOSE_RANGE: c_long = if cfg!(target_arch = "mips") { 4_436 } else { 436 };
-
 /// Closes all descriptors but the standard ones, those that the agent itself has inherited among them; `None` if it
 /// cannot. (`close_range(2)` came with Linux 5.9.)
 pub(super) fn close_others() -> Option<()> {
-    let last = u32::MAX as usize;
     // SAFETY: the call takes numbers only, and no descriptor is used after it.
-    if unsafe { call(CLOSE_RANGE, 3, last, 0) }.is_ok() {
+    if unsafe { libc::syscall(libc::SYS_close_range, 3, c_uint::MAX, 0) } == 0 {
         return Some(());
     }
     let all = Directory::open(b"/proc/self/fd").ok()?;
-    let own = all.argument();
+    let own = all.number();
     let mut entries = Entries::new(all);
     while let Some(name) = entries.next_name().ok()? {
         if let Some(number @ 3..) = parse_u64(name)
-            && number as usize != own
+            && number as c_int != own
         {
-            drop(Fd::new(number as usize));
+            drop(Fd::new(number as c_int));
         }
     }
     Some(())
@@ -282,9 +272,8 @@ fn run(arguments: &mut dyn Iterator<Item = &[u8]>, variables: Option<&[u8]>) {
     } else {
         environment::all()
     };
-    let (shell, arguments) = (c"/bin/sh".as_ptr() as usize, arguments.as_ptr() as usize);
     // SAFETY: texts that end in NUL, and two lists of such that end in null.
-    let _ = unsafe { call(libc::SYS_execve, shell, arguments, variables as usize) };
+    unsafe { libc::execve(c"/bin/sh".as_ptr(), arguments.as_ptr(), variables) };
 }
 
 /// The starts of the texts, each of which ends in NUL, and null behind the last one; `None` if they are too many.
@@ -297,10 +286,10 @@ fn pointers(texts: &[u8]) -> Option<[*const c_char; ARGUMENTS_MAX + 2]> {
 }
 
 /// Makes it one of the standard descriptors, which stays open in the command and waits.
-pub(super) fn become_standard(fd: &Fd, number: usize) -> Option<()> {
+pub(super) fn become_standard(fd: &Fd, number: c_int) -> Option<()> {
     // SAFETY: the calls take numbers only.
-    unsafe { call(libc::SYS_dup3, fd.argument(), number, 0) }.ok()?;
+    check(unsafe { libc::dup3(fd.number(), number, 0) }).ok()?;
     // SAFETY: as above.
-    unsafe { call(libc::SYS_fcntl, number, int(libc::F_SETFL), 0) }.ok()?;
+    check(unsafe { libc::fcntl(number, libc::F_SETFL, 0) }).ok()?;
     Some(())
 }

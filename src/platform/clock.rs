@@ -1,8 +1,7 @@
 //! Both clocks.
 
-use super::call::call;
+use super::errno::check;
 use crate::platform::Errno;
-#[cfg(not(any(target_arch = "mips", target_arch = "powerpc")))]
 use core::mem::MaybeUninit;
 
 /// Nanoseconds of a monotonic clock that goes on in suspend. (A sleep does not: after a suspend the
@@ -47,7 +46,6 @@ struct Time {
     nanos: u32,
 }
 
-#[cfg(not(any(target_arch = "mips", target_arch = "powerpc")))]
 fn read(clock: libc::clockid_t) -> Option<Time> {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
     // SAFETY: the answer has room for what the call writes.
@@ -57,31 +55,6 @@ fn read(clock: libc::clockid_t) -> Option<Time> {
     Some(Time {
         seconds: u64::try_from(time.tv_sec).unwrap_or(0),
         nanos: time.tv_nsec as u32,
-    })
-}
-
-/// The C library spends 2 KB on asking without a system call where it can, and has nothing for it on PowerPC.
-/// So the kernel is asked: by the call with 64 bits of Linux 5.1, or else by the one of before, which a newer
-/// kernel may lack.
-#[cfg(any(target_arch = "mips", target_arch = "powerpc"))]
-fn read(clock: libc::clockid_t) -> Option<Time> {
-    #[cfg(target_arch = "mips")]
-    const CLOCK_GETTIME64: core::ffi::c_long = 4403;
-    #[cfg(target_arch = "powerpc")]
-    const CLOCK_GETTIME64: core::ffi::c_long = 403;
-
-    let mut wide = [0_i64; 2];
-    let clock = super::call::int(clock);
-    // SAFETY: there is room for what the call writes.
-    if unsafe { call(CLOCK_GETTIME64, clock, wide.as_mut_ptr() as usize, 0) }.is_err() {
-        let mut narrow = [0_u32; 2];
-        // SAFETY: as above.
-        unsafe { call(libc::SYS_clock_gettime, clock, narrow.as_mut_ptr() as usize, 0) }.ok()?;
-        wide = narrow.map(i64::from);
-    }
-    Some(Time {
-        seconds: u64::try_from(wide[0]).unwrap_or(0),
-        nanos: wide[1] as u32,
     })
 }
 
@@ -95,20 +68,20 @@ pub struct Discipline {
 }
 
 /// Asks the kernel how it disciplines the wall clock, and changes nothing.
+#[allow(clippy::useless_conversion)]
 pub fn discipline() -> Result<Discipline, Errno> {
-    // `struct timex` in words, which are what its fields are, or start with a narrower one: the offset is the
-    // second of them, the status the sixth. All zeros asks for no change.
-    let mut state = [0_usize; 32];
-    // SAFETY: there is room for what the call writes.
-    unsafe { call(libc::SYS_adjtimex, state.as_mut_ptr() as usize, 0, 0) }?;
-    let [_, offset, _, _, _, status, ..] = state;
-    let status = status
-        .to_ne_bytes()
-        .first_chunk()
-        .map_or(0, |status| i32::from_ne_bytes(*status));
-    let unit = if status & libc::STA_NANO != 0 { 1 } else { 1_000 };
+    let mut state = MaybeUninit::<libc::timex>::zeroed();
+    // SAFETY: all zeros asks for no change, and there is room for what the call writes.
+    check(unsafe { libc::adjtimex(state.as_mut_ptr()) })?;
+    // SAFETY: the call has filled it.
+    let state = unsafe { state.assume_init() };
+    let unit = if state.status & libc::STA_NANO != 0 {
+        1
+    } else {
+        1_000
+    };
     Ok(Discipline {
-        is_synced: status & libc::STA_UNSYNC == 0,
-        offset_nanos: (offset as isize as i64).saturating_mul(unit),
+        is_synced: state.status & libc::STA_UNSYNC == 0,
+        offset_nanos: i64::from(state.offset).saturating_mul(unit),
     })
 }

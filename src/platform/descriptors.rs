@@ -1,9 +1,12 @@
 //! How many descriptors there may be, and for what some of them are kept free: the connection comes first.
 
-use super::call::long_call;
 use super::fd::Fd;
 use crate::platform::SCRIPTS_MAX;
 use core::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(not(target_env = "gnu"))]
+use libc::{getrlimit as get_limits, rlimit as Limits};
+#[cfg(target_env = "gnu")]
+use libc::{getrlimit64 as get_limits, rlimit64 as Limits};
 
 /// Descriptors that are open at once to read what does not stay open: the sensors' folders and files are the most.
 const READING: usize = 4;
@@ -21,7 +24,7 @@ pub type TooFew = [u64; 2];
 
 /// Checks that there may be enough beside those that are open. `next` would be the next one.
 pub(super) fn check(next: Option<Fd>, has_command: bool) -> Result<(), TooFew> {
-    let open = next.map_or(most(), |next| next.argument());
+    let open = next.map_or(most(), |next| next.number() as usize);
     let beside = READING + if has_command { COMMAND } else { CONNECTION };
     let needed = open.saturating_add(beside);
     if needed <= most() {
@@ -33,7 +36,7 @@ pub(super) fn check(next: Option<Fd>, has_command: bool) -> Result<(), TooFew> {
 impl Fd {
     /// Whether so many more may be opened. (A descriptor gets the lowest number that is free.)
     pub(super) fn leaves(&self, count: usize) -> bool {
-        self.argument() + count < most()
+        self.number() as usize + count < most()
     }
 }
 
@@ -44,18 +47,13 @@ fn most() -> usize {
     if known > 0 {
         return known;
     }
-    let mut limits = [u64::MAX; 2];
-    let arguments = [
-        0,
-        libc::RLIMIT_NOFILE as usize,
-        0,
-        limits.as_mut_ptr() as usize,
-        0,
-        0,
-    ];
-    // SAFETY: there is room for two limits of 64 bits.
-    let _ = unsafe { long_call(libc::SYS_prlimit64, &arguments) };
-    let most = usize::try_from(limits[0]).unwrap_or(usize::MAX);
+    let mut limits = Limits {
+        rlim_cur: !0,
+        rlim_max: !0,
+    };
+    // SAFETY: the call writes both limits.
+    unsafe { get_limits(libc::RLIMIT_NOFILE, &raw mut limits) };
+    let most = usize::try_from(limits.rlim_cur).unwrap_or(usize::MAX);
     MOST.store(most, Ordering::Relaxed);
     most
 }

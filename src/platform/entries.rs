@@ -1,6 +1,6 @@
 //! The names in a directory, without the memory that `readdir(3)` allocates.
 
-use super::call::call;
+use super::errno::last;
 use super::file::Directory;
 use crate::base::fields::until;
 use crate::platform::Errno;
@@ -46,9 +46,10 @@ impl Entries {
     pub fn next_name(&mut self) -> Result<Option<&[u8]>, Errno> {
         if self.start >= self.end {
             let size = size_of_val(&self.buffer);
-            let buffer = self.buffer.as_mut_ptr() as usize;
+            let (directory, buffer) = (self.directory.number(), self.buffer.as_mut_ptr());
             // SAFETY: the buffer is writable for its size.
-            let length = unsafe { call(libc::SYS_getdents64, self.directory.argument(), buffer, size) }?;
+            let length = unsafe { libc::syscall(libc::SYS_getdents64, directory, buffer, size) };
+            let length = usize::try_from(length).map_err(|_| last())?;
             (self.start, self.end) = (0, length.min(size));
         }
         // SAFETY: words may be seen as bytes, and the slice is no longer than the buffer.

@@ -2,7 +2,7 @@
 
 use crate::base::text::Text;
 use crate::platform::Errno;
-use core::ffi::CStr;
+use core::ffi::{CStr, c_int};
 
 pub(super) const WOULD_BLOCK: Errno = Errno(libc::EAGAIN);
 /// The kernel can, but is told not to.
@@ -17,7 +17,12 @@ pub(super) fn last() -> Errno {
     Errno(unsafe { *place })
 }
 
-/// A call that answers a count of bytes, or −1 when it fails.
+/// Checks the answer of a call that returns −1 when it fails.
+pub(super) fn check(answer: c_int) -> Result<c_int, Errno> {
+    if answer == -1 { Err(last()) } else { Ok(answer) }
+}
+
+/// Checks the answer of a call that returns a count of bytes, or −1 when it fails.
 pub(super) fn check_length(answer: isize) -> Result<usize, Errno> {
     usize::try_from(answer).map_err(|_| last())
 }

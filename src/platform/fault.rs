@@ -4,8 +4,6 @@
 //! The whole mapping is replaced by memory without a file, with what the file still has. The ring is told
 //! ([`ring::set_lost`]): it stands still until its lines are moved to other memory.
 
-use super::call::{call, int, long_call};
-use super::memory::SYS_MMAP;
 use crate::ring;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
@@ -71,10 +69,11 @@ pub(super) fn replace(address: usize) -> bool {
             continue;
         }
         ring::set_lost(true);
-        let access = int(libc::PROT_READ | libc::PROT_WRITE);
-        let kind = int(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED);
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
         // SAFETY: the pages belong to the mapping, which stays as long as before, readable and writable.
-        if unsafe { long_call(SYS_MMAP, &[start, length, access, kind, int(-1), 0]) }.is_err() {
+        let memory = unsafe { libc::mmap(start as *mut c_void, length, access, kind, -1, 0) };
+        if memory == libc::MAP_FAILED {
             return false;
         }
         let file = region.file.load(Ordering::Relaxed);
@@ -126,7 +125,7 @@ extern "C" fn on_bus_error(_: c_int, info: *mut libc::siginfo_t, _: *mut c_void)
         // SAFETY: it takes nothing.
         let this = unsafe { libc::getpid() };
         // SAFETY: the call takes numbers only.
-        let _ = unsafe { call(libc::SYS_kill, int(this), int(libc::SIGBUS), 0) };
+        unsafe { libc::kill(this, libc::SIGBUS) };
     }
     // SAFETY: as above.
     unsafe { *errno = before };

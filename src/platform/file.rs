@@ -1,7 +1,7 @@
 //! Directories and files.
 
-use super::call::{call, int, long_call};
 use super::descriptors::BESIDE_FILE;
+use super::errno::{check, check_length};
 use super::fd::Fd;
 use super::machine;
 use super::spool::is_held_at;
@@ -15,10 +15,9 @@ const PATH_MAX: usize = 1024;
 
 /// Opens a path below a directory; a file that is made belongs to this user alone.
 pub(super) fn open_at(directory: c_int, path: &CStr, flags: c_int) -> Result<Fd, Errno> {
-    let flags = int(flags | libc::O_CLOEXEC | libc::O_LARGEFILE);
-    let (path, mode) = (path.as_ptr() as usize, 0o600);
+    let flags = flags | libc::O_CLOEXEC | libc::O_LARGEFILE;
     // SAFETY: the path ends in NUL.
-    unsafe { long_call(libc::SYS_openat, &[int(directory), path, flags, mode, 0, 0]) }.map(Fd::new)
+    check(unsafe { libc::openat(directory, path.as_ptr(), flags, 0o600) }).map(Fd::new)
 }
 
 /// The same below the working directory.
@@ -29,7 +28,7 @@ pub(super) fn open(path: &[u8], flags: c_int) -> Result<Fd, Errno> {
 /// Removes the name of a file.
 pub(super) fn unlink_at(path: &CStr) -> Result<(), Errno> {
     // SAFETY: the path ends in NUL.
-    unsafe { call(libc::SYS_unlinkat, int(libc::AT_FDCWD), path.as_ptr() as usize, 0) }.map(|_| ())
+    check(unsafe { libc::unlink(path.as_ptr()) }).map(drop)
 }
 
 const DIRECTORY_FLAGS: c_int = libc::O_RDONLY | libc::O_DIRECTORY;
@@ -45,7 +44,6 @@ pub(super) fn with_c_path<T>(
     use_path(c_path(path, &mut buffer)?)
 }
 
-#[inline(never)]
 fn c_path<'b>(path: &[u8], buffer: &'b mut [u8; PATH_MAX]) -> Result<&'b CStr, Errno> {
     let place = buffer.get_mut(..path.len()).filter(|_| path.len() < PATH_MAX);
     place.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(path);
@@ -73,10 +71,9 @@ impl Directory {
     /// Where the symbolic link below it points to (`readlinkat(2)`), cut at the buffer's end.
     pub fn link<'b>(&self, path: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
         let length = with_c_path(path, |path| {
-            let (path, place) = (path.as_ptr() as usize, buffer.as_mut_ptr() as usize);
-            let arguments = [self.argument(), path, place, buffer.len(), 0, 0];
+            let (path, place) = (path.as_ptr(), buffer.as_mut_ptr().cast());
             // SAFETY: the path ends in NUL, and the buffer is writable for its length.
-            unsafe { long_call(libc::SYS_readlinkat, &arguments) }
+            check_length(unsafe { libc::readlinkat(self.number(), path, place, buffer.len()) })
         })?;
         Ok(buffer.get(..length).unwrap_or_default())
     }
@@ -91,8 +88,8 @@ impl Directory {
         with_c_path(path, |path| self.open_file(path))
     }
 
-    pub(super) fn argument(&self) -> usize {
-        self.0.argument()
+    pub(super) fn number(&self) -> c_int {
+        self.0.number()
     }
 }
 
@@ -144,14 +141,8 @@ pub fn print(descriptor: u8, text: &[u8]) -> Result<(), Errno> {
     let mut rest = text;
     while !rest.is_empty() {
         // SAFETY: the slice is readable for its length.
-        let written = unsafe {
-            call(
-                libc::SYS_write,
-                descriptor.into(),
-                rest.as_ptr() as usize,
-                rest.len(),
-            )
-        }?;
+        let written = unsafe { libc::write(descriptor.into(), rest.as_ptr().cast(), rest.len()) };
+        let written = check_length(written)?;
         rest = rest.get(written..).unwrap_or_default();
     }
     Ok(())
@@ -170,9 +161,9 @@ pub fn fill_standard_descriptors() {
 }
 
 /// `fcntl(2)` with a command that takes a number.
-fn control(descriptor: u8, command: c_int, argument: c_int) -> Result<usize, Errno> {
+fn control(descriptor: u8, command: c_int, argument: c_int) -> Result<c_int, Errno> {
     // SAFETY: the call takes numbers only.
-    unsafe { call(libc::SYS_fcntl, descriptor.into(), int(command), int(argument)) }
+    check(unsafe { libc::fcntl(descriptor.into(), command, argument) })
 }
 
 /// A second descriptor of standard output (1) or standard error (2), one that does not wait in
@@ -180,7 +171,7 @@ fn control(descriptor: u8, command: c_int, argument: c_int) -> Result<usize, Err
 pub(super) fn without_waiting(descriptor: u8) -> Result<Fd, Errno> {
     // A closed descriptor is an error.
     let duplicate = Fd::new(control(descriptor, libc::F_DUPFD_CLOEXEC, 3)?);
-    let flags = control(descriptor, libc::F_GETFL, 0)? as c_int;
+    let flags = control(descriptor, libc::F_GETFL, 0)?;
     if flags & libc::O_ACCMODE == libc::O_RDONLY {
         return Err(Errno(libc::EBADF));
     }

@@ -1,6 +1,5 @@
 //! Memory for as long as JSON is read, which is when miniserde asks for some.
 
-use super::call::call;
 use super::memory::map;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::null_mut;
@@ -50,9 +49,9 @@ unsafe impl GlobalAlloc for Heap {
         PIECES.store(left, Relaxed);
         // A line takes so little that the next one may have it again; a file takes more than it is worth to keep.
         if left == 0 && TAKEN.load(Relaxed) > KEPT {
-            let start = START.load(Relaxed) as usize;
+            let start = START.load(Relaxed);
             // SAFETY: this is the mapping, and no piece of it is in use.
-            let _ = unsafe { call(libc::SYS_munmap, start, LENGTH, 0) };
+            unsafe { libc::munmap(start.cast(), LENGTH) };
             START.store(null_mut(), Relaxed);
         }
     }

@@ -1,6 +1,5 @@
 //! A Unix socket (`unix(7)`) at which programs of this machine hand in datagrams.
 
-use super::call::{call, int, number, socket_call};
 use super::fd::Fd;
 use super::file::{unlink_at, with_c_path};
 use super::machine::{identity_at, is_kind_at};
@@ -9,7 +8,7 @@ use crate::platform::Errno;
 use core::ffi::c_int;
 
 /// What nobody but the user and the group may do.
-const MASK: usize = 0o117;
+const MASK: libc::mode_t = 0o117;
 
 /// The socket, as long as it is open.
 pub(super) struct Inlet {
@@ -26,27 +25,15 @@ impl Inlet {
     pub(super) fn open(path: &[u8]) -> Result<Self, Errno> {
         let address = unix_address(path)?;
         let new = || socket::new(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK);
-        let reach = |call, socket: &Fd| {
-            let arguments = [
-                socket.argument(),
-                address.as_ptr() as usize,
-                address.len(),
-                0,
-                0,
-                0,
-            ];
-            // SAFETY: the address is readable for its length.
-            unsafe { socket_call(call, &arguments) }
-        };
-        match reach(number::CONNECT, &new()?) {
-            Ok(_) => return Err(Errno::BUSY),
+        match socket::connect(&new()?, &address) {
+            Ok(()) => return Err(Errno::BUSY),
             // A file of another kind refuses, too.
             Err(Errno(libc::ECONNREFUSED)) if is_kind_at(path, libc::S_IFSOCK) => unlink(path)?,
             Err(_) => {}
         }
         let socket = new()?;
         let before = mask(MASK);
-        let bound = reach(number::BIND, &socket);
+        let bound = socket::bind(&socket, &address);
         mask(before);
         bound?;
         let mut inlet = Self {
@@ -90,9 +77,7 @@ impl Inlet {
         if self.is_there() {
             let _ = unlink(self.path());
         }
-        let arguments = [self.socket.argument(), int(libc::SHUT_RD), 0, 0, 0, 0];
-        // SAFETY: the call takes numbers only.
-        let _ = unsafe { socket_call(number::SHUTDOWN, &arguments) };
+        socket::shut_down(&self.socket, libc::SHUT_RD);
     }
 
     /// Takes one datagram, as much of it as fits: its length; `None` if there is none.
@@ -114,7 +99,7 @@ fn unlink(path: &[u8]) -> Result<(), Errno> {
 }
 
 /// Sets what new files may not have; answers what it was before.
-fn mask(mask: usize) -> usize {
+fn mask(mask: libc::mode_t) -> libc::mode_t {
     // SAFETY: the call takes a number only.
-    unsafe { call(libc::SYS_umask, mask, 0, 0) }.unwrap_or(MASK)
+    unsafe { libc::umask(mask) }
 }

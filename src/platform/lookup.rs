@@ -105,7 +105,7 @@ impl Lookup {
 }
 
 /// What the child does, all of it.
-fn in_child(parent: usize, host: &[u8], answer: &Fd) {
+fn in_child(parent: libc::pid_t, host: &[u8], answer: &Fd) {
     // A resolver may wait for a minute: not when the agent is gone.
     end_with(parent, libc::SIGKILL);
     // It may wait for good, for a dead disk: not with the agent's connection and its sockets.

@@ -1,9 +1,8 @@
 //! What the C library says of the machine.
 
-use super::call::{call, int, long_call};
 use super::clock;
+use super::errno::check;
 use super::file::{File, with_c_path};
-use crate::base::fields::until;
 use crate::base::text::{Text, hash};
 use crate::platform::Errno;
 use core::ffi::c_int;
@@ -26,35 +25,19 @@ pub struct FileSystem {
     pub inodes_free: u64,
 }
 
-// glibc has narrow forms, too, on 32-bit machines; musl has only those of the kernel's wide calls.
-#[cfg(all(target_pointer_width = "32", not(target_arch = "mips")))]
-use libc::SYS_fstatat64 as SYS_FSTATAT;
-#[cfg(target_pointer_width = "64")]
-use libc::{SYS_fstat as SYS_FSTAT, SYS_newfstatat as SYS_FSTATAT, SYS_statfs as SYS_STATFS};
-#[cfg(target_pointer_width = "32")]
-use libc::{SYS_fstat64 as SYS_FSTAT, SYS_statfs64 as SYS_STATFS};
-// The libc crate does not have it for musl there.
-#[cfg(target_arch = "mips")]
-const SYS_FSTATAT: core::ffi::c_long = 4_293;
+// glibc has narrow forms, too, on 32-bit machines; musl has only wide ones.
 #[cfg(not(target_env = "gnu"))]
-use libc::{stat as Stat, statfs as StatFs};
+use libc::{fstat, fstatat, stat as Stat, statfs, statfs as StatFs};
 #[cfg(target_env = "gnu")]
-use libc::{stat64 as Stat, statfs64 as StatFs};
+use libc::{fstat64 as fstat, fstatat64 as fstatat, stat64 as Stat, statfs64 as statfs, statfs64 as StatFs};
 
 /// Asks the file system mounted at the path. May wait for as long as that file system does.
 #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
 pub fn file_system(path: &[u8]) -> Result<FileSystem, Errno> {
     let mut answer = MaybeUninit::<StatFs>::zeroed();
     with_c_path(path, |path| {
-        let (path, place) = (path.as_ptr() as usize, answer.as_mut_ptr() as usize);
-        // The wide call is told how much room there is.
-        let (a, b) = if cfg!(target_pointer_width = "32") {
-            (size_of::<StatFs>(), place)
-        } else {
-            (place, 0)
-        };
         // SAFETY: the path ends in NUL and the answer has room for what the call writes.
-        unsafe { call(SYS_STATFS, path, a, b) }
+        check(unsafe { statfs(path.as_ptr(), answer.as_mut_ptr()) })
     })?;
     // SAFETY: the call has filled it, and all zeros would be one of its values, too.
     let answer = unsafe { answer.assume_init() };
@@ -84,12 +67,15 @@ pub fn ticks_per_second() -> u64 {
 
 /// The host's name (`uname(2)`), cut at the buffer's end.
 pub fn host_name(buffer: &mut [u8]) -> Result<&[u8], Errno> {
-    // Six names, of which this is the second, each with a NUL.
-    let mut names = [[0; 65]; 6];
+    let mut names = MaybeUninit::<libc::utsname>::zeroed();
     // SAFETY: there is room for what the call writes.
-    unsafe { call(libc::SYS_uname, names.as_mut_ptr() as usize, 0, 0) }?;
+    check(unsafe { libc::uname(names.as_mut_ptr()) })?;
+    // SAFETY: the call has filled it.
+    let names = unsafe { names.assume_init() };
     let mut text = Text::new(buffer);
-    text.put(until(&names[1], 0));
+    for byte in names.nodename.iter().take_while(|byte| **byte != 0) {
+        text.put(&[*byte as u8]);
+    }
     Ok(text.into_bytes())
 }
 
@@ -109,10 +95,8 @@ pub fn random_seed() -> u32 {
 pub(super) fn random() -> u32 {
     // For a kernel that has no such call (before 3.17), or not enough to answer yet.
     let mut bytes = (random_seed() ^ clock::monotonic_nanos() as u32).to_ne_bytes();
-    let without_waiting = 1;
-    let start = bytes.as_mut_ptr() as usize;
     // SAFETY: the bytes are writable for their length.
-    let _ = unsafe { call(libc::SYS_getrandom, start, bytes.len(), without_waiting) };
+    unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
     u32::from_ne_bytes(bytes)
 }
 
@@ -130,7 +114,7 @@ pub fn boot() -> u32 {
 fn about(descriptor: c_int) -> Option<Stat> {
     let mut answer = MaybeUninit::<Stat>::zeroed();
     // SAFETY: the answer has room for what the call writes.
-    unsafe { call(SYS_FSTAT, int(descriptor), answer.as_mut_ptr() as usize, 0) }.ok()?;
+    check(unsafe { fstat(descriptor, answer.as_mut_ptr()) }).ok()?;
     // SAFETY: the call has filled it.
     Some(unsafe { answer.assume_init() })
 }
@@ -141,10 +125,8 @@ fn about_path(path: &[u8], is_followed: bool) -> Option<Stat> {
     let mut answer = MaybeUninit::<Stat>::zeroed();
     let flags = if is_followed { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
     with_c_path(path, |path| {
-        let (path, place) = (path.as_ptr() as usize, answer.as_mut_ptr() as usize);
-        let arguments = [int(libc::AT_FDCWD), path, place, int(flags), 0, 0];
         // SAFETY: the path ends in NUL and the answer has room for what the call writes.
-        unsafe { long_call(SYS_FSTATAT, &arguments) }
+        check(unsafe { fstatat(libc::AT_FDCWD, path.as_ptr(), answer.as_mut_ptr(), flags) })
     })
     .ok()?;
     // SAFETY: the call has filled it.

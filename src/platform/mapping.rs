@@ -1,6 +1,5 @@
 //! The memory of a ring, in pages of its own.
 
-use super::call::call;
 use super::fault;
 use super::memory::map;
 use crate::platform::Errno;
@@ -62,7 +61,7 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         fault::forget(self.0.as_ptr().addr());
         // SAFETY: nobody has any part of the mapping for longer than this.
-        let _ = unsafe { call(libc::SYS_munmap, self.0.as_ptr() as usize, self.0.len(), 0) };
+        unsafe { libc::munmap(self.0.as_mut_ptr().cast(), self.0.len()) };
     }
 }
 

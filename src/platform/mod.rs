@@ -6,7 +6,6 @@
 
 mod address;
 mod args;
-mod call;
 mod child;
 mod clock;
 mod complaints;

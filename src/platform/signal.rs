@@ -1,11 +1,13 @@
 //! Signals: those that ask for something are blocked and read from a descriptor, so that the loop
 //! can sleep on them, none is missed, and no other call is broken off.
 
-use super::call::{call, int, long_call};
+use super::errno::check;
 use super::fault;
 use super::fd::Fd;
 use crate::platform::{Errno, Signal};
 use core::ffi::c_int;
+use core::mem::{MaybeUninit, zeroed};
+use core::ptr::{from_mut, null_mut};
 
 /// Signals that ask for something. `nohup` has the first one ignored so that it does not kill: here it
 /// never does.
@@ -29,24 +31,20 @@ impl Signals {
         handle(libc::SIGCHLD, libc::SIG_DFL);
         fault::mend();
         let blocked = asking();
-        let set = blocked.as_ptr() as usize;
-        let arguments = [int(libc::SIG_BLOCK), set, 0, SET_LENGTH, 0, 0];
         // SAFETY: the set is whole; nobody asks for what was blocked before.
-        unsafe { long_call(libc::SYS_rt_sigprocmask, &arguments) }?;
-        let flags = int(libc::SFD_NONBLOCK | libc::SFD_CLOEXEC);
+        check(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const blocked, null_mut()) })?;
+        let flags = libc::SFD_NONBLOCK | libc::SFD_CLOEXEC;
         // SAFETY: the set is whole; −1 asks for a new descriptor.
-        let answer = unsafe { long_call(libc::SYS_signalfd4, &[int(-1), set, SET_LENGTH, flags, 0, 0]) };
+        let descriptor = check(unsafe { libc::signalfd(-1, &raw const blocked, flags) })?;
         Ok(Self {
-            descriptor: Fd::new(answer?),
+            descriptor: Fd::new(descriptor),
         })
     }
 
     /// The same once more: the first number that is free, if there is one.
     pub(super) fn duplicate(&self) -> Result<Fd, Errno> {
-        let arguments = [self.descriptor.argument(), int(libc::F_DUPFD_CLOEXEC), 3];
-        let [fd, command, least] = arguments;
         // SAFETY: the call takes numbers only.
-        unsafe { call(libc::SYS_fcntl, fd, command, least) }.map(Fd::new)
+        check(unsafe { libc::fcntl(self.descriptor.number(), libc::F_DUPFD_CLOEXEC, 3) }).map(Fd::new)
     }
 
     /// To sleep on.
@@ -76,57 +74,46 @@ pub(super) fn give_back() {
     for signal in IGNORED {
         handle(signal, libc::SIG_DFL);
     }
-    let none: Set = [0; 4];
-    let arguments = [
-        int(libc::SIG_SETMASK),
-        none.as_ptr() as usize,
-        0,
-        SET_LENGTH,
-        0,
-        0,
-    ];
+    let none = empty_set();
     // SAFETY: the set is whole; nobody asks for what was blocked before.
-    let _ = unsafe { long_call(libc::SYS_rt_sigprocmask, &arguments) };
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, null_mut()) };
 }
 
-/// A set of signals: a bit each, from the lowest of the first word on. All of ours are there.
-type Set = [usize; 4];
-/// Bytes of it that the kernel wants to see.
-const SET_LENGTH: usize = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
-    16
-} else {
-    8
-};
+fn empty_set() -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: there is room for a set.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: the call has filled it.
+    unsafe { set.assume_init() }
+}
 
-fn asking() -> Set {
-    let mut set = [0; 4];
-    for &signal in &ASKING {
+/// The signals that are read from the descriptor.
+fn asking() -> libc::sigset_t {
+    let mut set = empty_set();
+    // A script has ended: SIGCHLD.
+    for signal in ASKING.into_iter().chain([libc::SIGCHLD]) {
         let before = handle(signal, libc::SIG_DFL);
         if signal == libc::SIGINT && before == libc::SIG_IGN {
             // A shell starts what runs in the background so: its terminal's Ctrl-C is not for us.
             handle(signal, libc::SIG_IGN);
             continue;
         }
-        set[0] |= 1 << (signal - 1);
+        // SAFETY: the set is whole.
+        unsafe { libc::sigaddset(from_mut(&mut set), signal) };
     }
-    // A script has ended.
-    set[0] |= 1 << (libc::SIGCHLD - 1);
     set
 }
 
-/// Answers how it was handled before.
+/// Sets how a signal is handled, and returns how it was before.
 fn handle(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t {
-    // What the kernel has for an action, in words: the handler, which MIPS has behind the flags, flags and a
-    // set, and all of the latter are empty.
-    let place = usize::from(cfg!(any(target_arch = "mips", target_arch = "mips64")));
-    let (mut action, mut before) = ([0; 8], [0; 8]);
-    action[place] = handler;
+    // SAFETY: all zeros is a value of it.
+    let (mut action, mut before): (libc::sigaction, libc::sigaction) = unsafe { zeroed() };
+    action.sa_sigaction = handler;
     if signal == libc::SIGCHLD {
         // A child that stops and goes on is not one that has ended.
-        action[1 - place] = libc::SA_NOCLDSTOP as usize;
+        action.sa_flags = libc::SA_NOCLDSTOP;
     }
-    let (new, old) = (action.as_ptr() as usize, before.as_mut_ptr() as usize);
-    // SAFETY: there is room for an action, and neither SIG_IGN nor SIG_DFL runs any code of ours.
-    let _ = unsafe { long_call(libc::SYS_rt_sigaction, &[int(signal), new, old, SET_LENGTH, 0, 0]) };
-    before[place]
+    // SAFETY: both are whole, and neither SIG_IGN nor SIG_DFL runs any code of ours.
+    unsafe { libc::sigaction(signal, &raw const action, &raw mut before) };
+    before.sa_sigaction
 }

@@ -1,12 +1,11 @@
 //! Stream sockets, none of which ever waits.
 
 use super::address::Address;
-use super::call::{call, int, number, socket_call};
-use super::errno::{INVALID, check_length};
+use super::errno::{INVALID, check, check_length};
 use super::fd::{EMPTY_VECTOR, Fd, vectors_of};
 use crate::platform::{Errno, PIECES_MAX};
-use core::ffi::{c_int, c_long};
-use core::mem::MaybeUninit;
+use core::ffi::{CStr, c_int};
+use core::mem::{MaybeUninit, offset_of};
 
 /// The longest path of a Unix socket (`unix(7)`: 108 with its NUL).
 pub(super) const UNIX_PATH_MAX: usize = 107;
@@ -48,17 +47,9 @@ impl Options {
             true => self.0.len(),
         };
         for (level, name, value) in self.0.iter().take(count) {
-            let value = &raw const *value as usize;
-            let arguments = [
-                socket.argument(),
-                int(*level),
-                int(*name),
-                value,
-                size_of::<c_int>(),
-                0,
-            ];
+            let (value, length) = (&raw const *value, size_of::<c_int>() as libc::socklen_t);
             // SAFETY: the value is an int and the length says so.
-            let _ = unsafe { socket_call(number::SETSOCKOPT, &arguments) };
+            unsafe { libc::setsockopt(socket.number(), *level, *name, value.cast(), length) };
         }
     }
 }
@@ -103,35 +94,20 @@ pub(super) fn connected(kind: c_int, address: &Address) -> Result<Fd, Errno> {
 
 /// The number of the network interface of that name (`netdevice(7)`).
 pub(super) fn interface(name: &[u8]) -> Option<u32> {
-    // Sixteen bytes of name with a NUL, then the answer, in the largest request there is.
-    let mut request = [0; 40];
-    request
-        .get_mut(..15)?
+    let mut buffer = [0; libc::IF_NAMESIZE];
+    buffer
+        .get_mut(..libc::IF_NAMESIZE - 1)?
         .get_mut(..name.len())?
         .copy_from_slice(name);
-    let Ok(socket) = new(libc::AF_INET, libc::SOCK_DGRAM) else {
-        return None;
-    };
-    ask(
-        &socket,
-        libc::SIOCGIFINDEX as usize,
-        request.as_mut_ptr() as usize,
-    )
-    .ok()?;
-    Some(u32::from_ne_bytes(*request.get(16..)?.first_chunk()?))
-}
-
-/// `ioctl(2)`; the request wants what is there, or has room for what it writes.
-fn ask(socket: &Fd, request: usize, place: usize) -> Result<usize, Errno> {
-    // SAFETY: each caller gives a place for its request.
-    unsafe { call(libc::SYS_ioctl, socket.argument(), request, place) }
+    let name = CStr::from_bytes_until_nul(&buffer).ok()?;
+    // SAFETY: the name ends in NUL.
+    Some(unsafe { libc::if_nametoindex(name.as_ptr()) }).filter(|index| *index != 0)
 }
 
 /// A new socket.
 pub(super) fn new(family: c_int, kind: c_int) -> Result<Fd, Errno> {
-    let arguments = [int(family), int(kind | libc::SOCK_CLOEXEC), 0, 0, 0, 0];
     // SAFETY: the call takes numbers only.
-    unsafe { socket_call(number::SOCKET, &arguments) }.map(Fd::new)
+    check(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) }).map(Fd::new)
 }
 
 /// A socket for such addresses.
@@ -142,59 +118,59 @@ fn open(kind: c_int, address: &[u8]) -> Result<Fd, Errno> {
     new(family.into(), kind)
 }
 
-fn connect(socket: &Fd, address: &[u8]) -> Result<(), Errno> {
-    let arguments = [
-        socket.argument(),
-        address.as_ptr() as usize,
-        address.len(),
-        0,
-        0,
-        0,
-    ];
+/// Connects the socket to the address, which is in the kernel's form.
+pub(super) fn connect(socket: &Fd, address: &[u8]) -> Result<(), Errno> {
+    let length = address.len() as libc::socklen_t;
     // SAFETY: the address is readable for its length.
-    unsafe { socket_call(number::CONNECT, &arguments) }.map(|_| ())
+    check(unsafe { libc::connect(socket.number(), address.as_ptr().cast(), length) }).map(drop)
+}
+
+/// Binds the socket to the address, which is in the kernel's form.
+pub(super) fn bind(socket: &Fd, address: &[u8]) -> Result<(), Errno> {
+    let length = address.len() as libc::socklen_t;
+    // SAFETY: the address is readable for its length.
+    check(unsafe { libc::bind(socket.number(), address.as_ptr().cast(), length) }).map(drop)
+}
+
+/// Ends one way of a connection, or both (`shutdown(2)`).
+pub(super) fn shut_down(socket: &Fd, way: c_int) {
+    // SAFETY: the call takes numbers only.
+    unsafe { libc::shutdown(socket.number(), way) };
 }
 
 /// How a connect that was not done at once went, once the socket is writable.
 pub(super) fn connect_result(socket: &Fd) -> Result<(), Errno> {
-    let mut error = [0; size_of::<c_int>()];
+    let mut error: c_int = 0;
     option(socket, libc::SOL_SOCKET, libc::SO_ERROR, &mut error)?;
-    match c_int::from_ne_bytes(error) {
+    match error {
         0 => Ok(()),
         error => Err(Errno(error)),
     }
 }
 
 /// Reads an option; returns how many bytes of it there are.
-fn option(socket: &Fd, level: c_int, name: c_int, value: &mut [u8]) -> Result<usize, Errno> {
-    let mut length = value.len() as u32;
-    let (value, room) = (value.as_mut_ptr() as usize, &raw mut length as usize);
-    let arguments = [socket.argument(), int(level), int(name), value, room, 0];
-    // SAFETY: the value has room for as many bytes as the length says.
-    unsafe { socket_call(number::GETSOCKOPT, &arguments) }?;
+fn option<T>(socket: &Fd, level: c_int, name: c_int, value: &mut T) -> Result<usize, Errno> {
+    let mut length = size_of::<T>() as libc::socklen_t;
+    let place = core::ptr::from_mut(value).cast();
+    // SAFETY: the value has room for as many bytes as the length says. Each caller gives a type of integers.
+    check(unsafe { libc::getsockopt(socket.number(), level, name, place, &raw mut length) })?;
     Ok(length as usize)
 }
 
-/// Bytes of `struct tcp_info` (`linux/tcp.h`) up to `tcpi_last_ack_recv`, and where its fields are.
-const TCP_INFO_LENGTH: usize = 60;
-const TCPI_PROBES: usize = 3;
-const TCPI_UNACKED: usize = 24;
-const TCPI_LAST_ACK_RECV: usize = 56;
-
 /// What the kernel tells of the peer. `None` if it does not tell (qemu's user mode returns four bytes).
-fn tcp_info(socket: &Fd) -> Option<[u8; TCP_INFO_LENGTH]> {
-    let mut info = [0; TCP_INFO_LENGTH];
+fn tcp_info(socket: &Fd) -> Option<libc::tcp_info> {
+    // SAFETY: all zeros is a value of it.
+    let mut info: libc::tcp_info = unsafe { core::mem::zeroed() };
     let length = option(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info).ok()?;
-    (length == TCP_INFO_LENGTH).then_some(info)
+    (length > offset_of!(libc::tcp_info, tcpi_last_ack_recv)).then_some(info)
 }
 
 /// Milliseconds since the peer has answered anything, if it owes an answer: to data that was sent, or to a
 /// window probe that had to be repeated.
 pub(super) fn silence(socket: &Fd) -> Option<u64> {
     let info = tcp_info(socket)?;
-    let field = |at: usize| Some(u32::from_ne_bytes(*info.get(at..)?.first_chunk()?));
-    let owes_answer = field(TCPI_UNACKED)? > 0 || info[TCPI_PROBES] >= 2;
-    field(TCPI_LAST_ACK_RECV).filter(|_| owes_answer).map(u64::from)
+    let owes_answer = info.tcpi_unacked > 0 || info.tcpi_probes >= 2;
+    owes_answer.then_some(info.tcpi_last_ack_recv.into())
 }
 
 /// Sends as much of the pieces, at most [`PIECES_MAX`], as the socket takes (`sendmsg(2)`).
@@ -213,16 +189,9 @@ pub(super) fn send(socket: &Fd, pieces: &[&[u8]]) -> Result<usize, Errno> {
 
 /// Receives what is there.
 pub(super) fn receive(socket: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
-    let arguments = [
-        socket.argument(),
-        buffer.as_mut_ptr() as usize,
-        buffer.len(),
-        int(WITHOUT_WAITING),
-        0,
-        0,
-    ];
+    let (place, length) = (buffer.as_mut_ptr().cast(), buffer.len());
     // SAFETY: the buffer is writable for its length.
-    unsafe { socket_call(number::RECVFROM, &arguments) }
+    check_length(unsafe { libc::recv(socket.number(), place, length, WITHOUT_WAITING) })
 }
 
 /// What is read before a connection is closed, piece by piece.
@@ -232,9 +201,7 @@ const LAST_PIECES: usize = 16;
 /// Ends a connection so that what was sent still arrives: a socket that is closed with something unread in it is reset,
 /// and what the peer has not taken yet is lost.
 pub(super) fn hang_up(socket: &Fd) {
-    let arguments = [socket.argument(), int(libc::SHUT_WR), 0, 0, 0, 0];
-    // SAFETY: the call takes numbers only.
-    let _ = unsafe { socket_call(number::SHUTDOWN, &arguments) };
+    shut_down(socket, libc::SHUT_WR);
     let mut piece = [0; LAST_PIECE];
     for _ in 0..LAST_PIECES {
         if !matches!(receive(socket, &mut piece), Ok(1..)) {
@@ -246,27 +213,25 @@ pub(super) fn hang_up(socket: &Fd) {
 /// Sent bytes that the peer has not acknowledged (`SIOCOUTQ`, `tcp(7)`).
 pub(super) fn unacked(socket: &Fd) -> Result<u64, Errno> {
     // TIOCOUTQ is SIOCOUTQ by another name.
-    count(socket, libc::TIOCOUTQ as usize)
+    count(socket, libc::TIOCOUTQ as _)
 }
 
 /// Bytes in a pipe that nobody has read (`pipe(7)`); both ends tell.
 pub(super) fn unread(pipe: &Fd) -> Result<u64, Errno> {
-    count(pipe, libc::FIONREAD as usize)
+    count(pipe, libc::FIONREAD as _)
 }
 
-fn count(fd: &Fd, request: usize) -> Result<u64, Errno> {
+fn count(fd: &Fd, request: libc::Ioctl) -> Result<u64, Errno> {
     let mut count: c_int = 0;
-    ask(fd, request, &raw mut count as usize)?;
+    // SAFETY: the request writes an int.
+    check(unsafe { libc::ioctl(fd.number(), request, &raw mut count) })?;
     u64::try_from(count).map_err(|_| INVALID)
 }
 
 /// A socket without a listener may have met itself: a port of this host that lies among those for
 /// outgoing connections is now and then given to the very socket that dials it (RFC 9293, 3.5).
 pub(super) fn has_met_itself(socket: &Fd) -> bool {
-    match (
-        address(socket, number::GETSOCKNAME),
-        address(socket, number::GETPEERNAME),
-    ) {
+    match (local_address(socket), address(socket, libc::getpeername)) {
         (Ok(local), Ok(peer)) => local == peer,
         _ => false,
     }
@@ -274,25 +239,26 @@ pub(super) fn has_met_itself(socket: &Fd) -> bool {
 
 /// This side's address.
 pub(super) fn local_address(socket: &Fd) -> Result<Address, Errno> {
-    address(socket, number::GETSOCKNAME)
+    address(socket, libc::getsockname)
 }
 
-fn address(socket: &Fd, number: c_long) -> Result<Address, Errno> {
+/// `getsockname(2)` or `getpeername(2)`.
+type GetName = unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> c_int;
+
+fn address(socket: &Fd, get_name: GetName) -> Result<Address, Errno> {
     let mut answer = Address::NONE;
     let bytes = answer.bytes_mut();
-    let mut length = bytes.len() as u32;
-    let (place, room) = (bytes.as_mut_ptr() as usize, &raw mut length as usize);
+    let mut length = bytes.len() as libc::socklen_t;
     // SAFETY: there is room for as much as the length says.
-    unsafe { socket_call(number, &[socket.argument(), place, room, 0, 0, 0]) }?;
+    check(unsafe { get_name(socket.number(), bytes.as_mut_ptr().cast(), &raw mut length) })?;
     Address::from_kernel(*answer.bytes()).ok_or(INVALID)
 }
 
 /// Both ends of a new pipe, the reading one first.
 pub(super) fn pipe() -> Result<(Fd, Fd), Errno> {
-    let mut ends = [0_u32; 2];
-    let flags = int(libc::O_CLOEXEC | libc::O_NONBLOCK);
+    let mut ends = [0; 2];
     // SAFETY: the array has room for two descriptors.
-    unsafe { call(libc::SYS_pipe2, ends.as_mut_ptr() as usize, flags, 0) }?;
-    let [reading, writing] = ends.map(|end| Fd::new(end as usize));
+    check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) })?;
+    let [reading, writing] = ends.map(Fd::new);
     Ok((reading, writing))
 }

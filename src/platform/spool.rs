@@ -5,8 +5,7 @@
 //! given up when the process closes any descriptor of that file: files that users name are not opened if they
 //! are the spool ([`is_held_at`]), and what is at a path is found by `stat(2)`.
 
-use super::call::{call, int};
-use super::errno::{INVALID, last};
+use super::errno::{INVALID, check, last};
 use super::fault;
 use super::fd::Fd;
 use super::file::{open, open_at, unlink_at, with_c_path};
@@ -21,9 +20,6 @@ use core::sync::atomic::{AtomicI32, Ordering};
 
 /// There is no room on the disk.
 const FULL: Errno = Errno(libc::ENOSPC);
-
-/// `F_SETLK` of the kernel, whatever the C library makes of it.
-const SET_LOCK: usize = 6;
 
 /// Bytes that are written at once.
 const PIECE: usize = 4096;
@@ -114,7 +110,8 @@ impl Spool {
     /// Bytes of the file.
     pub fn size(&self) -> Result<usize, Errno> {
         // SAFETY: the call takes numbers only.
-        unsafe { call(libc::SYS_lseek, self.file.argument(), 0, int(libc::SEEK_END)) }
+        let size = unsafe { libc::lseek(self.file.number(), 0, libc::SEEK_END) };
+        usize::try_from(size).map_err(|_| last())
     }
 
     /// A copy of `size` bytes of the file from `offset` on, with zeros after its end, and after `size` if those are
@@ -142,7 +139,7 @@ impl Spool {
         let grown = self.grow(size, length);
         let length = if grown.is_ok() { length } else { size };
         // SAFETY: the call takes numbers only.
-        unsafe { call(libc::SYS_ftruncate, self.file.argument(), length, 0) }?;
+        check(unsafe { libc::ftruncate(self.file.number(), length as libc::off_t) })?;
         grown
     }
 
@@ -229,7 +226,7 @@ impl<'p> NewSpool<'p> {
             return Err(Errno(libc::EIO).into());
         }
         // SAFETY: the call takes a number only.
-        unsafe { call(libc::SYS_fsync, spool.file.argument(), 0, 0) }?;
+        check(unsafe { libc::fsync(spool.file.number()) })?;
         let renamed = with_new_name(self.path, |name| {
             with_c_path(self.path, |path| {
                 // SAFETY: both names end in NUL.
@@ -306,19 +303,12 @@ pub(super) fn is_held_at(path: &[u8]) -> bool {
 
 /// Locks the whole file against other processes.
 fn lock(file: &Fd) -> Result<(), Errno> {
-    // All zeros is the whole file, in each of the forms that a lock has; each starts with its type.
-    let mut whole = [0_u16; 32];
-    whole[0] = libc::F_WRLCK as u16;
+    // SAFETY: all zeros is a lock, of the whole file.
+    let mut whole: libc::flock = unsafe { core::mem::zeroed() };
+    whole.l_type = libc::F_WRLCK as _;
     // SAFETY: this command reads the lock that it is given.
-    match unsafe {
-        call(
-            libc::SYS_fcntl,
-            file.argument(),
-            SET_LOCK,
-            whole.as_ptr() as usize,
-        )
-    } {
+    match check(unsafe { libc::fcntl(file.number(), libc::F_SETLK, &raw const whole) }) {
         Err(Errno(libc::EACCES | libc::EAGAIN)) => Err(Errno::BUSY),
-        other => other.map(|_| ()),
+        other => other.map(drop),
     }
 }

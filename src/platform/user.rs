@@ -1,18 +1,11 @@
 //! Users of this machine by their names (`passwd(5)`).
 
-use super::call::{call, int, long_call};
+use super::errno::{check, last};
 use super::file::File;
 use crate::base::decimal::parse_u64;
 use crate::base::fields::lines;
 use crate::base::text::Text;
 use crate::platform::Errno;
-use core::ffi::c_long;
-
-// Where these once took numbers of 16 bits, those of 32 have names of their own.
-#[cfg(any(target_arch = "arm", target_arch = "x86"))]
-const CALLS: [c_long; 3] = [libc::SYS_setgroups32, libc::SYS_setgid32, libc::SYS_setuid32];
-#[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
-const CALLS: [c_long; 3] = [libc::SYS_setgroups, libc::SYS_setgid, libc::SYS_setuid];
 
 /// Whether there is a user of that name.
 pub fn has_user(name: &[u8]) -> bool {
@@ -27,10 +20,8 @@ pub(super) fn become_user(name: &[u8], home: &mut Text) -> Option<()> {
         (user, group) = (entry.user, entry.group);
         home.put(if entry.home.is_empty() { b"/" } else { entry.home });
     })?;
-    let [set_groups, set_group, set_user] = CALLS;
-    let list = [group];
-    // SAFETY: a list of one number of 32 bits.
-    let has_one_group = unsafe { call(set_groups, 1, list.as_ptr() as usize, 0) }.is_ok();
+    // SAFETY: a list of one number.
+    let has_one_group = unsafe { libc::setgroups(1, &raw const group) } == 0;
     // SAFETY: it takes nothing.
     let is_user = unsafe { libc::getuid() } == user;
     // SAFETY: as above.
@@ -40,9 +31,9 @@ pub(super) fn become_user(name: &[u8], home: &mut Text) -> Option<()> {
         return None;
     }
     // SAFETY: the call takes numbers only.
-    unsafe { call(set_group, group as usize, 0, 0) }.ok()?;
+    check(unsafe { libc::setgid(group) }).ok()?;
     // SAFETY: as above.
-    unsafe { call(set_user, user as usize, 0, 0) }.ok()?;
+    check(unsafe { libc::setuid(user) }).ok()?;
     drop_rights()
 }
 
@@ -52,16 +43,16 @@ const CAPABILITIES: [u32; 2] = [0x2008_0522, 0];
 /// Empties the sets of capabilities, and with the inheritable one the ambient one, which a user other than root would
 /// keep; programs of other users, such as `sudo`, give no new ones (`PR_SET_NO_NEW_PRIVS`, from Linux 3.5 on).
 fn drop_rights() -> Option<()> {
-    let (head, none) = (CAPABILITIES, [0_u32; 6]);
-    let (head, none) = (head.as_ptr() as usize, none.as_ptr() as usize);
-    // SAFETY: a head of this process, and two times three sets of 32 bits.
-    unsafe { call(libc::SYS_capset, head, none, 0) }.ok()?;
-    let arguments = [int(libc::PR_SET_NO_NEW_PRIVS), 1, 0, 0, 0, 0];
-    // SAFETY: the call takes numbers only.
-    match unsafe { long_call(libc::SYS_prctl, &arguments) } {
-        Ok(_) | Err(Errno(libc::EINVAL)) => Some(()),
-        Err(_) => None,
+    let none = [0_u32; 6];
+    // SAFETY: a head of this process, and two times three sets of 32 bits. (libc has no function for it.)
+    let answer = unsafe { libc::syscall(libc::SYS_capset, CAPABILITIES.as_ptr(), none.as_ptr()) };
+    if answer != 0 {
+        return None;
     }
+    let (yes, unused): (libc::c_ulong, libc::c_ulong) = (1, 0);
+    // SAFETY: the call takes numbers only.
+    let answer = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, yes, unused, unused, unused) };
+    (answer == 0 || last() == Errno(libc::EINVAL)).then_some(())
 }
 
 /// A line of the file.

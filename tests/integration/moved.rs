@@ -363,7 +363,7 @@ fn agent_that_locks_a_spool_which_has_moved_finds_the_new_one_in_use() {
     // What comes between the two calls is held up.
     let mut second = Command::new("strace");
     second.args(["-qq", "-D", "-o", "/dev/null", "-P", path.to_str().unwrap()]);
-    second.args(["-e", "inject=fstat:delay_enter=500000:when=1"]);
+    second.args(["-e", "inject=fstat,newfstatat:delay_enter=500000:when=1"]);
     second.arg(command().get_program());
     second.args(["-trans", &nowhere, "-spool", path.to_str().unwrap()]);
     let mut second = Agent::spawn(&mut second);
