@@ -1,7 +1,7 @@
 //! Consecutive numbers: a missing one is a lost line. Only in builds for tests.
 
-use super::metrics::metrics;
 use super::Context;
+use super::metrics::metrics;
 use crate::procfs::ReadError;
 
 metrics! {
