@@ -158,13 +158,13 @@ pub(super) fn describe(config: &Config, series: &Series, put: Put) {
         let Some(period) = plan::period(config, number) else {
             continue;
         };
-        let choice = config.choices().get(number).copied().unwrap_or_default();
+        let filter = config.filters().get(number).copied().unwrap_or_default();
         put_line(put, &mut |line| {
             line.put(family.name.as_bytes());
             line.put(b": every ");
             put_duration(line, period);
-            put_list(line, b", only ", choice.only.unwrap_or_default());
-            put_list(line, b", without ", choice.ignore);
+            put_list(line, b", only ", filter.only.unwrap_or_default());
+            put_list(line, b", without ", filter.ignore);
             if family.name == "process" {
                 put_list(line, b", of ", config.processes);
             }

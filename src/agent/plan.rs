@@ -56,7 +56,7 @@ pub(super) fn targets<'a>(config: &'a Config<'a>, writer: &Writer) -> Targets<'a
 /// Which instances, of which family.
 pub(super) fn filters<'a>(config: &'a Config<'a>) -> Filters<'a> {
     Filters {
-        instances: config.choices(),
+        instances: config.filters(),
         processes: config.processes,
         leases: config.leases,
     }

@@ -2,14 +2,14 @@
 
 /// Which instances of a family the user wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Choice<'a> {
+pub struct Filter<'a> {
     /// Only those that one of these patterns fits, whatever is usually left out.
     pub only: Option<&'a [u8]>,
     /// Those that one of these patterns fits are left out, too.
     pub ignore: &'a [u8],
 }
 
-impl Choice<'_> {
+impl Filter<'_> {
     /// Whether the instance of that name is wanted; `usually_ignored` is a list of patterns.
     #[inline(never)]
     pub fn wants(&self, name: &[u8], usually_ignored: &[u8]) -> bool {
@@ -137,13 +137,13 @@ mod tests {
     #[test]
     fn only_puts_the_usual_aside_and_ignore_always_counts() {
         let wanted = |only: Option<&'static str>, ignore: &'static str| {
-            let choice = Choice {
+            let filter = Filter {
                 only: only.map(str::as_bytes),
                 ignore: ignore.as_bytes(),
             };
             ["lo", "eth0", "eth1", "veth7"]
                 .into_iter()
-                .filter(|name| choice.wants(name.as_bytes(), b"lo,veth*"))
+                .filter(|name| filter.wants(name.as_bytes(), b"lo,veth*"))
                 .collect::<Vec<_>>()
                 .join(" ")
         };
@@ -158,15 +158,15 @@ mod tests {
     #[test]
     fn a_name_is_asked_for_literally() {
         let names = |only: &'static str, name: &str| {
-            let choice = Choice {
+            let filter = Filter {
                 only: Some(only.as_bytes()),
                 ignore: b"",
             };
-            choice.names(name.as_bytes())
+            filter.names(name.as_bytes())
         };
         assert!(names("/,/mnt/nfs", "/mnt/nfs"));
         assert!(!names("/,/mnt/*", "/mnt/nfs"));
         assert!(!names("/mnt/*", "/mnt/*"));
-        assert!(!Choice::default().names(b"/"));
+        assert!(!Filter::default().names(b"/"));
     }
 }

@@ -8,7 +8,7 @@ use super::suggest::suggest;
 use super::value::{self, set};
 use super::{Config, Find, Interval, Name};
 use crate::base::fields::has;
-use crate::base::glob::Choice;
+use crate::base::glob::Filter;
 use crate::json::{Document, Event, Events, Keys, Kind, Token};
 
 /// Memory for strings that a configuration keeps.
@@ -121,14 +121,14 @@ impl<'a, 'd> Reader<'a, 'd> {
         let mut seen_families = 0;
         while let Some(key) = self.key()? {
             let index = self.index(key, &mut seen_families, name, ErrorKind::UnknownFamily)?;
-            let (Some(interval), Some(choice)) =
-                (config.intervals.get_mut(index), config.choices.get_mut(index))
+            let (Some(interval), Some(filter)) =
+                (config.intervals.get_mut(index), config.filters.get_mut(index))
             else {
                 return Err(ErrorKind::UnknownFamily);
             };
             let mut family = FamilyConfig {
                 interval: *interval,
-                choice: *choice,
+                filter: *filter,
             };
             self.object()?;
             let mut seen = 0;
@@ -140,7 +140,7 @@ impl<'a, 'd> Reader<'a, 'd> {
                 }
                 self.value(kind, &mut |text| set(&mut family, text))?;
             }
-            (*interval, *choice) = (family.interval, family.choice);
+            (*interval, *filter) = (family.interval, family.filter);
         }
         Ok(())
     }
@@ -332,7 +332,7 @@ fn family_key_name(index: usize) -> Option<&'static [u8]> {
 /// The configuration of a family.
 struct FamilyConfig<'a> {
     interval: Option<Interval>,
-    choice: Choice<'a>,
+    filter: Filter<'a>,
 }
 
 type FamilyKey = (
@@ -360,10 +360,10 @@ static FAMILY_KEYS: [FamilyKey; 4] = [
         Some(())
     }),
     ("only", ValueKind::Patterns, |family, text| {
-        set(&mut family.choice.only, value::patterns(text).map(Some))
+        set(&mut family.filter.only, value::patterns(text).map(Some))
     }),
     ("ignore", ValueKind::Patterns, |family, text| {
-        set(&mut family.choice.ignore, value::patterns(text))
+        set(&mut family.filter.ignore, value::patterns(text))
     }),
 ];
 

@@ -18,7 +18,7 @@ pub(crate) use error::ErrorKind;
 pub use options::usage;
 pub use value::metric_name;
 
-use crate::base::glob::{Choice, items};
+use crate::base::glob::{Filter, items};
 use crate::json::Token;
 use crate::platform::Transfer;
 
@@ -108,7 +108,7 @@ pub struct Config<'a> {
     intervals: [Option<Interval>; FAMILIES_MAX],
     /// Families without a configured interval do not run.
     is_selective: bool,
-    choices: [Choice<'a>; FAMILIES_MAX],
+    filters: [Filter<'a>; FAMILIES_MAX],
     /// A list of patterns: names of programs whose processes are counted.
     pub processes: &'a [u8],
     /// The lease file of dnsmasq.
@@ -157,8 +157,8 @@ impl<'a> Config<'a> {
     }
 
     /// Returns which instances of each family are collected.
-    pub fn choices(&self) -> &[Choice<'a>] {
-        &self.choices
+    pub fn filters(&self) -> &[Filter<'a>] {
+        &self.filters
     }
 
     /// Returns the custom metrics, at most [`CUSTOM_MAX`].
@@ -244,7 +244,7 @@ impl Default for Config<'_> {
             spool: None,
             intervals: [None; FAMILIES_MAX],
             is_selective: false,
-            choices: [Choice::default(); FAMILIES_MAX],
+            filters: [Filter::default(); FAMILIES_MAX],
             processes: b"",
             leases: b"/tmp/dhcp.leases",
             listen: None,

@@ -90,14 +90,14 @@ options! {
         "instances of a family to collect, such as net=eth*,br-lan; may be repeated, once for each family"
         |config, text, find| {
             let (family, patterns) = value::family_patterns(text, find)?;
-            set(&mut config.choices.get_mut(family)?.only, Some(Some(patterns)))
+            set(&mut config.filters.get_mut(family)?.only, Some(Some(patterns)))
         };
     key "ignore" "family=patterns" FamilyPatterns
         "net=lo,veth* diskio=loop*,ram*,zram*,fd*,sr* disk=/var/lib/docker/*,/var/lib/containers/*"
         "instances of a family to leave out in addition; may be repeated, once for each family"
         |config, text, find| {
             let (family, patterns) = value::family_patterns(text, find)?;
-            set(&mut config.choices.get_mut(family)?.ignore, Some(patterns))
+            set(&mut config.filters.get_mut(family)?.ignore, Some(patterns))
         };
     key "process" "names" Programs "none"
         "programs whose processes are counted, such as dnsmasq,kworker/*, up to 32"

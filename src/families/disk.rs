@@ -3,7 +3,7 @@
 use super::metrics::metrics;
 use super::{Context, FamilyValues};
 use crate::base::decimal::Fixed;
-use crate::base::glob::{Choice, is_in_list};
+use crate::base::glob::{Filter, is_in_list};
 use crate::procfs::mounts::{self, MOUNT_POINT_MAX, MountTable, StatfsPolicy};
 use crate::procfs::{FileSystem, ProcFile, ReadError, statfs};
 
@@ -86,7 +86,7 @@ fn read_mounts(cx: &mut Context, table: &mut MountTable) -> Result<(), ReadError
 
 /// Returns whether `statfs(2)` is called on the file system of this mount point and type. One that may block is called
 /// only if the user has named the mount point; so is one without files of its own, such as `/proc`.
-fn statfs_policy(filter: Choice, point: &[u8], kind: &[u8]) -> StatfsPolicy {
+fn statfs_policy(filter: Filter, point: &[u8], kind: &[u8]) -> StatfsPolicy {
     let is_wanted = || filter.wants(point, IGNORED.as_bytes());
     if filter.names(point) && is_wanted() {
         return StatfsPolicy::CallNamed;
@@ -154,7 +154,7 @@ mod tests {
     fn blocking_file_system_is_called_only_if_named() {
         use StatfsPolicy::{Call, CallNamed, Skip, SkipBlocking};
         let policy = |only: Option<&'static str>, point: &str, kind: &str| {
-            let filter = Choice {
+            let filter = Filter {
                 only: only.map(str::as_bytes),
                 ignore: b"/mnt/secret",
             };
@@ -199,7 +199,7 @@ mod tests {
             let mut buffer = [0; MOUNT_POINT_MAX];
             for mount in text.lines().filter_map(|line| mounts::parse(line.as_bytes())) {
                 let point = mounts::decode(mount.point, &mut buffer).unwrap();
-                table.add(&mount, point, statfs_policy(Choice::default(), point, mount.kind));
+                table.add(&mount, point, statfs_policy(Filter::default(), point, mount.kind));
             }
             let mut found = Vec::new();
             while let Some(mount) = table.next_visible() {

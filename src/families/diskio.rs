@@ -150,7 +150,7 @@ fn is_partition(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::glob::Choice;
+    use crate::base::glob::Filter;
     use crate::families::tests::{Machine, Samples};
     use crate::families::{Discard, FAMILIES, find};
 
@@ -179,16 +179,16 @@ mod tests {
     #[test]
     fn partitions_and_memory_devices_are_left_out_by_default() {
         let family = &FAMILIES[find(b"diskio", false).unwrap()];
-        let wants = |choice: Choice, name: &[u8]| {
+        let wants = |filter: Filter, name: &[u8]| {
             let emitter = FamilyEmitter {
                 metrics: METRICS,
-                filter: choice,
+                filter,
                 ignored: family.ignored.unwrap(),
                 emitter: &mut Discard,
             };
             is_wanted(&emitter, name)
         };
-        let usual = |name: &str| wants(Choice::default(), name.as_bytes());
+        let usual = |name: &str| wants(Filter::default(), name.as_bytes());
         for disk in [
             "sda",
             "sdaa",
@@ -230,7 +230,7 @@ mod tests {
         ] {
             assert!(!usual(other), "{other}");
         }
-        let all = Choice {
+        let all = Filter {
             only: Some(b"*"),
             ignore: b"",
         };

@@ -2,7 +2,7 @@
 
 use super::{FamilyValues, Metric, MetricId};
 use crate::base::decimal::Fixed;
-use crate::base::glob::Choice;
+use crate::base::glob::Filter;
 use crate::procfs::{ProcFile, ReadError};
 
 /// Tells one instance of a family from another, such as `iface=` and `eth0`; empty where a family has one only.
@@ -30,7 +30,7 @@ impl Emitter for Discard {
 pub(super) struct FamilyEmitter<'e> {
     pub(super) metrics: &'static [Metric],
     /// Which instances the user wants.
-    pub(super) filter: Choice<'e>,
+    pub(super) filter: Filter<'e>,
     /// Patterns of the instances that are left out by default.
     pub(super) ignored: &'static str,
     pub(super) emitter: &'e mut dyn Emitter,
@@ -44,6 +44,9 @@ impl FamilyEmitter<'_> {
 
     /// Emits a sample of each metric that has a value.
     pub(super) fn emit_instance(&mut self, tags: Tags, values: &FamilyValues) {
+        if values.count() == 0 {
+            return;
+        }
         self.emitter.set_instance(tags);
         for (row, value) in values.iter() {
             if let Some(metric) = self.metrics.get(row) {

@@ -96,9 +96,11 @@ fn read_sections(
 ) -> Result<(), ReadError> {
     let mut lines = files.lines(file)?;
     let before = values.count();
+    // A file without values of the first section is not what it should be.
+    let mut has_first = file == ProcFile::Netstat;
     let mut heading = None;
-    let mut unread = names.len();
-    while unread > 0
+    let mut unread = (1_u8 << names.len()) - 1;
+    while unread != 0
         && let Some(line) = lines.next_line()?
     {
         let mut fields = fields(line);
@@ -108,18 +110,15 @@ fn read_sections(
         };
         if heading == Some(index) {
             heading = None;
-            unread -= 1;
+            unread &= !(1 << index);
             sections[index].parse(&mut fields, values);
+            has_first |= index == 0 && values.count() > before;
         } else {
             heading = Some(index);
             sections[index].learn(line, names[index], &mut fields);
         }
     }
-    // A kernel without IP has no file.
-    lines.expect(
-        file == ProcFile::Netstat || values.count() > before,
-        "no counts of IP",
-    )
+    lines.expect(has_first, "no counts of IP")
 }
 
 impl Section {
@@ -215,6 +214,19 @@ mod tests {
         assert_eq!(
             parse(&mut section, other, "7 99 1 5"),
             [Some(7), Some(5), Some(1)]
+        );
+    }
+
+    #[test]
+    fn each_key_is_of_a_section_with_room_for_it() {
+        let counts = SNMP
+            .iter()
+            .chain(&NETSTAT)
+            .map(|section| KEYS.count_starting_with(section));
+        assert!(counts.clone().all(|count| (1..=COLUMNS_MAX).contains(&count)));
+        assert_eq!(
+            counts.sum::<usize>() + KEYS.count_starting_with(SNMP6),
+            KEYS.count()
         );
     }
 

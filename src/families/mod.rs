@@ -36,7 +36,7 @@ pub use list::list;
 pub use metrics::{Kind, Metric};
 pub use process::PROCESSES_MAX;
 
-use crate::base::glob::Choice;
+use crate::base::glob::Filter;
 use crate::base::wheel::Timers;
 use crate::procfs::{Host, ReadError};
 use emitter::FamilyEmitter;
@@ -157,7 +157,7 @@ pub fn is_metric(name: &[u8]) -> bool {
 #[derive(Clone, Copy, Default)]
 pub struct Filters<'a> {
     /// Which instances, of each family.
-    pub instances: &'a [Choice<'a>],
+    pub instances: &'a [Filter<'a>],
     /// Names of processes, a list of patterns.
     pub processes: &'a [u8],
     /// Path of dnsmasq's lease file.

@@ -94,7 +94,7 @@ fn collect_device(cx: &mut Context, device: &Device, names: &mut UsedNames) -> b
 #[cfg(test)]
 mod tests {
     use crate::base::decimal::Fixed;
-    use crate::base::glob::Choice;
+    use crate::base::glob::Filter;
     use crate::families::tests::{Machine, Samples};
     use std::fs;
     use std::os::unix::fs::symlink;
@@ -150,7 +150,7 @@ mod tests {
             ("fan.rpm", "chip/fan1", Fixed::whole(1200)),
             degrees("old/temp1", 3_000),
         ];
-        let filter = Choice {
+        let filter = Filter {
             only: None,
             ignore: b"unwanted",
         };

@@ -66,7 +66,7 @@ impl Machine {
     /// Collects a family in a turn of its own. No file system is asked for its sizes.
     pub(super) fn collect(&mut self, family: &str, now: u64, samples: &mut Samples) -> Result<(), ReadError> {
         let only = Some(b"/nothing".as_slice()).filter(|_| family == "disk");
-        self.collect_filtered(family, now, Choice { only, ignore: b"" }, samples)
+        self.collect_filtered(family, now, Filter { only, ignore: b"" }, samples)
     }
 
     /// Collects the instances of a family that a filter lets through.
@@ -74,7 +74,7 @@ impl Machine {
         &mut self,
         family: &str,
         now: u64,
-        filter: Choice,
+        filter: Filter,
         samples: &mut Samples,
     ) -> Result<(), ReadError> {
         let filters = Filters {

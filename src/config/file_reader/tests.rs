@@ -51,7 +51,7 @@ fn list_is_set_item_by_item_or_with_commas_between() {
         assert_eq!(config.tags(), [b"a".as_slice(), "b=\u{e9}".as_bytes()]);
         assert_eq!(config.processes, b"x,y,z");
         assert_eq!(config.transfers().len(), 2);
-        let net = config.choices()[find(b"net", true).unwrap()];
+        let net = config.filters()[find(b"net", true).unwrap()];
         assert_eq!(
             (net.only, net.ignore),
             (Some(b"eth*,lo".as_slice()), b"wan".as_slice())

@@ -2,7 +2,7 @@
 
 use super::super::{Interval, PROCESSES_MAX, TAGS_MAX, parse};
 use super::*;
-use crate::base::glob::Choice;
+use crate::base::glob::Filter;
 use crate::families::{FAMILIES, Family, find};
 use crate::platform::Transfer;
 
@@ -52,7 +52,7 @@ fn defaults_are_as_in_the_help() {
     assert!(plain.spool.is_none());
     for number in 0..FAMILIES.len() {
         assert_eq!(plain.interval_of(number), Interval::Default);
-        assert_eq!(plain.choices()[number], Choice::default());
+        assert_eq!(plain.filters()[number], Filter::default());
     }
 }
 
@@ -137,14 +137,14 @@ fn patterns_are_of_one_family() {
     ])
     .ok()
     .unwrap();
-    let choice = |name: &str| config.choices()[find(name.as_bytes(), true).unwrap()];
-    assert_eq!(choice("net").only, Some(b"eth*,br-lan".as_slice()));
-    assert_eq!(choice("net").ignore, b"eth9");
+    let filter = |name: &str| config.filters()[find(name.as_bytes(), true).unwrap()];
+    assert_eq!(filter("net").only, Some(b"eth*,br-lan".as_slice()));
+    assert_eq!(filter("net").ignore, b"eth9");
     assert_eq!(
-        (choice("disk").only, choice("disk").ignore),
+        (filter("disk").only, filter("disk").ignore),
         (None, b"/mnt/*".as_slice())
     );
-    assert_eq!(choice("wifi"), Choice::default());
+    assert_eq!(filter("wifi"), Filter::default());
 }
 
 #[test]
