@@ -20,7 +20,7 @@ pub enum Line<'a> {
 }
 
 /// A script: a text for the shell, or a program and its arguments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Script<'a> {
     /// The text, or the program and its arguments with a zero after each.
     command: &'a [u8],
@@ -31,12 +31,6 @@ pub struct Script<'a> {
 }
 
 impl<'a> Script<'a> {
-    const NONE: Self = Self {
-        command: b"",
-        user: None,
-        timeout: None,
-    };
-
     /// Returns the arguments of the shell.
     pub fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let shell: &[&[u8]] = match self.command {
@@ -76,17 +70,6 @@ pub struct Number<'a> {
     pub scale: i8,
     /// The number is multiplied by the first of these and divided by the second.
     pub ratio: (u32, u32),
-}
-
-impl Number<'_> {
-    const NONE: Self = Self {
-        metric: b"",
-        file: b"",
-        line: Line::Number(1),
-        field: 1,
-        scale: 0,
-        ratio: (1, 1),
-    };
 }
 
 /// The source of a custom metric.
@@ -186,8 +169,15 @@ pub(super) struct Draft<'a> {
 impl<'a> Draft<'a> {
     pub(super) fn new(is_accepted: bool) -> Self {
         Self {
-            number: Number::NONE,
-            script: Script::NONE,
+            number: Number {
+                metric: b"",
+                file: b"",
+                line: Line::Number(1),
+                field: 1,
+                scale: 0,
+                ratio: (1, 1),
+            },
+            script: Script::default(),
             interval: None,
             timeout: Token::default(),
             is_accepted,

@@ -335,14 +335,10 @@ struct FamilyConfig<'a> {
     filter: Filter<'a>,
 }
 
-type FamilyKey = (
-    &'static str,
-    ValueKind,
-    for<'a> fn(&mut FamilyConfig<'a>, &'a [u8]) -> Option<()>,
-);
+type FamilySetter = for<'a> fn(&mut FamilyConfig<'a>, &'a [u8]) -> Option<()>;
 
 /// All keys of a family.
-static FAMILY_KEYS: [FamilyKey; 4] = [
+static FAMILY_KEYS: [(&str, ValueKind, FamilySetter); 4] = [
     ("interval", ValueKind::Duration, |family, text| {
         let period = value::duration(text)?;
         // A family that is off stays off.

@@ -9,25 +9,9 @@ use core::ops::RangeInclusive;
 
 /// The bounds of a duration, in milliseconds: 10 ms to 24 h.
 const DURATION: RangeInclusive<u32> = 10..=24 * 3_600_000;
-const DURATION_UNITS: &[(&[u8], u32)] = &[
-    (b"ms", 1),
-    (b"s", 1_000),
-    (b"", 1_000),
-    (b"m", 60_000),
-    (b"h", 3_600_000),
-];
 
 /// The bounds of the buffer, in bytes: 4 KiB to 1 GiB.
 const SIZE: RangeInclusive<u32> = 4 << 10..=1 << 30;
-const SIZE_UNITS: &[(&[u8], u32)] = &[
-    (b"", 1),
-    (b"k", 1 << 10),
-    (b"K", 1 << 10),
-    (b"m", 1 << 20),
-    (b"M", 1 << 20),
-    (b"g", 1 << 30),
-    (b"G", 1 << 30),
-];
 
 /// Longest name of an endpoint.
 const NAME_MAX: usize = 255;
@@ -54,13 +38,12 @@ pub(super) fn set<T>(slot: &mut T, value: Option<T>) -> Option<()> {
     Some(())
 }
 
-/// Parses a number with a unit.
-fn amount(text: &[u8], units: &[(&[u8], u32)], bounds: &RangeInclusive<u32>) -> Option<u32> {
+/// Parses a number with a unit, for which `factor` returns what it stands for.
+fn amount(text: &[u8], factor: fn(&[u8]) -> Option<u32>, bounds: &RangeInclusive<u32>) -> Option<u32> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit());
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));
     let number = u32::try_from(parse_u64(number)?).ok()?;
-    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
-    let amount = number.checked_mul(*factor)?;
+    let amount = number.checked_mul(factor(unit)?)?;
     bounds.contains(&amount).then_some(amount)
 }
 
@@ -72,7 +55,14 @@ pub(super) fn pair(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Parses `500ms`, `5s`, `2m`, `1h` or plain seconds, into milliseconds.
 pub(super) fn duration(text: &[u8]) -> Option<u32> {
-    amount(text, DURATION_UNITS, &DURATION)
+    let factor = |unit: &[u8]| match unit {
+        b"ms" => Some(1),
+        b"s" | b"" => Some(1_000),
+        b"m" => Some(60_000),
+        b"h" => Some(3_600_000),
+        _ => None,
+    };
+    amount(text, factor, &DURATION)
 }
 
 /// Parses a duration or 0.
@@ -85,7 +75,14 @@ pub(super) fn duration_or_zero(text: &[u8]) -> Option<u32> {
 
 /// Parses `64K`, `1M`, `1G` or plain bytes.
 pub(super) fn size(text: &[u8]) -> Option<usize> {
-    Some(amount(text, SIZE_UNITS, &SIZE)? as usize)
+    let factor = |unit: &[u8]| match unit {
+        b"" => Some(1),
+        b"k" | b"K" => Some(1 << 10),
+        b"m" | b"M" => Some(1 << 20),
+        b"g" | b"G" => Some(1 << 30),
+        _ => None,
+    };
+    Some(amount(text, factor, &SIZE)? as usize)
 }
 
 /// Parses `thin`, which is true, or `drop`.
