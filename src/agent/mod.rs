@@ -2,7 +2,7 @@
 
 mod check;
 mod collect;
-mod custom_metrics;
+mod custom_schedule;
 mod faults;
 mod once;
 mod plan;
@@ -19,7 +19,7 @@ pub use script_runs::Lines;
 pub use start::start;
 
 use collect::Output;
-use custom_metrics::CustomMetrics;
+use custom_schedule::CustomSchedule;
 use faults::Faults;
 use ranks::Ranks;
 use wall_clock::Clock;
@@ -69,7 +69,7 @@ pub struct Agent<'m> {
     output: Output<'m>,
     sender: Sender,
     sched: Sched,
-    custom: CustomMetrics,
+    custom: CustomSchedule,
     clock: Clock,
     faults: Faults,
     ranks: Ranks,
@@ -116,7 +116,7 @@ impl<'m> Agent<'m> {
         Self {
             host,
             collector: Collector::new(families),
-            custom: CustomMetrics::new(lines, now),
+            custom: CustomSchedule::new(lines, now),
             clock: Clock::new(ring.clock(), sched.phase()),
             sched,
             sender: Sender::new(plan::targets(config, &writer).first, seed ^ spread, now),
@@ -291,7 +291,9 @@ impl<'m> Agent<'m> {
     /// Compares the wall clock with the monotonic one, once a wake-up. Restamps unsent lines after a step, and
     /// pauses the sender while the wall clock is implausible.
     fn check_wall_clock<P: Platform>(&mut self, cx: &mut Cx<P>) {
-        let look = self.clock.look(cx.platform, self.now);
+        let reading = (self.now, cx.platform.wall());
+        let read_again = || (cx.platform.now(), cx.platform.wall());
+        let look = self.clock.look(reading, read_again);
         // The output of `-once` is for immediate use.
         let pauses = !look.is_right && !self.is_once;
         let was_paused = self.sender.pause(pauses, self.now);
@@ -367,15 +369,12 @@ impl<'m> Agent<'m> {
 
 fn log_clock<P: Platform>(platform: &mut P, step: Option<u32>, before: usize) {
     let Some(clock) = step.map(|clock| clock as usize) else {
-        return platform.log(
-            "the wall clock cannot be right: lines are kept until it is set",
-            &[],
-        );
+        return platform.log("wall clock is implausible; lines are kept until it is set", &[]);
     };
-    let way: &[u8] = if clock > before { b"forward" } else { b"back" };
+    let sign: &[u8] = if clock > before { b"+" } else { b"-" };
     let seconds = LogArg::Number(clock.abs_diff(before) as u64);
-    let words = "the wall clock has gone % by % s: lines that have not been sent are stamped anew";
-    platform.log(words, &[LogArg::Text(way), seconds]);
+    let words = "wall clock stepped %% s; unsent lines restamped";
+    platform.log(words, &[LogArg::Text(sign), seconds]);
 }
 
 /// Returns a writer of lines with the configured endpoint or the host's name; `None` if that and the tags are too

@@ -37,14 +37,14 @@ impl Agent<'static> {
         platform: &mut Kernel,
     ) -> Result<(), Problem<'c>> {
         let path = next.listen.unwrap_or_default();
-        let listener = platform.next_inlet(next.listen);
+        let listener = platform.next_listener(next.listen);
         let listener = listener.map_err(|errno| Problem::System(path, errno))?;
         let moved = spool::change(&mut self.output.ring, file, next, platform);
         moved.map_err(|error| Problem::Spool(spool::name(next), error))?;
         if let Some(listener) = listener {
             self.now = platform.now();
             self.collect_last_received(&mut self.cx(before, platform));
-            platform.change_inlet(listener);
+            platform.change_listener(listener);
         }
         Ok(())
     }
@@ -90,6 +90,6 @@ impl Agent<'_> {
         self.custom.change([before, next], platform, at);
         self.collector.restart_pass(&mut self.host);
         self.has_warned_of_buffer = false;
-        platform.log("the configuration has been read again", &[]);
+        platform.log("configuration reloaded", &[]);
     }
 }

@@ -1,6 +1,6 @@
 //! Runs of the user's scripts: started, read line by line, and ended when they take too long.
 
-use super::custom_metrics::CustomMetrics;
+use super::custom_schedule::CustomSchedule;
 use super::ranks::CUSTOM;
 use super::{Agent, Cx};
 use crate::base::text::Text;
@@ -85,7 +85,7 @@ impl Run {
     }
 }
 
-impl CustomMetrics {
+impl CustomSchedule {
     /// Returns the run of that script, and its unfinished line.
     fn run(&mut self, number: usize) -> (&mut Run, &mut [u8; PRINTED_MAX]) {
         // A remainder is never beyond the last one.
@@ -219,7 +219,7 @@ impl Agent<'_> {
         }
         run.stage = Stage::Asked;
         run.deadline = now + GRACE;
-        cx.platform.ask_script(number);
+        cx.platform.terminate_script(number);
         self.custom.note(number, Trouble::TooSlow);
         self.custom.deadlines.arm(number, now + GRACE);
     }
@@ -265,7 +265,7 @@ impl Agent<'_> {
         }
         run.trouble.get_or_insert(Trouble::BadLine);
         // It is logged at once, while the line is there, and not again at the end of the run.
-        let mut buffer = [0; LOGGED_MAX + 64];
+        let mut buffer = [0; LOGGED_MAX + 80];
         let mut message = Text::new(&mut buffer);
         put_bad_line(&mut message, line.get(..held).unwrap_or(line));
         self.log_custom(number, Some(Trouble::BadLine), message.bytes(), cx);
@@ -316,7 +316,7 @@ const LOGGED_MAX: usize = 60;
 
 /// Writes what is wrong with a malformed line.
 fn put_bad_line(message: &mut Text, line: &[u8]) {
-    message.put(b"\"");
+    message.put(b"malformed line \"");
     message.put(line.get(..LOGGED_MAX).unwrap_or(line));
-    message.put(b"\" is not a name, a value and tags, or too long");
+    message.put(b"\" (expected a name, a value and tags, at most 512 bytes)");
 }

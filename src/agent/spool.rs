@@ -205,10 +205,10 @@ pub(super) fn rescue<P: Platform>(
     // What is left in the file is in the ring, too.
     let is_there = file.as_ref().is_some_and(|spool| spool.is_at(path));
     let words = if is_there && move_to(path, length, (ring, file), None).is_ok() {
-        "%: the file was cut off, or its disk is full: % lines dropped; a new file has taken its place"
+        "%: the file was truncated, or its disk is full: % lines dropped; continuing in a new file"
     } else {
         *file = None;
-        "%: the file was cut off, or its disk is full: % lines dropped; the buffer is in memory until SIGHUP"
+        "%: the file was truncated, or its disk is full: % lines dropped; continuing in memory until SIGHUP"
     };
     let dropped = LogArg::Number(ring.counts().dropped - dropped);
     platform.log(words, &[LogArg::Text(path), dropped]);
@@ -299,9 +299,9 @@ fn is_dated(line: &[u8]) -> bool {
 
 fn tell<P: Platform>(path: &[u8], found: &Recovered, platform: &mut P) {
     let words = if found.damaged + found.undated > 0 {
-        "%: % lines of before, damaged pieces left out: %, lines of an earlier boot without a date left out: %"
+        "%: % lines recovered, % damaged pieces skipped, % undated lines of an earlier boot skipped"
     } else if found.lines > 0 {
-        "%: % lines of before"
+        "%: % lines recovered"
     } else {
         return;
     };

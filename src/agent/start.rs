@@ -161,9 +161,9 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option
     let opened = spool::open(config, &mut platform);
     let (ring, file) = opened.map_err(|error| Problem::Spool(spool::name(config), error))?;
     if let (Command::Run, Some(path)) = (config.command, config.listen)
-        && let Some(inlet) = platform.next_inlet(Some(path)).map_err(system(path))?
+        && let Some(listener) = platform.next_listener(Some(path)).map_err(system(path))?
     {
-        platform.change_inlet(inlet);
+        platform.change_listener(listener);
     }
     let has_command = |transfer| matches!(transfer, Transfer::Command(_));
     let has_command = config.transfers().iter().copied().any(has_command);
@@ -252,7 +252,10 @@ fn log(problem: &Problem, platform: &mut Kernel) {
     let mut buffer = [0; MESSAGE_MAX];
     let mut text = Text::new(&mut buffer);
     problem.describe(&mut text);
-    platform.log("%; all stays as it was", &[LogArg::Text(text.bytes())]);
+    platform.log(
+        "%; the previous configuration stays in force",
+        &[LogArg::Text(text.bytes())],
+    );
 }
 
 fn status(ending: Ending) -> i32 {

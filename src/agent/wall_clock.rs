@@ -1,7 +1,6 @@
 //! The wall clock, which may be wrong, held against the monotonic one, which knows nothing of dates.
 
 use crate::base::decimal::divide;
-use crate::platform::Platform;
 
 /// When this program was built, or its version released: seconds since 1970. It is never earlier.
 const BUILT: u64 = parse(env!("MINI_MONITOR_DATE"));
@@ -78,13 +77,16 @@ impl Clock {
         self.seconds + divide(moment + u64::from(fraction), SECOND.into()).0
     }
 
-    pub(super) fn look<P: Platform>(&mut self, platform: &mut P, mut now: u64) -> Look {
-        let mut wall = platform.wall();
+    /// Compares a reading of both clocks (the monotonic one first) with what is known of them; `read_again` is called
+    /// if they disagree, since the process may have been stopped between the two.
+    pub(super) fn look(
+        &mut self,
+        (mut now, mut wall): (u64, u64),
+        read_again: impl FnOnce() -> (u64, u64),
+    ) -> Look {
         let mut step = None;
         if self.has_stepped(wall, now) {
-            // Or else we have been kept waiting between the two.
-            now = platform.now();
-            wall = platform.wall();
+            (now, wall) = read_again();
             if is_plausible(wall) && self.has_stepped(wall, now) {
                 self.offset = wall.saturating_sub(now);
                 self.seconds = divide(self.offset.saturating_sub(self.fraction.into()), SECOND.into()).0;

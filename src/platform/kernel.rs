@@ -7,7 +7,7 @@ use super::descriptors::TooFew;
 use super::errno::{self, WOULD_BLOCK};
 use super::fault;
 use super::fd::{Fd, poll};
-use super::inlet::Inlet;
+use super::listener::Listener;
 use super::log::Log;
 use super::lookup::{self, Addresses, Lookup};
 use super::scripts::Scripts;
@@ -15,7 +15,9 @@ use super::signal::Signals;
 use super::{address, clock, descriptors, file, machine, socket};
 use crate::base::rate_limit::Throttle;
 use crate::base::text::Text;
-use crate::platform::{Cause, Ended, Errno, LogArg, Platform, Ready, SCRIPTS_MAX, Signal, Transfer, pieces};
+use crate::platform::{
+    Cause, Ended, Errno, LogArg, Platform, Ready, SCRIPTS_MAX, Signal, Transfer, format_args,
+};
 use crate::resolver::{self, Ip};
 use core::ffi::{c_int, c_short};
 
@@ -53,7 +55,7 @@ pub struct Kernel {
     left: Left,
     /// Of the command that the lines go to.
     complaints: Complaints,
-    inlet: Option<Inlet>,
+    listener: Option<Listener>,
     log: Log,
     options: socket::Options,
     /// The last sleep found that the peer has ended the connection, or that it is broken.
@@ -69,7 +71,7 @@ pub struct Kernel {
 }
 
 /// Another socket to listen at, or none.
-pub struct NextInlet(Option<Inlet>);
+pub struct NextListener(Option<Listener>);
 
 /// The ring, not the socket, holds the backlog. (The kernel doubles this for its own records.)
 const SEND_BUFFER_MAX: usize = 16 * 1024;
@@ -98,7 +100,7 @@ impl Kernel {
             scripts: Scripts::NONE,
             left: Left::NONE,
             complaints: Complaints::NONE,
-            inlet: None,
+            listener: None,
             log: Log::open(),
             options: options(ring, timeout),
             broken: false,
@@ -134,12 +136,12 @@ impl Kernel {
         };
         let mut entries = [watch(-1, 0); OWN + SCRIPTS_MAX];
         let (own, others) = entries.split_at_mut(OWN);
-        let inlet = self.inlet.as_ref().map_or(-1, Inlet::number);
+        let listener = self.listener.as_ref().map_or(-1, Listener::number);
         let (complaints, resume) = self.complaints.watch();
         own.copy_from_slice(&[
             watch(fd, events),
             watch(self.signals.number(), libc::POLLIN),
-            watch(inlet, libc::POLLIN),
+            watch(listener, libc::POLLIN),
             watch(complaints, libc::POLLIN),
         ]);
         let mut numbers = [0; SCRIPTS_MAX];
@@ -156,7 +158,7 @@ impl Kernel {
             self.broken = false;
             return resume.is_none().then(Ready::default);
         }
-        let [connection, signal, inlet, complaints, others @ ..] = entries else {
+        let [connection, signal, listener, complaints, others @ ..] = entries else {
             return Some(Ready::default());
         };
         let end = libc::POLLERR | libc::POLLHUP | libc::POLLNVAL | libc::POLLRDHUP;
@@ -172,7 +174,7 @@ impl Kernel {
         }
         let ready = Ready {
             connection: connection.revents != 0,
-            received: inlet.revents != 0,
+            received: listener.revents != 0,
             scripts: printed.fold(0, |set, (_, number)| set | 1 << number),
             signal,
         };
@@ -202,20 +204,20 @@ impl Kernel {
     }
 
     /// Opens the socket at that path, unless it is the one that is listened at: the next one, if there is another.
-    pub fn next_inlet(&self, path: Option<&[u8]>) -> Result<Option<NextInlet>, Errno> {
-        let stays = match (path, &self.inlet) {
-            (Some(path), Some(inlet)) => inlet.is_at(path),
-            (path, inlet) => path.is_none() && inlet.is_none(),
+    pub fn next_listener(&self, path: Option<&[u8]>) -> Result<Option<NextListener>, Errno> {
+        let stays = match (path, &self.listener) {
+            (Some(path), Some(listener)) => listener.is_at(path),
+            (path, listener) => path.is_none() && listener.is_none(),
         };
         if stays {
             return Ok(None);
         }
-        Ok(Some(NextInlet(path.map(Inlet::open).transpose()?)))
+        Ok(Some(NextListener(path.map(Listener::open).transpose()?)))
     }
 
     /// Listens there from now on.
-    pub fn change_inlet(&mut self, next: NextInlet) {
-        self.inlet = next.0;
+    pub fn change_listener(&mut self, next: NextListener) {
+        self.listener = next.0;
     }
 
     /// Has the log tell of the first line that a peer sends: it may be one that answers something else than lines.
@@ -547,7 +549,7 @@ impl Platform for Kernel {
         self.scripts.has_ended(number)
     }
 
-    fn ask_script(&mut self, number: usize) {
+    fn terminate_script(&mut self, number: usize) {
         self.scripts.ask_to_end(number);
     }
 
@@ -556,20 +558,20 @@ impl Platform for Kernel {
     }
 
     fn stop_listening(&mut self) {
-        if let Some(inlet) = &mut self.inlet {
-            inlet.stop();
+        if let Some(listener) = &mut self.listener {
+            listener.stop();
         }
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> Option<usize> {
-        self.inlet.as_ref()?.receive(buffer)
+        self.listener.as_ref()?.receive(buffer)
     }
 
     #[inline(never)]
     fn log(&mut self, words: &'static str, given: &[LogArg]) {
         let known = Known(&self.link, &self.target);
         self.log.write(|text| {
-            for part in pieces(words, given) {
+            for part in format_args(words, given) {
                 known.put(text, part);
             }
         });

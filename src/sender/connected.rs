@@ -104,7 +104,7 @@ impl Sender {
     fn return_to_first<P: Platform>(&mut self, cx: &mut Context<P>) -> Step {
         if self.log.has_connection() {
             let peer = [LogArg::Address(self.address)];
-            cx.platform.log("back to the first transfer from %", &peer);
+            cx.platform.log("returning to the first receiver from %", &peer);
         }
         // Unread input would make the kernel reset the connection.
         let _ = cx.platform.drain();

@@ -83,7 +83,7 @@ impl ConnectionLog {
             _ => (b"connected to ".as_slice(), LogArg::Address(address), [none; 2]),
         };
         let words = if count > 1 {
-            "%%%% (% connections since the last one told)"
+            "%%%% (% connections since the last one logged)"
         } else {
             "%%%%"
         };
@@ -91,7 +91,10 @@ impl ConnectionLog {
         platform.log(words, &[LogArg::Text(state), peer, comma, local, count]);
         if dropped > self.dropped {
             self.dropped = dropped;
-            platform.log("lines lost: % since the start", &[LogArg::Number(dropped)]);
+            platform.log(
+                "% lines dropped since start (buffer full)",
+                &[LogArg::Number(dropped)],
+            );
         }
     }
 }

@@ -146,9 +146,9 @@ impl Moves {
         let agent = self.begin(way, size, &spools);
         let start = if way == 0 { start } else { Instant::now() };
         agent.log.wait_for(if way == 0 {
-            "lines of before"
+            "lines recovered"
         } else {
-            "has been read again"
+            "configuration reloaded"
         });
         start.elapsed()
     }

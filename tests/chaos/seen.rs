@@ -88,12 +88,12 @@ impl Seen {
         if let Some((life, number)) = line.and_then(|(_, line)| self.key(line.as_bytes())) {
             self.logged.insert(life, number);
         }
-        for trouble in ["left out", "lines lost"] {
+        for trouble in ["pieces skipped", "lines dropped"] {
             assert!(!log.contains(trouble), "{log}");
         }
         // Each life has another tag, so that its deadlines lie elsewhere in a second: its stamps may differ by one.
         assert!(
-            !log.contains("stamped anew") || log.contains(" by 1 s: "),
+            !log.contains("restamped") || log.contains(" stepped +1 s;") || log.contains(" stepped -1 s;"),
             "{log}"
         );
     }

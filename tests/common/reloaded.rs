@@ -36,7 +36,7 @@ impl Reloaded {
     /// The same with a text that is good.
     pub fn take(&self, text: &str) {
         self.change(text);
-        self.agent.log.wait_for("the configuration has been read again");
+        self.agent.log.wait_for("configuration reloaded");
     }
 }
 

@@ -608,7 +608,7 @@ fn a_reload_of_exec_in_a_file_that_others_can_write_to_changes_nothing() {
     set_mode(&reloaded.path, 0o666);
     reloaded.agent.signal("HUP");
     let refused = reloaded.agent.log.wait_for("chmod go-w");
-    let expected = REFUSED.replace('\n', "; all stays as it was");
+    let expected = REFUSED.replace('\n', "; the previous configuration stays in force");
     assert!(refused.ends_with(&expected), "{refused}");
     // The same text in a file that is the agent's alone.
     set_mode(&reloaded.path, 0o600);

@@ -125,7 +125,7 @@ fn custom_number_that_is_invalid_is_logged_once_and_counted() {
     let count = |words: &str| log.iter().filter(|line| line.contains(words)).count();
     let file = path.display();
     assert_eq!(
-        count(&format!("word: {file}: not a number, or too large a one")),
+        count(&format!("word: {file}: not a number, or too large")),
         1,
         "{log:?}"
     );

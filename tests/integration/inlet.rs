@@ -310,7 +310,7 @@ fn a_reload_opens_moves_and_closes_it() {
     ] {
         put(open.map(PathBuf::as_path));
         agent.signal("HUP");
-        agent.log.wait_for("has been read again");
+        agent.log.wait_for("configuration reloaded");
         if let Some(open) = open {
             connected(open).send(b"moved 1").unwrap();
             lines.wait_for("\"moved\"");
@@ -320,12 +320,12 @@ fn a_reload_opens_moves_and_closes_it() {
     // One that cannot be had leaves all as it was.
     put(Some(&first));
     agent.signal("HUP");
-    agent.log.wait_for("has been read again");
+    agent.log.wait_for("configuration reloaded");
     put(Some(Path::new("/nowhere/at/all")));
     agent.signal("HUP");
     agent
         .log
-        .wait_for("/nowhere/at/all: no such file or directory; all stays as it was");
+        .wait_for("/nowhere/at/all: no such file or directory; the previous configuration stays in force");
     connected(&first).send(b"stays 1").unwrap();
     lines.wait_for("\"stays\"");
     agent.stop();
@@ -394,7 +394,7 @@ fn nothing_that_was_taken_is_lost_where_the_socket_moves() {
             taken
         });
         for round in 0..400 {
-            moved.change(["b", "a"][round % 2], "", "has been read again");
+            moved.change(["b", "a"][round % 2], "", "configuration reloaded");
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
         sender.join().unwrap()
@@ -426,7 +426,11 @@ fn a_reload_that_fails_leaves_the_socket_and_those_who_are_connected() {
         },
         "the socket",
     );
-    moved.change("b", r#", "spool": "/nowhere/at/all""#, "all stays as it was");
+    moved.change(
+        "b",
+        r#", "spool": "/nowhere/at/all""#,
+        "the previous configuration stays in force",
+    );
     client.send(b"still 1").unwrap();
     moved.lines.wait_for("\"still\"");
     assert!(!moved.folder.join("b").exists());
@@ -438,7 +442,7 @@ fn a_socket_that_somebody_has_removed_is_made_again() {
     moved.lines.next();
     let path = moved.folder.join("a");
     fs::remove_file(&path).unwrap();
-    moved.change("a", "", "has been read again");
+    moved.change("a", "", "configuration reloaded");
     connected(&path).send(b"again 1").unwrap();
     moved.lines.wait_for("\"again\"");
 }

@@ -540,7 +540,7 @@ fn a_peer_that_has_sent_much_and_reads_late_gets_all_that_was_written() {
         if by_reload {
             fs::write(&path, text(other.address())).unwrap();
             agent.signal("HUP");
-            agent.log.up_to("has been read again", &mut log);
+            agent.log.up_to("configuration reloaded", &mut log);
             drop(other.accept());
         } else {
             agent.stop();

@@ -83,10 +83,7 @@ fn lines_that_moved_into_a_file_outlive_the_agent() {
             reloaded.agent.log.up_to(TOLD, &mut log);
         }
         reloaded.change(&text(&nowhere, &keys));
-        reloaded
-            .agent
-            .log
-            .up_to("the configuration has been read again", &mut log);
+        reloaded.agent.log.up_to("configuration reloaded", &mut log);
     }
     let made = made_and_killed(&mut reloaded.agent, log);
     assert_all(&sent_by_next(&path), &made);
@@ -106,11 +103,8 @@ fn what_another_agent_has_left_in_the_file_is_sent_too_over_the_same_connection(
     let lines = Lines::of(transfer.accept());
     reloaded.change(&text(&address, &spool(&path)));
     let mut log = Vec::new();
-    reloaded
-        .agent
-        .log
-        .up_to("the configuration has been read again", &mut log);
-    let count = log.iter().find_map(|line| line.strip_suffix(" lines of before"));
+    reloaded.agent.log.up_to("configuration reloaded", &mut log);
+    let count = log.iter().find_map(|line| line.strip_suffix(" lines recovered"));
     let count = count.expect("what was in the file").rsplit(' ').next();
     let count: usize = count.unwrap().parse().unwrap();
     let mut received: Vec<_> = (0..=left.len()).map(|_| lines.next()).collect();
@@ -139,10 +133,7 @@ fn the_same_file_by_another_name_stays_as_it_is() {
         (link.join("spool"), r#", "buffer": "80K""#),
     ] {
         reloaded.change(&text(&nowhere, &(spool(&path) + keys)));
-        reloaded
-            .agent
-            .log
-            .up_to("the configuration has been read again", &mut log);
+        reloaded.agent.log.up_to("configuration reloaded", &mut log);
         // It is still locked.
         let refused = output(&["-trans", &nowhere, "-spool", path.to_str().unwrap()]);
         assert!(String::from_utf8_lossy(&refused.stderr).contains("another agent has it"));
@@ -205,14 +196,15 @@ fn reload_that_fails_leaves_no_spool_file() {
     let beside = folder.join("other.new");
     fs::create_dir(&beside).unwrap();
     reloaded.change(&text(&nowhere, &spool(&path)));
-    let words = "other.new cannot be made or take its place: file exists; all stays as it was";
+    let words =
+        "other.new cannot be made or take its place: file exists; the previous configuration stays in force";
     reloaded.agent.log.up_to(words, &mut log);
     assert!(!path.exists());
     fs::remove_dir(&beside).unwrap();
     // One that a killed agent has left is out of the way at once.
     fs::write(&beside, [0; 5_000]).unwrap();
     reloaded.change(&text(&nowhere, &spool(&path)));
-    reloaded.agent.log.up_to("has been read again", &mut log);
+    reloaded.agent.log.up_to("configuration reloaded", &mut log);
     assert!(!beside.exists());
     let made = made_and_killed(&mut reloaded.agent, log);
     assert_all(&sent_by_next(&path), &made);
@@ -228,7 +220,8 @@ fn file_that_is_no_spool_is_refused_at_a_reload() {
     let mut log = Vec::new();
     reloaded.agent.log.up_to(TOLD, &mut log);
     reloaded.change(&text(&nowhere, &spool(&precious)));
-    let words = "precious: it is no spool, but holds something else; all stays as it was";
+    let words =
+        "precious: it is no spool, but holds something else; the previous configuration stays in force";
     reloaded.agent.log.up_to(words, &mut log);
     assert_eq!(fs::read(&precious).unwrap(), b"a file that somebody needs\n");
     let made = made_and_killed(&mut reloaded.agent, log);
@@ -262,7 +255,10 @@ fn spool_that_is_also_another_file_of_the_agent_keeps_its_lock() {
             &nowhere,
             &format!(r#"{}, "listen": "{}""#, spool(&path), file.display()),
         ));
-        reloaded.agent.log.wait_for("; all stays as it was");
+        reloaded
+            .agent
+            .log
+            .wait_for("; the previous configuration stays in force");
         assert!(is_locked(&path), "{name}");
         fs::remove_file(&reloaded.path).unwrap();
         std::os::unix::fs::symlink(&path, &reloaded.path).unwrap();
@@ -299,7 +295,7 @@ fn place_where_no_new_file_can_be_made_keeps_the_old_spool() {
     }
     reloaded.change(&text(&nowhere, &(spool(&path) + r#", "buffer": "96K""#)));
     let busy = format!("take its place: {}", error_message("device or resource busy"));
-    let message = format!("bound.new cannot be made or {busy}; all stays as it was");
+    let message = format!("bound.new cannot be made or {busy}; the previous configuration stays in force");
     reloaded.agent.log.up_to(&message, &mut log);
     let made = made_and_killed(&mut reloaded.agent, log);
     // Nor does an agent start with a buffer of another size; one of the same size goes on.
@@ -337,7 +333,10 @@ fn reload_on_a_full_disk_is_refused_and_the_old_spool_stays() {
     }
     for path in [&path, &other] {
         reloaded.change(&text(&nowhere, &(spool(path) + r#", "buffer": "1M""#)));
-        let words = format!("{}: no space left on device; all stays as it was", path.display());
+        let words = format!(
+            "{}: no space left on device; the previous configuration stays in force",
+            path.display()
+        );
         reloaded.agent.log.up_to(&words, &mut log);
     }
     let files = fs::read_dir(folder.path()).unwrap().count();
@@ -399,7 +398,10 @@ fn a_file_that_cannot_be_had_leaves_all_as_it_was() {
         let socket = folder.join("socket");
         let keys = format!(r#"{}, "listen": "{}""#, spool(path), socket.display());
         reloaded.change(&text(&nowhere, &keys));
-        let words = format!("{}: {reason}; all stays as it was", path.display());
+        let words = format!(
+            "{}: {reason}; the previous configuration stays in force",
+            path.display()
+        );
         reloaded.agent.log.up_to(&words, &mut log);
         assert!(!socket.exists());
     }

@@ -117,9 +117,9 @@ fn the_file_in_etc_is_read_unless_another_one_is_named() {
     assert_eq!(Line::parse(&lines.next()).endpoint, "first");
     fs::remove_file(path).unwrap();
     agent.signal("HUP");
-    agent
-        .log
-        .wait_for("/etc/mini-monitor.json: no such file or directory; all stays as it was");
+    agent.log.wait_for(
+        "/etc/mini-monitor.json: no such file or directory; the previous configuration stays in force",
+    );
     lines.so_far();
     for _ in 0..100 {
         assert_eq!(Line::parse(&lines.next()).endpoint, "first");

@@ -59,19 +59,19 @@ fn a_bad_file_is_told_and_all_stays_as_it_was() {
     for (text, words) in [
         (
             "{\"flush\": \"soon\"}",
-            ":1: flush: \"soon\" is not a duration from 10ms to 24h (try \"5s\"); all stays as it was",
+            ":1: flush: \"soon\" is not a duration from 10ms to 24h (try \"5s\"); the previous configuration stays in force",
         ),
         (
             "{",
-            ":1: expected a quoted key or }, found the end of the file; all stays as it was",
+            ":1: expected a quoted key or }, found the end of the file; the previous configuration stays in force",
         ),
         (
             "{\"families\": {\"cpu\": {\"on\": 1}}}",
-            ":1: families.cpu.on: 1 is not true or false (try true); all stays",
+            ":1: families.cpu.on: 1 is not true or false (try true); the previous",
         ),
         (
             "{\"metrics\": \"process\"}",
-            ": no family is enabled (process needs names of processes); all stays as it was",
+            ": no family is enabled (process needs names of processes); the previous configuration stays in force",
         ),
     ] {
         reloaded.change(text);
@@ -82,7 +82,7 @@ fn a_bad_file_is_told_and_all_stays_as_it_was() {
     reloaded
         .agent
         .log
-        .wait_for(": no such file or directory; all stays as it was");
+        .wait_for(": no such file or directory; the previous configuration stays in force");
     let line = next_of(&lines, |_| true);
     assert_eq!(line.endpoint, "one");
     assert_kept(&transfer, &lines);
@@ -153,10 +153,13 @@ fn two_hundred_reloads_good_and_bad_leave_no_gap_and_cost_nothing() {
     for number in 1..=200 {
         if number % 2 == 0 {
             reloaded.change(&good(number));
-            reloaded.agent.log.up_to("has been read again", &mut log);
+            reloaded.agent.log.up_to("configuration reloaded", &mut log);
         } else {
             reloaded.change(["{\"tag\": 5}", "{\"flush\": \"never\"}", "{\"a\": \"\\u00e9"][number % 3]);
-            reloaded.agent.log.up_to("all stays as it was", &mut log);
+            reloaded
+                .agent
+                .log
+                .up_to("the previous configuration stays in force", &mut log);
         }
         received.push(lines.next());
         if number == 32 || number == 200 {
@@ -261,10 +264,7 @@ fn another_command_is_started_and_the_one_before_is_not_once_more() {
     reloaded.change(&text(&new, "; cat >/dev/null"));
     sleep(Duration::from_millis(300));
     reloaded.agent.signal("CONT");
-    reloaded
-        .agent
-        .log
-        .wait_for("the configuration has been read again");
+    reloaded.agent.log.wait_for("configuration reloaded");
     poll(
         || (starts(&new) > 0).then_some(()),
         "the start of the new command",
@@ -298,9 +298,11 @@ fn a_directory_that_vanishes_meanwhile_does_not_end_the_agent() {
         reloaded.change(&file(&transfer, &keys));
         loop {
             let line = reloaded.agent.log.next();
-            taken += u32::from(line.contains("the configuration has been read again"));
-            refused += u32::from(line.contains("; all stays as it was"));
-            if line.contains("configuration has been read") || line.contains("; all stays as it was") {
+            taken += u32::from(line.contains("configuration reloaded"));
+            refused += u32::from(line.contains("; the previous configuration stays in force"));
+            if line.contains("configuration reloaded")
+                || line.contains("; the previous configuration stays in force")
+            {
                 break;
             }
         }

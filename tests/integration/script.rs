@@ -97,7 +97,7 @@ fn lines_become_samples_with_their_tags_and_come_again_each_interval() {
     let log = scripts.log();
     let told: Vec<_> = log
         .iter()
-        .filter(|line| line.contains("printf: \"list 7 $x\" is not a name"))
+        .filter(|line| line.contains("printf: malformed line \"list 7 $x\" (expected a name"))
         .collect();
     assert_eq!(told.len(), 1, "{log:?}");
 }
@@ -149,7 +149,7 @@ fn what_goes_wrong_is_one_line_of_the_log_and_the_loop_goes_on() {
     scripts
         .agent
         .log
-        .wait_for("yes 'y 1': it prints more than 16384 bytes");
+        .wait_for("yes 'y 1': printed more than 16384 bytes");
     let count = || fs::read_to_string(&pids).unwrap_or_default().lines().count();
     poll(|| (count() >= 4).then_some(()), "two runs of each");
     // All that these runs had started is gone while the agent goes on, and so are they.
@@ -162,10 +162,10 @@ fn what_goes_wrong_is_one_line_of_the_log_and_the_loop_goes_on() {
     );
     let mut log = scripts.log();
     // What has been told up to then was waited for above.
-    log.push("yes 'y 1': it prints more than 16384 bytes".to_owned());
+    log.push("yes 'y 1': printed more than 16384 bytes".to_owned());
     let times = |words: &str| log.iter().filter(|line| line.contains(words)).count();
     for words in [
-        "n=signal; kill -9 $$: ended by signal 9",
+        "n=signal; kill -9 $$: killed by signal 9",
         "exit 3: exit status 3",
         "/nowhere/at all: exit status 127",
     ] {
@@ -186,26 +186,26 @@ fn each_trouble_is_told_by_name() {
     };
     let short = r#", "interval": "2s", "timeout": "100ms""#;
     let seldom = r#", "interval": "24h", "timeout": "30s""#;
-    told("sleep 1000", short, "sleep 1000: it takes too long");
+    told("sleep 1000", short, "sleep 1000: timed out");
     told(
         "trap : TERM; while :; do sleep 1; done",
         short,
-        "trap : TERM; while :; do sleep 1; done: it takes too long",
+        "trap : TERM; while :; do sleep 1; done: timed out",
     );
-    told("yes 'y 1'", seldom, "yes 'y 1': it prints more than 16384 bytes");
-    told("kill -11 $$", seldom, "kill -11 $$: ended by signal 11");
+    told("yes 'y 1'", seldom, "yes 'y 1': printed more than 16384 bytes");
+    told("kill -11 $$", seldom, "kill -11 $$: killed by signal 11");
     told("exit 42", seldom, "exit 42: exit status 42");
     told("not-a-program", seldom, "not-a-program: exit status 127");
     told(
         "echo one two",
         seldom,
-        "echo one two: \\\"one two\\\" is not a name, a value and tags"
+        "echo one two: malformed line \\\"one two\\\" (expected a name, a value and tags"
             .replace('\\', "")
             .as_str(),
     );
     // Each byte of the tag takes six in a line of JSON, which has room for 2048.
     let bytes = "$(head -c 400 /dev/zero | tr '\\\\0' '\\\\1')";
-    let line = format!("\"wide 1 k={}\" is not", "?".repeat(51));
+    let line = format!("malformed line \"wide 1 k={}\" (expected", "?".repeat(51));
     told(&format!("n=wide; echo wide 1 k={bytes}"), seldom, &line);
 }
 
@@ -242,7 +242,7 @@ fn half_the_interval_is_the_time_that_a_script_has_if_nothing_is_said() {
         ],
     );
     scripts.next("soon");
-    scripts.agent.log.wait_for("echo late 1: it takes too long");
+    scripts.agent.log.wait_for("echo late 1: timed out");
     let log = scripts.log();
     assert!(!log.iter().any(|line| line.contains("n=soon")), "{log:?}");
 }
@@ -256,7 +256,7 @@ fn a_script_is_asked_to_end_before_it_is_ended() {
         &[script(text, r#", "interval": "24h", "timeout": "100ms""#)],
     );
     scripts.next("asked");
-    scripts.agent.log.wait_for(": it takes too long");
+    scripts.agent.log.wait_for(": timed out");
     scripts.log();
 }
 
@@ -289,7 +289,7 @@ fn a_script_that_is_well_again_is_told() {
     );
     scripts.agent.log.wait_for(": exit status 1");
     fs::write(&flag, "").unwrap();
-    scripts.agent.log.wait_for(": all is well again");
+    scripts.agent.log.wait_for(": runs without errors again");
     scripts.log();
 
     // A text of several lines is one line of the log, and so is what escapes from a terminal.
@@ -624,7 +624,7 @@ fn a_script_that_leaves_its_group_is_ended() {
     let text = LEAVES.replace("\\n", "\\\\n");
     let scripts = start(&folder, &[script(&text, OFTEN)]);
     let process = Stuck(scripts.next("elsewhere").value as u32);
-    scripts.agent.log.wait_for(": it takes too long");
+    scripts.agent.log.wait_for(": timed out");
     poll(
         || is_gone(&process.0.to_string()).then_some(()),
         "the script's end",
@@ -760,7 +760,7 @@ fn a_script_that_cannot_be_killed_keeps_its_place_and_is_told_once() {
     let scripts = start_by(&mut command, &folder, &[stuck(), script("echo beside 1", OFTEN)]);
     let next = || Stuck(scripts.next("stuck").value as u32);
     let first = next();
-    scripts.agent.log.wait_for(": it takes too long");
+    scripts.agent.log.wait_for(": timed out");
     // Its turn comes three times and more, and it is not started beside itself.
     let mut turns = 0;
     while turns < 4 {
@@ -780,7 +780,7 @@ fn a_script_that_cannot_be_killed_keeps_its_place_and_is_told_once() {
     let log = scripts.log();
     assert!(
         !log.iter()
-            .any(|line| line.contains("it takes too long") || line.contains("well again")),
+            .any(|line| line.contains("timed out") || line.contains("without errors again")),
         "{log:?}"
     );
     assert!(!is_gone(&second.0.to_string()));
@@ -798,7 +798,7 @@ fn what_becomes_of_a_script_that_was_left_is_not_told_of_the_one_in_its_place() 
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace(&stuck(), &script("echo other 1", OFTEN))).unwrap();
     scripts.agent.signal("HUP");
-    scripts.agent.log.wait_for("has been read again");
+    scripts.agent.log.wait_for("configuration reloaded");
     assert!(!is_gone(&left.0.to_string()));
     drop(left);
     for _ in 0..4 {
@@ -821,7 +821,7 @@ fn a_script_that_cannot_be_killed_is_read_no_further_once_it_prints_too_much() {
         &[script("echo stuck $$; exec yes 'y 1'", keys)],
     );
     let _process = Stuck(scripts.next("stuck").value as u32);
-    scripts.agent.log.wait_for("it prints more than 16384 bytes");
+    scripts.agent.log.wait_for("printed more than 16384 bytes");
     // Nobody reads it any more, and it ends.
     wait_for_no_child(scripts.agent.pid());
     let log = scripts.log();
@@ -841,7 +841,7 @@ fn once_does_not_wait_for_a_script_that_cannot_be_killed() {
     let lines = Lines::of(agent.out());
     let _process = Stuck(Line::parse(&lines.wait_for("\"stuck\"")).value as u32);
     assert_eq!(agent.wait().code(), Some(0));
-    agent.log.wait_for(": it takes too long");
+    agent.log.wait_for(": timed out");
 }
 
 /// Children that have ended and that nobody has waited for.

@@ -98,7 +98,7 @@ fn lines_outlive_an_agent_that_is_killed_and_another_one() {
     }
     let (sent, log) = sent_by_next(&spool, &[]);
     assert_all(&sent, &all);
-    let found = format!("spool: {} lines of before", sent.len());
+    let found = format!("spool: {} lines recovered", sent.len());
     assert!(log[0].ends_with(&found), "{log:#?}");
 }
 
@@ -110,7 +110,10 @@ fn a_file_that_has_come_round_is_gone_on_with() {
     for life in ["first", "second", "third"] {
         let lines = made_and_killed(&mut start(&nowhere(), &spool, life, &small), 200);
         let (sent, log) = sent_by_next(&spool, &small);
-        assert!(!log.iter().any(|line| line.contains("left out")), "{log:#?}");
+        assert!(
+            !log.iter().any(|line| line.contains("pieces skipped")),
+            "{log:#?}"
+        );
         assert!(sent.len() < 200, "{} lines in 4 KiB", sent.len());
         // How far back it goes is not known to the line, as the log may have lost some.
         assert_all(&sent, &lines[lines.len() - sent.len() / 2..]);
@@ -185,12 +188,18 @@ fn damage_costs_the_line_that_it_is_in() {
     fs::write(&spool, bytes).unwrap();
     let (sent, log) = sent_by_next(&spool, &[]);
     assert_all(&sent, &lines);
-    let found = format!("{} lines of before, damaged pieces left out: 2", sent.len());
+    let found = format!("{} lines recovered, 2 damaged pieces skipped", sent.len());
     assert!(log[0].contains(&found), "{log:#?}");
-    assert_eq!(log.iter().filter(|line| line.contains("left out")).count(), 1);
+    assert_eq!(
+        log.iter().filter(|line| line.contains("pieces skipped")).count(),
+        1
+    );
     // It is whole again.
     let (_, log) = sent_by_next(&spool, &[]);
-    assert!(!log.iter().any(|line| line.contains("left out")), "{log:#?}");
+    assert!(
+        !log.iter().any(|line| line.contains("pieces skipped")),
+        "{log:#?}"
+    );
 }
 
 #[test]
@@ -424,7 +433,7 @@ fn a_look_up_under_way_does_not_keep_the_file() {
 }
 
 /// What the log says when the file is no longer whole.
-const LOST: &str = ": the file was cut off, or its disk is full: ";
+const LOST: &str = ": the file was truncated, or its disk is full: ";
 
 /// Cuts the file off, down to this length.
 fn cut_off(spool: &Path, length: usize) {
@@ -450,7 +459,7 @@ fn spool_that_is_cut_off_costs_the_lines_of_its_pages_and_no_more() {
         agent.log.up_to(LOST, &mut log);
         let line = log.last().unwrap();
         assert!(
-            line.ends_with(" lines dropped; a new file has taken its place"),
+            line.ends_with(" lines dropped; continuing in a new file"),
             "{line}"
         );
         assert_eq!(fs::metadata(&spool).unwrap().len() as usize, bytes.len());
@@ -531,7 +540,7 @@ fn spool_that_is_cut_off_where_no_new_one_can_be_made_goes_on_in_memory() {
     cut_off(&spool, 0);
     let line = agent.log.wait_for(LOST);
     assert!(
-        line.ends_with(" lines dropped; the buffer is in memory until SIGHUP"),
+        line.ends_with(" lines dropped; continuing in memory until SIGHUP"),
         "{line}"
     );
     assert_eq!(fs::metadata(&spool).unwrap().len(), 0);

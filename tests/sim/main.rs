@@ -236,7 +236,7 @@ fn a_connection_that_stays_is_told_however_many_came_and_went_before() {
     let log = outcome.sim.log();
     // Ten connections and how each was lost, and then the one that stays.
     assert_eq!(log.len(), 21, "{log:#?}");
-    let last = "connected to tcp receiver 0, local addr:sim (491 connections since the last one told)";
+    let last = "connected to tcp receiver 0, local addr:sim (491 connections since the last one logged)";
     assert_eq!(log.last().unwrap(), last);
 }
 
@@ -276,7 +276,8 @@ fn lines_are_flushed_before_the_ring_is_full() {
 #[test]
 fn a_buffer_smaller_than_a_turn_is_logged_once() {
     let warnings = |buffer: &str| {
-        let outcome = run(19, 1, Weather::Calm, &[buffer]);
+        let tag = format!("-tag=long={}", "x".repeat(100));
+        let outcome = run(19, 1, Weather::Calm, &[buffer, &tag]);
         let log = outcome.sim.log().iter();
         log.filter(|line| line.contains("; raise -buffer")).count()
     };

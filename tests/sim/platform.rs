@@ -1,6 +1,6 @@
 //! A platform with virtual time and a network of moods.
 
-use mini_monitor::platform::{Cause, Errno, LogArg, Platform, Ready, Signal, Transfer, pieces};
+use mini_monitor::platform::{Cause, Ended, Errno, LogArg, Platform, Ready, Signal, Transfer, format_args};
 use std::collections::VecDeque;
 
 const REFUSED: Cause = Cause::System(Errno(libc::ECONNREFUSED));
@@ -561,6 +561,44 @@ impl Platform for Sim {
         self.link = Link::Nothing;
     }
 
+    fn has_lost_memory(&mut self) -> bool {
+        false
+    }
+
+    fn end(&mut self) {
+        let _ = self.drain();
+        self.close();
+    }
+
+    fn start_script(
+        &mut self,
+        _: usize,
+        _: &mut dyn Iterator<Item = &[u8]>,
+        _: Option<&[u8]>,
+    ) -> Result<(), Errno> {
+        panic!("there is no script in any weather")
+    }
+
+    fn read_script(&mut self, _: usize, _: &mut [u8]) -> Option<usize> {
+        None
+    }
+
+    fn script_has_ended(&mut self, _: usize) -> bool {
+        true
+    }
+
+    fn terminate_script(&mut self, _: usize) {}
+
+    fn end_script(&mut self, _: usize) -> Option<Ended> {
+        None
+    }
+
+    fn stop_listening(&mut self) {}
+
+    fn receive(&mut self, _: &mut [u8]) -> Option<usize> {
+        None
+    }
+
     fn log(&mut self, words: &'static str, given: &[LogArg]) {
         let text = |part: LogArg| match part {
             LogArg::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -573,6 +611,6 @@ impl Platform for Sim {
             }
             LogArg::Local => "sim".into(),
         };
-        self.log.push(pieces(words, given).map(text).collect());
+        self.log.push(format_args(words, given).map(text).collect());
     }
 }

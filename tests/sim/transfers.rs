@@ -84,7 +84,7 @@ fn the_first_transfer_gets_the_lines_back_after_ten_minutes_and_none_is_lost() {
         [
             "dial tcp receiver 0: connection refused",
             "connected to tcp second 0, local addr:sim",
-            "back to the first transfer from tcp second 0",
+            "returning to the first receiver from tcp second 0",
             "connected to tcp receiver 0, local addr:sim",
         ]
     );

@@ -4,20 +4,28 @@ use super::clock::{Look, Looked, is_plausible};
 use super::connection::Connection;
 use super::lives::Lived;
 use super::plan::Plan;
-use super::platform::{Day, Key};
+use super::platform::{DATAGRAMS, Day, Key, METRICS};
 use mini_monitor::platform::Cause;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Seconds by which a stamp may be beside the true time.
 const BESIDE: i64 = 2;
 /// Ten attempts, ten connections, how each was lost, and ten steps of the clock.
 const FRESH: usize = 40;
-const START: &str = "{\"metric\":\"test.number\",\"endpoint\":\"";
+/// Log lines that the failures of a script make in a day, and at once with each start.
+const SCRIPT_DAY: usize = 12;
+const SCRIPT_FRESH: usize = 10;
+const START: &str = "{\"metric\":\"";
+/// Seconds of the longest run of a script, which has to end within half of its interval.
+const LONGEST_RUN: i64 = 900;
 
 /// What came of one day, or of many.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) lines: u64,
+    /// Those of scripts, and of datagrams.
+    pub(crate) script_lines: u64,
+    pub(crate) datagram_lines: u64,
     pub(crate) repeats: u64,
     pub(crate) given_up: u64,
     pub(crate) missing: u64,
@@ -35,6 +43,8 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn add(&mut self, other: &Self) {
         self.lines += other.lines;
+        self.script_lines += other.script_lines;
+        self.datagram_lines += other.datagram_lines;
         self.repeats += other.repeats;
         self.given_up += other.given_up;
         self.missing += other.missing;
@@ -80,8 +90,10 @@ struct Account<'d> {
     first_acked: BTreeMap<Key, u64>,
     /// Milliseconds for which connections have had a line acknowledged.
     held: BTreeMap<Key, u64>,
-    /// Lines of which the agent knows that a connection has acknowledged them.
-    known: BTreeSet<Key>,
+    /// The place of each line in the order in which they were first sent, which is that of the ring.
+    order: HashMap<Key, usize>,
+    /// Lines, with their places, of which the agent knows that a connection has acknowledged them.
+    known: BTreeSet<(usize, Key)>,
     /// The life of the last connection, and how many in a row of its connections have acknowledged repeats alone.
     last_life: usize,
     halvings: u32,
@@ -98,6 +110,7 @@ pub(crate) fn check(plan: &Plan, day: &Day, lives: &[Lived]) -> Tally {
         forgiven: BTreeSet::new(),
         first_acked: BTreeMap::new(),
         held: BTreeMap::new(),
+        order: HashMap::new(),
         known: BTreeSet::new(),
         last_life: 0,
         halvings: 0,
@@ -115,10 +128,12 @@ pub(crate) fn check(plan: &Plan, day: &Day, lives: &[Lived]) -> Tally {
 
 pub(super) fn parse(text: &str) -> Option<(Key, i64)> {
     let rest = text.strip_prefix(START)?;
+    let (metric, rest) = rest.split_once("\",\"endpoint\":\"")?;
+    let metric = METRICS.iter().position(|name| *name == metric)?;
     let (_, rest) = rest.split_once("\",\"tag\":[\"linux\",\"life=")?;
     let (life, rest) = rest.split_once("\"],\"value\":")?;
     let (number, stamp) = rest.strip_suffix("}\n")?.split_once(",\"timestamp\":")?;
-    let key = (life.parse().ok()?, number.parse().ok()?);
+    let key = (life.parse().ok()?, metric, number.parse().ok()?);
     Some((key, stamp.trim_start().parse().ok()?))
 }
 
@@ -149,14 +164,7 @@ fn lines(bytes: &[u8]) -> (Vec<Line<'_>>, usize) {
 impl Account<'_> {
     fn read(&mut self, connection: &Connection) {
         let (lines, end) = lines(&connection.bytes);
-        for pair in lines.windows(2) {
-            assert!(
-                pair[0].key < pair[1].key,
-                "{:?} behind {:?}",
-                pair[1].key,
-                pair[0].key
-            );
-        }
+        self.check_order(&lines);
         self.forgive_skipped(&lines, connection);
         let before = self.known.len();
         for line in &lines {
@@ -170,7 +178,7 @@ impl Account<'_> {
                 self.seen.insert(line.key, Seen { text, right, when });
             }
             if line.end <= connection.asked {
-                self.known.insert(line.key);
+                self.known.insert(self.placed(line.key));
             }
             let acks = &connection.acks;
             let ack = acks.get(acks.partition_point(|ack| ack.1 < line.end));
@@ -205,15 +213,37 @@ impl Account<'_> {
         }
     }
 
+    /// Lines come in the order of the ring, and those of a metric in the order of their numbers.
+    fn check_order(&mut self, lines: &[Line]) {
+        let (mut last_place, mut last_of) = (None, HashMap::new());
+        for line in lines {
+            let next = self.order.len();
+            let place = *self.order.entry(line.key).or_insert(next);
+            assert!(last_place < Some(place), "{:?} is out of order", line.key);
+            last_place = Some(place);
+            let (life, metric, number) = line.key;
+            let last = last_of.insert((life, metric), number);
+            assert!(last < Some(number), "{:?} after {last:?}", line.key);
+        }
+    }
+
+    fn placed(&self, key: Key) -> (usize, Key) {
+        (self.order[&key], key)
+    }
+
+    fn is_known(&self, key: &Key) -> bool {
+        self.order.contains_key(key) && self.known.contains(&self.placed(*key))
+    }
+
     /// After connections that have acknowledged repeats alone, fewer are sent: it may be those that nobody has read.
     fn forgive_skipped(&mut self, lines: &[Line], connection: &Connection) {
         if self.last_life != connection.life {
             (self.last_life, self.halvings) = (connection.life, 0);
         }
         if let Some(first) = lines.first().filter(|_| self.halvings > 0) {
-            let skipped = self.known.range(..first.key).copied();
+            let skipped = self.known.range(..self.placed(first.key));
             let is_unread = |key: &Key| self.seen.get(key).is_none_or(|seen| seen.text.is_none());
-            let skipped: Vec<Key> = skipped.filter(is_unread).collect();
+            let skipped: Vec<Key> = skipped.map(|(_, key)| *key).filter(is_unread).collect();
             self.forgiven.extend(skipped);
         }
     }
@@ -244,7 +274,7 @@ impl Account<'_> {
     }
 
     fn check_stamps(&mut self) {
-        let mut last = (usize::MAX, 0, None);
+        let mut last = ((usize::MAX, 0), 0, None);
         for (key, seen) in &self.seen {
             let Some(stamp) = seen.right else { continue };
             let span = self.lives[key.0].span;
@@ -253,24 +283,29 @@ impl Account<'_> {
                 None => span.0..=span.1,
             };
             // It is the deadline's, which a late wake-up is less than a period after.
-            let late = self.plan.period as i64 / 1_000;
+            let late = match key.1 {
+                0 => self.plan.period as i64 / 1_000,
+                DATAGRAMS => 0,
+                _ => LONGEST_RUN,
+            };
             assert!(
                 (range.start() - late - BESIDE..=range.end() + BESIDE).contains(&stamp),
                 "{key:?} is stamped {stamp}, but was made in {range:?}"
             );
             assert!(
-                last.0 != key.0 || stamp + 1 >= last.1,
+                last.0 != (key.0, key.1) || stamp + 1 >= last.1,
                 "{key:?} is stamped {stamp}, the one before it {}",
                 last.1
             );
-            // Where the clock has not stepped between them, no two have one stamp.
-            let is_same = last.0 == key.0 && seen.when.is_some() && seen.when == last.2;
+            // Where the clock has not stepped between them, no two have one stamp; programs may print many at once.
+            let is_same =
+                key.1 == 0 && last.0 == (key.0, key.1) && seen.when.is_some() && seen.when == last.2;
             assert!(
                 !is_same || stamp > last.1,
                 "{key:?} is stamped {stamp}, as the one before it"
             );
             self.tally.ordered += u64::from(is_same);
-            last = (key.0, stamp, seen.when);
+            last = ((key.0, key.1), stamp, seen.when);
             self.tally.dated += 1;
         }
     }
@@ -282,12 +317,12 @@ impl Account<'_> {
         }
         // What was sent last of all is acknowledged when the agent has ended.
         if let Some(last) = self.day.network.past.last() {
-            self.known
-                .extend(lines(&last.bytes).0.iter().map(|line| line.key));
+            let placed = lines(&last.bytes).0.into_iter().map(|line| self.placed(line.key));
+            let placed: Vec<_> = placed.collect();
+            self.known.extend(placed);
         }
-        let made = self.lives.iter().enumerate();
-        let made = made.flat_map(|(number, life)| (0..life.lines).map(move |line| (number, line)));
-        let lost: Vec<Key> = made.filter(|key| !self.known.contains(key)).collect();
+        let made = self.lives.iter().flat_map(|life| life.made.iter().copied());
+        let lost: Vec<Key> = made.filter(|key| !self.is_known(key)).collect();
         let counted: u64 = self.lives.iter().map(|life| life.given_up + life.undated).sum();
         // What had left the ring in flight when its agent ended was not yet counted.
         let last = (0..self.lives.len()).filter_map(|life| {
@@ -317,20 +352,19 @@ impl Account<'_> {
         let robbed = self.lives.iter().rposition(|life| life.is_robbed).unwrap_or(0);
         let mut missing = Vec::new();
         for (number, life) in self.lives.iter().enumerate() {
-            self.tally.lines += life.lines;
+            self.tally.lines += life.made.len() as u64;
+            self.tally.script_lines += life.made.iter().filter(|key| key.1 > DATAGRAMS).count() as u64;
+            self.tally.datagram_lines += life.made.iter().filter(|key| key.1 == DATAGRAMS).count() as u64;
             self.tally.given_up += life.given_up;
             self.tally.undated += life.undated;
-            let keys = (0..life.lines).map(|line| (number, line));
+            let keys = life.made.iter().copied();
             let is_missing = |key: &Key| self.seen.get(key).is_none_or(|seen| seen.text.is_none());
             missing.extend(
                 keys.filter(|key| number >= robbed && is_missing(key) && !self.forgiven.contains(key)),
             );
-            let beyond = self.seen.range((number, life.lines)..(number + 1, 0)).next();
-            assert!(
-                beyond.is_none(),
-                "what nobody made: {:?}",
-                beyond.map(|seen| seen.0)
-            );
+            let seen = self.seen.range((number, 0, 0)..(number + 1, 0, 0));
+            let beyond = seen.map(|seen| seen.0).find(|key| !life.made.contains(key));
+            assert!(beyond.is_none(), "what nobody made: {beyond:?}");
         }
         let counted = self.tally.given_up + self.tally.undated;
         self.tally.missing = missing.len() as u64;
@@ -363,7 +397,8 @@ impl Account<'_> {
         self.tally.breaks = self.day.network.breaks as u64;
         self.tally.most_log_lines = self.day.log.len() as u64;
         // An agent that starts anew tells at once what the one before was weary of.
-        let most = 100 + FRESH * (self.lives.len() - 1);
+        let lives = self.lives.len();
+        let most = 100 + FRESH * (lives - 1) + (SCRIPT_DAY + SCRIPT_FRESH * lives) * self.plan.scripts.len();
         assert!(self.day.log.len() < most, "{most}: {:#?}", self.day.log);
     }
 }

@@ -2,13 +2,14 @@
 
 use super::clock::{Look, is_plausible};
 use super::plan::{Boot, DAY, Plan};
-use super::platform::{Day, Killed};
+use super::platform::{Day, Key, Killed};
 use mini_monitor::agent::{Agent, Ending, Lines, Memory, writer};
-use mini_monitor::config::{self, Config};
+use mini_monitor::config::{self, Config, ConfigFile, FILE_MEMORY, FileText};
 use mini_monitor::families;
 use mini_monitor::format::json;
 use mini_monitor::procfs::{self, Host};
 use mini_monitor::ring::{IsDated, Policy, Restamp, Ring, Words};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 const PROC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/bare/proc");
@@ -19,7 +20,8 @@ pub(crate) const FOR_GOOD: u64 =
 
 /// What became of one agent and its lines.
 pub(crate) struct Lived {
-    pub(crate) lines: u64,
+    /// All lines that it made.
+    pub(crate) made: BTreeSet<Key>,
     /// Left out or lost for want of room.
     pub(crate) given_up: u64,
     /// Lines of before that nobody can tell the time of.
@@ -117,7 +119,17 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
         .iter()
         .map(String::as_bytes)
         .chain([b"-proc".as_slice(), PROC.as_bytes()]);
+    let mut document = vec![0; FILE_MEMORY];
+    let text = plan.document();
+    document[..text.len()].copy_from_slice(text.as_bytes());
+    let text = FileText {
+        length: text.len(),
+        is_private: true,
+    };
     let mut config = Config::default();
+    let mut file = ConfigFile::new(b"day", &mut document, text);
+    let applied = file.apply(&mut config, families::find, families::name);
+    assert!(applied.is_ok(), "bad document");
     let parsed = config::parse(&mut config, arguments, families::find);
     parsed.unwrap_or_else(|_| panic!("bad flags"));
     if spool.is_empty {
@@ -166,13 +178,22 @@ fn live(plan: &Plan, number: usize, boot: u32, spool: &mut Spool, day: &mut Day)
     }
     let counts = agent.counts();
     let worked = (day.time - start).saturating_sub(day.late) / plan.period;
+    // The log has each line; without it, nothing happens between reading and making one.
+    let is_other = |key: &&Key| key.0 == number && key.1 > 0;
+    let mut made: BTreeSet<Key> = if config.debug {
+        day.made.keys().filter(is_other).copied().collect()
+    } else {
+        day.read.iter().filter(is_other).copied().collect()
+    };
+    assert!(made.is_subset(&day.read), "lines that no program printed");
+    let turns = agent.lines() - made.len() as u64;
     assert!(
-        agent.lines() + 2 >= worked,
-        "life {number}: {} lines in {worked} turns",
-        agent.lines()
+        turns + 2 >= worked,
+        "life {number}: {turns} lines in {worked} turns"
     );
+    made.extend((0..turns).map(|line| (number, 0, line)));
     let lived = Lived {
-        lines: agent.lines(),
+        made,
         given_up: counts.thinned + counts.dropped,
         undated,
         span: (seconds(start), seconds(day.time)),

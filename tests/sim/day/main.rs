@@ -10,6 +10,7 @@ mod lives;
 mod network;
 mod plan;
 mod platform;
+mod programs;
 mod receiver;
 
 use checks::Tally;

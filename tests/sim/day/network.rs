@@ -8,6 +8,7 @@ use super::plan::{MINUTE, Plan, TROUBLE};
 use super::platform::Key;
 use super::receiver::{Change, Going, Receiver};
 use mini_monitor::platform::{Cause, Errno};
+use std::collections::HashSet;
 
 const REFUSED: Cause = Cause::System(Errno(libc::ECONNREFUSED));
 const UNKNOWN: Cause = Cause::Lookup(-2);
@@ -42,8 +43,8 @@ pub(crate) struct Network {
     link: Link,
     /// All that there were.
     pub(crate) past: Vec<Connection>,
-    /// The last line that has been acknowledged.
-    furthest: Option<Key>,
+    /// Lines that have been acknowledged.
+    acked: HashSet<Key>,
     room: usize,
     replay: u64,
     timeout: u64,
@@ -64,7 +65,7 @@ impl Network {
             holders: Vec::new(),
             link: Link::Nothing,
             past: Vec::new(),
-            furthest: None,
+            acked: HashSet::new(),
             room: (plan.buffer / 2).min(32 << 10),
             replay: plan.replay,
             timeout: plan.timeout,
@@ -330,13 +331,11 @@ impl Network {
 
     /// Whether a line has been acknowledged that had not been before.
     fn has_come_further(&mut self, connection: &Connection) -> bool {
-        let acked = &connection.bytes[..connection.acked];
-        let mut lines = acked.split_inclusive(|&byte| byte == b'\n').rev();
-        let last = lines.find(|line| line.ends_with(b"\n"));
-        let key = last.and_then(|line| parse(std::str::from_utf8(line).unwrap()));
-        let before = self.furthest;
-        self.furthest = before.max(key.map(|(key, _)| key));
-        self.furthest > before
+        let acked = std::str::from_utf8(&connection.bytes[..connection.acked]).unwrap();
+        let lines = acked.split_inclusive('\n').filter_map(parse);
+        let before = self.acked.len();
+        self.acked.extend(lines.map(|(key, _)| key));
+        self.acked.len() > before
     }
 
     /// Network and address of that number after the last look-up.

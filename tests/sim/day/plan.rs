@@ -7,6 +7,8 @@ use mini_monitor::platform::Signal;
 pub(crate) const MINUTE: u64 = 60_000;
 pub(crate) const HOUR: u64 = 60 * MINUTE;
 pub(crate) const DAY: u64 = 24 * HOUR;
+/// The most scripts of a day.
+pub(crate) const SCRIPTS: usize = 2;
 /// Until then things go wrong; in the hour after it all can arrive.
 pub(crate) const TROUBLE: u64 = 23 * HOUR;
 
@@ -47,6 +49,10 @@ pub(crate) struct Plan {
     pub(crate) ends: Vec<End>,
     pub(crate) signals: Vec<(u64, Signal)>,
     pub(crate) clock: WallClock,
+    /// Milliseconds between two runs of each script.
+    pub(crate) scripts: Vec<u64>,
+    /// When other programs send datagrams.
+    pub(crate) datagrams: Vec<u64>,
 }
 
 impl Plan {
@@ -60,8 +66,12 @@ impl Plan {
         // Long enough for a small buffer to fill behind a link that stalls.
         let long = if is_roomy { 60_000 } else { 1_200_000 };
         let timeout = chance.pick(&[30_000, 30_000, 10_000, long, long]);
+        let scripts: Vec<u64> = (0..chance.pick(&[0, 1, 1, SCRIPTS]))
+            .map(|_| chance.pick(&[5, 5, 10, 30]) * MINUTE)
+            .collect();
+        let datagrams = datagrams(chance);
         let buffer: u64 = if is_roomy {
-            DAY / period * 200
+            DAY / period * 200 + 4_000_000
         } else {
             chance.pick(&[4 << 10, 8 << 10, 64 << 10])
         };
@@ -98,7 +108,19 @@ impl Plan {
             signals: signals(chance),
             clock: WallClock::draw(chance, &ends),
             ends,
+            scripts,
+            datagrams,
         }
+    }
+
+    /// The configuration file: the scripts.
+    pub(crate) fn document(&self) -> String {
+        let scripts = self.scripts.iter().enumerate();
+        let script = |(index, interval): (usize, &u64)| {
+            format!(r#"{{"exec": "s{index}", "interval": "{}s"}}"#, interval / 1_000)
+        };
+        let scripts: Vec<String> = scripts.map(script).collect();
+        format!(r#"{{"custom": [{}]}}"#, scripts.join(", "))
     }
 
     /// The buffer to which the lines may move within the life of that number.
@@ -113,6 +135,22 @@ impl Plan {
         arguments.extend(self.flags.iter().cloned());
         arguments
     }
+}
+
+/// Now and then a datagram, now and then a burst of them.
+fn datagrams(chance: &mut Chance) -> Vec<u64> {
+    let mut times = Vec::new();
+    for _ in 0..chance.pick(&[0, 20, 200]) {
+        let time = chance.below(DAY);
+        let count = if chance.one_in(20) {
+            chance.between(2, 200)
+        } else {
+            1
+        };
+        times.extend((0..count).map(|_| time));
+    }
+    times.sort_unstable();
+    times
 }
 
 fn ends(chance: &mut Chance) -> Vec<End> {

@@ -11,7 +11,7 @@ use core::ffi::c_int;
 const MASK: libc::mode_t = 0o117;
 
 /// The socket, as long as it is open.
-pub(super) struct Inlet {
+pub(super) struct Listener {
     socket: Fd,
     path: [u8; UNIX_PATH_MAX],
     length: usize,
@@ -20,7 +20,7 @@ pub(super) struct Inlet {
     is_stopped: bool,
 }
 
-impl Inlet {
+impl Listener {
     /// Listens there; a socket that nobody listens at any more gives way.
     pub(super) fn open(path: &[u8]) -> Result<Self, Errno> {
         let address = unix_address(path)?;
@@ -36,7 +36,7 @@ impl Inlet {
         let bound = socket::bind(&socket, &address);
         mask(before);
         bound?;
-        let mut inlet = Self {
+        let mut listener = Self {
             socket,
             path: [0; UNIX_PATH_MAX],
             length: path.len(),
@@ -44,12 +44,12 @@ impl Inlet {
             is_stopped: false,
         };
         // The address has room for no longer one.
-        inlet
+        listener
             .path
             .iter_mut()
             .zip(path)
             .for_each(|(place, byte)| *place = *byte);
-        Ok(inlet)
+        Ok(listener)
     }
 
     /// The descriptor to watch; a negative one if nothing can come any more.
@@ -86,7 +86,7 @@ impl Inlet {
     }
 }
 
-impl Drop for Inlet {
+impl Drop for Listener {
     fn drop(&mut self) {
         if self.is_there() {
             let _ = unlink(self.path());

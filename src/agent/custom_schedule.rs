@@ -12,7 +12,7 @@ use crate::platform::{Ended, LogArg, NEVER, Platform};
 use crate::schedule::{reached, turn};
 
 /// The state of the user's own metrics, by their indices in the configuration.
-pub(super) struct CustomMetrics {
+pub(super) struct CustomSchedule {
     wheel: Wheel,
     /// Those that have not been due.
     firsts: Timers,
@@ -37,7 +37,7 @@ impl Logged {
     };
 }
 
-impl CustomMetrics {
+impl CustomSchedule {
     /// Metrics of which none is due.
     pub(super) fn new(lines: &'static mut Lines, now: u64) -> Self {
         Self {
@@ -189,7 +189,7 @@ impl Agent<'_> {
         };
         let (colon, file, again): (&[u8], &[u8], &[u8]) = match &custom.origin {
             Origin::File(number) => (b": ", number.file, b"can be read again"),
-            Origin::Script(_) => (b"", b"", b"all is well again"),
+            Origin::Script(_) => (b"", b"", b"runs without errors again"),
         };
         let Some(trouble) = trouble else {
             return cx.platform.log("%: %", &[custom.name(), again].map(LogArg::Text));
@@ -206,13 +206,13 @@ impl Agent<'_> {
             }
             Trouble::Ended(Ended::Signal(signal)) => {
                 what = LogArg::Number(signal.into());
-                b"ended by signal "
+                b"killed by signal "
             }
             Trouble::Missing => b"no such line or field",
-            Trouble::NoNumber => b"not a number, or too large a one",
+            Trouble::NoNumber => b"not a number, or too large",
             Trouble::BadLine => b"",
-            Trouble::TooSlow => b"it takes too long",
-            Trouble::TooMuch => b"it prints more than 16384 bytes",
+            Trouble::TooSlow => b"timed out",
+            Trouble::TooMuch => b"printed more than 16384 bytes",
         };
         let given = [
             LogArg::Text(custom.name()),
