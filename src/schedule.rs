@@ -1,18 +1,18 @@
-//! What is due when: the families, the flush, the host's name, and the sender.
+//! The schedule of the families, the flush, the host's name and the sender.
 //!
-//! Periodic deadlines are multiples of their period on one common phase, so that those of
-//! different periods fall on the same wake-ups. A period goes on from its deadline, not from the
-//! moment it was served, and skips what it missed.
+//! Periodic deadlines are multiples of their period on one common phase, so that those of different periods share
+//! wake-ups. The next deadline follows from the last one, not from the moment of the wake-up; missed turns are
+//! skipped.
 
 use crate::base::decimal::divide;
 use crate::base::wheel::{Timers, Wheel, set_bits};
 use crate::families::{FAMILIES, FAMILY_COUNT};
 
-/// The flush; the families, timers 0 to `FLUSH` − 1, come before it, so that it takes their lines.
+/// The timer of the flush. Those of the families, 0 to `FLUSH` − 1, come before it, so that it sends their lines.
 pub const FLUSH: usize = FAMILY_COUNT;
-/// The host's name is asked for again.
+/// The timer at which the host's name is read again.
 pub const NAME: usize = FLUSH + 1;
-/// The sender's own deadline.
+/// The timer of the sender.
 pub const SENDER: usize = NAME + 1;
 const PERIODIC: usize = NAME + 1;
 
@@ -21,31 +21,31 @@ pub const ALL_FAMILIES: Timers = (1 << FAMILY_COUNT) - 1;
 
 /// Milliseconds between the two reads of a family that needs two.
 pub const PAIR_GAP: u64 = 1_000;
-/// Stamps are in seconds: turns of longer periods that are off their multiples are on those of a second.
+/// Stamps are in seconds: first turns of longer periods are on multiples of a second.
 const SECOND: u32 = 1_000;
-/// Milliseconds between two looks at the host's name.
+/// Milliseconds between two reads of the host's name.
 const NAME_PERIOD: u32 = 60_000;
 /// Phases spread over a minute, the longest default period.
 const PHASES: u32 = 60_000;
 
-/// Deadlines, in milliseconds of the monotonic clock.
+/// The schedule: deadlines in milliseconds of the monotonic clock.
 pub struct Sched {
     wheel: Wheel,
     families: Timers,
-    /// Of what runs.
+    /// The period of each timer that runs.
     periods: [u32; PERIODIC],
     phase: u32,
-    /// Families whose first read is still to come; the flush goes with them.
+    /// Families that wait for their first read, and the flush after it.
     firsts: Timers,
-    /// Families whose second read is still to come.
+    /// Families that wait for their second read.
     seconds: Timers,
-    /// The latest deadline of each that has come.
+    /// The latest deadline of each timer that has come.
     reached: [u64; PERIODIC],
 }
 
 impl Sched {
-    /// Nothing is due yet. `period` tells that of a family, if it runs; `spread` is any number that differs
-    /// over the fleet.
+    /// A schedule of which nothing is due. `period` returns the period of a family that runs; `spread` is a number that
+    /// differs between the agents of a fleet.
     pub fn new(now: u64, period: impl Fn(usize) -> Option<u32>, flush: u32, spread: u32) -> Self {
         let mut periods = [NAME_PERIOD; PERIODIC];
         periods[FLUSH] = flush;
@@ -67,7 +67,7 @@ impl Sched {
         }
     }
 
-    /// The families that run.
+    /// Returns the families that run.
     pub fn families(&self) -> Timers {
         self.families
     }
@@ -93,7 +93,7 @@ impl Sched {
         self.firsts != 0
     }
 
-    /// Goes on with other periods. What runs as before keeps its deadline.
+    /// Adopts other periods. A timer whose period is the same keeps its deadline.
     pub fn change(&mut self, period: impl Fn(usize) -> Option<u32>, flush: u32, asks_name: bool, now: u64) {
         for timer in 0..PERIODIC {
             let wanted = match timer {
@@ -115,28 +115,28 @@ impl Sched {
             };
             self.families |= bit;
             self.periods[timer] = period;
-            // Two reads that close say little. At a period of a second none may be missing.
+            // Two reads close to each other say little. At a period of a second no turn may be missing.
             let gap = if period > SECOND { SECOND - 1 } else { 0 };
             self.wheel.arm(timer, self.turn(timer, now + u64::from(gap)));
         }
     }
 
-    /// Sets the sender's deadline, which may be the one that does not come.
+    /// Sets the sender's deadline, which may be `NEVER`.
     pub fn set_sender(&mut self, deadline: u64) {
         self.wheel.arm(SENDER, deadline);
     }
 
-    /// The host's name is given: nobody asks for it.
+    /// Stops reading the host's name, since the endpoint is configured.
     pub fn stop_name(&mut self) {
         self.wheel.disarm(NAME);
     }
 
-    /// The next deadline of all.
+    /// Returns the next deadline.
     pub fn next(&self) -> Option<u64> {
         self.wheel.next()
     }
 
-    /// What is due, armed for its next turn if it is periodic.
+    /// Returns the timers that are due, and arms those that are periodic for their next turn.
     pub fn due(&mut self, now: u64) -> Timers {
         let due = self.wheel.expire(now);
         for timer in set_bits(due & !(1 << SENDER)) {
@@ -157,7 +157,7 @@ impl Sched {
         due
     }
 
-    /// The latest deadline of the timer that had come when it was due.
+    /// Returns the deadline of the timer at which it was due last.
     pub fn reached(&self, timer: usize) -> u64 {
         self.reached.get(timer).copied().unwrap_or_default()
     }
@@ -166,13 +166,13 @@ impl Sched {
         turn(self.phase, self.periods[timer], now)
     }
 
-    /// What all periods have in common.
+    /// Returns the common phase of all periods.
     pub fn phase(&self) -> u32 {
         self.phase
     }
 }
 
-/// The first multiple of the period, on the phase, after `now`.
+/// Returns the first multiple of the period, on the phase, after `now`.
 pub fn turn(phase: u32, period: u32, now: u64) -> u64 {
     // The phase's remainder is taken first: the sum must not fall below zero.
     let end = now + u64::from(period);
@@ -180,19 +180,19 @@ pub fn turn(phase: u32, period: u32, now: u64) -> u64 {
     end - over
 }
 
-/// The first turn after `now` of what has had none yet: it need not be a multiple of a period above a second.
+/// Returns the first turn of a timer after `now`: for periods above a second, a multiple of a second.
 pub fn first(phase: u32, period: u32, now: u64) -> u64 {
     turn(phase, period.min(SECOND), now)
 }
 
-/// The latest deadline not after `now`; before it is on multiples of its period (`is_early`), those of a second count.
+/// Returns the latest deadline not after `now`; a first turn (`is_early`) is on a multiple of a second.
 pub fn reached(phase: u32, period: u32, is_early: bool, now: u64) -> u64 {
     let step = if is_early { period.min(SECOND) } else { period };
     // In the first second or so after the machine's start there is none.
     turn(phase, step, now).saturating_sub(step.into())
 }
 
-/// Families whose values come from two reads.
+/// Families whose values need two reads.
 pub const PAIRED: Timers = {
     let (mut set, mut number) = (0, 0);
     while number < FAMILY_COUNT {
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_cpu_turn_comes_after_one_second_and_no_turn_follows_another_too_soon() {
+    fn first_cpu_turn_comes_after_one_second_and_turns_keep_their_distance() {
         for start in (0..5_000).step_by(7) {
             let mut sched = Sched::new(start, usual, 5_000, 0);
             let start = begin(&mut sched, start);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_family_that_does_not_run_is_never_due() {
+    fn disabled_family_is_never_due() {
         let periods = |family| if family > LOAD { usual(family) } else { None };
         let mut sched = Sched::new(0, periods, 5_000, 300);
         assert_eq!(sched.families(), ALL_FAMILIES & !0b11);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn other_periods_hold_from_then_on_and_the_others_go_on_as_before() {
+    fn changed_periods_take_effect_and_unchanged_ones_keep_their_deadlines() {
         let mut sched = Sched::new(0, usual, 5_000, 300);
         sched.start(0);
         let mut now = 0;

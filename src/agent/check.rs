@@ -135,13 +135,13 @@ impl Emitter for Counter<'_, '_> {
 pub(super) fn describe(config: &Config, series: &Series, put: Put) {
     for transfer in config.transfers() {
         put_line(put, &mut |line| {
-            line.put(b"transfer: ");
+            line.put(b"receiver: ");
             put_transfer(line, transfer);
         });
     }
     if let Some(path) = config.listen {
         put_line(put, &mut |line| {
-            line.put(b"listens at ");
+            line.put(b"listener: ");
             line.put(path);
         });
     }
@@ -182,7 +182,7 @@ fn describe_customs(config: &Config, put: Put) {
             put_duration(line, custom.interval.unwrap_or(config.interval));
             match custom.origin {
                 Origin::Script(script) => put_list(line, b", as ", script.user.unwrap_or_default()),
-                Origin::File(number) => put_list(line, b", out of ", number.file),
+                Origin::File(number) => put_list(line, b", from ", number.file),
             }
         });
     }

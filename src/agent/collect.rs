@@ -1,7 +1,7 @@
 //! Samples become lines of the ring, one batch after the other: a family, a file, a piece of a script's output, a
 //! datagram. The sender runs between two batches, never within one.
 
-use super::{Agent, Cx, faults, plan};
+use super::{Agent, Cx, family_log, plan};
 use crate::base::decimal::Fixed;
 use crate::base::text::Text;
 use crate::base::wheel::{Timers, set_bits};
@@ -193,10 +193,12 @@ impl Agent<'_> {
         if result.is_err_and(|error| !error.is_too_many()) {
             self.output.errors += 1;
         }
-        if let Some(had_too_much) = self.faults.pass(number, result, self.now) {
-            match result {
-                Err(error) => faults::fails(cx.platform, family, error, cx.config, &self.host),
-                Ok(()) => faults::recovers(cx.platform, family, had_too_much),
+        if let Some(before) = self.family_log.replace(number, result, self.now) {
+            if let Err(error) = result {
+                family_log::log_failure(cx.platform, family, error, cx.config, &self.host);
+            } else {
+                let had_too_many = before.is_err_and(|error| error.is_too_many());
+                family_log::log_recovery(cx.platform, family, had_too_many);
             }
         }
     }

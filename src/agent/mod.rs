@@ -3,15 +3,15 @@
 mod check;
 mod collect;
 mod custom_schedule;
-mod faults;
+mod family_log;
 mod once;
 mod plan;
 mod ranks;
 mod received;
 mod reload;
+mod ring_memory;
 mod script_runs;
 mod source;
-mod spool;
 mod start;
 mod wall_clock;
 
@@ -20,7 +20,7 @@ pub use start::start;
 
 use collect::Output;
 use custom_schedule::CustomSchedule;
-use faults::Faults;
+use family_log::FamilyLog;
 use ranks::Ranks;
 use wall_clock::Clock;
 
@@ -71,7 +71,7 @@ pub struct Agent<'m> {
     sched: Sched,
     custom: CustomSchedule,
     clock: Clock,
-    faults: Faults,
+    family_log: FamilyLog,
     ranks: Ranks,
     /// The moment of this wake-up, in milliseconds of the monotonic clock.
     now: u64,
@@ -121,7 +121,7 @@ impl<'m> Agent<'m> {
             sched,
             sender: Sender::new(plan::targets(config, &writer).first, seed ^ spread, now),
             output: Output::new(writer, ring),
-            faults: Faults::new(),
+            family_log: FamilyLog::new(),
             ranks: Ranks::new(now),
             now,
             malformed: 0,

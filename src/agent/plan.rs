@@ -1,4 +1,4 @@
-//! What the user wants of the families, by their numbers.
+//! The configuration as the loop uses it: periods, filters and targets.
 
 use super::HOST_NAME_MAX;
 use crate::base::text::hash;
@@ -24,15 +24,15 @@ pub(super) fn check(config: &Config) -> Result<(), ErrorKind> {
 
 /// Whether endpoint and tags fit into a line.
 fn has_room(config: &Config) -> bool {
-    // A host name of the worst kind has to fit too: it may come later.
+    // The longest host name has to fit too: the name may change.
     let worst = config.endpoint.unwrap_or(&[1; HOST_NAME_MAX]);
     Writer::new(worst, OS, config.tags()).is_some()
 }
 
-/// Milliseconds between two turns of the family of that number, if it runs.
+/// Returns milliseconds between two turns of the family of that index, if it runs.
 pub(super) fn period(config: &Config, number: usize) -> Option<u32> {
     match config.interval_of(number) {
-        // Nobody has asked for any.
+        // No process is named.
         _ if config.processes.is_empty() && Some(number) == find(b"process", false) => None,
         Interval::Off => None,
         Interval::Every(period) => Some(period),
@@ -40,7 +40,7 @@ pub(super) fn period(config: &Config, number: usize) -> Option<u32> {
     }
 }
 
-/// Where the lines go, and how.
+/// Returns the receivers, and how the sender treats them.
 pub(super) fn targets<'a>(config: &'a Config<'a>, writer: &Writer) -> Targets<'a> {
     let transfers = config.transfers();
     let spread = if config.spread { hash(writer.identity()) } else { 0 };
@@ -53,7 +53,7 @@ pub(super) fn targets<'a>(config: &'a Config<'a>, writer: &Writer) -> Targets<'a
     }
 }
 
-/// Which instances, of which family.
+/// Returns the filters of the families' instances.
 pub(super) fn filters<'a>(config: &'a Config<'a>) -> Filters<'a> {
     Filters {
         instances: config.filters(),

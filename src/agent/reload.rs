@@ -1,7 +1,7 @@
 //! Reload: a running agent adopts another configuration.
 
 use super::source::Problem;
-use super::{Agent, plan, spool, writer};
+use super::{Agent, plan, ring_memory, writer};
 use crate::config::Config;
 use crate::format::json;
 use crate::platform::{Kernel, Platform, Spool};
@@ -39,8 +39,8 @@ impl Agent<'static> {
         let path = next.listen.unwrap_or_default();
         let listener = platform.next_listener(next.listen);
         let listener = listener.map_err(|errno| Problem::System(path, errno))?;
-        let moved = spool::change(&mut self.output.ring, file, next, platform);
-        moved.map_err(|error| Problem::Spool(spool::name(next), error))?;
+        let moved = ring_memory::change(&mut self.output.ring, file, next, platform);
+        moved.map_err(|error| Problem::Spool(ring_memory::name(next), error))?;
         if let Some(listener) = listener {
             self.now = platform.now();
             self.collect_last_received(&mut self.cx(before, platform));
@@ -53,7 +53,7 @@ impl Agent<'static> {
     #[cold]
     pub(super) fn rescue(&mut self, config: &Config, file: &mut Option<Spool>, platform: &mut Kernel) {
         let has_arrived = self.sender.has_all_arrived(platform);
-        spool::rescue(&mut self.output.ring, file, config, has_arrived, platform);
+        ring_memory::rescue(&mut self.output.ring, file, config, has_arrived, platform);
         // The wall clock may have stepped while the ring stood still.
         if let Some(clock) = self.clock.known_seconds() {
             self.output.ring.set_clock(clock, json::move_stamp);

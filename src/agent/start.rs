@@ -2,7 +2,7 @@
 
 use super::check::{self, Series};
 use super::source::{Found, Problem, Source};
-use super::{Agent, Ending, Lines, spool, writer};
+use super::{Agent, Ending, Lines, ring_memory, writer};
 use crate::base::text::{Put, Text};
 use crate::config::{self, Command, Config, ConfigError, ErrorKind, FILE_MEMORY};
 use crate::families;
@@ -13,7 +13,7 @@ use core::mem::ManuallyDrop;
 
 const OK: i32 = 0;
 const FAILED: i32 = 1;
-/// As Go's flags have it.
+/// The exit status after a bad command line, as in Go.
 const BAD_USAGE: i32 = 2;
 
 /// Longest message about what is wrong.
@@ -22,7 +22,7 @@ const MESSAGE_MAX: usize = 1024;
 /// The configuration file, and the one that it is replaced with.
 static DOCUMENTS: Once<[[u8; FILE_MEMORY]; 2]> = Once::new([[0; FILE_MEMORY]; 2]);
 
-/// What is large. On the stack it would be written to as a whole, and more than once.
+/// Large memory. On the stack it would be written to as a whole, and more than once.
 static MEMORY: Once<(families::Memory, procfs::Memory, Lines)> =
     Once::new((families::Memory::EMPTY, procfs::Memory::EMPTY, Lines::EMPTY));
 
@@ -36,7 +36,7 @@ struct Running {
     is_new: bool,
 }
 
-/// Does what the arguments (behind the program's name) ask for; answers the exit status.
+/// Runs the command that the arguments (without the program's name) ask for; returns the exit status.
 pub fn start(arguments: impl Iterator<Item = &'static [u8]> + Clone) -> i32 {
     platform::fill_standard_descriptors();
     let (command, file) = match asked_for(arguments.clone()) {
@@ -55,8 +55,8 @@ pub fn start(arguments: impl Iterator<Item = &'static [u8]> + Clone) -> i32 {
     start_with_file(&Source::new(arguments, file), wrong)
 }
 
-/// What the command line says of what to do, and the file that it names; or the exit status if it is wrong.
-// What is large here is not under all that follows.
+/// Returns the command and the file that the command line names; the exit status if it is wrong.
+// Its large variables are not on the stack of the loop.
 #[cold]
 #[inline(never)]
 fn asked_for(
@@ -112,9 +112,9 @@ where
     }
 }
 
-/// Sets what the document and the command line ask for, and opens it, unless the agent runs already. Returns the exit
-/// status if nothing is to run, or after a problem, which it prints.
-// What is large here is not under all that follows.
+/// Sets the configuration, and opens what it asks for unless the agent runs already. Returns the exit status if nothing
+/// is to run, or after a problem, which it prints.
+// Its large variables are not on the stack of the loop.
 #[cold]
 #[inline(never)]
 fn open_all<'a, A>(
@@ -141,12 +141,13 @@ where
     }
 }
 
-/// Opens what the configuration asks for; or prints what would run, of which this is the exit status.
+/// Opens everything that the configuration asks for. For `-check`, prints what would run instead, and returns the exit
+/// status.
 fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option<i32>, Problem<'a>> {
     let system = |what: &'a [u8]| move |errno| Problem::System(what, errno);
     let memory = MEMORY.take().ok_or(Errno::BUSY).map_err(system(b"memory"))?;
     let (for_builtin, for_host, lines) = memory;
-    // The log gets its descriptor before others may run out. (Nothing is taken over only to look.)
+    // The log gets its descriptor first. (`-check` leaves signals and log alone.)
     let mut platform = None;
     if config.command != Command::Check {
         platform = Some(Kernel::new(config.buffer, config.timeout).map_err(system(b"signals"))?);
@@ -158,8 +159,8 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option
         let series = Series::count(config, &mut writer, &mut host, for_builtin);
         return Ok(Some(print_all(|put| check::describe(config, &series, put))));
     };
-    let opened = spool::open(config, &mut platform);
-    let (ring, file) = opened.map_err(|error| Problem::Spool(spool::name(config), error))?;
+    let opened = ring_memory::open(config, &mut platform);
+    let (ring, file) = opened.map_err(|error| Problem::Spool(ring_memory::name(config), error))?;
     if let (Command::Run, Some(path)) = (config.command, config.listen)
         && let Some(listener) = platform.next_listener(Some(path)).map_err(system(path))?
     {
@@ -184,7 +185,7 @@ fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option
     Ok(None)
 }
 
-/// Runs with this configuration: until it is to be read again, or to the end, of which this is the exit status.
+/// Runs with this configuration. Returns the exit status at the end; `None` if the configuration is to be read again.
 #[inline(never)]
 fn run(config: &Config, running: &mut Running) -> Option<i32> {
     let Running {
@@ -262,7 +263,7 @@ fn status(ending: Ending) -> i32 {
     if ending == Ending::Failed { FAILED } else { OK }
 }
 
-/// Prints to standard output what `write` hands over piece by piece.
+/// Prints to standard output the pieces that `write` passes.
 fn print_all(write: impl FnOnce(Put)) -> i32 {
     let mut status = OK;
     write(&mut |piece| {
@@ -275,11 +276,11 @@ fn print_all(write: impl FnOnce(Put)) -> i32 {
 
 #[cold]
 fn complain(problem: &Problem, status: i32) -> i32 {
-    say(|text| problem.describe(text), status)
+    print_error(|text| problem.describe(text), status)
 }
 
-/// Says in a line what keeps the agent from running.
-fn say(write: impl FnOnce(&mut Text), status: i32) -> i32 {
+/// Prints a line to standard error, and returns the status.
+fn print_error(write: impl FnOnce(&mut Text), status: i32) -> i32 {
     let mut buffer = [0; MESSAGE_MAX];
     let mut text = Text::new(&mut buffer);
     write(&mut text);
@@ -293,5 +294,5 @@ fn fail(problem: &Problem) -> i32 {
         text.put(b"mini-monitor: ");
         problem.describe(text);
     };
-    say(write, FAILED)
+    print_error(write, FAILED)
 }

@@ -6,13 +6,14 @@ use super::complaints::{Complaints, Tell};
 use super::descriptors::TooFew;
 use super::errno::{self, WOULD_BLOCK};
 use super::fault;
-use super::fd::{Fd, poll};
+use super::fd::poll;
+use super::link::{COMMAND_SHOWN, Link, LogContext, Target};
 use super::listener::Listener;
 use super::log::Log;
 use super::lookup::{self, Addresses, Lookup};
 use super::scripts::Scripts;
 use super::signal::Signals;
-use super::{address, clock, descriptors, file, machine, socket};
+use super::{clock, descriptors, file, machine, socket};
 use crate::base::rate_limit::Throttle;
 use crate::base::text::Text;
 use crate::platform::{
@@ -21,27 +22,6 @@ use crate::platform::{
 use crate::resolver::{self, Ip};
 use core::ffi::{c_int, c_short};
 
-/// What is open.
-enum Link {
-    Nothing,
-    LookingUp(Lookup),
-    Connecting(Fd),
-    Connected(Fd),
-    Stdout { fd: Fd, is_socket: bool },
-    Command { input: Fd, child: Child },
-}
-
-/// What was asked for last.
-enum Target {
-    Stdout,
-    Unix([u8; socket::UNIX_PATH_MAX], usize),
-    /// As much of it as the log has.
-    Command([u8; COMMAND_TOLD], usize),
-    Tcp(Addresses),
-}
-
-/// Bytes of a command that the log has.
-const COMMAND_TOLD: usize = 60;
 /// Milliseconds that a command has to end by itself, when the program ends.
 const COMMAND_END: u32 = 1_000;
 
@@ -53,37 +33,37 @@ pub struct Kernel {
     scripts: Scripts,
     /// Commands and look-ups that could not be ended.
     left: Left,
-    /// Of the command that the lines go to.
+    /// The standard error of the command that receives the lines.
     complaints: Complaints,
     listener: Option<Listener>,
     log: Log,
     options: socket::Options,
     /// The last sleep found that the peer has ended the connection, or that it is broken.
     broken: bool,
-    /// Which address it is of.
+    /// The index of the connection's address.
     address: usize,
-    /// Bytes of the peer's that may be read before this moment (by the monotonic clock), when there are more again.
+    /// Bytes of the peer's output that may be read until `read_again` (a moment of the monotonic clock).
     read_left: usize,
     read_again: u64,
-    /// The peer has said something, and the log of that.
-    is_heard: bool,
-    heard: Throttle,
+    /// The log has the first line that this peer has sent.
+    has_logged_peer: bool,
+    peer_throttle: Throttle,
 }
 
-/// Another socket to listen at, or none.
+/// The listener of the next configuration, or none.
 pub struct NextListener(Option<Listener>);
 
 /// The ring, not the socket, holds the backlog. (The kernel doubles this for its own records.)
 const SEND_BUFFER_MAX: usize = 16 * 1024;
 
-/// What is watched beside scripts: the connection, signals, what is handed in, what a command complains of.
+/// Descriptors that are watched beside those of scripts: connection, signals, listener, a command's standard error.
 const OWN: usize = 4;
-/// Bytes a second that are read of what the peer sends, which is of no use: its window closes.
+/// Bytes a second that are read of the peer's output, which is of no use: its window closes.
 const READ_MAX: usize = 4096;
-/// Bytes that the log has of the first line of them.
-const HEARD_MAX: usize = 100;
-/// Printable bytes in a row that are words, and not a piece of something else.
-const HEARD_MIN: usize = 4;
+/// Bytes of the peer's first line that the log has.
+const PEER_LINE_MAX: usize = 100;
+/// The least printable bytes in a row that pass for a line, and not for binary data.
+const PEER_LINE_MIN: usize = 4;
 
 fn options(ring: usize, timeout: u32) -> socket::Options {
     socket::Options::new((ring / 4).min(SEND_BUFFER_MAX), timeout)
@@ -107,8 +87,8 @@ impl Kernel {
             address: 0,
             read_left: READ_MAX,
             read_again: 0,
-            is_heard: false,
-            heard: Throttle::new(),
+            has_logged_peer: false,
+            peer_throttle: Throttle::new(),
         })
     }
 
@@ -117,7 +97,7 @@ impl Kernel {
         descriptors::check(self.signals.duplicate().ok(), has_command)
     }
 
-    /// Goes on with another size of the ring, and another timeout, which hold for connections to come.
+    /// Adopts another size of the ring and another timeout for further connections.
     pub fn change(&mut self, ring: usize, timeout: u32) {
         self.options = options(ring, timeout);
     }
@@ -186,7 +166,7 @@ impl Kernel {
         (is_for_others || !has_complaints).then_some(ready)
     }
 
-    /// Logs what the command complains of, as read in that way.
+    /// Logs the standard error of the command, as `read` returns it.
     fn log_complaints(&mut self, read: fn(&mut Complaints, Tell)) {
         let mut complaints = core::mem::replace(&mut self.complaints, Complaints::NONE);
         read(&mut complaints, &mut |line, count| {
@@ -197,13 +177,14 @@ impl Kernel {
         self.complaints = complaints;
     }
 
-    /// Ends the command, or keeps it in mind, and logs its last words.
+    /// Ends the command, or remembers that it could not be ended, and logs the end of its standard error.
     fn end_command(&mut self, child: Child) {
         self.left.end(child);
         self.log_complaints(Complaints::close);
     }
 
-    /// Opens the socket at that path, unless it is the one that is listened at: the next one, if there is another.
+    /// Opens a listener at that path; returns `None` if the present one is there already, or if there is none and none
+    /// is asked for.
     pub fn next_listener(&self, path: Option<&[u8]>) -> Result<Option<NextListener>, Errno> {
         let stays = match (path, &self.listener) {
             (Some(path), Some(listener)) => listener.is_at(path),
@@ -215,20 +196,23 @@ impl Kernel {
         Ok(Some(NextListener(path.map(Listener::open).transpose()?)))
     }
 
-    /// Listens there from now on.
+    /// Replaces the listener.
     pub fn change_listener(&mut self, next: NextListener) {
         self.listener = next.0;
     }
 
-    /// Has the log tell of the first line that a peer sends: it may be one that answers something else than lines.
-    fn hear(&mut self, bytes: &[u8], now: u64) {
+    /// Logs the first line that a peer sends: the peer may expect something else than lines.
+    fn log_peer(&mut self, bytes: &[u8], now: u64) {
         let mut runs = bytes.split(|byte| !matches!(byte, b' '..=b'~'));
-        let Some(line) = runs.find(|run| run.len() >= HEARD_MIN).filter(|_| !self.is_heard) else {
+        let Some(line) = runs
+            .find(|run| run.len() >= PEER_LINE_MIN)
+            .filter(|_| !self.has_logged_peer)
+        else {
             return;
         };
-        self.is_heard = true;
-        if self.heard.pass(now).is_some() {
-            let line = line.get(..HEARD_MAX).unwrap_or(line);
+        self.has_logged_peer = true;
+        if self.peer_throttle.pass(now).is_some() {
+            let line = line.get(..PEER_LINE_MAX).unwrap_or(line);
             self.log(
                 "received from %: \"%\"",
                 &[LogArg::Address(self.address), LogArg::Text(line)],
@@ -236,7 +220,7 @@ impl Kernel {
         }
     }
 
-    /// Children that cannot be ended do not become more and more: none is started then.
+    /// Refuses to start further children while too many could not be ended.
     fn check_left(&self) -> Result<(), Errno> {
         if self.left.is_full() {
             return Err(WOULD_BLOCK);
@@ -244,7 +228,7 @@ impl Kernel {
         Ok(())
     }
 
-    /// The descriptor to watch, and for what. A negative one is not watched.
+    /// Returns the descriptor to watch, and the events. A negative one is not watched.
     fn interest(&self, writing: bool) -> (c_int, c_short) {
         let out = if writing { libc::POLLOUT } else { 0 };
         match &self.link {
@@ -256,51 +240,6 @@ impl Kernel {
                 (fd.number(), input | libc::POLLRDHUP | out)
             }
             Link::Stdout { fd, .. } | Link::Command { input: fd, .. } => (fd.number(), out),
-        }
-    }
-}
-
-/// What the log can tell of the connection.
-#[derive(Clone, Copy)]
-struct Known<'a>(&'a Link, &'a Target);
-
-impl Known<'_> {
-    #[inline(never)]
-    fn put(self, text: &mut Text, part: LogArg) {
-        match part {
-            LogArg::Text(bytes) => text.put(bytes),
-            LogArg::Number(number) => text.number(number),
-            LogArg::Cause(cause) => put_cause(text, cause),
-            LogArg::Address(number) => self.put_address(text, number),
-            LogArg::Local => self.put_local(text),
-        }
-    }
-
-    fn put_address(self, text: &mut Text, number: usize) {
-        match self.1 {
-            Target::Stdout => text.put(b"-"),
-            Target::Unix(path, length) => {
-                text.put(b"unix ");
-                text.put(path.get(..*length).unwrap_or_default());
-            }
-            Target::Command(command, length) => {
-                text.put(b"command ");
-                text.put(command.get(..*length).unwrap_or_default());
-            }
-            Target::Tcp(addresses) => {
-                text.put(b"tcp ");
-                if let Some(address) = addresses.get(number) {
-                    address::put(text, address);
-                }
-            }
-        }
-    }
-
-    fn put_local(self, text: &mut Text) {
-        if let Link::Connected(fd) = self.0
-            && let Ok(address) = socket::local_address(fd)
-        {
-            address::put(text, &address);
         }
     }
 }
@@ -334,11 +273,11 @@ impl Platform for Kernel {
                 self.target = Target::Unix(copy, path.len());
             }
             Transfer::Command(command) => {
-                let mut told = [0; COMMAND_TOLD];
-                let mut text = Text::new(&mut told);
+                let mut shown = [0; COMMAND_SHOWN];
+                let mut text = Text::new(&mut shown);
                 text.put(command);
                 let length = text.bytes().len();
-                self.target = Target::Command(told, length);
+                self.target = Target::Command(shown, length);
                 self.check_left()?;
                 let (output, input) = socket::pipe()?;
                 let errors = if self.log.is_open() {
@@ -428,7 +367,7 @@ impl Platform for Kernel {
     }
 
     fn send(&mut self, pieces: &[&[u8]]) -> Result<usize, Cause> {
-        // What was read from there need not be lines.
+        // The bytes in lost memory need not be lines.
         if fault::is_lost() {
             return Ok(0);
         }
@@ -472,12 +411,12 @@ impl Platform for Kernel {
         let fd = match &self.link {
             Link::Connected(fd) => fd,
             Link::Stdout { .. } if self.broken => return Err(Cause::Closed),
-            // Nobody knows what has become of what it had read.
+            // The fate of the bytes that it had read is not known.
             Link::Command { .. } if self.broken => return Err(Errno(libc::EPIPE).into()),
             _ => return Ok(()),
         };
         let now = clock::monotonic_millis();
-        // What it has said last is worth a read.
+        // The last output of a broken connection is worth a read.
         if self.broken || now >= self.read_again {
             (self.read_left, self.read_again) = (READ_MAX, now + 1_000);
         }
@@ -488,7 +427,7 @@ impl Platform for Kernel {
         } else {
             socket::receive(fd, room)
         };
-        // The end may lie behind what is not read yet.
+        // The end may come after unread input.
         let end = if self.broken {
             socket::connect_result(fd).map(|()| true)
         } else {
@@ -499,7 +438,7 @@ impl Platform for Kernel {
             Ok(length) => {
                 // One read a second, whatever the size of the pieces: each wakes the agent up.
                 self.read_left = 0;
-                self.hear(buffer.get(..length).unwrap_or_default(), now);
+                self.log_peer(buffer.get(..length).unwrap_or_default(), now);
             }
             Err(WOULD_BLOCK) => {}
             Err(errno) => return Err(errno.into()),
@@ -514,7 +453,7 @@ impl Platform for Kernel {
             Link::LookingUp(lookup) => self.left.end(lookup.into_child()),
             _ => {}
         }
-        (self.broken, self.is_heard) = (false, false);
+        (self.broken, self.has_logged_peer) = (false, false);
         (self.read_left, self.read_again) = (READ_MAX, 0);
     }
 
@@ -569,7 +508,7 @@ impl Platform for Kernel {
 
     #[inline(never)]
     fn log(&mut self, words: &'static str, given: &[LogArg]) {
-        let known = Known(&self.link, &self.target);
+        let known = LogContext(&self.link, &self.target);
         self.log.write(|text| {
             for part in format_args(words, given) {
                 known.put(text, part);
@@ -578,18 +517,7 @@ impl Platform for Kernel {
     }
 }
 
-fn put_cause(text: &mut Text, cause: Cause) {
-    match cause {
-        Cause::System(errno) => errno::describe(text, errno),
-        Cause::Lookup(code) => lookup::describe(text, code),
-        Cause::TimedOut => text.put(b"i/o timeout"),
-        // The kernel's own error of an idle connection.
-        Cause::Silent => errno::describe(text, Errno(libc::ETIMEDOUT)),
-        Cause::Closed => text.put(b"EOF"),
-    }
-}
-
-/// The addresses that need no resolver: this host's for an empty text, or the one that is written.
+/// Adds the addresses that need no resolver: those of this host for an empty text, or a numeric one.
 fn numeric_addresses(addresses: &mut Addresses, host: &[u8], port: u16) {
     if host.is_empty() {
         for ip in &[Ip::LOCALHOST_V4, Ip::LOCALHOST_V6] {

@@ -19,6 +19,7 @@ mod file;
 mod heap;
 mod interface;
 mod kernel;
+mod link;
 mod listener;
 mod localtime;
 mod log;

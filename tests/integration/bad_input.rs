@@ -307,9 +307,9 @@ fn control_bytes_of_flags_and_configuration_are_masked() {
     assert_eq!(status, Some(0));
     let text = assert_plain(text);
     for part in [
-        "transfer: unix:/a??b\n",
-        "transfer: exec:echo??\n",
-        "listens at /x??y\n",
+        "receiver: unix:/a??b\n",
+        "receiver: exec:echo??\n",
+        "listener: /x??y\n",
         "only a?b\n",
         "of ???\n",
     ] {

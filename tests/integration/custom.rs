@@ -196,7 +196,7 @@ fn example_file_has_every_key_and_runs() {
         "{told}"
     );
     assert!(
-        told.contains("mem.dirty.mb: every 5s, out of /proc/meminfo"),
+        told.contains("mem.dirty.mb: every 5s, from /proc/meminfo"),
         "{told}"
     );
 

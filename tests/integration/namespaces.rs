@@ -98,10 +98,10 @@ fn the_file_in_etc_is_read_unless_another_one_is_named() {
             .unwrap()
             .to_owned()
     };
-    assert_eq!(check(&[]), "transfer: 127.0.0.1:6000");
+    assert_eq!(check(&[]), "receiver: 127.0.0.1:6000");
     fs::write(path, r#"{"trans": "10.0.0.1:2"}"#).unwrap();
-    assert_eq!(check(&[]), "transfer: 10.0.0.1:2");
-    assert_eq!(check(&[&named]), "transfer: 10.0.0.1:3");
+    assert_eq!(check(&[]), "receiver: 10.0.0.1:2");
+    assert_eq!(check(&[&named]), "receiver: 10.0.0.1:3");
 
     let transfer = Transfer::new();
     let write = |endpoint: &str| {

@@ -1,4 +1,4 @@
-//! What the log is told of families that fail.
+//! The log of families that fail.
 
 use crate::base::rate_limit::Throttle;
 use crate::config::Config;
@@ -6,41 +6,44 @@ use crate::families::FAMILY_COUNT;
 use crate::platform::{LogArg, Platform};
 use crate::procfs::{Host, ReadError, ReadErrorKind, Subject};
 
-/// What it has been told of one family.
+/// The result of one family as the log has it.
 #[derive(Clone, Copy)]
-struct Told {
+struct Logged {
     throttle: Throttle,
     result: Result<(), ReadError>,
 }
 
-/// What it has been told of each family.
-pub(super) struct Faults([Told; FAMILY_COUNT]);
+/// The result of each family as the log has it.
+pub(super) struct FamilyLog([Logged; FAMILY_COUNT]);
 
-impl Faults {
+impl FamilyLog {
     pub(super) const fn new() -> Self {
-        let nothing = Told {
+        let nothing = Logged {
             throttle: Throttle::new(),
             result: Ok(()),
         };
         Self([nothing; FAMILY_COUNT])
     }
 
-    /// Whether to tell how it has gone with the family of that number, and then whether it was told before
-    /// that there was too much. What is not told now is told later, if it stays so.
-    pub(super) fn pass(&mut self, family: usize, result: Result<(), ReadError>, now: u64) -> Option<bool> {
-        let told = self.0.get_mut(family)?;
-        if result == told.result {
+    /// Returns the result that the log has if this one is different and is to be logged. A result that is not logged
+    /// now is logged later, if it stays.
+    pub(super) fn replace(
+        &mut self,
+        family: usize,
+        result: Result<(), ReadError>,
+        now: u64,
+    ) -> Option<Result<(), ReadError>> {
+        let logged = self.0.get_mut(family)?;
+        if result == logged.result {
             return None;
         }
-        told.throttle.pass(now)?;
-        let had_too_much = told.result.is_err_and(|error| error.is_too_many());
-        told.result = result;
-        Some(had_too_much)
+        logged.throttle.pass(now)?;
+        Some(core::mem::replace(&mut logged.result, result))
     }
 }
 
-/// Says that the family fails, and how.
-pub(super) fn fails<P: Platform>(
+/// Logs that the family fails, and how.
+pub(super) fn log_failure<P: Platform>(
     platform: &mut P,
     family: LogArg,
     error: ReadError,
@@ -61,7 +64,7 @@ pub(super) fn fails<P: Platform>(
         kind => LogArg::Text(kind.message().unwrap_or_default().as_bytes()),
     };
     let words = if error.is_too_many() {
-        "%: %%%: %: the first ones are taken"
+        "%: %%%: %: collecting the first ones"
     } else {
         "%: %%%: %"
     };
@@ -74,10 +77,10 @@ pub(super) fn fails<P: Platform>(
     platform.log(words, &[family, root, slash, file, reason]);
 }
 
-/// Says that the family has ceased to fail.
-pub(super) fn recovers<P: Platform>(platform: &mut P, family: LogArg, had_too_much: bool) {
-    let words = if had_too_much {
-        "%: there is room for all again"
+/// Logs that the family no longer fails.
+pub(super) fn log_recovery<P: Platform>(platform: &mut P, family: LogArg, had_too_many: bool) {
+    let words = if had_too_many {
+        "%: within the limit again"
     } else {
         "%: can be read again"
     };

@@ -1,8 +1,8 @@
-//! The ring's memory: the agent's own, or a file from which it goes on where another has ended.
+//! The memory of the ring: anonymous, or a file (the spool), from which the next agent continues.
 //!
-//! A ring that changes its size or its file is built as a whole in a new file beside the one whose place that then
-//! takes, with one call of `rename(2)`. Until then nothing else is changed; only then an old file at another path is
-//! emptied. So the agent may be killed at any time: lines come twice then, and none is lost.
+//! A ring that changes its size or its file is built as a whole in a new file, which then replaces the old one with one
+//! call of `rename(2)`. Nothing else is changed before; after it, an old file at another path is emptied. So the agent
+//! may be killed at any time: lines are repeated then, and none is lost.
 
 use super::wall_clock::is_plausible;
 use crate::config::{Command, Config};
@@ -11,7 +11,7 @@ use crate::platform::{self, Errno, Mapping, NewSpool, Spool, SpoolError};
 use crate::platform::{LogArg, Platform};
 use crate::ring::{IsDated, Policy, RECORD_MAX, Recovered, Restamp, Ring, Words, has_record};
 
-/// Bytes of the longest file.
+/// Bytes of the longest spool.
 const LENGTH_MAX: usize = size_of::<Words>() + Ring::memory_for(1 << 30);
 
 /// Bytes of memory for `-once`, which prints some hundreds of kilobytes on a large machine.
@@ -20,16 +20,16 @@ const ONCE_LENGTH: usize = 64 << 20;
 /// Bytes of a file that are searched at once.
 const WINDOW: usize = 64 << 10;
 
-/// What there is to know of stamps.
+/// How the ring moves stamps, and recognises dates.
 const STAMPS: (Restamp, IsDated) = (json::move_stamp, is_dated);
 
-/// The file, if the user asks for one.
+/// Returns the path of the spool, if one is configured.
 fn path<'a>(config: &Config<'a>) -> Option<&'a [u8]> {
-    // What is printed once does not go through a file that another agent may have.
+    // `-once` does not use a spool, which another agent may have.
     config.spool.filter(|_| config.command == Command::Run)
 }
 
-/// What a message calls the ring's memory.
+/// Returns the name of the ring's memory in messages.
 pub(super) fn name<'a>(config: &Config<'a>) -> &'a [u8] {
     path(config).unwrap_or(b"-buffer")
 }
@@ -42,7 +42,7 @@ fn policy(config: &Config) -> Policy {
     }
 }
 
-/// The ring that the user asks for, and its file. Says in the log what it has found there.
+/// Opens the configured ring and its spool, and logs what was recovered from it.
 pub(super) fn open<P: Platform>(
     config: &Config,
     platform: &mut P,
@@ -60,7 +60,7 @@ pub(super) fn open<P: Platform>(
         Ok((ring, found, new)) => {
             let spool = new.unwrap_or(spool);
             spool.hold();
-            tell(path, &found, platform);
+            log_found(path, &found, platform);
             Ok((ring, Some(spool)))
         }
         Err(error) => {
@@ -70,7 +70,7 @@ pub(super) fn open<P: Platform>(
     }
 }
 
-/// Memory for all lines that `-once` prints, as much as there is: a page takes memory when it is written.
+/// Maps memory for all lines that `-once` prints, less if there is not enough. Pages take memory when they are written.
 fn memory_for_once(config: &Config) -> Result<Mapping, Errno> {
     let mut length = ONCE_LENGTH;
     while length > self::length(config) {
@@ -82,7 +82,7 @@ fn memory_for_once(config: &Config) -> Result<Mapping, Errno> {
     Mapping::new(self::length(config))
 }
 
-/// The ring with all lines that the file holds, and the file that has taken its place, if one has.
+/// Returns the ring with all lines of the spool, and the new spool if one has replaced it.
 fn ring_of(
     spool: &Spool,
     path: &[u8],
@@ -117,7 +117,7 @@ fn ring_of(
     Ok((next, found, new))
 }
 
-/// Moves the lines to where the user wants them from now on. After an error they are where they were.
+/// Moves the lines to the memory that the configuration asks for. After an error they are where they were.
 pub(super) fn change<P: Platform>(
     ring: &mut Ring<'static>,
     file: &mut Option<Spool>,
@@ -144,7 +144,7 @@ pub(super) fn change<P: Platform>(
     let other = if is_there { None } else { Some(Spool::open(path)?) };
     let moved = move_to(path, length, (ring, file), other.as_ref());
     match (moved, other) {
-        (Ok(found), _) => tell(path, &found, platform),
+        (Ok(found), _) => log_found(path, &found, platform),
         (Err(error), other) => {
             if let Some(other) = other {
                 other.discard(path);
@@ -155,7 +155,7 @@ pub(super) fn change<P: Platform>(
     Ok(())
 }
 
-/// Moves the lines, and those of the other file that is at the path, to a new file there.
+/// Moves the lines, and those of another spool at the path, to a new spool there.
 fn move_to(
     path: &[u8],
     length: usize,
@@ -179,8 +179,8 @@ fn move_to(
     Ok(found)
 }
 
-/// Goes on with all lines that are left, after somebody has cut the file off, or its disk is full or broken: in a new
-/// file if one can be made, otherwise in memory.
+/// Moves the remaining lines after the file was truncated, or its disk is full or broken: to a new spool if one can be
+/// made, otherwise to memory.
 #[cold]
 pub(super) fn rescue<P: Platform>(
     ring: &mut Ring<'static>,
@@ -190,7 +190,7 @@ pub(super) fn rescue<P: Platform>(
     platform: &mut P,
 ) {
     let length = size_of::<Words>() + ring.memory_length();
-    // Without memory it is tried again after the next step.
+    // Without memory the next turn tries again.
     let Ok(memory) = Mapping::new(length) else {
         return;
     };
@@ -202,7 +202,7 @@ pub(super) fn rescue<P: Platform>(
         has_arrived,
     )));
     let path = name(config);
-    // What is left in the file is in the ring, too.
+    // The ring has the remaining lines of the file, too.
     let is_there = file.as_ref().is_some_and(|spool| spool.is_at(path));
     let words = if is_there && move_to(path, length, (ring, file), None).is_ok() {
         "%: the file was truncated, or its disk is full: % lines dropped; continuing in a new file"
@@ -214,7 +214,7 @@ pub(super) fn rescue<P: Platform>(
     platform.log(words, &[LogArg::Text(path), dropped]);
 }
 
-/// Builds the ring once more in a new file, and puts that at the path. The caller has locked the file that is there.
+/// Copies the ring to a new spool, and puts that at the path. The caller has locked the file that is there.
 fn build(path: &[u8], length: usize, ring: &Ring<'static>) -> Result<(Ring<'static>, Spool), SpoolError> {
     let new = NewSpool::beside(path, length)?;
     let next = copy(ring, new.map(length)?, true)?;
@@ -227,13 +227,13 @@ fn build(path: &[u8], length: usize, ring: &Ring<'static>) -> Result<(Ring<'stat
     }
 }
 
-/// Gives the memory of a ring back.
+/// Releases the memory of a ring.
 #[inline(never)]
 fn release(ring: Ring<'static>) {
     drop(Mapping::of(ring.into_memory()));
 }
 
-/// The ring once more, in that memory; the lines that have no room there are given up in the copy.
+/// Copies the ring to that memory; the copy drops the lines that do not fit.
 fn copy(ring: &Ring<'static>, to: Mapping, is_checked: bool) -> Result<Ring<'static>, Errno> {
     let (to, boot) = (to.lend(), platform::boot());
     if ring.fits(to.1.len()) {
@@ -253,7 +253,7 @@ fn copy(ring: &Ring<'static>, to: Mapping, is_checked: bool) -> Result<Ring<'sta
     }
 }
 
-/// Goes on with the other ring and its file. None of the lines is left in the old file.
+/// Continues with another ring and its spool, and empties the old one.
 fn switch(
     (ring, file): (&mut Ring<'static>, &mut Option<Spool>),
     (next, spool): (Ring<'static>, Option<Spool>),
@@ -271,8 +271,8 @@ fn length(config: &Config) -> usize {
     size_of::<Words>() + Ring::memory_for(config.buffer)
 }
 
-/// A copy of what the file holds, and whether there may be lines in it. A file that is neither empty nor a spool is
-/// refused; one of zeros is what is left of a spool after a power cut, or a kill while it was made.
+/// Returns a copy of the file, and whether there may be lines in it. A file that is neither empty nor a spool is
+/// refused; a file of zeros is left of a spool after a power cut, or a kill while it was made.
 fn lines_of(spool: &Spool) -> Result<(Mapping, bool), SpoolError> {
     let size = spool.size()?;
     let (mut offset, mut is_blank) = (0, true);
@@ -281,7 +281,7 @@ fn lines_of(spool: &Spool) -> Result<(Mapping, bool), SpoolError> {
         is_blank &= window.bytes().iter().all(|byte| *byte == 0);
         let is_spool = offset == 0 && window.parts().0.are_of_a_spool();
         if is_spool || has_record(window.bytes()) {
-            // Whatever is in the file, no ring is longer.
+            // No ring is longer.
             return Ok((spool.copy(0, size.min(LENGTH_MAX))?, true));
         }
         offset += WINDOW - RECORD_MAX;
@@ -297,7 +297,7 @@ fn is_dated(line: &[u8]) -> bool {
     json::stamp(line).is_some_and(|second| is_plausible(second * 1_000))
 }
 
-fn tell<P: Platform>(path: &[u8], found: &Recovered, platform: &mut P) {
+fn log_found<P: Platform>(path: &[u8], found: &Recovered, platform: &mut P) {
     let words = if found.damaged + found.undated > 0 {
         "%: % lines recovered, % damaged pieces skipped, % undated lines of an earlier boot skipped"
     } else if found.lines > 0 {
