@@ -164,14 +164,17 @@ fn what_goes_wrong_is_one_line_of_the_log_and_the_loop_goes_on() {
     // What has been told up to then was waited for above.
     log.push("yes 'y 1': printed more than 16384 bytes".to_owned());
     let times = |words: &str| log.iter().filter(|line| line.contains(words)).count();
-    for words in [
-        "n=signal; kill -9 $$: killed by signal 9",
-        "exit 3: exit status 3",
-        "/nowhere/at all: exit status 127",
+    // On a busy machine one may take too long, which is another error, and the one before is logged after it again.
+    let late = |script: &str| times(&format!("{script}: timed out"));
+    for (script, words) in [
+        ("n=signal; kill -9 $$", "killed by signal 9"),
+        ("exit 3", "exit status 3"),
+        ("/nowhere/at all", "exit status 127"),
     ] {
-        assert!(times(words) <= 1, "{words}: {log:?}");
+        let count = times(&format!("{script}: {words}"));
+        assert!(count <= 1 + late(script), "{script}: {log:?}");
     }
-    assert!(times("n=nothing") == 0, "{log:?}");
+    assert_eq!(times("n=nothing"), late("n=nothing; :"), "{log:?}");
 }
 
 #[test]
