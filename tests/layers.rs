@@ -81,7 +81,7 @@ fn uses(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn each_room_uses_what_it_may() {
+fn each_room_uses_only_rooms_above_it() {
     for (room, text) in rooms().iter().filter(|(room, _)| room != "main" && room != "lib") {
         let floor = ROOMS.iter().position(|(name, _)| name == room);
         let floor = floor.unwrap_or_else(|| panic!("{room} is not in the table"));
@@ -108,7 +108,7 @@ fn unsafe_stays_in_its_room() {
 }
 
 #[test]
-fn the_product_has_two_dependencies_at_most() {
+fn product_has_at_most_two_dependencies() {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
     let section = manifest
         .split("[dependencies]")

@@ -198,7 +198,7 @@ fn receive(carried: &Receiver<Carried>, seen: &mut Seen, streams: &mut BTreeMap<
 const OUTAGE: u64 = 75;
 
 #[test]
-fn a_link_that_was_down_and_an_address_that_had_vanished_cost_nothing() {
+fn link_down_and_address_removed_lose_no_line() {
     let Some(mut link) = Link::new("down", &[]) else {
         return;
     };
@@ -218,7 +218,7 @@ fn a_link_that_was_down_and_an_address_that_had_vanished_cost_nothing() {
 }
 
 #[test]
-fn a_link_that_comes_and_goes_costs_nothing() {
+fn link_that_comes_and_goes_loses_no_line() {
     let Some(link) = Link::new("flap", &[]) else {
         return;
     };
@@ -235,7 +235,7 @@ fn a_link_that_comes_and_goes_costs_nothing() {
 /// It has read all that it had got, so that nothing has to be sent again of what was acknowledged: what
 /// was in flight has to be.
 #[test]
-fn a_receiver_that_closes_while_the_link_is_down_gets_what_was_in_flight_later() {
+fn receiver_that_closes_while_the_link_is_down_gets_the_lines_in_flight_later() {
     let Some(mut link) = Link::new("close", &["-replay=0"]) else {
         return;
     };
@@ -251,7 +251,7 @@ fn a_receiver_that_closes_while_the_link_is_down_gets_what_was_in_flight_later()
 }
 
 #[test]
-fn a_receiver_or_an_agent_that_is_killed_while_the_link_is_down_costs_nothing() {
+fn receiver_or_agent_killed_while_the_link_is_down_loses_no_line() {
     let Some(mut link) = Link::new("killed", &[]) else {
         return;
     };
@@ -272,7 +272,7 @@ fn a_receiver_or_an_agent_that_is_killed_while_the_link_is_down_costs_nothing() 
 }
 
 #[test]
-fn a_link_that_drops_a_fifth_or_takes_half_a_second_costs_nothing() {
+fn link_with_loss_or_delay_loses_no_line() {
     for (name, fault) in [
         ("loss", "loss 20%"),
         ("delay", "delay 500ms"),
@@ -298,7 +298,7 @@ fn a_link_that_drops_a_fifth_or_takes_half_a_second_costs_nothing() {
 }
 
 #[test]
-fn a_peer_that_is_silent_for_longer_than_the_time_out_is_given_up() {
+fn peer_that_is_silent_for_the_timeout_is_disconnected() {
     let help = String::from_utf8(output(&["-h"]).stdout).unwrap();
     if !help.contains(TIMEOUT.split('=').next().unwrap()) {
         println!("skipped: this agent has no {TIMEOUT}");

@@ -34,7 +34,7 @@ pub(crate) struct Reading {
 /// A process that plays this role, once more started by `prefix` if that is not empty.
 fn process(prefix: &[String], role: &str) -> Command {
     let binary = env::current_exe().unwrap();
-    let test = "receiver::is_a_process_of_other_tests";
+    let test = "receiver::runs_as_a_process_of_other_tests";
     let words = [
         binary.to_str().unwrap(),
         "--ignored",
@@ -50,7 +50,7 @@ fn process(prefix: &[String], role: &str) -> Command {
 
 #[test]
 #[ignore = "a process of other tests"]
-fn is_a_process_of_other_tests() {
+fn runs_as_a_process_of_other_tests() {
     let role = env::var(ROLE).unwrap_or_default();
     let words: Vec<&str> = role.split(' ').collect();
     match words[..] {

@@ -24,7 +24,7 @@ fn numbered(name: &str, address: &str, flags: &[&str]) -> (Agent, Seen) {
 }
 
 #[test]
-fn a_receiver_with_a_closed_window_is_kept_and_gets_each_line_once() {
+fn receiver_with_a_closed_window_is_kept_and_gets_each_line_once() {
     let listener = narrow_listener();
     let flags = ["-interval=50ms", "-flush=50ms", "-timeout=1s", "-buffer=1M"];
     let address = listener.local_addr().unwrap().to_string();
@@ -51,7 +51,7 @@ const INTERFACES: &str = "ip link set lo up
     for i in $(seq 32); do ip link add lan$i type veth peer name wan$i; done";
 
 #[test]
-fn a_receiver_that_reads_and_resets_misses_no_line_of_64_interfaces() {
+fn receiver_that_reads_and_resets_misses_no_line_of_64_interfaces() {
     if passed_inside(&["-n"], INTERFACES, test_name!()) {
         return;
     }
@@ -110,7 +110,7 @@ fn read_for(stream: &TcpStream, time: Duration, received: &mut HashSet<String>) 
 }
 
 #[test]
-fn a_receiver_that_closes_after_each_batch_gets_few_repeats() {
+fn receiver_that_closes_after_each_batch_gets_few_repeats() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let flags = ["-interval=500ms", "-flush=500ms", "-replay=1s"];
     let address = listener.local_addr().unwrap().to_string();
@@ -186,7 +186,7 @@ fn take_all(carried: &Receiver<Vec<u8>>, streams: &mut Vec<u8>, until: impl Fn(&
 }
 
 #[test]
-fn lines_that_a_proxy_has_acknowledged_come_when_its_server_is_back() {
+fn lines_acknowledged_by_a_proxy_arrive_when_its_server_returns() {
     let folder = Folder::new("proxy");
     let server = TcpListener::bind("127.0.0.1:0")
         .unwrap()

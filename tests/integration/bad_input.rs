@@ -82,7 +82,7 @@ fn make_pipe(file: &Path) {
 }
 
 #[test]
-fn a_spoilt_file_costs_its_samples_and_one_log_line() {
+fn invalid_file_costs_its_samples_and_one_log_line() {
     std::thread::scope(|scope| {
         for source in SOURCES {
             for (number, spoiler) in SPOILERS.into_iter().enumerate() {
@@ -136,7 +136,7 @@ fn check_spoilt(name: &str, (family, file, metrics): Source, (spoil, words): Spo
 }
 
 #[test]
-fn a_file_that_comes_back_is_read_again_and_that_is_told() {
+fn file_that_comes_back_is_read_again_and_logged() {
     let folder = Folder::of_machine("back", "vm-6.18");
     fs::write(folder.join("loadavg"), "").unwrap();
     let mut agent = Agent::start(&[
@@ -159,7 +159,7 @@ fn a_file_that_comes_back_is_read_again_and_that_is_told() {
 
 /// A file that ends, and one that stands in its place and never does.
 #[test]
-fn a_file_without_end_is_given_up() {
+fn file_without_end_is_reported_as_too_long() {
     let folder = Folder::of_machine("endless", "vm-6.18");
     for file in ["loadavg", "net/dev", "self/mountinfo", "diskstats"] {
         fs::remove_file(folder.join(file)).unwrap();
@@ -175,7 +175,7 @@ fn a_file_without_end_is_given_up() {
 
 /// Anybody may put something in its place: it is in `/tmp`, and most often root reads it.
 #[test]
-fn a_lease_file_that_is_no_regular_file_or_too_long_is_refused() {
+fn lease_file_that_is_irregular_or_too_long_is_refused() {
     let folder = Folder::of_machine("leases", "vm-6.18");
     let of = |path: &Path| {
         let leases = format!("-leases={}", path.display());
@@ -226,7 +226,7 @@ fn a_lease_file_that_is_no_regular_file_or_too_long_is_refused() {
 
 /// The second trouble of a family is told as well, and a mount by its name.
 #[test]
-fn each_trouble_is_told_when_it_is_new() {
+fn error_of_a_file_is_logged_when_it_changes() {
     let folder = Folder::of_machine("troubles", "vm-6.18");
     let line = |point: &str| format!("2 1 8:2 / {point} rw - ext4 /dev/x rw\n");
     fs::write(folder.join("self/mountinfo"), line("/no/such\\040place")).unwrap();
@@ -253,7 +253,7 @@ fn assert_plain(log: Vec<u8>) -> String {
 }
 
 #[test]
-fn control_bytes_of_a_mount_point_are_masked_in_the_log() {
+fn mount_point_in_the_log_has_its_control_bytes_masked() {
     let folder = Folder::of_machine("control-bytes", "vm-6.18");
     let point = "/no/such\\012forged\\033[31m\\011\\177\\302\\233é\\377";
     let line = format!("2 1 8:2 / {point} rw - ext4 /dev/x rw\n");
@@ -265,7 +265,7 @@ fn control_bytes_of_a_mount_point_are_masked_in_the_log() {
 }
 
 #[test]
-fn control_bytes_of_flags_and_configuration_are_masked() {
+fn flags_and_keys_in_messages_have_their_control_bytes_masked() {
     let folder = Folder::new("control-flags");
     let output = |flags: &[&str]| {
         let output = crate::common::output(flags);
@@ -335,7 +335,7 @@ fn control_bytes_of_flags_and_configuration_are_masked() {
 
 /// More of each kind than there is room for.
 #[test]
-fn beyond_a_bound_the_first_ones_are_told_and_the_log_says_so_once() {
+fn instances_beyond_a_limit_are_left_out_and_logged_once() {
     let folder = Folder::of_machine("bounds", "vm-6.18");
     let write = |file: &str, head: &str, line: &dyn Fn(usize) -> String, count: usize| {
         let lines: String = (0..count).map(line).collect();

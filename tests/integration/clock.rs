@@ -113,7 +113,7 @@ fn check(stamps: &[u64], taken: &RangeInclusive<u64>) {
 }
 
 #[test]
-fn samples_of_1970_are_kept_and_sent_with_the_right_time_once_it_is_known() {
+fn clock_of_1970_holds_samples_back_until_they_can_be_restamped() {
     let transfer = Transfer::new();
     let start = now();
     let flag = transfer.flag();
@@ -132,7 +132,7 @@ fn samples_of_1970_are_kept_and_sent_with_the_right_time_once_it_is_known() {
 }
 
 #[test]
-fn at_whole_seconds_a_clock_that_is_set_leaves_each_stamp_to_one_sample() {
+fn clock_step_at_whole_seconds_leaves_one_sample_a_stamp() {
     let transfer = Transfer::new();
     let start = now();
     let flags = [&transfer.flag(), "-metrics=load=1s"];
@@ -149,7 +149,7 @@ fn at_whole_seconds_a_clock_that_is_set_leaves_each_stamp_to_one_sample() {
 }
 
 #[test]
-fn samples_of_the_future_are_mended_when_the_clock_is_set_back() {
+fn clock_set_back_restamps_samples_of_the_future() {
     let address = Transfer::absent();
     let start = now();
     let flag = format!("-trans={address}");
@@ -165,7 +165,7 @@ fn samples_of_the_future_are_mended_when_the_clock_is_set_back() {
 }
 
 #[test]
-fn steps_of_an_hour_in_both_ways_leave_right_stamps_and_an_even_pace() {
+fn clock_steps_of_an_hour_leave_right_stamps_at_an_even_pace() {
     let address = Transfer::absent();
     let start = now();
     let flag = format!("-trans={address}");
@@ -183,7 +183,7 @@ fn steps_of_an_hour_in_both_ways_leave_right_stamps_and_an_even_pace() {
 }
 
 #[test]
-fn what_was_sent_before_a_step_is_repeated_as_it_was() {
+fn clock_step_leaves_sent_lines_as_they_were() {
     let transfer = Transfer::new();
     let start = now();
     let flag = transfer.flag();
@@ -215,7 +215,7 @@ fn what_was_sent_before_a_step_is_repeated_as_it_was() {
 }
 
 #[test]
-fn a_spool_of_this_boot_is_mended_by_the_next_agent() {
+fn spool_of_this_boot_is_restamped_by_the_next_agent() {
     let address = Transfer::absent();
     let folder = Folder::new("clock-spool");
     let start = now();
@@ -237,7 +237,7 @@ fn a_spool_of_this_boot_is_mended_by_the_next_agent() {
 }
 
 #[test]
-fn what_is_printed_once_does_not_wait_for_the_right_time() {
+fn once_prints_although_the_clock_is_wrong() {
     let Some(library) = library() else { return };
     let folder = Folder::new("clock-once");
     set(&folder, 100 - now() as i64);
@@ -258,7 +258,7 @@ fn what_is_printed_once_does_not_wait_for_the_right_time() {
 }
 
 #[test]
-fn what_waits_for_the_right_time_is_thinned_and_not_dropped() {
+fn lines_held_back_by_a_wrong_clock_are_thinned_and_not_dropped() {
     let transfer = Transfer::new();
     let flag = transfer.flag();
     let flags = [flag.as_str(), "-metrics=load=50ms", "-flush=50ms", "-buffer=8K"];
@@ -279,7 +279,7 @@ fn what_waits_for_the_right_time_is_thinned_and_not_dropped() {
 }
 
 #[test]
-fn a_signal_is_an_occasion_to_look_at_the_clock() {
+fn signal_makes_the_agent_check_the_clock() {
     let transfer = Transfer::new();
     let flag = transfer.flag();
     let flags = [

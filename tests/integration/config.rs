@@ -509,7 +509,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn exec_in_a_file_that_others_can_write_to_is_refused() {
+fn exec_in_a_file_writable_by_others_is_refused() {
     let folder = Folder::new("writable-config");
     let path = folder.join("mini-monitor.json");
     for (mode, is_good) in [
@@ -598,7 +598,7 @@ fn exec_in_a_file_of_another_user_is_refused() {
 }
 
 #[test]
-fn a_reload_of_exec_in_a_file_that_others_can_write_to_changes_nothing() {
+fn exec_in_a_file_writable_by_others_is_refused_at_a_reload() {
     let transfer = Transfer::new();
     let mut reloaded = Reloaded::start("reload-exec", &file(&transfer, ""), &[]);
     let lines = Lines::of(transfer.accept());

@@ -68,7 +68,7 @@ impl Inlet {
 }
 
 #[test]
-fn lines_of_both_shapes_become_samples_and_the_rest_is_counted() {
+fn listener_accepts_json_and_plain_lines_and_counts_others() {
     let mut inlet = start("shapes");
     let socket = connected(&inlet.path);
     for datagram in [
@@ -119,7 +119,7 @@ fn lines_of_both_shapes_become_samples_and_the_rest_is_counted() {
 }
 
 #[test]
-fn lines_with_the_name_of_a_built_in_metric_are_dropped_and_counted() {
+fn listener_drops_and_counts_names_of_built_in_metrics() {
     let mut inlet = start("forged");
     let socket = connected(&inlet.path);
     let list = String::from_utf8(output(&["-list"]).stdout).unwrap();
@@ -170,7 +170,7 @@ fn lines_with_the_name_of_a_built_in_metric_are_dropped_and_counted() {
 
 /// All flags of tags, and all that a script may add.
 #[test]
-fn what_an_agent_sends_is_taken_as_it_was_sent() {
+fn listener_accepts_the_lines_of_an_agent_unchanged() {
     let mut inlet = start("relay");
     let config = inlet.folder.join("mini-monitor.json");
     let eight: Vec<String> = (0..8).map(|number| format!("s{number}={number}")).collect();
@@ -206,7 +206,7 @@ fn what_an_agent_sends_is_taken_as_it_was_sent() {
 }
 
 #[test]
-fn of_a_burst_every_good_line_that_the_kernel_took_comes() {
+fn listener_loses_no_line_of_a_burst() {
     let mut inlet = start("burst");
     let socket = connected(&inlet.path);
     let (mut good, mut bad) = (BTreeMap::new(), 0);
@@ -238,7 +238,7 @@ fn of_a_burst_every_good_line_that_the_kernel_took_comes() {
 }
 
 #[test]
-fn the_socket_is_for_user_and_group_alone_and_goes_with_the_agent() {
+fn listener_socket_is_private_to_user_and_group_and_removed_at_the_end() {
     let mut inlet = start("mode");
     let about = fs::metadata(&inlet.path).unwrap();
     assert!(about.file_type().is_socket());
@@ -257,7 +257,7 @@ fn the_socket_is_for_user_and_group_alone_and_goes_with_the_agent() {
 }
 
 #[test]
-fn a_socket_that_a_killed_agent_has_left_gives_way_and_another_file_does_not() {
+fn listener_replaces_a_stale_socket_but_no_other_file() {
     let mut inlet = start("stale");
     inlet.agent.kill();
     assert!(inlet.path.exists());
@@ -276,7 +276,7 @@ fn a_socket_that_a_killed_agent_has_left_gives_way_and_another_file_does_not() {
 }
 
 #[test]
-fn what_somebody_else_has_put_there_stays() {
+fn listener_removes_only_its_own_socket() {
     let mut inlet = start("others");
     fs::remove_file(&inlet.path).unwrap();
     fs::write(&inlet.path, "precious").unwrap();
@@ -285,7 +285,7 @@ fn what_somebody_else_has_put_there_stays() {
 }
 
 #[test]
-fn a_reload_opens_moves_and_closes_it() {
+fn listener_is_opened_moved_and_closed_by_a_reload() {
     let folder = Folder::new("moved");
     let [first, second] = ["a", "b"].map(|name| folder.join(name));
     let path = folder.join("mini-monitor.json");
@@ -373,7 +373,7 @@ impl Moved {
 }
 
 #[test]
-fn nothing_that_was_taken_is_lost_where_the_socket_moves() {
+fn listener_that_moves_loses_no_accepted_line() {
     let moved = Moved::start("moves");
     let done = std::sync::atomic::AtomicBool::new(false);
     // Whatever the kernel has taken has to come.
@@ -417,7 +417,7 @@ fn nothing_that_was_taken_is_lost_where_the_socket_moves() {
 }
 
 #[test]
-fn a_reload_that_fails_leaves_the_socket_and_those_who_are_connected() {
+fn listener_and_its_senders_survive_a_failed_reload() {
     let moved = Moved::start("kept");
     let client = poll(
         || {
@@ -437,7 +437,7 @@ fn a_reload_that_fails_leaves_the_socket_and_those_who_are_connected() {
 }
 
 #[test]
-fn a_socket_that_somebody_has_removed_is_made_again() {
+fn listener_socket_that_was_removed_is_restored_by_a_reload() {
     let moved = Moved::start("removed");
     moved.lines.next();
     let path = moved.folder.join("a");

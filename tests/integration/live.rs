@@ -435,7 +435,7 @@ fn once(arguments: &[&str]) -> (Values, Vec<Line>) {
 /// Each counter lies between a read before and one after; and so does each gauge, as soon as it does
 /// not move up and down meanwhile.
 #[test]
-fn every_value_lies_between_a_read_before_and_one_after() {
+fn live_values_lie_between_a_read_before_and_one_after() {
     let list = String::from_utf8(output(&["-list"]).stdout).unwrap();
     let counters: BTreeSet<&str> = list
         .lines()
@@ -495,7 +495,7 @@ fn every_value_lies_between_a_read_before_and_one_after() {
 }
 
 #[test]
-fn shares_of_time_are_shares_and_the_agent_tells_of_itself() {
+fn live_percentages_are_in_range_and_the_agent_measures_itself() {
     let (said, _) = once(&[]);
     let parts = [
         "user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal",
@@ -524,7 +524,7 @@ fn shares_of_time_are_shares_and_the_agent_tells_of_itself() {
 
 /// A process of this test's own, by a name that no other has.
 #[test]
-fn processes_are_counted_with_their_memory_and_time() {
+fn live_processes_have_count_memory_and_time() {
     let folder = crate::common::Folder::new("process");
     // Another run of this test has other processes. The kernel keeps 15 bytes.
     let name = format!("m) (x{}", std::process::id());

@@ -32,7 +32,7 @@ fn whole_lines(stream: &TcpStream, count: usize) -> Vec<Line> {
 }
 
 #[test]
-fn lines_arrive_at_the_defaults_and_cpu_usage_with_the_next_flush() {
+fn defaults_deliver_lines_and_cpu_usage_with_the_next_flush() {
     let transfer = Transfer::new();
     let mut agent = start(&transfer.flag(), &[]);
     let stream = transfer.accept();
@@ -75,7 +75,7 @@ fn run_with_descriptors(count: u32, transfer: &Transfer, flags: &[&str]) {
 }
 
 #[test]
-fn twelve_descriptors_are_enough_and_the_connection_is_the_first_to_get_one() {
+fn descriptors_needed_are_twelve_and_the_connection_gets_the_first() {
     if !runner().is_empty() {
         return println!("skipped: an emulator has descriptors of its own");
     }
@@ -101,7 +101,7 @@ fn twelve_descriptors_are_enough_and_the_connection_is_the_first_to_get_one() {
 }
 
 #[test]
-fn a_command_needs_thirteen_descriptors() {
+fn descriptors_needed_with_a_command_are_thirteen() {
     if !runner().is_empty() {
         return println!("skipped: an emulator has descriptors of its own");
     }
@@ -139,7 +139,7 @@ fn taken_once(count: u32) -> BTreeSet<(String, Vec<String>)> {
 }
 
 #[test]
-fn no_sample_is_missing_with_twelve_descriptors() {
+fn descriptors_limited_to_twelve_cost_no_sample() {
     if !runner().is_empty() {
         return println!("skipped: an emulator has descriptors of its own");
     }
@@ -147,7 +147,7 @@ fn no_sample_is_missing_with_twelve_descriptors() {
 }
 
 #[test]
-fn a_transfer_that_is_not_there_at_the_start_gets_the_lines_from_the_first_on() {
+fn receiver_absent_at_the_start_gets_all_lines_later() {
     let address = Transfer::absent();
     let agent = start(&format!("-trans={address}"), &["-interval=1s", "-flush=20ms"]);
     let refused = format!("dial tcp {address}: {}", refused());
@@ -168,7 +168,7 @@ fn a_transfer_that_is_not_there_at_the_start_gets_the_lines_from_the_first_on() 
 }
 
 #[test]
-fn a_close_is_noticed_by_itself_and_lines_come_on_over_the_next_connection() {
+fn close_is_noticed_at_once_and_lines_continue_on_the_next_connection() {
     let transfer = Transfer::new();
     // No write fails, and the buffer does not fill: only the end of the stream shows the close.
     let agent = start(&transfer.flag(), &["-interval=20ms", "-flush=24h", "-buffer=64M"]);
@@ -183,7 +183,7 @@ fn a_close_is_noticed_by_itself_and_lines_come_on_over_the_next_connection() {
 
 /// As `nc -l </dev/null` does it: it would go on reading.
 #[test]
-fn a_half_close_counts_as_a_close() {
+fn half_close_counts_as_a_close() {
     let transfer = Transfer::new();
     let agent = start(&transfer.flag(), &["-flush=24h"]);
     let mut stream = transfer.accept();
@@ -197,7 +197,7 @@ fn a_half_close_counts_as_a_close() {
 }
 
 #[test]
-fn a_reset_in_the_middle_of_a_line_is_followed_by_a_whole_line() {
+fn reset_within_a_line_is_followed_by_a_whole_line() {
     let listener = narrow_listener();
     let flag = format!("-trans={}", listener.local_addr().unwrap());
     // Nothing is repeated, so that each connection comes further than the one before, and no delay grows.
@@ -220,7 +220,7 @@ fn a_reset_in_the_middle_of_a_line_is_followed_by_a_whole_line() {
 }
 
 #[test]
-fn a_transfer_that_never_reads_costs_old_lines_and_nothing_else() {
+fn receiver_that_never_reads_costs_only_old_lines() {
     let listener = narrow_listener();
     let flag = format!("-trans={}", listener.local_addr().unwrap());
     let flags = [
@@ -261,7 +261,7 @@ fn a_transfer_that_never_reads_costs_old_lines_and_nothing_else() {
 }
 
 #[test]
-fn a_transfer_that_reads_nothing_for_the_timeout_is_given_up_and_no_line_is_lost() {
+fn receiver_that_reads_nothing_times_out_and_no_line_is_lost() {
     if runner().is_empty() {
         println!("skipped: this kernel tells which peers are alive");
         return;
@@ -293,7 +293,7 @@ fn a_transfer_that_reads_nothing_for_the_timeout_is_given_up_and_no_line_is_lost
 }
 
 #[test]
-fn a_receiver_that_reads_nothing_is_left_for_another_one_and_no_line_is_lost() {
+fn receiver_that_reads_nothing_is_left_for_the_next_and_no_line_is_lost() {
     let (listener, other) = (narrow_listener(), Transfer::new());
     let flag = format!("-trans={},{}", listener.local_addr().unwrap(), other.address());
     let flags = [
@@ -342,7 +342,7 @@ fn sigterm_sends_what_is_due_and_exits_0() {
 }
 
 #[test]
-fn sigterm_does_not_wait_for_a_transfer_that_does_not_read_or_is_not_there() {
+fn sigterm_does_not_wait_for_a_stalled_or_absent_receiver() {
     let listener = narrow_listener();
     let mut agent = start(&format!("-trans={}", listener.local_addr().unwrap()), &FAST);
     let stream = listener.accept().unwrap();
@@ -371,7 +371,7 @@ fn flood(stream: &mut TcpStream, at_most: usize) -> usize {
 }
 
 #[test]
-fn a_peer_that_sends_many_small_pieces_does_not_wake_the_agent_for_each() {
+fn peer_that_sends_many_small_pieces_does_not_wake_the_agent_for_each() {
     let transfer = Transfer::new();
     let mut agent = start(&transfer.flag(), &["-interval=24h", "-flush=24h"]);
     let mut stream = transfer.accept();
@@ -394,7 +394,7 @@ fn with_small_buffer(stream: TcpStream) -> TcpStream {
 }
 
 #[test]
-fn a_peer_that_sends_without_end_is_read_slowly_and_lines_go_on() {
+fn peer_that_sends_without_end_is_read_slowly_and_lines_continue() {
     let transfer = Transfer::new();
     // A small ring, which is soon touched as a whole.
     let mut agent = start(&transfer.flag(), &[&FAST[..], &["-buffer=16K"]].concat());
@@ -425,7 +425,7 @@ fn a_peer_that_sends_without_end_is_read_slowly_and_lines_go_on() {
 
 /// No write would tell of it, and much that has not been read lies before the end.
 #[test]
-fn a_close_or_a_reset_behind_unread_bytes_is_noticed_by_itself() {
+fn close_or_reset_after_unread_bytes_is_noticed_at_once() {
     let transfer = Transfer::new();
     let flags = ["-metrics=load", "-interval=24h", "-flush=24h", "-replay=0"];
     let mut agent = start(&transfer.flag(), &flags);
@@ -452,7 +452,7 @@ fn a_close_or_a_reset_behind_unread_bytes_is_noticed_by_itself() {
 }
 
 #[test]
-fn the_first_words_of_a_peer_are_logged_once_a_connection_and_seldom() {
+fn first_bytes_from_a_peer_are_logged_once_a_connection_and_rate_limited() {
     let transfer = Transfer::new();
     let mut agent = start(&transfer.flag(), &["-interval=20ms", "-flush=20ms", "-replay=0"]);
     let address = transfer.address();
@@ -512,7 +512,7 @@ fn written(log: &[String]) -> usize {
 
 /// What is left unread would make the kernel reset the connection, and throw away what the peer has not taken yet.
 #[test]
-fn a_peer_that_has_sent_much_and_reads_late_gets_all_that_was_written() {
+fn peer_that_sends_much_and_reads_late_gets_all_lines() {
     for by_reload in [false, true] {
         let folder = Folder::new("late");
         let path = folder.join("mini-monitor.json");
@@ -556,7 +556,7 @@ fn a_peer_that_has_sent_much_and_reads_late_gets_all_that_was_written() {
 }
 
 #[test]
-fn the_other_kinds_of_address() {
+fn addresses_may_be_a_port_ipv6_a_unix_socket_or_a_name() {
     // This host, by its port alone; a name, which a child looks up.
     let transfer = Transfer::localhost();
     let port = transfer.address().port();
@@ -586,7 +586,7 @@ fn the_other_kinds_of_address() {
 }
 
 #[test]
-fn a_name_that_nobody_has_is_an_attempt_that_failed_and_leaves_no_zombie() {
+fn unknown_name_is_a_failed_attempt_and_leaves_no_zombie() {
     let agent = start("-trans=nobody.invalid:6000", &[]);
     for _ in 0..3 {
         agent.log.wait_for("dial tcp: lookup nobody.invalid: ");
@@ -607,7 +607,7 @@ fn standard_output_gets_the_first_lines_at_once() {
 }
 
 #[test]
-fn standard_output_that_nobody_reads_any_more_ends_the_agent_without_a_signal() {
+fn standard_output_that_is_closed_ends_the_agent_without_a_signal() {
     let mut agent = Agent::start(&["-trans=-", FAST[0], FAST[1]]);
     let lines = Lines::of(agent.out());
     lines.next();
@@ -616,7 +616,7 @@ fn standard_output_that_nobody_reads_any_more_ends_the_agent_without_a_signal() 
 }
 
 #[test]
-fn standard_output_that_nobody_reads_now_does_not_stop_the_collection() {
+fn standard_output_that_is_full_does_not_stop_the_collection() {
     let mut agent = Agent::start(&[
         "-trans=-",
         "-interval=10ms",
@@ -635,7 +635,7 @@ fn standard_output_that_nobody_reads_now_does_not_stop_the_collection() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_does_not_stop_the_lines() {
+fn log_that_is_not_read_does_not_stop_the_lines() {
     let transfer = Transfer::new();
     let mut command = command();
     command.args([&transfer.flag(), "-debug", "-interval=10ms", "-flush=10ms"]);
@@ -647,7 +647,7 @@ fn a_log_that_nobody_reads_does_not_stop_the_lines() {
 }
 
 #[test]
-fn the_agent_counts_its_own_connections_and_losses() {
+fn agent_metrics_count_connections_and_losses() {
     let transfer = Transfer::new();
     let flags = ["-metrics=agent=20ms", "-flush=20ms"];
     let mut agent = Agent::start(&[&[transfer.flag().as_str()], &flags[..]].concat());
@@ -684,7 +684,7 @@ fn the_agent_counts_its_own_connections_and_losses() {
 }
 
 #[test]
-fn of_several_transfers_the_first_that_answers_gets_the_lines() {
+fn first_of_several_receivers_that_answers_gets_the_lines() {
     let absent = Transfer::absent();
     let present = Transfer::new();
     let folder = Folder::new("several");
@@ -727,7 +727,7 @@ fn of_several_transfers_the_first_that_answers_gets_the_lines() {
 }
 
 #[test]
-fn hang_up_asks_for_an_attempt_and_does_no_harm() {
+fn sighup_triggers_an_attempt_and_does_no_harm() {
     let absent = Transfer::absent();
     let mut agent = start(&format!("-trans={absent}"), &FAST);
     let refused = format!("dial tcp {absent}: {}", refused());
@@ -751,7 +751,7 @@ fn hang_up_asks_for_an_attempt_and_does_no_harm() {
 }
 
 #[test]
-fn a_report_is_one_line_of_the_log() {
+fn report_is_one_line_of_the_log() {
     let transfer = Transfer::new();
     let absent = Transfer::absent();
     let mut agent = start(
@@ -820,7 +820,7 @@ fn signals_do_not_disturb_once_nor_the_last_flush() {
 }
 
 #[test]
-fn an_outage_of_many_buffers_is_spanned_by_every_series() {
+fn outage_of_many_buffers_is_spanned_by_every_series() {
     let absent = Transfer::absent();
     let to = format!("-trans={absent}");
     let flags = ["-buffer=16K", "-metrics=load,mem,load=20ms,mem=1s", "-flush=50ms"];
@@ -874,7 +874,7 @@ fn second_of_day(line: &str) -> i64 {
 }
 
 #[test]
-fn the_log_is_in_local_time() {
+fn log_is_in_local_time() {
     let folder = Folder::new("zone");
     // A file of the time zone database (RFC 9636): no change, one kind of time, two hours ahead of UTC. It has that
     // twice, with times of four and of eight bytes, of which there are none.

@@ -64,7 +64,7 @@ fn assert_all(sent: &[String], made: &[String]) {
 }
 
 #[test]
-fn lines_that_moved_into_a_file_outlive_the_agent() {
+fn spool_enabled_by_a_reload_keeps_lines_for_the_next_agent() {
     let folder = Folder::new("moved-into");
     let [first, path] = ["first", "last"].map(|name| folder.join(name));
     let nowhere = Transfer::absent().to_string();
@@ -92,7 +92,7 @@ fn lines_that_moved_into_a_file_outlive_the_agent() {
 }
 
 #[test]
-fn what_another_agent_has_left_in_the_file_is_sent_too_over_the_same_connection() {
+fn spool_of_another_agent_is_sent_too_over_the_same_connection() {
     let folder = Folder::new("moved-behind");
     let path = folder.join("spool");
     let mut before = start("before", &Transfer::absent().to_string(), &spool(&path));
@@ -118,7 +118,7 @@ fn what_another_agent_has_left_in_the_file_is_sent_too_over_the_same_connection(
 }
 
 #[test]
-fn the_same_file_by_another_name_stays_as_it_is() {
+fn spool_by_another_name_of_the_same_file_stays_as_it_is() {
     let folder = Folder::new("moved-alias");
     let path = folder.join("spool");
     let link = folder.join("link");
@@ -155,7 +155,7 @@ fn is_locked(path: &Path) -> bool {
 }
 
 #[test]
-fn removed_spool_is_made_again_also_without_a_configuration_file() {
+fn removed_spool_is_created_again_also_without_a_configuration_file() {
     let folder = Folder::new("moved-removed");
     let path = folder.join("spool");
     let trans = format!("-trans={}", Transfer::absent());
@@ -273,7 +273,7 @@ fn spool_that_is_also_another_file_of_the_agent_keeps_its_lock() {
 }
 
 #[test]
-fn place_where_no_new_file_can_be_made_keeps_the_old_spool() {
+fn directory_without_room_for_a_new_file_keeps_the_old_spool() {
     if passed_inside(&["-m"], "true", test_name!()) {
         return;
     }
@@ -381,7 +381,7 @@ fn agent_that_locks_a_spool_which_has_moved_finds_the_new_one_in_use() {
 }
 
 #[test]
-fn a_file_that_cannot_be_had_leaves_all_as_it_was() {
+fn spool_that_cannot_be_opened_leaves_everything_as_it_was() {
     let folder = Folder::new("moved-refused");
     let [own, other] = ["own", "other"].map(|name| folder.join(name));
     let nowhere = Transfer::absent().to_string();

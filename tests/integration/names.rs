@@ -212,29 +212,29 @@ fn story(test: &str, mood: Mood, failures: usize, words: &str) {
 }
 
 #[test]
-fn a_name_server_that_never_answers() {
+fn name_server_that_never_answers_costs_no_line() {
     story(test_name!(), Mood::Silent, 2, "i/o timeout");
 }
 
 #[test]
-fn a_name_server_that_answers_late() {
+fn name_server_that_answers_late_costs_no_line() {
     story(test_name!(), Mood::Late(3), 0, "");
 }
 
 #[test]
-fn a_name_server_that_answers_nonsense() {
+fn name_server_that_answers_nonsense_costs_no_line() {
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 | 1;
     let mood = Mood::Nonsense(seed);
     story(test_name!(), mood, 4, "");
 }
 
 #[test]
-fn a_name_that_the_name_server_does_not_know() {
+fn name_that_is_unknown_to_the_server_costs_no_line() {
     story(test_name!(), Mood::NoSuchName, 4, "");
 }
 
 #[test]
-fn a_name_with_the_unspecified_address_does_not_lead_to_this_host() {
+fn name_with_the_unspecified_address_does_not_lead_to_this_host() {
     let script = "ip link set lo up
         mount -t tmpfs none /mnt
         printf '0.0.0.0 receiver.test\\n:: receiver.test\\n' >/mnt/hosts
@@ -286,7 +286,7 @@ fn serve_stalled(mut device: File) -> Receiver<()> {
 }
 
 #[test]
-fn a_look_up_that_cannot_be_killed_does_not_hold_up_the_agent() {
+fn look_up_that_cannot_be_killed_does_not_block_the_agent() {
     let script = "ip link set lo up
         mount -t tmpfs none /mnt
         touch /mnt/file

@@ -25,7 +25,7 @@ fn inside(flags: &[&str], script: &str, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn each_file_system_is_told_once_at_a_point_where_it_is_seen() {
+fn file_system_is_reported_once_at_a_visible_mount_point() {
     if !can(&["-m"], "mount -t tmpfs none /mnt") {
         return;
     }
@@ -80,7 +80,7 @@ fn each_file_system_is_told_once_at_a_point_where_it_is_seen() {
 }
 
 #[test]
-fn the_file_in_etc_is_read_unless_another_one_is_named() {
+fn file_in_etc_is_read_unless_another_one_is_named() {
     if passed_inside(&["-m"], "mount -t tmpfs none /etc", test_name!()) {
         return;
     }
@@ -144,7 +144,7 @@ fn links(lines: &Lines, turns: usize) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn links_are_those_of_the_interfaces_that_have_the_names_now() {
+fn links_follow_renamed_interfaces() {
     let setup = "mount -t sysfs sysfs /sys
         for n in wan lan; do
             ip link add $n type veth peer name peer-$n && ip link set peer-$n up || exit 1
@@ -254,7 +254,7 @@ fn check_all_came(mut agent: Agent, mut log: Vec<String>, received: impl FnOnce(
 }
 
 #[test]
-fn a_peer_that_vanishes_without_a_word_is_given_up_and_no_line_is_lost() {
+fn peer_that_vanishes_times_out_and_no_line_is_lost() {
     // The peer of the agents is here, under two addresses; what comes for one that is taken away is
     // dropped, and nobody says so. The agents do not ask who has it.
     let setup = "ip link set lo up

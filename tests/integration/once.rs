@@ -19,7 +19,7 @@ fn lines(text: &str, metric: &str) -> usize {
 }
 
 #[test]
-fn each_metric_is_taken_once_however_long_the_slowest_takes() {
+fn once_collects_each_metric_once_however_long_the_slowest_takes() {
     let folder = Folder::new("once-each");
     let config = config(
         &folder,
@@ -48,7 +48,7 @@ fn ticks(pid: u32) -> u64 {
 }
 
 #[test]
-fn a_slow_reader_is_waited_for_and_scripts_wait_with_it() {
+fn once_waits_for_a_slow_reader_and_scripts_wait_too() {
     let folder = Folder::new("once-slow");
     let [printed, done] = ["printed", "done"].map(|name| folder.join(name));
     // Together more than the pipe holds.
@@ -87,7 +87,7 @@ fn a_slow_reader_is_waited_for_and_scripts_wait_with_it() {
 }
 
 #[test]
-fn nothing_is_left_when_nobody_reads_standard_output_any_more() {
+fn once_leaves_no_process_when_standard_output_closes() {
     let folder = Folder::new("reader-gone");
     let socket = folder.join("socket");
     let text = format!(
@@ -151,7 +151,7 @@ fn check_reports_a_buffer_smaller_than_a_turn() {
 }
 
 #[test]
-fn lines_wait_in_memory_for_a_reader_that_stops() {
+fn once_keeps_lines_in_memory_for_a_reader_that_stops() {
     let folder = Folder::new("once-stops");
     // More than pipe and configured buffer hold, all of it printed at once.
     let script = "i=0; while [ $i -lt 1000 ]; do i=$((i+1)); echo n$i 1; done";

@@ -20,7 +20,7 @@ fn assert_kept(transfer: &Transfer, lines: &Lines) -> String {
 }
 
 #[test]
-fn another_address_gets_the_next_lines() {
+fn reload_of_another_address_sends_it_the_next_lines() {
     let [first, second] = [Transfer::new(), Transfer::new()];
     let mut reloaded = Reloaded::start("address", &file(&first, ""), &["-debug"]);
     let before = Lines::of(first.accept());
@@ -51,7 +51,7 @@ fn another_address_gets_the_next_lines() {
 }
 
 #[test]
-fn a_bad_file_is_told_and_all_stays_as_it_was() {
+fn reload_of_an_invalid_file_is_logged_and_changes_nothing() {
     let transfer = Transfer::new();
     let mut reloaded = Reloaded::start("bad", &file(&transfer, r#", "endpoint": "one""#), &[]);
     let lines = Lines::of(transfer.accept());
@@ -90,7 +90,7 @@ fn a_bad_file_is_told_and_all_stays_as_it_was() {
 }
 
 #[test]
-fn flags_win_again_each_time() {
+fn reload_keeps_the_precedence_of_flags() {
     let transfer = Transfer::new();
     let flags = ["-endpoint=flag", "-tag=t"];
     let reloaded = Reloaded::start(
@@ -110,7 +110,7 @@ fn flags_win_again_each_time() {
 }
 
 #[test]
-fn two_hundred_reloads_good_and_bad_leave_no_gap_and_cost_nothing() {
+fn reloads_leave_no_gap_and_no_descriptor_or_memory() {
     let transfer = Transfer::new();
     let folder = Folder::new("many-spools");
     let good = |number: usize| {
@@ -208,7 +208,7 @@ fn two_hundred_reloads_good_and_bad_leave_no_gap_and_cost_nothing() {
 }
 
 #[test]
-fn without_a_file_it_asks_for_an_attempt_and_no_more() {
+fn sighup_without_a_file_only_triggers_an_attempt() {
     let absent = Transfer::absent();
     let agent = Agent::start(&[&format!("-trans={absent}")]);
     agent.log.wait_for("dial tcp");
@@ -244,7 +244,7 @@ fn wait_for_stop(pid: u32) {
 }
 
 #[test]
-fn another_command_is_started_and_the_one_before_is_not_once_more() {
+fn reload_of_another_command_does_not_restart_the_old_one() {
     let folder = Folder::new("commands");
     let [old, new] = ["old", "new"].map(|name| folder.join(name));
     let text = |path: &Path, then: &str| {
@@ -275,7 +275,7 @@ fn another_command_is_started_and_the_one_before_is_not_once_more() {
 }
 
 #[test]
-fn a_directory_that_vanishes_meanwhile_does_not_end_the_agent() {
+fn reload_survives_a_directory_that_vanishes_meanwhile() {
     let transfer = Transfer::new();
     let machine = Folder::of_machine("vanishing", "vm-6.18");
     let (path, away) = (machine.path().to_owned(), format!("{}-away", machine.path()));
@@ -316,7 +316,7 @@ fn a_directory_that_vanishes_meanwhile_does_not_end_the_agent() {
 }
 
 #[test]
-fn another_address_is_dialed_and_the_one_before_is_not_once_more() {
+fn reload_of_another_address_does_not_connect_to_the_old_one() {
     let (absent, new) = (Transfer::absent(), Transfer::new());
     let text = format!(r#"{{"trans": "{absent}", "flush": "20ms"}}"#);
     let reloaded = Reloaded::start("dial", &text, &[]);

@@ -69,7 +69,7 @@ fn is_gone(pid: &str) -> bool {
 }
 
 #[test]
-fn lines_become_samples_with_their_tags_and_come_again_each_interval() {
+fn script_lines_become_samples_with_tags_each_interval() {
     let folder = Folder::new("scripts");
     let scripts = start(
         &folder,
@@ -103,7 +103,7 @@ fn lines_become_samples_with_their_tags_and_come_again_each_interval() {
 }
 
 #[test]
-fn what_goes_wrong_is_one_line_of_the_log_and_the_loop_goes_on() {
+fn script_error_is_one_line_of_the_log_and_the_loop_continues() {
     let folder = Folder::new("bad-scripts");
     let pids = folder.join("pids");
     let quick = r#", "interval": "400ms""#;
@@ -178,7 +178,7 @@ fn what_goes_wrong_is_one_line_of_the_log_and_the_loop_goes_on() {
 }
 
 #[test]
-fn each_trouble_is_told_by_name() {
+fn script_error_is_logged_by_kind() {
     let told = |text: &str, keys: &str, words: &str| {
         let folder = Folder::new("trouble");
         let scripts = start(&folder, &[script(text, keys)]);
@@ -213,7 +213,7 @@ fn each_trouble_is_told_by_name() {
 }
 
 #[test]
-fn what_goes_wrong_is_counted_once_a_run() {
+fn script_error_is_counted_once_a_run() {
     let folder = Folder::new("counted");
     let all = [
         "exit 3",
@@ -234,7 +234,7 @@ fn what_goes_wrong_is_counted_once_a_run() {
 }
 
 #[test]
-fn half_the_interval_is_the_time_that_a_script_has_if_nothing_is_said() {
+fn script_timeout_defaults_to_half_the_interval() {
     let folder = Folder::new("half");
     let keys = r#", "interval": "4s""#;
     let scripts = start(
@@ -251,7 +251,7 @@ fn half_the_interval_is_the_time_that_a_script_has_if_nothing_is_said() {
 }
 
 #[test]
-fn a_script_is_asked_to_end_before_it_is_ended() {
+fn script_gets_sigterm_before_sigkill() {
     let folder = Folder::new("asked");
     let text = "trap 'echo asked 1; exit' TERM; while :; do sleep 1; done";
     let scripts = start(
@@ -264,7 +264,7 @@ fn a_script_is_asked_to_end_before_it_is_ended() {
 }
 
 #[test]
-fn one_that_still_runs_is_not_started_beside_itself() {
+fn script_that_still_runs_is_not_started_again() {
     let folder = Folder::new("alone");
     // It does not end when it is asked to, so that its next turns come while it runs. A second one sees the first.
     let text = format!(
@@ -283,7 +283,7 @@ fn one_that_still_runs_is_not_started_beside_itself() {
 }
 
 #[test]
-fn a_script_that_is_well_again_is_told() {
+fn script_that_recovers_is_logged() {
     let folder = Folder::new("again");
     let flag = folder.join("flag");
     let scripts = start(
@@ -302,7 +302,7 @@ fn a_script_that_is_well_again_is_told() {
 }
 
 #[test]
-fn twenty_at_once_do_not_hold_up_the_loop() {
+fn scripts_running_at_once_do_not_block_the_loop() {
     let folder = Folder::new("twenty");
     let all: Vec<_> = (0..20)
         .map(|number| {
@@ -329,7 +329,7 @@ fn twenty_at_once_do_not_hold_up_the_loop() {
 }
 
 #[test]
-fn a_script_runs_as_another_user_and_with_signals_and_streams_as_programs_expect_them() {
+fn script_runs_as_its_user_with_default_signals_and_streams() {
     let folder = Folder::new("user");
     let root = is_root();
     let keys = if root {
@@ -370,7 +370,7 @@ fn a_script_runs_as_another_user_and_with_signals_and_streams_as_programs_expect
 }
 
 #[test]
-fn once_waits_for_scripts_and_the_end_of_the_agent_is_theirs() {
+fn once_waits_for_scripts_and_the_end_of_the_agent_ends_them() {
     let folder = Folder::new("script-once");
     let path = folder.join("mini-monitor.json");
     let text = r#"{"metrics": "load", "custom": [{"exec": "sleep 1.2; echo late 1", "interval": "1m"}]}"#;
@@ -426,7 +426,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn a_script_of_the_agents_own_user_needs_no_right_to_leave_groups() {
+fn script_of_the_agents_own_user_needs_no_right_to_leave_groups() {
     let folder = Folder::new("own-user");
     let (command, user) = if is_root() {
         let group = format!("--regid={}", said("id -g nobody"));
@@ -470,7 +470,7 @@ fn tags(line: &Line) -> BTreeMap<&str, &str> {
 }
 
 #[test]
-fn a_script_with_a_user_has_an_environment_directory_and_umask_of_its_own() {
+fn script_with_a_user_has_its_own_environment_directory_and_umask() {
     if !is_root() {
         return println!("skipped: it needs root");
     }
@@ -501,7 +501,7 @@ fn a_script_with_a_user_has_an_environment_directory_and_umask_of_its_own() {
 }
 
 #[test]
-fn a_script_without_a_user_has_those_of_the_agent() {
+fn script_without_a_user_has_the_environment_of_the_agent() {
     let folder = Folder::new("environment");
     let scripts = start_by(&mut with_secrets(), &folder, &[script(FINDS, OFTEN)]);
     let line = scripts.next("found");
@@ -515,7 +515,7 @@ fn a_script_without_a_user_has_those_of_the_agent() {
 }
 
 #[test]
-fn a_script_with_a_user_has_no_capability_of_the_agent() {
+fn script_with_a_user_has_no_capability_of_the_agent() {
     let group = format!("--regid={}", said("id -g nobody"));
     let folder = Folder::new("capabilities");
     let agent = behind(&["exec"]);
@@ -560,7 +560,7 @@ fn by_strace(folder: &Folder, flags: &[&str]) -> Option<Command> {
 }
 
 #[test]
-fn a_script_gets_no_descriptor_that_the_agent_has_inherited() {
+fn script_gets_no_descriptor_that_the_agent_has_inherited() {
     let text = "[ -e /proc/$$/fd/9 ]; echo closed $?";
     let folder = Folder::new("inherited");
     let scripts = start_by(&mut with_secrets(), &folder, &[script(text, OFTEN)]);
@@ -584,7 +584,7 @@ fn a_script_gets_no_descriptor_that_the_agent_has_inherited() {
 }
 
 #[test]
-fn a_script_leaves_descriptors_for_the_connection() {
+fn script_leaves_descriptors_for_the_connection() {
     if !runner().is_empty() {
         return println!("skipped: an emulator has descriptors of its own");
     }
@@ -619,7 +619,7 @@ fn has_perl() -> bool {
 }
 
 #[test]
-fn a_script_that_leaves_its_group_is_ended() {
+fn script_that_leaves_its_group_is_ended() {
     if !has_perl() {
         return;
     }
@@ -640,7 +640,7 @@ fn a_script_that_leaves_its_group_is_ended() {
 }
 
 #[test]
-fn a_tunnel_that_leaves_its_group_is_ended() {
+fn command_that_leaves_its_group_is_ended() {
     if !has_perl() {
         return;
     }
@@ -671,7 +671,7 @@ fn a_tunnel_that_leaves_its_group_is_ended() {
 
 /// The end of the agent is a race that it loses: the child is held up before it asks for its death signal.
 #[test]
-fn a_script_whose_agent_is_killed_while_it_starts_does_not_run() {
+fn script_does_not_run_if_the_agent_is_killed_while_starting_it() {
     let folder = Folder::new("orphan");
     let flags = ["-e", "trace=prctl", "-e", "inject=prctl:delay_enter=800ms"];
     let Some(mut command) = by_strace(&folder, &flags) else {
@@ -755,7 +755,7 @@ fn stuck() -> String {
 }
 
 #[test]
-fn a_script_that_cannot_be_killed_keeps_its_place_and_is_told_once() {
+fn script_that_cannot_be_killed_keeps_its_slot_and_is_logged_once() {
     let Some(mut command) = powerless() else {
         return;
     };
@@ -790,7 +790,7 @@ fn a_script_that_cannot_be_killed_keeps_its_place_and_is_told_once() {
 }
 
 #[test]
-fn what_becomes_of_a_script_that_was_left_is_not_told_of_the_one_in_its_place() {
+fn script_left_running_is_not_confused_with_its_successor() {
     let Some(mut command) = powerless() else {
         return;
     };
@@ -812,7 +812,7 @@ fn what_becomes_of_a_script_that_was_left_is_not_told_of_the_one_in_its_place() 
 }
 
 #[test]
-fn a_script_that_cannot_be_killed_is_read_no_further_once_it_prints_too_much() {
+fn script_that_cannot_be_killed_is_not_read_after_too_much_output() {
     let Some(mut command) = powerless() else {
         return;
     };
@@ -858,7 +858,7 @@ fn zombies(pid: u32) -> usize {
 }
 
 #[test]
-fn a_tunnel_that_cannot_be_killed_is_waited_for_once_it_has_ended() {
+fn command_that_cannot_be_killed_is_reaped_when_it_has_ended() {
     let Some(mut command) = powerless() else {
         return;
     };

@@ -89,7 +89,7 @@ fn assert_refused(path: &str, more: &[&str], reason: &str) {
 }
 
 #[test]
-fn lines_outlive_an_agent_that_is_killed_and_another_one() {
+fn spool_keeps_lines_of_two_killed_agents() {
     let folder = Folder::new("spool-kill");
     let spool = folder.join("spool");
     let mut all = Vec::new();
@@ -103,7 +103,7 @@ fn lines_outlive_an_agent_that_is_killed_and_another_one() {
 }
 
 #[test]
-fn a_file_that_has_come_round_is_gone_on_with() {
+fn spool_that_has_wrapped_around_is_continued() {
     let folder = Folder::new("spool-round");
     let spool = folder.join("spool");
     let small = ["-buffer=4K", "-overflow=drop"];
@@ -121,7 +121,7 @@ fn a_file_that_has_come_round_is_gone_on_with() {
 }
 
 #[test]
-fn a_file_of_another_size_keeps_its_lines() {
+fn spool_of_another_size_keeps_its_lines() {
     let folder = Folder::new("spool-size");
     let spool = folder.join("spool");
     let mut all = Vec::new();
@@ -140,7 +140,7 @@ fn a_file_of_another_size_keeps_its_lines() {
 }
 
 #[test]
-fn a_second_agent_on_a_file_refuses_and_the_first_goes_on() {
+fn spool_in_use_is_refused_to_a_second_agent() {
     let folder = Folder::new("spool-two");
     let spool = folder.join("spool");
     let mut agent = start(&nowhere(), &spool, "first", &[]);
@@ -151,7 +151,7 @@ fn a_second_agent_on_a_file_refuses_and_the_first_goes_on() {
 }
 
 #[test]
-fn once_leaves_the_file_alone() {
+fn once_leaves_the_spool_unchanged() {
     let folder = Folder::new("spool-once");
     let spool = folder.join("spool");
     let once = || {
@@ -172,7 +172,7 @@ fn once_leaves_the_file_alone() {
 }
 
 #[test]
-fn damage_costs_the_line_that_it_is_in() {
+fn spool_damage_costs_only_the_damaged_line() {
     let folder = Folder::new("spool-damage");
     let spool = folder.join("spool");
     let mut lines = made_and_killed(&mut start(&nowhere(), &spool, "first", &[]), 60);
@@ -203,7 +203,7 @@ fn damage_costs_the_line_that_it_is_in() {
 }
 
 #[test]
-fn a_file_without_content_becomes_a_spool() {
+fn empty_file_becomes_a_spool() {
     let folder = Folder::new("spool-blank");
     let whole = folder.join("whole");
     made_and_killed(&mut start(&nowhere(), &whole, "first", &[]), 20);
@@ -311,7 +311,7 @@ fn spool_that_others_can_write_to_is_refused() {
 }
 
 #[test]
-fn what_cannot_be_a_spool_is_an_error_at_the_start() {
+fn spool_path_that_is_unsuitable_is_an_error_at_the_start() {
     let folder = Folder::new("spool-refused");
     assert_refused(folder.path(), &[], "is a directory");
     assert_refused("/dev/null", &[], "it is not a regular file");
@@ -344,7 +344,7 @@ impl Mount {
 }
 
 #[test]
-fn a_file_system_that_cannot_be_written_to_is_an_error_at_the_start() {
+fn spool_on_a_read_only_file_system_is_an_error_at_the_start() {
     let folder = Folder::new("spool-readonly");
     if let Some(mount) = Mount::new(&folder, "ro") {
         assert_refused(&mount.join(&folder, "spool"), &[], "read-only file system");
@@ -352,7 +352,7 @@ fn a_file_system_that_cannot_be_written_to_is_an_error_at_the_start() {
 }
 
 #[test]
-fn no_room_is_an_error_at_the_start_and_costs_no_line() {
+fn spool_on_a_full_disk_is_an_error_at_the_start_and_costs_no_line() {
     let folder = Folder::new("spool-full");
     let Some(mount) = Mount::new(&folder, "size=80K") else {
         return;
@@ -366,7 +366,7 @@ fn no_room_is_an_error_at_the_start_and_costs_no_line() {
 }
 
 #[test]
-fn what_sigterm_leaves_behind_is_sent_by_the_next_agent() {
+fn spool_left_by_sigterm_is_sent_by_the_next_agent() {
     let folder = Folder::new("spool-term");
     let spool = folder.join("spool");
     let listener = narrow_listener();
@@ -393,7 +393,7 @@ fn what_sigterm_leaves_behind_is_sent_by_the_next_agent() {
 
 /// A name server that never answers: a look-up takes as long as the resolver likes.
 #[test]
-fn a_look_up_under_way_does_not_keep_the_file() {
+fn look_up_in_progress_does_not_keep_the_spool_locked() {
     let folder = Folder::new("spool-lookup");
     let [high, low] = (std::process::id() as u16).to_be_bytes();
     let address = Ipv4Addr::new(127, 200, high, low);
@@ -588,7 +588,7 @@ fn spool_that_is_cut_off_tears_no_line_of_a_slow_receiver() {
 }
 
 #[test]
-fn bus_error_that_somebody_sends_ends_the_agent() {
+fn sigbus_from_another_process_ends_the_agent() {
     let folder = Folder::new("spool-bus");
     let mut agent = start(&nowhere(), &folder.join("spool"), "first", &[]);
     agent.log.wait_for(TOLD);
@@ -616,7 +616,7 @@ fn own_memory(spool: Option<&Path>) -> u64 {
 }
 
 #[test]
-fn a_file_takes_no_more_memory_than_its_own() {
+fn spool_takes_no_memory_beside_its_own() {
     let folder = Folder::new("spool-memory");
     let (without, with) = (own_memory(None), own_memory(Some(&folder.join("spool"))));
     assert!(with <= without + 64, "{without} kB have become {with} kB");

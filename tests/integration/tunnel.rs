@@ -74,7 +74,7 @@ fn whole_lines(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_command_gets_every_line_and_ends_with_its_input() {
+fn command_gets_every_line_and_ends_with_its_input() {
     let folder = Folder::new("command");
     let path = folder.join("lines");
     // Two processes, of which the second one is slow to write.
@@ -102,7 +102,7 @@ fn a_command_gets_every_line_and_ends_with_its_input() {
 }
 
 #[test]
-fn a_command_that_is_killed_is_started_again_and_no_line_is_lost() {
+fn command_that_is_killed_is_restarted_and_no_line_is_lost() {
     let folder = Folder::new("killed-command");
     let (path, number) = (folder.join("lines"), folder.join("number"));
     let command = format!(
@@ -140,7 +140,7 @@ fn a_command_that_is_killed_is_started_again_and_no_line_is_lost() {
 }
 
 #[test]
-fn a_command_that_cannot_run_is_tried_again_ever_later_and_leaves_no_zombie() {
+fn command_that_cannot_run_is_retried_with_backoff_and_leaves_no_zombie() {
     let folder = Folder::new("no-command");
     let starts = folder.join("starts");
     let agent = start(
@@ -158,7 +158,7 @@ fn a_command_that_cannot_run_is_tried_again_ever_later_and_leaves_no_zombie() {
 }
 
 #[test]
-fn of_what_a_command_complains_of_the_log_has_ten_lines_and_the_last() {
+fn command_errors_in_the_log_are_ten_lines_and_the_last() {
     let folder = Folder::new("complaints");
     let path = folder.join("lines");
     let command = format!(
@@ -185,7 +185,7 @@ fn of_what_a_command_complains_of_the_log_has_ten_lines_and_the_last() {
 }
 
 #[test]
-fn complaints_without_end_are_read_slowly_and_hold_up_nothing() {
+fn command_errors_without_end_are_read_slowly_and_block_nothing() {
     let folder = Folder::new("flood");
     let (path, number) = (folder.join("lines"), folder.join("number"));
     let command = format!(
@@ -222,7 +222,7 @@ fn complaints_without_end_are_read_slowly_and_hold_up_nothing() {
 }
 
 #[test]
-fn a_command_complains_to_nobody_if_the_agent_has_no_log() {
+fn command_errors_go_nowhere_if_the_agent_has_no_log() {
     let folder = Folder::new("no-log");
     let path = folder.join("streams");
     let command = format!("-trans=exec:readlink /proc/$$/fd/* >{}; exec cat", path.display());
@@ -242,7 +242,7 @@ fn a_command_complains_to_nobody_if_the_agent_has_no_log() {
 }
 
 #[test]
-fn a_command_that_reads_nothing_is_given_up_after_the_timeout_with_all_of_its_group() {
+fn command_that_reads_nothing_times_out_and_its_group_is_ended() {
     let folder = Folder::new("stuck-command");
     let pids = folder.join("pids");
     let command = format!(
@@ -435,7 +435,7 @@ fn tls_gives_nothing_to_a_server_with_another_certificate() {
 }
 
 #[test]
-fn tls_shows_the_servers_the_certificate_of_this_machine() {
+fn tls_presents_the_client_certificate_to_the_server() {
     let folder = Folder::new("both-tls");
     let (identity, own) = (certificate(&folder, "server"), certificate(&folder, "own"));
     let port = free_port();
@@ -647,7 +647,7 @@ fn ssh_carries_every_line_over_the_death_of_its_server() {
 }
 
 #[test]
-fn ssh_does_so_without_a_program_on_the_other_machine() {
+fn ssh_forwarding_carries_every_line_over_the_death_of_its_server() {
     let Some(host) = SshHost::new("ssh-forward") else {
         return;
     };

@@ -43,7 +43,7 @@ fn short(line: &Line, value: &str) -> String {
 }
 
 #[test]
-fn what_a_machine_s_files_give_is_exactly_what_stands_beside_them() {
+fn captured_machines_give_exactly_the_expected_samples() {
     for machine in [
         "vm-6.18",
         "router-6.12",
@@ -113,7 +113,7 @@ fn once_prints_each_series_once_and_only_metrics_of_the_list() {
 
 /// A sandbox mounts what it protects read-only once more: the file system is as it was.
 #[test]
-fn disk_readonly_is_of_the_file_system_and_not_of_the_mount() {
+fn disk_readonly_describes_the_file_system_and_not_the_mount() {
     let folder = Folder::of_machine("readonly", "vm-6.18");
     let mut count = 0;
     let mut read_only = |mount: &str, file_system: &str| {
@@ -161,7 +161,7 @@ fn captured_files_give_exactly_these_values() {
 }
 
 #[test]
-fn cpu_usage_is_of_the_time_between_two_reads() {
+fn cpu_usage_covers_the_time_between_two_reads() {
     let folder = Folder::of_machine("usage", "server-many-interrupts");
     let stat = fs::OpenOptions::new()
         .write(true)
@@ -198,7 +198,7 @@ fn cpu_usage_is_of_the_time_between_two_reads() {
 }
 
 #[test]
-fn each_part_of_the_time_has_its_name_and_a_processor_that_was_away_starts_anew() {
+fn cpu_states_have_their_names_and_a_processor_that_returns_starts_over() {
     let folder = Folder::of_machine("parts", "bare");
     let write = |text: &str| {
         let copy = folder.join("copy");
@@ -266,7 +266,7 @@ fn each_part_of_the_time_has_its_name_and_a_processor_that_was_away_starts_anew(
 }
 
 #[test]
-fn neighbours_that_are_gone_are_none() {
+fn neighbours_that_are_gone_are_not_counted() {
     let folder = Folder::of_machine("arp", "vm-6.18");
     let flags = "-metrics=neighbours=20ms";
     let mut agent = Agent::start(&["-trans=-", "-proc", folder.path(), flags, "-flush=20ms"]);
@@ -288,7 +288,7 @@ fn neighbours_that_are_gone_are_none() {
 }
 
 #[test]
-fn endpoint_and_tags_are_what_was_asked_for_whatever_bytes_they_hold() {
+fn endpoint_and_tags_may_hold_any_bytes() {
     let endpoint = "a \"b\" \\c\u{1}\u{7f} gr\u{fc}n";
     let lines = once(&["-endpoint", endpoint, "-tag", "site=north", "-tag", "x\ty"]);
     for line in &lines {
@@ -309,7 +309,7 @@ fn endpoint_and_tags_are_what_was_asked_for_whatever_bytes_they_hold() {
 }
 
 #[test]
-fn once_prints_all_even_where_the_ring_does_not_hold_it() {
+fn once_prints_all_lines_although_the_buffer_is_smaller() {
     let tag = "t".repeat(560);
     assert_eq!(once(&["-buffer=4K", "-tag", &tag]).len(), once(&[]).len());
 }
@@ -342,7 +342,7 @@ fn once_fails_if_the_lines_cannot_be_written() {
 }
 
 #[test]
-fn the_endpoint_is_the_host_name_unless_given() {
+fn endpoint_defaults_to_the_host_name() {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     assert_eq!(once(&[])[0].endpoint, host.trim_end());
 }
@@ -363,7 +363,7 @@ fn told(machine: &str, flags: &[&str], prefix: &str) -> Vec<String> {
 }
 
 #[test]
-fn families_run_as_asked_for() {
+fn families_run_as_configured() {
     let load = [
         "cpu.load1",
         "cpu.load15",
@@ -402,7 +402,7 @@ fn families_run_as_asked_for() {
 }
 
 #[test]
-fn instances_are_those_asked_for() {
+fn instances_are_filtered_as_configured() {
     let interfaces = |flags: &[&str]| {
         told("router-6.12", flags, "net.in.bytes")
             .join(" ")
@@ -435,7 +435,7 @@ fn instances_are_those_asked_for() {
 }
 
 #[test]
-fn a_pass_over_many_processes_is_cut_into_turns() {
+fn pass_over_many_processes_takes_several_turns() {
     const PROCESSES: usize = 3_500;
     let folder = Folder::of_machine("processes", "bare");
     for number in 1..=PROCESSES {
