@@ -285,7 +285,9 @@ fn flags_and_keys_in_messages_have_their_control_bytes_masked() {
 
     let config = folder.join("config.json");
     for (text, expected) in [
-        (r#"{"a\nb\u001b\u009b": 5}"#, ":1: a?b???: unknown key\n"),
+        // A key is spelled as in the file.
+        (r#"{"a\nb\u001b\u009b": 5}"#, r":1: a\nb\u001b\u009b: unknown key"),
+        ("{\"a\u{9b}b\": 5}", ":1: a??b: unknown key\n"),
         (
             "{\"flush\": \"a\u{9b}b\"}",
             ":1: flush: \"a??b\" is not a duration",
