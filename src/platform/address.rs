@@ -1,6 +1,6 @@
-//! Internet addresses: to text, and in the kernel's form.
+//! Internet addresses: as text, and in the kernel's form.
 //!
-//! The standard library's own printing brings `core::fmt` with it, ten kilobytes of it.
+//! `Display` of `core::net` would link 10 KB of `core::fmt`.
 
 use crate::base::text::Text;
 use core::ops::Range;
@@ -18,11 +18,10 @@ const IPV4: [u8; 2] = (libc::AF_INET as u16).to_ne_bytes();
 const IPV6: [u8; 2] = (libc::AF_INET6 as u16).to_ne_bytes();
 
 impl Address {
-    /// None at all.
+    /// No address.
     pub(super) const NONE: Self = Self([0; LENGTH]);
 
     /// `octets` are 4 or 16; without an interface `scope` is 0.
-    #[inline(never)]
     pub(super) fn new(octets: &[u8], port: u16, scope: u32) -> Self {
         let mut address = Self::NONE;
         let (family, place) = if octets.len() == 4 { (IPV4, 4) } else { (IPV6, 8) };
@@ -35,13 +34,13 @@ impl Address {
         address
     }
 
-    /// What the kernel has answered, if it is one.
+    /// Returns the address that the kernel has written, if it is an internet address.
     pub(super) fn from_kernel(bytes: [u8; LENGTH]) -> Option<Self> {
         let address = Self(bytes);
         (address.is_v4() || bytes.starts_with(&IPV6)).then_some(address)
     }
 
-    /// What the kernel is told: what is behind an IPv4 address it does not look at.
+    /// Returns the kernel's form; it ignores the bytes after an IPv4 address.
     pub(super) fn bytes(&self) -> &[u8; LENGTH] {
         &self.0
     }
@@ -98,7 +97,7 @@ fn put_octets(text: &mut Text, octets: &[u8]) {
     }
 }
 
-/// The longest run of two zero groups or more is left out.
+/// Writes the groups; `::` stands for the longest run of two or more zero groups.
 fn put_groups(text: &mut Text, groups: &[u16; 8]) {
     let gap = longest_zeros(groups);
     for (place, group) in groups.iter().enumerate() {
@@ -115,7 +114,7 @@ fn put_groups(text: &mut Text, groups: &[u16; 8]) {
     }
 }
 
-/// Where the longest run of zero groups is, the first of equals; behind them all if none has two.
+/// Returns the longest run of zero groups, the first of equals; an empty range at the end if no run has two.
 fn longest_zeros(groups: &[u16; 8]) -> Range<usize> {
     let mut longest = groups.len()..groups.len();
     let (mut run, mut length) = (0, 1);

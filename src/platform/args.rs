@@ -2,7 +2,7 @@
 
 use core::ffi::{CStr, c_char, c_int};
 
-/// The arguments behind the program's name, as bytes.
+/// The arguments after the program's name, as bytes.
 #[derive(Clone)]
 pub struct Args {
     next: *const *const c_char,

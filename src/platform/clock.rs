@@ -1,21 +1,21 @@
-//! Both clocks.
+//! The monotonic clock and the wall clock.
 
 use super::errno::check;
 use crate::platform::Errno;
 use core::mem::MaybeUninit;
 
-/// Nanoseconds of a monotonic clock that goes on in suspend. (A sleep does not: after a suspend the
-/// next wake-up may be late by what was left of it, and then finds what is due.)
+/// Returns the nanoseconds of a monotonic clock that counts suspend. (A sleep does not: the first wake-up after a suspend
+/// may be late by the rest of the sleep.)
 pub(super) fn monotonic_nanos() -> u64 {
     monotonic().map_or(0, |time| time.seconds * 1_000_000_000 + u64::from(time.nanos))
 }
 
-/// The same in whole milliseconds.
+/// Returns the whole milliseconds of that clock.
 pub(super) fn monotonic_millis() -> u64 {
     millis(monotonic())
 }
 
-/// Milliseconds since 1970, 0 before.
+/// Returns the milliseconds since 1970, 0 before.
 pub(super) fn wall_millis() -> u64 {
     millis(read(libc::CLOCK_REALTIME))
 }
@@ -29,18 +29,18 @@ fn monotonic() -> Option<Time> {
     read(libc::CLOCK_BOOTTIME).or_else(|| read(libc::CLOCK_MONOTONIC))
 }
 
-/// Seconds since 1970, up to 2106.
+/// Returns the seconds since 1970, up to 2106.
 pub(super) fn wall_seconds() -> u32 {
     read(libc::CLOCK_REALTIME).map_or(0, |time| time.seconds as u32)
 }
 
-/// Microseconds of processor time that this process has used.
+/// Returns the microseconds of processor time that this process has used.
 pub fn own_cpu_micros() -> Option<u64> {
     let time = read(libc::CLOCK_PROCESS_CPUTIME_ID)?;
     Some(time.seconds * 1_000_000 + u64::from(time.nanos / 1_000))
 }
 
-/// What a clock shows.
+/// A time of a clock.
 struct Time {
     seconds: u64,
     nanos: u32,
@@ -61,9 +61,9 @@ fn read(clock: libc::clockid_t) -> Option<Time> {
 /// How the kernel disciplines the wall clock (`adjtimex(2)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discipline {
-    /// Whether somebody keeps the clock right.
+    /// Whether the clock is synchronized.
     pub is_synced: bool,
-    /// Nanoseconds that it is still to be moved by.
+    /// Nanoseconds of the remaining correction.
     pub offset_nanos: i64,
 }
 

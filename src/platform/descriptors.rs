@@ -1,4 +1,4 @@
-//! How many descriptors there may be, and for what some of them are kept free: the connection comes first.
+//! The limit of open descriptors, and those that are kept free for the connection.
 
 use super::fd::Fd;
 use crate::platform::SCRIPTS_MAX;
@@ -8,21 +8,21 @@ use libc::{getrlimit as get_limits, rlimit as Limits};
 #[cfg(target_env = "gnu")]
 use libc::{getrlimit64 as get_limits, rlimit64 as Limits};
 
-/// Descriptors that are open at once to read what does not stay open: the sensors' folders and files are the most.
+/// Descriptors that are open at once for files that do not stay open; sensors need the most.
 const READING: usize = 4;
 /// A connection, and the two pipes of a command.
 const CONNECTION: usize = 1;
 const COMMAND: usize = 2;
-/// What a script leaves free.
+/// Descriptors that a script leaves free.
 pub(super) const BESIDE_SCRIPT: usize = COMMAND + READING;
-/// What a file that stays open leaves free: for all scripts, one of which is being started, and for a reload, which
-/// opens the roots, the spool and the socket before it closes the old ones.
+/// Descriptors that a file that stays open leaves free: for all scripts, one of which is being started, and for a reload,
+/// which opens the roots, the spool and the socket before it closes the old ones.
 pub(super) const BESIDE_FILE: usize = BESIDE_SCRIPT + SCRIPTS_MAX + 1 + 5;
 
-/// The most that there may be, and how many the configuration needs.
+/// The limit, and how many the configuration needs.
 pub type TooFew = [u64; 2];
 
-/// Checks that there may be enough beside those that are open. `next` would be the next one.
+/// Checks that the limit is high enough. `next` is the lowest free descriptor.
 pub(super) fn check(next: Option<Fd>, has_command: bool) -> Result<(), TooFew> {
     let open = next.map_or(most(), |next| next.number() as usize);
     let beside = READING + if has_command { COMMAND } else { CONNECTION };
@@ -34,13 +34,13 @@ pub(super) fn check(next: Option<Fd>, has_command: bool) -> Result<(), TooFew> {
 }
 
 impl Fd {
-    /// Whether so many more may be opened. (A descriptor gets the lowest number that is free.)
+    /// Returns whether that many more may be opened. (A descriptor gets the lowest free number.)
     pub(super) fn leaves(&self, count: usize) -> bool {
         self.number() as usize + count < most()
     }
 }
 
-/// The most that there may be (`RLIMIT_NOFILE`, `getrlimit(2)`), as it was at first.
+/// Returns the limit of descriptors (`RLIMIT_NOFILE`, `getrlimit(2)`) at the start.
 fn most() -> usize {
     static MOST: AtomicUsize = AtomicUsize::new(0);
     let known = MOST.load(Ordering::Relaxed);

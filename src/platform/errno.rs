@@ -5,11 +5,11 @@ use crate::platform::Errno;
 use core::ffi::{CStr, c_int};
 
 pub(super) const WOULD_BLOCK: Errno = Errno(libc::EAGAIN);
-/// The kernel can, but is told not to.
+/// The operation is not supported.
 pub const NOT_SUPPORTED: Errno = Errno(libc::EOPNOTSUPP);
 pub(super) const INVALID: Errno = Errno(libc::EINVAL);
 
-/// The error of the call that has just failed.
+/// Returns the error of the call that has just failed.
 pub(super) fn last() -> Errno {
     // SAFETY: the call takes nothing.
     let place = unsafe { libc::__errno_location() };
@@ -42,7 +42,7 @@ pub fn describe(text: &mut Text, errno: Errno) {
     }
 }
 
-/// Writes a sentence as Go writes its errors: without the capital that starts it.
+/// Writes a sentence in lower case, as Go writes its errors.
 pub(super) fn lower_first(text: &mut Text, words: &[u8]) {
     let Some((first, rest)) = words.split_first() else {
         return;

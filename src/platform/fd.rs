@@ -1,4 +1,4 @@
-//! A file descriptor that is closed when it goes.
+//! A file descriptor that is closed when it is dropped.
 
 use super::errno::check_length;
 use crate::base::decimal::divide;
@@ -24,7 +24,7 @@ pub(super) fn vectors_of<'v>(pieces: &[&[u8]], vectors: &'v mut [libc::iovec]) -
 }
 
 impl Fd {
-    /// Takes over what a call that opens something has answered.
+    /// Takes ownership of a descriptor.
     pub(super) fn new(number: c_int) -> Self {
         Self(number)
     }
@@ -33,20 +33,20 @@ impl Fd {
         self.0
     }
 
-    /// Reads from where the descriptor stands.
+    /// Reads from the current position.
     pub(super) fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         // SAFETY: the buffer is writable for its length.
         check_length(unsafe { libc::read(self.0, buffer.as_mut_ptr().cast(), buffer.len()) })
     }
 
-    /// Reads from a place in the file.
+    /// Reads from an offset in the file.
     pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
         let offset = libc::off_t::try_from(offset).map_err(|_| Errno(libc::EFBIG))?;
         // SAFETY: the buffer is writable for its length.
         check_length(unsafe { libc::pread(self.0, buffer.as_mut_ptr().cast(), buffer.len(), offset) })
     }
 
-    /// Waits until it is ready for one of the events (`poll(2)`), or so many milliseconds are over; whether it is.
+    /// Waits up to so many milliseconds for one of the events (`poll(2)`), and returns whether it has come.
     pub(super) fn is_ready(&self, events: c_short, millis: u32) -> bool {
         let mut entry = libc::pollfd {
             fd: self.0,
@@ -75,13 +75,13 @@ impl Drop for Fd {
     }
 }
 
-/// Sleeps for so many milliseconds.
+/// Sleeps for that many milliseconds.
 pub fn pause(millis: u32) {
     poll(&mut [], Some(u64::from(millis) * 1_000_000));
 }
 
-/// Waits until one of the entries is ready, or so many nanoseconds are over (without them: for good); returns whether
-/// one is (`ppoll(2)`).
+/// Waits up to that many nanoseconds (`None`: without a limit) until one of the entries is ready, and returns whether one
+/// is (`ppoll(2)`).
 pub(super) fn poll(entries: &mut [libc::pollfd], nanos: Option<u64>) -> bool {
     let time = nanos.map(|nanos| {
         // SAFETY: all zeros is a value of it.

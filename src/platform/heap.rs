@@ -1,28 +1,27 @@
-//! Memory for as long as JSON is read, which is when miniserde asks for some.
+//! The allocator: memory for miniserde while JSON is read.
 
 use super::memory::map;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
-/// Bytes that there are. A page costs nothing until it is written.
+/// Bytes of the heap. A page takes memory once it is written.
 const LENGTH: usize = 2 << 20;
 
-/// Bytes that have been written to and are kept.
+/// Bytes that may stay mapped when all blocks are free.
 const KEPT: usize = 16 << 10;
 
-/// Hands out one piece behind the other, and takes all back when the last one has been given back. The program
-/// has one thread.
+/// A bump allocator that starts over when all blocks are free. The program has one thread.
 pub struct Heap;
 
-/// Where the pieces are; null if there is no memory for them.
+/// Start of the heap; null while it is not mapped.
 static START: AtomicPtr<u8> = AtomicPtr::new(null_mut());
-/// Bytes behind it that have been handed out.
+/// Bytes that are allocated from there on.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
-/// Pieces that have not been given back.
+/// Blocks in use.
 static PIECES: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: no two pieces overlap, as each begins behind the one before; they stay until all are given back.
+// SAFETY: no two blocks overlap, as each begins after the one before; they stay until all are free.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if START.load(Relaxed).is_null() {
@@ -34,7 +33,7 @@ unsafe impl GlobalAlloc for Heap {
         if PIECES.load(Relaxed) == 0 {
             TAKEN.store(0, Relaxed);
         }
-        // The start is that of a page.
+        // The heap starts at a page.
         let at = TAKEN.load(Relaxed).next_multiple_of(layout.align());
         let Some(end) = at.checked_add(layout.size()).filter(|end| *end <= LENGTH) else {
             return null_mut();
@@ -47,10 +46,10 @@ unsafe impl GlobalAlloc for Heap {
     unsafe fn dealloc(&self, _: *mut u8, _: Layout) {
         let left = PIECES.load(Relaxed) - 1;
         PIECES.store(left, Relaxed);
-        // A line takes so little that the next one may have it again; a file takes more than it is worth to keep.
+        // What a line needs is kept for the next one; what a file needs is given back.
         if left == 0 && TAKEN.load(Relaxed) > KEPT {
             let start = START.load(Relaxed);
-            // SAFETY: this is the mapping, and no piece of it is in use.
+            // SAFETY: this is the mapping, and no block of it is in use.
             unsafe { libc::munmap(start.cast(), LENGTH) };
             START.store(null_mut(), Relaxed);
         }

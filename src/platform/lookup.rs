@@ -1,4 +1,4 @@
-//! Names are resolved in a child: it may take as long as it likes, and the loop goes on.
+//! Looks up names in a child process, so that the loop does not wait.
 
 use super::address::Address;
 use super::child::{Child, become_standard, close_others, end_with};
@@ -11,13 +11,13 @@ use crate::platform::{Cause, Errno};
 use core::ffi::c_int;
 use core::mem::size_of;
 
-/// Addresses of one name that are tried.
+/// Addresses of a name that are used, the first ones.
 pub(super) const ADDRESSES_MAX: usize = 8;
 
-/// A name has addresses, but not of the kinds that are of use. (Not in POSIX.)
+/// A name exists and has no usable address. (Not in POSIX.)
 pub(super) const EAI_NODATA: c_int = -5;
 
-/// The addresses that a name stands for.
+/// The addresses of a name.
 pub(super) struct Addresses {
     list: [Address; ADDRESSES_MAX],
     count: usize,
@@ -29,8 +29,7 @@ impl Addresses {
         count: 0,
     };
 
-    /// Adds one; those that do not fit are left out.
-    #[inline(never)]
+    /// Adds an address, unless the list is full.
     pub(super) fn push(&mut self, address: &Address) {
         if let Some(place) = self.list.get_mut(self.count) {
             *place = *address;
@@ -51,7 +50,7 @@ impl Addresses {
     }
 }
 
-/// A look-up under way.
+/// A look-up in progress.
 pub(super) struct Lookup {
     answer: Fd,
     child: Child,
@@ -72,7 +71,7 @@ impl Lookup {
         Ok(Self { answer, child, port })
     }
 
-    /// What is left of it: the child, which is to be ended.
+    /// Returns the child, which the caller has to end.
     pub(super) fn into_child(self) -> Child {
         self.child
     }
@@ -81,7 +80,7 @@ impl Lookup {
         self.answer.number()
     }
 
-    /// The addresses, once there is something to read.
+    /// Reads the addresses, once the descriptor is readable.
     pub(super) fn finish(&self, addresses: &mut Addresses) -> Result<(), Cause> {
         let mut answer = [0; ANSWER_MAX];
         let length = self.answer.read(&mut answer)?;
@@ -104,16 +103,16 @@ impl Lookup {
     }
 }
 
-/// What the child does, all of it.
+/// Runs in the child: looks up the name and writes the answer.
 fn in_child(parent: libc::pid_t, host: &[u8], answer: &Fd) {
-    // A resolver may wait for a minute: not when the agent is gone.
+    // A look-up may take a minute; it ends with the agent.
     end_with(parent, libc::SIGKILL);
-    // It may wait for good, for a dead disk: not with the agent's connection and its sockets.
+    // It may wait forever, for a dead disk; it must not keep the agent's connection and sockets open.
     if become_standard(answer, 1).and_then(|()| close_others()).is_none() {
         return;
     }
     let mut buffer = [0; ADDRESSES_MAX * RECORD];
-    // What does not fit is left out, all of it.
+    // An address that does not fit is left out as a whole.
     let mut records = Text::new(&mut buffer);
     let code = resolver::resolve(host, &mut |address| {
         if !address.is_unspecified() {
@@ -123,7 +122,7 @@ fn in_child(parent: libc::pid_t, host: &[u8], answer: &Fd) {
     let _ = Fd::new(1).write(&[&code.to_ne_bytes(), records.bytes()]);
 }
 
-/// Writes what a code of `getaddrinfo(3)` means.
+/// Writes the message of an error code of `getaddrinfo(3)`.
 pub(super) fn describe(text: &mut Text, code: c_int) {
     lower_first(text, resolver::words(code));
 }

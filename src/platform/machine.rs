@@ -1,4 +1,4 @@
-//! What the C library says of the machine.
+//! Facts about the machine, its file systems and files.
 
 use super::clock;
 use super::errno::check;
@@ -31,7 +31,7 @@ use libc::{fstat, fstatat, stat as Stat, statfs, statfs as StatFs};
 #[cfg(target_env = "gnu")]
 use libc::{fstat64 as fstat, fstatat64 as fstatat, stat64 as Stat, statfs64 as statfs, statfs64 as StatFs};
 
-/// Asks the file system mounted at the path. May wait for as long as that file system does.
+/// Returns the sizes of the file system at the path. A network file system may block this call.
 #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
 pub fn file_system(path: &[u8]) -> Result<FileSystem, Errno> {
     let mut answer = MaybeUninit::<StatFs>::zeroed();
@@ -51,21 +51,21 @@ pub fn file_system(path: &[u8]) -> Result<FileSystem, Errno> {
     })
 }
 
-/// Bytes of a page of memory.
+/// Returns the bytes of a page of memory.
 #[allow(clippy::useless_conversion)]
 pub fn page_size() -> u64 {
     // SAFETY: the call takes a number and answers one.
     unsafe { libc::getauxval(libc::AT_PAGESZ) }.into()
 }
 
-/// Ticks a second in which `/proc` counts time.
+/// Returns the ticks a second in which `/proc` counts time.
 #[allow(clippy::useless_conversion)]
 pub fn ticks_per_second() -> u64 {
     // SAFETY: the call takes a number and answers one.
     unsafe { libc::getauxval(libc::AT_CLKTCK) }.into()
 }
 
-/// The host's name (`uname(2)`), cut at the buffer's end.
+/// Returns the host's name (`uname(2)`), truncated to the buffer.
 pub fn host_name(buffer: &mut [u8]) -> Result<&[u8], Errno> {
     let mut names = MaybeUninit::<libc::utsname>::zeroed();
     // SAFETY: there is room for what the call writes.
@@ -79,7 +79,7 @@ pub fn host_name(buffer: &mut [u8]) -> Result<&[u8], Errno> {
     Ok(text.into_bytes())
 }
 
-/// A number that differs from one start to the next and from one machine to the next.
+/// Returns a number that differs between starts and between machines.
 pub fn random_seed() -> u32 {
     // SAFETY: the call takes a number and answers one.
     let address = unsafe { libc::getauxval(libc::AT_RANDOM) };
@@ -91,7 +91,7 @@ pub fn random_seed() -> u32 {
     u32::from_ne_bytes(unsafe { *bytes })
 }
 
-/// A number that nobody can tell before.
+/// Returns an unpredictable number.
 pub(super) fn random() -> u32 {
     // For a kernel that has no such call (before 3.17), or not enough to answer yet.
     let mut bytes = (random_seed() ^ clock::monotonic_nanos() as u32).to_ne_bytes();
@@ -100,7 +100,7 @@ pub(super) fn random() -> u32 {
     u32::from_ne_bytes(bytes)
 }
 
-/// A number that differs from one boot to the next (`random(4)`); 0 where nobody tells.
+/// Returns a number that differs between boots (`random(4)`), 0 if there is none.
 pub fn boot() -> u32 {
     let mut id = [0; 64];
     let file = File::open(b"/proc/sys/kernel/random/boot_id");
@@ -110,7 +110,7 @@ pub fn boot() -> u32 {
     }
 }
 
-/// What is behind a descriptor, as `fstat(2)` tells it.
+/// Returns the status of the file behind a descriptor (`fstat(2)`).
 fn about(descriptor: c_int) -> Option<Stat> {
     let mut answer = MaybeUninit::<Stat>::zeroed();
     // SAFETY: the answer has room for what the call writes.
@@ -119,8 +119,8 @@ fn about(descriptor: c_int) -> Option<Stat> {
     Some(unsafe { answer.assume_init() })
 }
 
-/// What is at a path, a link itself unless it is followed. Nothing is opened: to close it would give up a lock that
-/// this process has, and `O_PATH` is unknown to kernels before 2.6.39.
+/// Returns the status of the file at a path, of a link itself unless it is followed. The file is not opened: closing it
+/// would give up a lock of this process.
 fn about_path(path: &[u8], is_followed: bool) -> Option<Stat> {
     let mut answer = MaybeUninit::<Stat>::zeroed();
     let flags = if is_followed { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
@@ -139,32 +139,32 @@ fn numbers(file: &Stat) -> (u64, u64) {
     (file.st_dev.into(), file.st_ino.into())
 }
 
-/// The device and the number of the file behind a descriptor.
+/// Returns the device and the inode of the file behind a descriptor.
 pub(super) fn identity(descriptor: c_int) -> Option<(u64, u64)> {
     about(descriptor).as_ref().map(numbers)
 }
 
-/// The same of the file at a path.
+/// Returns the device and the inode of the file at a path.
 pub(super) fn identity_at(path: &[u8], is_followed: bool) -> Option<(u64, u64)> {
     about_path(path, is_followed).as_ref().map(numbers)
 }
 
-/// Whether what is open is of one of these kinds (`S_IFMT`, `inode(7)`).
+/// Returns whether the open file is of one of these types (`S_IFMT`, `inode(7)`).
 pub(super) fn is_kind(descriptor: c_int, kinds: &[libc::mode_t]) -> bool {
     about(descriptor).is_some_and(|file| kinds.contains(&(file.st_mode & libc::S_IFMT)))
 }
 
-/// Whether what is open can be written to by nobody but its owner, which is root or this process's user.
+/// Returns whether only its owner, root or this process's user, can write to the open file.
 pub(super) fn is_private(descriptor: c_int) -> bool {
     ownership(descriptor).is_some_and(|file| file.is_own && !file.is_open)
 }
 
-/// Whether what is at a path, a link itself, is of this kind.
+/// Returns whether the file at a path, not followed, is of this type.
 pub(super) fn is_kind_at(path: &[u8], kind: libc::mode_t) -> bool {
     about_path(path, false).is_some_and(|file| file.st_mode & libc::S_IFMT == kind)
 }
 
-/// Who can reach a file.
+/// The access that others have to a file.
 pub(super) struct Ownership {
     /// Its owner is root or the user of this process.
     pub(super) is_own: bool,
@@ -174,7 +174,7 @@ pub(super) struct Ownership {
     pub(super) is_open: bool,
 }
 
-/// Who can reach the file behind a descriptor.
+/// Returns the access that others have to the file behind a descriptor.
 pub(super) fn ownership(descriptor: c_int) -> Option<Ownership> {
     // SAFETY: it takes nothing.
     let user = unsafe { libc::geteuid() };

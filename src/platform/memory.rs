@@ -6,13 +6,12 @@ use core::ffi::c_int;
 use core::ptr::null_mut;
 use core::slice::from_raw_parts_mut;
 
-/// Zeroed memory of that length for the rest of the program's life. A page costs nothing until
-/// it is written.
+/// Maps zeroed memory of that length for the rest of the program's life. A page takes memory once it is written.
 pub(super) fn map(length: usize) -> Result<&'static mut [u8], Errno> {
     map_from(-1, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, length)
 }
 
-/// The same with what is behind that descriptor.
+/// Maps memory of that kind, of the file of that descriptor.
 pub(super) fn map_from(descriptor: c_int, kind: c_int, length: usize) -> Result<&'static mut [u8], Errno> {
     let access = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: a new mapping at an address of the kernel's choice touches nothing there is.

@@ -1,20 +1,20 @@
-//! What there is once, for the rest of the program's life.
+//! A value that is taken once.
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// A value in a `static` that one caller gets for good. One that is all zeros is in no file, and a page of it
-/// costs nothing until it is written.
+/// A value in a `static` that one caller takes, for the rest of the program's life. A page of zeros takes no memory until
+/// it is written.
 pub struct Once<T> {
     is_taken: AtomicBool,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: whoever takes the value is the only one to reach it, on whatever thread that is.
+// SAFETY: only the caller that takes the value reaches it, on any thread.
 unsafe impl<T: Send> Sync for Once<T> {}
 
 impl<T> Once<T> {
-    /// A value that nobody has taken.
+    /// Returns a value that is not taken yet.
     pub const fn new(value: T) -> Self {
         Self {
             is_taken: AtomicBool::new(false),
@@ -22,8 +22,8 @@ impl<T> Once<T> {
         }
     }
 
-    /// The value, if nobody has taken it before.
-    // That is what makes it safe.
+    /// Returns the value at the first call, `None` at later ones.
+    // Only the first call returns it.
     #[allow(clippy::mut_from_ref)]
     pub fn take(&'static self) -> Option<&'static mut T> {
         let was_taken = self.is_taken.swap(true, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Commands that print something, which is read while they run.
+//! Scripts: commands whose output is read while they run.
 
 use super::child::Child;
 use super::descriptors::BESIDE_SCRIPT;
@@ -8,14 +8,14 @@ use super::socket::pipe;
 use crate::platform::{Ended, Errno, SCRIPTS_MAX};
 use libc::pollfd;
 
-/// One that has been started.
+/// A script that has been started.
 struct Script {
     child: Child,
-    /// Until it has closed it.
+    /// Its standard output, until it is closed.
     output: Option<Fd>,
 }
 
-/// Those that run, by their numbers.
+/// The running scripts by their indices.
 pub(super) struct Scripts([Option<Script>; SCRIPTS_MAX]);
 
 impl Scripts {
@@ -42,7 +42,7 @@ impl Scripts {
         Ok(())
     }
 
-    /// Adds what is to be watched: how many there are then, and the script of each.
+    /// Fills in the descriptors to watch and the script of each, and returns their count.
     pub(super) fn watch(&self, entries: &mut [pollfd], numbers: &mut [u8; SCRIPTS_MAX]) -> usize {
         let outputs = self.0.iter().enumerate();
         let outputs =
@@ -56,7 +56,7 @@ impl Scripts {
         count
     }
 
-    /// What it has printed: so many bytes, 0 if it has closed its output; `None` if there is nothing yet.
+    /// Reads output: its length, 0 at its end, `None` if there is none yet.
     pub(super) fn read(&mut self, number: usize, buffer: &mut [u8]) -> Option<usize> {
         let output = &mut self.0.get_mut(number)?.as_mut()?.output;
         match output.as_ref()?.read(buffer) {
@@ -79,7 +79,7 @@ impl Scripts {
         }
     }
 
-    /// Ends all that is left of it; `None` if that takes longer: nothing more is read of it then.
+    /// Ends the script and all of its group; `None` if it has not ended yet. Its output is no longer read.
     pub(super) fn end(&mut self, number: usize) -> Option<Ended> {
         let place = self.0.get_mut(number)?;
         let script = place.as_mut()?;

@@ -1,4 +1,4 @@
-//! Users of this machine by their names (`passwd(5)`).
+//! Users of this machine (`passwd(5)`).
 
 use super::errno::{check, last};
 use super::file::File;
@@ -7,13 +7,13 @@ use crate::base::fields::lines;
 use crate::base::text::Text;
 use crate::platform::Errno;
 
-/// Whether there is a user of that name.
+/// Returns whether a user of that name exists.
 pub fn has_user(name: &[u8]) -> bool {
     find(name, &mut |_| {}).is_some()
 }
 
-/// This process is from now on that user's, and of its first group alone (unless it is that user's already, and must
-/// not leave its groups), without any other right of the agent's. Writes the user's home directory.
+/// Makes this process one of that user and of its first group alone, without capabilities. (A process that is the user's
+/// already and may not leave its groups keeps them.) Writes the user's home directory.
 pub(super) fn become_user(name: &[u8], home: &mut Text) -> Option<()> {
     let (mut user, mut group) = (0, 0);
     find(name, &mut |entry| {
@@ -26,7 +26,7 @@ pub(super) fn become_user(name: &[u8], home: &mut Text) -> Option<()> {
     let is_user = unsafe { libc::getuid() } == user;
     // SAFETY: as above.
     let is_it = is_user && unsafe { libc::getgid() } == group;
-    // Who is that user already may lack the right to leave groups, and goes on with those that it has.
+    // A process of that user may lack the right to leave its groups, and keeps them.
     if !has_one_group && !is_it {
         return None;
     }
@@ -62,8 +62,8 @@ struct Entry<'l> {
     home: &'l [u8],
 }
 
-/// Hands over the user of that name.
-fn find(name: &[u8], take: &mut dyn FnMut(Entry)) -> Option<()> {
+/// Passes the entry of that user to `push`.
+fn find(name: &[u8], push: &mut dyn FnMut(Entry)) -> Option<()> {
     let file = File::open(b"/etc/passwd").ok()?;
     let mut buffer = [0; 1024];
     let (mut held, mut offset) = (0, 0);
@@ -71,12 +71,12 @@ fn find(name: &[u8], take: &mut dyn FnMut(Entry)) -> Option<()> {
         let length = file.read_at(buffer.get_mut(held..)?, offset).ok()?;
         if length == 0 {
             // The last line may have no end.
-            return of_line(buffer.get(..held)?, name).map(take);
+            return of_line(buffer.get(..held)?, name).map(push);
         }
         offset += length as u64;
         let text = buffer.get(..held + length)?;
         if let Some(found) = lines(text).find_map(|line| of_line(line, name)) {
-            take(found);
+            push(found);
             return Some(());
         }
         // The last line may go on. (One that is longer than this is nobody's.)

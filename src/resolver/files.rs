@@ -1,16 +1,16 @@
-//! The files that a resolver goes by: `hosts(5)`, `resolv.conf(5)`.
+//! The configuration files of a resolver: `hosts(5)` and `resolv.conf(5)`.
 
 use crate::base::decimal::parse_u64;
 use crate::base::fields::{fields, until};
 use crate::base::text::Text;
 
-/// Whether the name is this host's in whatever network (RFC 6761, section 6.3).
+/// Returns whether the name is `localhost` or ends in `.localhost`, which is this host (RFC 6761, section 6.3).
 pub fn is_localhost(name: &[u8]) -> bool {
     let last = name.rsplit(|byte| *byte == b'.').next();
     last.is_some_and(|label| label.eq_ignore_ascii_case(b"localhost"))
 }
 
-/// The address in a line of `/etc/hosts`, as it is written there, if it is one of that name.
+/// Returns the address of a line of `/etc/hosts`, as it is written there, if the line has that name.
 pub fn address_in_hosts<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
     let mut fields = fields(until(line, b'#'));
     let address = fields.next()?;
@@ -18,37 +18,36 @@ pub fn address_in_hosts<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
     fields.any(is_name).then_some(address)
 }
 
-/// A name may end in a dot, which says that it is whole.
+/// Removes the dot at the end of an absolute name.
 pub fn without_dot(name: &[u8]) -> &[u8] {
     name.strip_suffix(b".").unwrap_or(name)
 }
 
-/// A line that is cut, without its last field: that may not be all there.
-#[inline(never)]
+/// Removes the last field of a truncated line: it may be incomplete.
 pub fn without_last(line: &[u8]) -> &[u8] {
     let end = line.iter().rposition(|byte| *byte <= b' ');
     line.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
-/// Domains that are tried.
+/// Domains of `search` that are used, the first ones.
 pub const SEARCH_MAX: usize = 6;
-/// Bytes for them, and for the keyword before them.
+/// Bytes of the line that lists them.
 const SEARCH_BYTES: usize = "search ".len() + 256;
 
-/// What a line of options sets, up to what value.
+/// Names of options, and the largest value of each.
 const OPTIONS: [&[u8]; 3] = [b"ndots", b"timeout", b"attempts"];
 const OPTIONS_MAX: [u32; 3] = [15, 60, 10];
 
-/// What `/etc/resolv.conf` says, but for the name servers.
+/// The settings of `/etc/resolv.conf`, without its name servers.
 pub struct Resolv {
-    /// The line that says it.
+    /// The line that lists the domains.
     search: [u8; SEARCH_BYTES],
     length: usize,
     options: [u32; 3],
 }
 
 impl Resolv {
-    /// As it is without that file.
+    /// Returns the settings that hold without that file.
     pub fn new() -> Self {
         Self {
             search: [0; SEARCH_BYTES],
@@ -57,7 +56,7 @@ impl Resolv {
         }
     }
 
-    /// Takes a line; answers the name server's address, as it is written there, if the line has one.
+    /// Applies a line. Returns the address of a name server, as it is written there, if the line has one.
     pub fn line<'l>(&mut self, line: &'l [u8]) -> Option<&'l [u8]> {
         let mut fields = fields(line);
         match fields.next()? {
@@ -96,12 +95,12 @@ impl Resolv {
         fields(list).skip(1).take(most)
     }
 
-    /// Milliseconds in which all name servers are asked once, 1,000 at the least.
+    /// Returns the milliseconds for one query to all name servers, at least 1,000.
     pub fn timeout(&self) -> u32 {
         self.options[1].max(1) * 1_000
     }
 
-    /// How often they are asked, once at the least.
+    /// Returns how often all name servers are asked, at least once.
     pub fn attempts(&self) -> u32 {
         self.options[2].max(1)
     }

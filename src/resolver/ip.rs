@@ -1,6 +1,6 @@
 //! Numeric addresses.
 //!
-//! The standard library's own parsing brings `core::fmt` with it, ten kilobytes of it.
+//! The parser of `core::net` would link 10 KB of `core::fmt`.
 
 /// An address of four octets, or of sixteen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,18 +21,17 @@ impl Ip {
         length: 16,
     };
 
-    /// Its octets, 4 or 16.
+    /// Returns its 4 or 16 octets.
     pub fn octets(&self) -> &[u8] {
         self.octets.get(..self.length).unwrap_or_default()
     }
 }
 
-/// Reads a numeric address, such as `127.0.0.1` or `::1` (RFC 4291, section 2.2), and nothing else.
-#[inline(never)]
+/// Parses a numeric address, such as `127.0.0.1` or `::1` (RFC 4291, section 2.2).
 pub fn parse(text: &[u8]) -> Option<Ip> {
     let mut octets = [0; 16];
     let mut length = 0;
-    // Where `::` stands.
+    // The position of `::`.
     let mut gap = None;
     let mut rest = text.strip_prefix(b":").unwrap_or(text);
     if rest.len() < text.len() && !rest.starts_with(b":") {
@@ -79,7 +78,7 @@ pub fn parse(text: &[u8]) -> Option<Ip> {
     Some(Ip { octets, length })
 }
 
-/// Four numbers; one with a zero before it may have been meant to be octal.
+/// Parses four numbers. One with a leading zero is refused: it may be meant to be octal.
 fn put_v4(octets: &mut [u8], text: &[u8]) -> Option<()> {
     let mut rest = text;
     for (place, octet) in octets.iter_mut().enumerate() {
@@ -95,8 +94,7 @@ fn put_v4(octets: &mut [u8], text: &[u8]) -> Option<()> {
     rest.is_empty().then_some(())
 }
 
-/// The number of up to four digits that a text starts with.
-#[inline(never)]
+/// Parses the number of up to four digits that a text starts with.
 fn number(rest: &mut &[u8], base: u32) -> Option<u32> {
     let mut number = 0;
     let mut digits = 0;

@@ -1,38 +1,38 @@
-//! Questions and answers (RFC 1035, section 4.1).
+//! Queries and answers (RFC 1035, section 4.1).
 
 use crate::base::fields::take as take_bytes;
 use crate::base::text::Text;
 
-/// The longest name, without a dot at its end.
+/// Bytes of the longest name, without a dot at its end.
 pub const NAME_MAX: usize = 253;
 const HEADER: usize = 12;
 /// The header, a byte before each label and behind the last one, type and class.
 const QUERY_MAX: usize = HEADER + 1 + NAME_MAX + 1 + 4;
 
-/// Ask for IPv4 addresses.
+/// The query type for IPv4 addresses.
 pub const A: u8 = 1;
-/// Ask for IPv6 addresses (RFC 3596).
+/// The query type for IPv6 addresses (RFC 3596).
 pub const AAAA: u8 = 28;
-/// What is asked for.
+/// The types that are asked for.
 pub const KINDS: [u8; 2] = [A, AAAA];
 
-/// The code of an answer: all is well.
+/// A response code: no error.
 pub const NO_ERROR: u8 = 0;
-/// The name server could not find out.
+/// A response code: the name server failed.
 pub const SERVER_FAILED: u8 = 2;
-/// Nobody has that name.
+/// A response code: the name does not exist.
 pub const NO_SUCH_NAME: u8 = 3;
 
-/// A question for the addresses of a name, those of one kind at a time.
+/// A query for the addresses of a name, of one type at a time.
 pub struct Query {
     bytes: [u8; QUERY_MAX],
     length: usize,
-    /// The id of the question for each kind.
+    /// The id of the query for each type.
     ids: [[u8; 2]; 2],
 }
 
 impl Query {
-    /// Room for one.
+    /// Returns a query without a name.
     pub fn empty() -> Self {
         Self {
             bytes: [0; QUERY_MAX],
@@ -41,11 +41,11 @@ impl Query {
         }
     }
 
-    /// Asks for a name; nothing if no name server can know such a one.
+    /// Sets the name; `None` if it is not a valid one.
     pub fn set(&mut self, name: &[u8]) -> Option<()> {
         let mut text = Text::new(&mut self.bytes);
-        // Room for the id. The name server is to ask others; one question. A dot before the name, where its first
-        // length is to be.
+        // The id comes later. Recursion is desired; one question. A dot stands where the length of the first label
+        // will be.
         text.put(b"\0\0\x01\0\0\x01\0\0\0\0\0\0.");
         text.put(name);
         text.put(&[0, 0, 0, 0, 1]);
@@ -68,8 +68,8 @@ impl Query {
         Some(())
     }
 
-    /// Takes the id of each kind from a random number, a new one each time that the query is sent: the upper half
-    /// for IPv4, the lower one for IPv6.
+    /// Sets the ids from a random number, a new one each time that the query is sent: the upper half for IPv4, the lower
+    /// half for IPv6.
     pub fn draw_ids(&mut self, random: u32) {
         let [a, b, c, d] = random.to_be_bytes();
         // Equal ids would not tell apart two errors that do not repeat the question.
@@ -77,8 +77,7 @@ impl Query {
         self.ids = [[a, b], [c, d]];
     }
 
-    /// Returns the query as it is sent to ask for addresses of that kind.
-    #[inline(never)]
+    /// Returns the message that asks for addresses of that type.
     pub fn of_kind(&mut self, kind: u8) -> &[u8] {
         let id = self.ids[usize::from(kind == AAAA)];
         if let Some(place) = self.bytes.get_mut(self.length - 3) {
@@ -89,23 +88,22 @@ impl Query {
     }
 }
 
-/// What came back.
+/// The head of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// What kind of addresses it was asked for.
+    /// The query type that it answers.
     pub kind: u8,
-    /// What kind of answer it is.
+    /// The response code.
     pub code: u8,
-    /// There is more than fits into a datagram.
+    /// The answer is truncated: it does not fit into a datagram.
     pub is_cut: bool,
 }
 
-/// Reads an answer to that query, and hands over its addresses, of 4 or 16 octets; nothing if it is none, or one
-/// to another query. An answer that breaks off counts up to there.
+/// Parses an answer to the query and passes its addresses, of 4 or 16 octets, to `push`; `None` if the message is not an
+/// answer to this query. Of a truncated answer the complete records count.
 ///
-/// Aliases lead from the name to where its addresses are, and all of that is in the answer: whoever is
-/// asked says what he likes, so nobody checks that they lead there.
-pub fn read(message: &[u8], query: &mut Query, take: &mut dyn FnMut(&[u8])) -> Option<Answer> {
+/// All addresses of the answer count, whatever name they belong to: a server that lies could as well lie about the name.
+pub fn read(message: &[u8], query: &mut Query, push: &mut dyn FnMut(&[u8])) -> Option<Answer> {
     let mut rest = message;
     let head = take_bytes(&mut rest, HEADER)?;
     let &[id_high, id_low, flags, code, high, low, records @ ..] = head.first_chunk::<8>()?;
@@ -117,7 +115,7 @@ pub fn read(message: &[u8], query: &mut Query, take: &mut dyn FnMut(&[u8])) -> O
         is_cut: flags & 2 != 0,
     };
     let is_right = match [high, low] {
-        // Who could not read the question does not repeat it.
+        // A server that could not parse the question does not repeat it.
         [0, 0] => answer.code != NO_ERROR,
         [0, 1] => {
             let (_, question) = query.of_kind(kind).split_at_checked(HEADER)?;
@@ -130,7 +128,7 @@ pub fn read(message: &[u8], query: &mut Query, take: &mut dyn FnMut(&[u8])) -> O
     }
     if answer.code == NO_ERROR {
         for _ in 0..u16::from_be_bytes(records) {
-            if record(&mut rest, take).is_none() {
+            if record(&mut rest, push).is_none() {
                 break;
             }
         }
@@ -138,20 +136,20 @@ pub fn read(message: &[u8], query: &mut Query, take: &mut dyn FnMut(&[u8])) -> O
     Some(answer)
 }
 
-/// Goes behind a record, and hands over the address in it, if it has one.
-fn record(rest: &mut &[u8], take: &mut dyn FnMut(&[u8])) -> Option<()> {
+/// Skips a record, and passes its address, if it has one, to `push`.
+fn record(rest: &mut &[u8], push: &mut dyn FnMut(&[u8])) -> Option<()> {
     skip_name(rest)?;
     let &[b0, b1, b2, b3, .., high, low] = take_bytes(rest, 10)? else {
         return None;
     };
     let data = take_bytes(rest, u16::from_be_bytes([high, low]).into())?;
     if let ([0, A, 0, 1], 4) | ([0, AAAA, 0, 1], 16) = ([b0, b1, b2, b3], data.len()) {
-        take(data);
+        push(data);
     }
     Some(())
 }
 
-/// A name is labels, and at its end either nothing or a pointer to where it goes on, which nobody follows.
+/// Skips a name: labels that end in an empty one or in a pointer, which is not followed.
 fn skip_name(rest: &mut &[u8]) -> Option<()> {
     loop {
         match *take_bytes(rest, 1)?.first()? {

@@ -12,23 +12,23 @@ use crate::resolver;
 use core::ffi::c_int;
 use servers::Servers;
 
-/// Nothing is sent there.
+/// The port of a socket that is only connected, to find a route.
 const SOME_PORT: u16 = 65_535;
-/// What is taken of a line of a file.
+/// Bytes of a line of a file that count.
 const LINE_MAX: usize = 512;
 
-/// Hands over the addresses of the name, the best ones first; a code of `getaddrinfo(3)`, 0 if there are some.
-pub(super) fn resolve(host: &[u8], take: &mut dyn FnMut(&Address)) -> c_int {
+/// Passes the addresses of the name to `push`, the best ones first. Returns 0, or an error code of `getaddrinfo(3)`.
+pub(super) fn resolve(host: &[u8], push: &mut dyn FnMut(&Address)) -> c_int {
     let mut found = Found::NONE;
     let code = find(host, &mut found);
     if found.is_empty() {
         return code;
     }
-    found.in_order(take);
+    found.in_order(push);
     0
 }
 
-/// What a code means.
+/// Returns the message of an error code.
 pub(super) fn words(code: c_int) -> &'static [u8] {
     match code {
         libc::EAI_NONAME => b"name does not resolve",
@@ -38,13 +38,12 @@ pub(super) fn words(code: c_int) -> &'static [u8] {
     }
 }
 
-/// Addresses of a name, IPv6 and IPv4 apart: as many of each as are of use.
+/// The addresses of a name: IPv6, then IPv4.
 struct Found([Addresses; 2]);
 
 impl Found {
     const NONE: Self = Self([Addresses::NONE; 2]);
 
-    #[inline(never)]
     fn is_empty(&self) -> bool {
         self.0.iter().all(|list| list.count() == 0)
     }
@@ -58,8 +57,7 @@ impl Found {
         if address.is_v4() { v4 } else { v6 }.push(address);
     }
 
-    /// Adds what a name server has answered. Some answer `0.0.0.0` for a name that they block.
-    #[inline(never)]
+    /// Adds an address of an answer. Some servers answer `0.0.0.0` for a name that they block.
     fn push_ip(&mut self, octets: &[u8]) {
         let address = Address::new(octets, SOME_PORT, 0);
         if !address.is_unspecified() {
@@ -74,13 +72,13 @@ impl Found {
         }
     }
 
-    /// Those first that this host has a way to, and IPv6 before IPv4 (RFC 6724, in short).
-    fn in_order(&self, take: &mut dyn FnMut(&Address)) {
+    /// Passes all addresses to `push`: those that this host has a route to first, IPv6 before IPv4 (RFC 6724, in short).
+    fn in_order(&self, push: &mut dyn FnMut(&Address)) {
         for wanted in [true, false] {
             for list in &self.0 {
                 for address in list.all() {
                     if socket::connected(libc::SOCK_DGRAM, address).is_ok() == wanted {
-                        take(address);
+                        push(address);
                     }
                 }
             }
@@ -107,14 +105,14 @@ fn find(host: &[u8], found: &mut Found) -> c_int {
     }
     let mut servers = Servers::none();
     for_each_line(b"/etc/resolv.conf", &mut |line| servers.line(line));
-    // Without any other, this host's own.
+    // The default is a server on this host.
     if servers.list.count() == 0 {
         servers.line(b"nameserver 127.0.0.1");
     }
     servers.search(host, found)
 }
 
-/// A numeric address, an IPv6 one with its interface behind it if need be: `fe80::1%eth0`; nothing if it is none.
+/// Parses a numeric address, an IPv6 one with an optional interface: `fe80::1%eth0`.
 fn literal(text: &[u8], port: u16) -> Option<Address> {
     let number = until(text, b'%');
     let ip = resolver::parse(number)?;
@@ -129,14 +127,15 @@ fn literal(text: &[u8], port: u16) -> Option<Address> {
     Some(Address::new(ip.octets(), port, scope))
 }
 
-/// The lines of a file, of those that do not fit into [`LINE_MAX`] the fields that do; none if it cannot be read.
-fn for_each_line(path: &[u8], take: &mut dyn FnMut(&[u8])) {
+/// Passes each line of a file to `push`; of a line longer than [`LINE_MAX`], the fields that fit. A file that cannot be
+/// read has no lines.
+fn for_each_line(path: &[u8], push: &mut dyn FnMut(&[u8])) {
     let Ok(file) = File::open(path) else {
         return;
     };
     let mut buffer = [0; LINE_MAX];
     let mut offset = 0;
-    // What is read is the rest of a line that has been taken.
+    // The bytes read next are the rest of a truncated line.
     let mut is_rest = false;
     while let Ok(count @ 1..) = file.read_at(&mut buffer, offset) {
         let text = buffer.get(..count).unwrap_or_default();
@@ -144,7 +143,7 @@ fn for_each_line(path: &[u8], take: &mut dyn FnMut(&[u8])) {
         let is_cut = line.len() == LINE_MAX;
         offset += (line.len() + usize::from(!is_cut)) as u64;
         if !is_rest {
-            take(if is_cut {
+            push(if is_cut {
                 resolver::without_last(line)
             } else {
                 until(line, b'\r')

@@ -1,4 +1,4 @@
-//! Name servers: asked one after the other, until one knows.
+//! Name servers: asked one after the other, until one has an answer.
 
 use super::{EAI_NODATA, Found, literal};
 use crate::base::text::Text;
@@ -9,24 +9,23 @@ use crate::resolver::{self, KINDS, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, Reso
 use core::cell::Cell;
 use core::ffi::c_int;
 
-/// Name servers that are asked, the first ones.
+/// Name servers that are used, the first ones.
 const SERVERS_MAX: usize = 3;
 const DNS_PORT: u16 = 53;
-/// Bytes of an answer: what a datagram may have (RFC 1035, section 4.2.1).
+/// Bytes of an answer in a datagram (RFC 1035, section 4.2.1).
 const ANSWER_MAX: usize = 512;
 /// Stands for the code of an answer that has not come.
 const UNANSWERED: c_int = 0;
-/// Datagrams of a server that are not the answer to a question of ours, before it is given up: who guesses ids has
-/// that many guesses.
+/// Wrong datagrams of a server after which the query is given up: an attacker who guesses ids has as many guesses.
 const WRONG_MAX: u32 = 16;
-/// Milliseconds for IPv6 addresses once there are others: some servers never answer when asked for them.
+/// Milliseconds to wait for IPv6 addresses once there are IPv4 ones: some servers never answer queries for IPv6.
 const PATIENCE: u32 = 300;
 
-/// Who is asked, and how.
+/// The name servers and the settings of the resolver.
 pub(super) struct Servers {
     pub(super) list: Addresses,
     resolv: Resolv,
-    /// Counted on: whose turn it is.
+    /// The index of the server that is asked next, counted up.
     turn: Cell<usize>,
 }
 
@@ -39,7 +38,6 @@ impl Servers {
         }
     }
 
-    #[inline(never)]
     pub(super) fn line(&mut self, line: &[u8]) {
         if let Some(text) = self.resolv.line(line)
             && self.list.count() < SERVERS_MAX
@@ -49,7 +47,7 @@ impl Servers {
         }
     }
 
-    /// Asks for the name in each of the domains, then for the name alone.
+    /// Looks up the name in each domain of `search`, then the name alone.
     pub(super) fn search(&self, name: &[u8], found: &mut Found) -> c_int {
         let mut domains = self.resolv.domains(name);
         let mut answer = libc::EAI_NONAME;
@@ -63,7 +61,7 @@ impl Servers {
                 whole.put(domain);
             }
             let code = self.ask(resolver::without_dot(whole.bytes()), found);
-            // Nobody knows whether a domain that failed has the name.
+            // A domain that failed may have the name.
             if answer == libc::EAI_NONAME {
                 answer = code;
             }
@@ -73,7 +71,7 @@ impl Servers {
         }
     }
 
-    /// Asks one server after the other, until one knows.
+    /// Asks one server after the other, until one has an answer.
     fn ask(&self, name: &[u8], found: &mut Found) -> c_int {
         let mut query = Query::empty();
         if query.set(name).is_none() {
@@ -91,7 +89,7 @@ impl Servers {
             if !found.is_empty() || code == libc::EAI_NONAME || code == EAI_NODATA {
                 break;
             }
-            // One that is not there is waited for once, and not in each domain.
+            // A silent server is waited for once, not once a domain.
             self.turn.set(self.turn.get() + 1);
         }
         code
@@ -104,7 +102,7 @@ fn ask_server(server: &Address, query: &mut Query, mut millis: u32, found: &mut 
         return libc::EAI_AGAIN;
     };
     query.draw_ids(machine::random());
-    // A server that is not there is told of by the second write, or by what follows.
+    // A port without a server fails the second write or the read.
     for kind in KINDS {
         if socket.write(&[query.of_kind(kind)]).is_err() {
             return libc::EAI_AGAIN;
@@ -113,7 +111,7 @@ fn ask_server(server: &Address, query: &mut Query, mut millis: u32, found: &mut 
     let mut codes = [UNANSWERED; 2];
     let mut wrong = 0;
     let start = monotonic_millis();
-    // A name that nobody has is none of the other kind either. (Some say so of version 6 alone, and are wrong:
+    // A name that does not exist has no addresses of either type. (Some servers answer so for IPv6 alone, wrongly:
     // RFC 4074, section 4.2.)
     while codes[0] != libc::EAI_NONAME && codes.contains(&UNANSWERED) && wrong < WRONG_MAX {
         let past = (monotonic_millis() - start) as u32;
@@ -133,7 +131,7 @@ fn ask_server(server: &Address, query: &mut Query, mut millis: u32, found: &mut 
             wrong += 1;
             continue;
         };
-        // What of a cut answer has come is enough.
+        // The addresses of a truncated answer are enough.
         let code = if answer.is_cut {
             libc::EAI_AGAIN
         } else {
@@ -144,7 +142,7 @@ fn ask_server(server: &Address, query: &mut Query, mut millis: u32, found: &mut 
         wrong += u32::from(*place != UNANSWERED);
         *place = code;
     }
-    // What one of them says is what there is to say if the other one has nothing.
+    // If one type has no addresses, the code of the other one counts.
     match codes {
         [EAI_NODATA, UNANSWERED] | [UNANSWERED, _] => libc::EAI_AGAIN,
         [EAI_NODATA, v6] => v6,
