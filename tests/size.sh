@@ -67,7 +67,7 @@ number='
     }'
 
 # text, data and bss: of each segment, what the file holds of those that are only read and of those that are
-# written, and what memory has beyond it. (A static binary has no table of sections for size(1).)
+# written, and what memory has beyond it.
 sizes() {
     readelf -lW "$1" | sed -n 's/^ *LOAD *//p' | awk "$number"'
         { file = number(substr($4, 3)); memory = number(substr($5, 3)) }
