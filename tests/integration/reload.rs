@@ -4,7 +4,7 @@ use crate::common::reloaded::{Reloaded, file, next_of};
 use crate::common::{
     Agent, Folder, Line, Lines, Transfer, descriptors, mappings, poll, refused, runner, told,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
