@@ -1,7 +1,7 @@
 //! What `-check` prints: what would run, and how long the buffer lasts.
 
 use super::plan;
-use super::ranks::CUSTOM;
+use super::thin_levels::CUSTOM;
 use crate::base::decimal::{Fixed, divide};
 use crate::base::fields::has;
 use crate::base::text::{Put, Text};

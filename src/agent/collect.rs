@@ -38,9 +38,14 @@ impl<'m> Output<'m> {
     }
 
     /// Appends the line of a sample to the ring; `None` if it is longer than a line may be.
-    pub(super) fn push<P: Platform>(&mut self, sample: &Sample, rank: u8, cx: &mut Cx<P>) -> Option<()> {
+    pub(super) fn push<P: Platform>(
+        &mut self,
+        sample: &Sample,
+        thin_level: u8,
+        cx: &mut Cx<P>,
+    ) -> Option<()> {
         self.writer.set_instance(sample.instance);
-        self.push_value(sample.metric, sample.value, rank, cx)
+        self.push_value(sample.metric, sample.value, thin_level, cx)
     }
 
     /// Appends the line of a sample of the writer's current instance; `None` if it is longer than a line may be.
@@ -48,11 +53,11 @@ impl<'m> Output<'m> {
         &mut self,
         metric: &[u8],
         value: Fixed,
-        rank: u8,
+        thin_level: u8,
         cx: &mut Cx<P>,
     ) -> Option<()> {
         let Self { writer, ring, .. } = self;
-        let length = ring.push_with(rank, |buffer| writer.write(buffer, metric, value))?;
+        let length = ring.push_with(thin_level, |buffer| writer.write(buffer, metric, value))?;
         self.lines += 1;
         self.bytes += Ring::bytes_for(length) as u64;
         if cx.config.debug {
@@ -67,7 +72,7 @@ impl<'m> Output<'m> {
 /// Appends a line to the ring for each sample of a family.
 struct LineEmitter<'e, 'm, 'c, P: Platform> {
     output: &'e mut Output<'m>,
-    rank: u8,
+    thin_level: u8,
     cx: &'e mut Cx<'c, P>,
 }
 
@@ -79,7 +84,7 @@ impl<P: Platform> Emitter for LineEmitter<'_, '_, '_, P> {
     fn emit(&mut self, metric: &'static Metric, value: Fixed) {
         let pushed = self
             .output
-            .push_value(metric.name.as_bytes(), value, self.rank, self.cx);
+            .push_value(metric.name.as_bytes(), value, self.thin_level, self.cx);
         // The name of an instance may be longer than a line.
         self.output.errors += u64::from(pushed.is_none());
     }
@@ -160,19 +165,19 @@ impl Agent<'_> {
             self.sched.reached(number)
         };
         self.set_time(moment);
-        let rank = self.ranks.of(number, self.now);
+        let thin_level = self.thin_levels.of(number, self.now);
         let lines = self.output.lines;
         let filters = plan::filters(cx.config);
         let mut emitter = LineEmitter {
             output: &mut self.output,
-            rank,
+            thin_level,
             cx,
         };
         let result = self
             .collector
             .collect(number, &mut self.host, filters, &mut emitter);
         if self.output.lines > lines {
-            self.ranks.note(number, self.now);
+            self.thin_levels.note(number, self.now);
         }
         self.log_result(number, family, result, cx);
     }

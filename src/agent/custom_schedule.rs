@@ -1,7 +1,7 @@
 //! The user's own metrics: when each is due, and what the log has of those that fail.
 
-use super::ranks::CUSTOM;
 use super::script_runs::{Lines, Run};
+use super::thin_levels::CUSTOM;
 use super::{Agent, Cx};
 use crate::base::rate_limit::Throttle;
 use crate::base::wheel::{Timers, Wheel};
@@ -163,10 +163,10 @@ impl Agent<'_> {
                     instance: &[],
                     value,
                 };
-                let rank = self.ranks.of(CUSTOM + number, self.now);
+                let thin_level = self.thin_levels.of(CUSTOM + number, self.now);
                 // A name alone is never too long.
-                let _ = self.output.push(&sample, rank, cx);
-                self.ranks.note(CUSTOM + number, self.now);
+                let _ = self.output.push(&sample, thin_level, cx);
+                self.thin_levels.note(CUSTOM + number, self.now);
             }
             Err(_) => self.output.errors += 1,
         }

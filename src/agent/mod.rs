@@ -6,13 +6,13 @@ mod custom_schedule;
 mod family_log;
 mod once;
 mod plan;
-mod ranks;
 mod received;
 mod reload;
 mod ring_memory;
 mod script_runs;
 mod source;
 mod start;
+mod thin_levels;
 mod wall_clock;
 
 pub use script_runs::Lines;
@@ -21,7 +21,7 @@ pub use start::start;
 use collect::Output;
 use custom_schedule::CustomSchedule;
 use family_log::FamilyLog;
-use ranks::Ranks;
+use thin_levels::ThinLevels;
 use wall_clock::Clock;
 
 use crate::base::rate_limit::Throttle;
@@ -72,7 +72,7 @@ pub struct Agent<'m> {
     custom: CustomSchedule,
     clock: Clock,
     family_log: FamilyLog,
-    ranks: Ranks,
+    thin_levels: ThinLevels,
     /// The moment of this wake-up, in milliseconds of the monotonic clock.
     now: u64,
     /// Received datagrams with a malformed line.
@@ -122,7 +122,7 @@ impl<'m> Agent<'m> {
             sender: Sender::new(plan::targets(config, &writer).first, seed ^ spread, now),
             output: Output::new(writer, ring),
             family_log: FamilyLog::new(),
-            ranks: Ranks::new(now),
+            thin_levels: ThinLevels::new(now),
             now,
             malformed: 0,
             is_retrying: false,
@@ -256,7 +256,7 @@ impl<'m> Agent<'m> {
         if is_due(schedule::FLUSH) {
             self.notify_sender(Event::Flush, cx);
             if self.sender.has_caught_up() {
-                self.ranks.start_over(self.now);
+                self.thin_levels.start_over(self.now);
             }
         }
         if is_due(schedule::SENDER) && !self.is_retrying {

@@ -1,6 +1,6 @@
 //! Datagrams of other programs, received by the listener.
 
-use super::ranks::RECEIVED;
+use super::thin_levels::RECEIVED;
 use super::{Agent, Cx};
 use crate::base::text::hash;
 use crate::custom::{PUSHED_MAX, read_line};
@@ -54,9 +54,9 @@ impl Agent<'_> {
             number = number.rotate_left(5) ^ hash(tag);
         }
         let number = RECEIVED.start + number as usize % RECEIVED.len();
-        let rank = self.ranks.of(number, self.now);
-        self.output.push(sample, rank, cx)?;
-        self.ranks.note(number, self.now);
+        let thin_level = self.thin_levels.of(number, self.now);
+        self.output.push(sample, thin_level, cx)?;
+        self.thin_levels.note(number, self.now);
         Some(())
     }
 }

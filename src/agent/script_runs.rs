@@ -1,7 +1,7 @@
 //! Runs of the user's scripts: started, read line by line, and ended when they take too long.
 
 use super::custom_schedule::CustomSchedule;
-use super::ranks::CUSTOM;
+use super::thin_levels::CUSTOM;
 use super::{Agent, Cx};
 use crate::base::text::Text;
 use crate::base::wheel::{Timers, set_bits};
@@ -56,8 +56,8 @@ pub(super) struct Run {
     printed: u32,
     /// Bytes of its unfinished line; more than the buffer holds if the line is too long.
     held: usize,
-    /// The rank of its lines.
-    rank: u8,
+    /// The thin level of its lines.
+    thin_level: u8,
     /// The first error.
     trouble: Option<Trouble>,
 }
@@ -71,7 +71,7 @@ impl Run {
         deadline: 0,
         printed: 0,
         held: 0,
-        rank: 0,
+        thin_level: 0,
         trouble: None,
     };
 
@@ -155,7 +155,7 @@ impl Agent<'_> {
             is_started: answer.is_ok(),
             started,
             deadline,
-            rank: self.ranks.of(CUSTOM + number, self.now),
+            thin_level: self.thin_levels.of(CUSTOM + number, self.now),
             trouble: answer.err().map(Trouble::System),
             ..Run::NONE
         };
@@ -253,11 +253,11 @@ impl Agent<'_> {
         let (run, line) = custom.run(number);
         let held = core::mem::take(&mut run.held);
         let text = line.get(..held).unwrap_or_default();
-        let rank = run.rank;
+        let thin_level = run.thin_level;
         let time = clock.stamp(run.started);
         let pushed = read_line(text, &mut |sample| {
             output.writer.set_time(time);
-            output.push(sample, rank, cx)
+            output.push(sample, thin_level, cx)
         });
         // A line that is too long is empty here.
         if pushed.is_some() && held <= line.len() {
@@ -292,7 +292,7 @@ impl Agent<'_> {
         // Its last line may lack its newline; the last line of a killed script may be cut.
         let has_last_line = run.held > 0 && run.trouble.is_none();
         if run.printed > 0 {
-            self.ranks.note(CUSTOM + number, now);
+            self.thin_levels.note(CUSTOM + number, now);
         }
         self.custom.deadlines.disarm(number);
         if has_last_line {

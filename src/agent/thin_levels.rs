@@ -1,12 +1,11 @@
-//! The rank of each turn of a family, or of a metric of the user's own: what is thinned first when the ring is
-//! full.
+//! The thin level of the lines of each family and of each metric of the user: what a full ring thins first.
 
 use crate::config::CUSTOM_MAX;
 use crate::families::FAMILY_COUNT;
 use crate::ring::{THIN_LEVEL_MAX, thin_level};
 use core::ops::Range;
 
-/// Not yet. (A turn that has this number, once in 49 days, is not thinned either.)
+/// No samples yet. (A turn at this very millisecond, once in 49 days, is not thinned either.)
 const NEVER: u32 = u32::MAX;
 
 /// Those of the user's own metrics, after the families.
@@ -15,13 +14,13 @@ pub(super) const CUSTOM: usize = FAMILY_COUNT;
 /// Those of received lines.
 pub(super) const RECEIVED: Range<usize> = CUSTOM + CUSTOM_MAX..CUSTOM + CUSTOM_MAX + 32;
 
-/// When each had its last samples, in milliseconds since all before had arrived.
-pub(super) struct Ranks {
+/// The time of the last samples of each, in milliseconds since all lines had been acknowledged.
+pub(super) struct ThinLevels {
     origin: u64,
     last: [u32; RECEIVED.end],
 }
 
-impl Ranks {
+impl ThinLevels {
     pub(super) fn new(now: u64) -> Self {
         Self {
             origin: now,
@@ -29,12 +28,13 @@ impl Ranks {
         }
     }
 
-    /// All lines so far have arrived: what comes now may be the first of a long outage, and stays.
+    /// Forgets all times, once all lines have been acknowledged: the next line of each may be the first of a long outage,
+    /// and is not thinned.
     pub(super) fn start_over(&mut self, now: u64) {
         *self = Self::new(now);
     }
 
-    /// The rank of what it tells now.
+    /// Returns the thin level of samples that are taken now.
     pub(super) fn of(&self, number: usize, now: u64) -> u8 {
         match self.last[number] {
             NEVER => THIN_LEVEL_MAX,
@@ -42,7 +42,7 @@ impl Ranks {
         }
     }
 
-    /// It has told something.
+    /// Notes that samples were taken now.
     pub(super) fn note(&mut self, number: usize, now: u64) {
         self.last[number] = (now - self.origin) as u32;
     }
