@@ -216,6 +216,13 @@ impl Lines {
         panic!("{text:?} did not come, but: {last:#?}");
     }
 
+    /// The next sample that is the one; fails when it is not among many.
+    pub fn next_of(&self, is_it: impl Fn(&Line) -> bool) -> Line {
+        let next = || Line::parse(&self.next());
+        let found = (0..20_000).map(|_| next()).find(|line| is_it(line));
+        found.expect("no such line among 20,000")
+    }
+
     /// Adds the lines up to the first one that holds the text; fails when none comes.
     pub fn up_to(&self, text: &str, seen: &mut Vec<String>) {
         let start = Instant::now();
@@ -445,6 +452,13 @@ impl Folder {
 
     pub fn join(&self, file: &str) -> PathBuf {
         self.0.join(file)
+    }
+
+    /// Writes a configuration file; returns the flag that names it.
+    pub fn config(&self, text: &str) -> String {
+        let path = self.join("mini-monitor.json");
+        std::fs::write(&path, text).unwrap();
+        format!("-config={}", path.display())
     }
 }
 

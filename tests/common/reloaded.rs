@@ -1,6 +1,6 @@
 //! An agent whose configuration file changes.
 
-use super::{Agent, Folder, Line, Lines, Transfer};
+use super::{Agent, Folder, Transfer};
 use std::fs;
 use std::path::PathBuf;
 
@@ -14,9 +14,7 @@ pub struct Reloaded {
 impl Reloaded {
     pub fn start(name: &str, text: &str, flags: &[&str]) -> Self {
         let folder = Folder::new(name);
-        let path = folder.join("mini-monitor.json");
-        fs::write(&path, text).unwrap();
-        let file = format!("-config={}", path.display());
+        let (file, path) = (folder.config(text), folder.join("mini-monitor.json"));
         let agent = Agent::start(&[&[file.as_str()], flags].concat());
         Self {
             agent,
@@ -46,10 +44,4 @@ pub fn file(transfer: &Transfer, keys: &str) -> String {
         "{{\"trans\": \"{}\", \"interval\": \"20ms\", \"flush\": \"20ms\"{keys}}}",
         transfer.address()
     )
-}
-
-pub fn next_of(lines: &Lines, is_it: impl Fn(&Line) -> bool) -> Line {
-    let next = || Line::parse(&lines.next());
-    let found = (0..5_000).map(|_| next()).find(|line| is_it(line));
-    found.expect("no such line among 5,000")
 }

@@ -4,18 +4,9 @@ use crate::common::{Agent, Folder, Line, Lines, Transfer, output};
 use std::fs;
 use std::path::Path;
 
-fn config(folder: &Folder, text: &str) -> String {
-    let path = folder.join("mini-monitor.json");
-    fs::write(&path, text).unwrap();
-    format!("-config={}", path.display())
-}
-
 /// The values of a metric, printed once.
 fn once(folder: &Folder, customs: &str) -> (Vec<Line>, String) {
-    let file = config(
-        folder,
-        &format!("{{\"metrics\": \"load\", \"custom\": [{customs}]}}"),
-    );
+    let file = folder.config(&format!("{{\"metrics\": \"load\", \"custom\": [{customs}]}}"));
     let output = output(&[&file, "-once"]);
     let lines = String::from_utf8(output.stdout).unwrap();
     (
@@ -97,7 +88,7 @@ fn custom_number_that_is_invalid_is_logged_once_and_counted() {
         custom("good", ""),
         r#"{"metric": "gone", "file": "/nowhere", "interval": "20ms"}"#
     );
-    let mut agent = Agent::start(&[&config(&folder, &text)]);
+    let mut agent = Agent::start(&[&folder.config(&text)]);
     let lines = Lines::of(transfer.accept());
     let mut log = Vec::new();
     for _ in 0..3 {
@@ -150,7 +141,7 @@ fn custom_number_has_its_own_interval_and_its_file_may_be_replaced() {
             path.display()
         )
     };
-    let mut agent = Agent::start(&[&config(&folder, &text("often", "20ms"))]);
+    let mut agent = Agent::start(&[&folder.config(&text("often", "20ms"))]);
     let lines = Lines::of(agent.out());
     let (mut often, mut seldom) = (0, 0);
     // The seldom one has its first turn within a second.
@@ -165,7 +156,7 @@ fn custom_number_has_its_own_interval_and_its_file_may_be_replaced() {
     fs::rename(&new, &path).unwrap();
     while (Line::parse(&lines.next()).value - 2.0).abs() > 0.1 {}
     // Read again: what is another one is due, what is as it was goes on.
-    config(&folder, &text("other", "20ms"));
+    folder.config(&text("other", "20ms"));
     agent.signal("HUP");
     let after: Vec<_> = (0..200).map(|_| Line::parse(&lines.next()).metric).collect();
     assert!(after.iter().any(|metric| metric == "other"), "{after:?}");

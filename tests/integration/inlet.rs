@@ -60,10 +60,7 @@ impl Inlet {
     }
 
     fn next(&self, metric: &str) -> Line {
-        let found = (0..20_000)
-            .map(|_| Line::parse(&self.lines.next()))
-            .find(|line| line.metric == metric);
-        found.unwrap_or_else(|| panic!("no {metric} among 20,000 lines"))
+        self.lines.next_of(|line| line.metric == metric)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Each key of the configuration file, changed once while the agent runs, and seen to take effect.
 
-use crate::common::reloaded::{Reloaded, file, next_of};
+use crate::common::reloaded::{Reloaded, file};
 use crate::common::{Folder, Line, Lines, Transfer, fixture, poll};
 use miniserde::json::{self, Object, Value};
 use socket2::SockRef;
@@ -69,7 +69,7 @@ impl Scene {
         let endpoint = format!("e{}", self.number);
         let keys = format!(r#", "endpoint": "{endpoint}"{keys}"#);
         self.reloaded.take(&file(&self.transfer, &keys));
-        next_of(&self.lines, |line| line.endpoint == endpoint)
+        self.lines.next_of(|line| line.endpoint == endpoint)
     }
 
     /// What the next lines are of: their metrics, and their tags.
@@ -89,7 +89,7 @@ impl Scene {
     }
 
     fn wait_for(&self, metric: &str) -> f64 {
-        next_of(&self.lines, |line| line.metric == metric).value
+        self.lines.next_of(|line| line.metric == metric).value
     }
 }
 
@@ -195,16 +195,16 @@ fn flush() {
     let lines = Lines::of(transfer.accept());
     assert_eq!(lines.so_far().len(), 0);
     reloaded.take(&text("20ms"));
-    next_of(&lines, |line| line.endpoint == "e20ms");
+    lines.next_of(|line| line.endpoint == "e20ms");
 }
 
 fn endpoint() {
     let scene = Scene::new(r#", "endpoint": "one""#);
-    next_of(&scene.lines, |line| line.endpoint == "one");
+    scene.lines.next_of(|line| line.endpoint == "one");
     scene
         .reloaded
         .take(&file(&scene.transfer, r#", "endpoint": "two""#));
-    next_of(&scene.lines, |line| line.endpoint == "two");
+    scene.lines.next_of(|line| line.endpoint == "two");
 }
 
 fn tag() {
@@ -346,9 +346,9 @@ fn family_ignore() {
 fn process() {
     let mut scene = Scene::new("");
     scene.take(r#", "process": "mini-monitor*,qemu*", "families": {"process": {"interval": "20ms"}}"#);
-    next_of(&scene.lines, |line| {
-        line.tag.contains(&"name=mini-monitor*".to_owned())
-    });
+    scene
+        .lines
+        .next_of(|line| line.tag.contains(&"name=mini-monitor*".to_owned()));
 }
 
 fn leases() {

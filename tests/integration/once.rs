@@ -6,12 +6,6 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 
-fn config(folder: &Folder, text: &str) -> String {
-    let path = folder.join("mini-monitor.json");
-    fs::write(&path, text).unwrap();
-    format!("-config={}", path.display())
-}
-
 fn lines(text: &str, metric: &str) -> usize {
     text.lines()
         .filter(|line| Line::parse(line).metric == metric)
@@ -21,8 +15,7 @@ fn lines(text: &str, metric: &str) -> usize {
 #[test]
 fn once_collects_each_metric_once_however_long_the_slowest_takes() {
     let folder = Folder::new("once-each");
-    let config = config(
-        &folder,
+    let config = folder.config(
         r#"{"metrics": "load", "custom": [
             {"metric": "file", "file": "/proc/self/stat", "field": 4, "interval": "10ms"},
             {"exec": "echo quick 1", "interval": "800ms"},
@@ -65,7 +58,7 @@ fn once_waits_for_a_slow_reader_and_scripts_wait_too() {
             &format!("touch {}; sleep 2; touch {}", printed.display(), done.display())
         )
     );
-    let config = config(&folder, &text);
+    let config = folder.config(&text);
     let mut child = command()
         .args([&config, "-once"])
         .stdout(Stdio::piped())
@@ -95,7 +88,7 @@ fn once_leaves_no_process_when_standard_output_closes() {
             "custom": [{{"exec": "trap '' TERM; echo own $$; sleep 1000; sleep 1000", "interval": "1h"}}]}}"#,
         socket.display()
     );
-    let mut agent = Agent::start(&[&config(&folder, &text)]);
+    let mut agent = Agent::start(&[&folder.config(&text)]);
     let out = Lines::of(agent.out());
     let script = Line::parse(&out.wait_for("\"own\"")).value as u32;
     assert!(socket.exists());
@@ -108,10 +101,7 @@ fn once_leaves_no_process_when_standard_output_closes() {
 #[test]
 fn check_counts_the_series_that_once_prints() {
     let folder = Folder::new("once-check");
-    let config = config(
-        &folder,
-        r#"{"custom": [{"metric": "file", "file": "/proc/self/stat", "field": 4}]}"#,
-    );
+    let config = folder.config(r#"{"custom": [{"metric": "file", "file": "/proc/self/stat", "field": 4}]}"#);
     let machine = fixture("router-6.12");
     let sys = machine.parent().unwrap().join("sys");
     let roots = [
@@ -162,7 +152,7 @@ fn once_keeps_lines_in_memory_for_a_reader_that_stops() {
         r#"{{"metrics": "load", "buffer": "4K", "custom": [{}]}}"#,
         scripts.join(", ")
     );
-    let config = config(&folder, &text);
+    let config = folder.config(&text);
     let mut child = command()
         .args([&config, "-once"])
         .stdout(Stdio::piped())

@@ -1,6 +1,6 @@
 //! SIGHUP: the configuration file is read again.
 
-use crate::common::reloaded::{Reloaded, file, next_of};
+use crate::common::reloaded::{Reloaded, file};
 use crate::common::{
     Agent, Folder, Line, Lines, Transfer, descriptors, mappings, poll, refused, runner, told,
 };
@@ -83,7 +83,7 @@ fn reload_of_an_invalid_file_is_logged_and_changes_nothing() {
         .agent
         .log
         .wait_for(": no such file or directory; the previous configuration stays in force");
-    let line = next_of(&lines, |_| true);
+    let line = lines.next_of(|_| true);
     assert_eq!(line.endpoint, "one");
     assert_kept(&transfer, &lines);
     reloaded.agent.stop();

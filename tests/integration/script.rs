@@ -21,14 +21,12 @@ fn start(folder: &Folder, scripts: &[String]) -> Scripts {
 
 fn start_by(command: &mut Command, folder: &Folder, scripts: &[String]) -> Scripts {
     let transfer = Transfer::new();
-    let path = folder.join("mini-monitor.json");
     let text = format!(
         r#"{{"trans": "{}", "flush": "20ms", "metrics": "agent=20ms,agent", "custom": [{}]}}"#,
         transfer.address(),
         scripts.join(", ")
     );
-    fs::write(&path, text).unwrap();
-    let agent = Agent::spawn(command.arg(format!("-config={}", path.display())));
+    let agent = Agent::spawn(command.arg(folder.config(&text)));
     let lines = Lines::of(transfer.accept());
     Scripts {
         agent,
@@ -39,10 +37,7 @@ fn start_by(command: &mut Command, folder: &Folder, scripts: &[String]) -> Scrip
 
 impl Scripts {
     fn next(&self, metric: &str) -> Line {
-        let found = (0..20_000)
-            .map(|_| Line::parse(&self.lines.next()))
-            .find(|line| line.metric == metric);
-        found.unwrap_or_else(|| panic!("no {metric} among 20,000 lines"))
+        self.lines.next_of(|line| line.metric == metric)
     }
 
     /// The log of an agent that takes its samples as if nothing were amiss, and then ends.
@@ -679,13 +674,11 @@ fn script_does_not_run_if_the_agent_is_killed_while_starting_it() {
     };
     let flag = folder.join("runs");
     let text = format!("touch {}", flag.display());
-    let path = folder.join("mini-monitor.json");
     let json = format!(
         r#"{{"trans": "-", "metrics": "agent", "custom": [{}]}}"#,
         script(&text, r#", "interval": "24h""#)
     );
-    fs::write(&path, json).unwrap();
-    let mut agent = Agent::spawn(command.arg(format!("-config={}", path.display())));
+    let mut agent = Agent::spawn(command.arg(folder.config(&json)));
     // It is the agent by now, no strace.
     Lines::of(agent.out()).next();
     let children = format!("/proc/{0}/task/{0}/children", agent.pid());
@@ -837,10 +830,8 @@ fn once_does_not_wait_for_a_script_that_cannot_be_killed() {
         return;
     };
     let folder = Folder::new("stuck-once");
-    let path = folder.join("mini-monitor.json");
     let text = format!(r#"{{"metrics": "load", "custom": [{}]}}"#, stuck());
-    fs::write(&path, text).unwrap();
-    let mut agent = Agent::spawn(command.arg(format!("-config={}", path.display())).arg("-once"));
+    let mut agent = Agent::spawn(command.arg(folder.config(&text)).arg("-once"));
     let lines = Lines::of(agent.out());
     let _process = Stuck(Line::parse(&lines.wait_for("\"stuck\"")).value as u32);
     assert_eq!(agent.wait().code(), Some(0));
