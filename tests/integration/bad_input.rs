@@ -325,7 +325,9 @@ fn flags_and_keys_in_messages_have_their_control_bytes_masked() {
     fs::write(&config, text).unwrap();
     let mut agent = Agent::start(&["-trans=unix:/no\u{9b}where", "-config", config.to_str().unwrap()]);
     let mut log = Vec::new();
-    agent.log.up_to("\"a?[31m?? b\" is not a name", &mut log);
+    agent
+        .log
+        .up_to("malformed line \"a?[31m?? b\" (expected a name", &mut log);
     for expected in [
         "a: /no??such: no such file or directory",
         "dial unix /no??where: no such file or directory",
