@@ -1,7 +1,7 @@
 //! The agent itself.
 
 use super::metrics::metrics;
-use super::{Context, SKIP};
+use super::{FamilyContext, SKIP};
 use crate::procfs::{ProcFile, ReadError, own_cpu_micros, page_size};
 
 metrics! {
@@ -36,7 +36,7 @@ pub struct AgentStats {
     pub queued: u64,
 }
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let stats = &cx.collector.stats;
     let values = &mut cx.values;
     for (id, value) in [

@@ -1,7 +1,7 @@
 //! Connections that the packet filter tracks (`Documentation/networking/nf_conntrack-sysctl.rst`); no sample where it
 //! tracks none.
 
-use super::Context;
+use super::FamilyContext;
 use super::metrics::metrics;
 use crate::procfs::{ProcFile, ReadError};
 
@@ -11,7 +11,7 @@ metrics! {
     PERCENT Gauge "conntrack.percent" "percent" "tracked connections, percent of the maximum";
 }
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let (files, values) = (&mut cx.host.files, &mut cx.values);
     let count = values.read_columns(files, ProcFile::ConntrackCount, &[Some(COUNT)]);
     let result = count.and_then(|()| values.read_columns(files, ProcFile::ConntrackMax, &[Some(MAX)]));

@@ -2,7 +2,7 @@
 
 use super::load::Tasks;
 use super::metrics::metrics;
-use super::{Context, FamilyEmitter, FamilyValues, MetricId};
+use super::{FamilyContext, FamilyEmitter, FamilyValues, MetricId};
 use crate::base::bit_set::BitSet;
 use crate::base::decimal::{DIGITS_MAX, Fixed, format_u64, parse_u64};
 use crate::base::fields::{Fields, fields};
@@ -89,7 +89,7 @@ struct Reading {
     are_too_many: bool,
 }
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut reading = Reading::default();
     let result = read(cx, &mut reading);
     let values = &mut cx.values;
@@ -108,7 +108,7 @@ pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
     Ok(())
 }
 
-fn read(cx: &mut Context, reading: &mut Reading) -> Result<(), ReadError> {
+fn read(cx: &mut FamilyContext, reading: &mut Reading) -> Result<(), ReadError> {
     let memory = &mut cx.collector.memory.cpu;
     let mut lines = cx.host.files.lines(ProcFile::Stat)?;
     while let Some(line) = lines.next_line()? {
@@ -121,7 +121,7 @@ fn read(cx: &mut Context, reading: &mut Reading) -> Result<(), ReadError> {
             }
         }
     }
-    lines.expect(reading.all.is_some(), "no line of all processors")
+    lines.expect(reading.all.is_some(), "no cpu line")
 }
 
 impl Reading {

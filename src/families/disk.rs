@@ -1,7 +1,7 @@
 //! File systems: their sizes as `statfs(2)` returns them, for the mounts in `/proc/self/mountinfo`.
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
+use super::{FamilyContext, FamilyValues};
 use crate::base::decimal::Fixed;
 use crate::base::glob::{Filter, is_in_list};
 use crate::procfs::mounts::{self, MOUNT_POINT_MAX, MountTable, StatfsPolicy};
@@ -37,7 +37,7 @@ metrics! {
 
 /// Collects the file systems that the user wants, each once however often it is mounted, in the kernel's order. After
 /// one that cannot be asked, the others are collected still.
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut table = MountTable::EMPTY;
     read_mounts(cx, &mut table)?;
     let mut result = Ok(());
@@ -67,7 +67,7 @@ pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
     result
 }
 
-fn read_mounts(cx: &mut Context, table: &mut MountTable) -> Result<(), ReadError> {
+fn read_mounts(cx: &mut FamilyContext, table: &mut MountTable) -> Result<(), ReadError> {
     let filter = cx.emitter.filter;
     let mut buffer = [0; MOUNT_POINT_MAX];
     let mut has_mounts = false;

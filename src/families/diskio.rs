@@ -2,7 +2,7 @@
 //! ` 254 0 vda 5231 2919 735410 2388 450 3430 257312 702 0 1128 3238 …`.
 
 use super::metrics::metrics;
-use super::{Context, FamilyEmitter, FamilyValues, MetricId, SKIP};
+use super::{FamilyContext, FamilyEmitter, FamilyValues, MetricId, SKIP};
 use crate::base::decimal::Fixed;
 use crate::base::fields::fields;
 use crate::procfs::{ProcFile, ReadError, ReadErrorKind};
@@ -63,7 +63,7 @@ impl Disks {
     }
 }
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut disks = Disks {
         at: cx.collector.now,
         ..Disks::NONE
@@ -77,7 +77,7 @@ pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
     }
 }
 
-fn collect_disks(cx: &mut Context, disks: &mut Disks) -> Result<(), ReadError> {
+fn collect_disks(cx: &mut FamilyContext, disks: &mut Disks) -> Result<(), ReadError> {
     let before = &cx.collector.memory.disks;
     let elapsed = disks.at.saturating_sub(before.at);
     let mut values = FamilyValues::new();
@@ -104,7 +104,7 @@ fn collect_disks(cx: &mut Context, disks: &mut Disks) -> Result<(), ReadError> {
         values.set(UTILISATION, share);
         cx.emitter.emit_instance(&[(b"device=", name)], &values);
     }
-    lines.expect(was_found, "no disk")?;
+    lines.expect(was_found, "no block device")?;
     if are_too_many {
         return Err(ReadError::too_many(ProcFile::Diskstats, "more than 64 devices"));
     }

@@ -2,7 +2,7 @@
 //! `Documentation/networking/snmp_counter.rst`).
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues, MetricId};
+use super::{FamilyContext, FamilyValues, MetricId};
 use crate::base::fields::{Fields, fields};
 use crate::procfs::{Files, ProcFile, ReadError};
 
@@ -74,7 +74,7 @@ impl Columns {
     };
 }
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let Columns { snmp, netstat } = &mut cx.collector.memory.columns;
     let (files, values) = (&mut cx.host.files, &mut cx.values);
     let snmp = read_sections(files, ProcFile::Snmp, &SNMP, snmp, values);
@@ -118,7 +118,7 @@ fn read_sections(
             sections[index].learn(line, names[index], &mut fields);
         }
     }
-    lines.expect(has_first, "no counts of IP")
+    lines.expect(has_first, "no IP counters")
 }
 
 impl Section {

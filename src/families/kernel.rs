@@ -1,7 +1,7 @@
 //! Limits of the kernel, and their use (`Documentation/admin-guide/sysctl`).
 
 use super::metrics::metrics;
-use super::{Context, SKIP};
+use super::{FamilyContext, SKIP};
 use crate::procfs::{ProcFile, ReadError};
 
 metrics! {
@@ -12,7 +12,7 @@ metrics! {
     FILES_PERCENT Gauge "kernel.files.percent"   "percent" "open files, percent of the maximum";
 }
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let (files, values) = (&mut cx.host.files, &mut cx.values);
     let open_files = values.read_columns(files, ProcFile::FileNr, &[Some(FILES), SKIP, Some(FILES_MAX)]);
     let entropy = values.read_columns(files, ProcFile::Entropy, &[Some(ENTROPY)]);

@@ -1,6 +1,6 @@
 //! What `-list` prints: a metric a line.
 
-use super::{FAMILIES, Kind};
+use super::{FAMILIES, MetricKind};
 use crate::base::text::{Put, Text};
 
 /// Writes name, unit, kind, family, default interval and meaning of each metric.
@@ -11,8 +11,8 @@ pub fn list(put: Put) {
             let mut line = Text::new(&mut buffer);
             let unit = if metric.unit.is_empty() { "-" } else { metric.unit };
             let kind = match metric.kind {
-                Kind::Gauge => "gauge",
-                Kind::Counter => "counter",
+                MetricKind::Gauge => "gauge",
+                MetricKind::Counter => "counter",
             };
             put_column(&mut line, metric.name, 24);
             put_column(&mut line, unit, 9);

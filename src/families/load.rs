@@ -1,7 +1,7 @@
 //! Load averages and tasks: `/proc/loadavg` (`proc(5)`), `0.25 0.11 0.04 2/79 1865`, and two lines of `/proc/stat`.
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
+use super::{FamilyContext, FamilyValues};
 use crate::base::decimal::{Fixed, parse_u64};
 use crate::base::fields::fields;
 use crate::procfs::{Files, ProcFile, ReadError};
@@ -34,7 +34,7 @@ impl Tasks {
     }
 }
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let files = &mut cx.host.files;
     // The cpu family has read them in the same turn, if it is collected then.
     let tasks = cx.collector.tasks.unwrap_or_else(|| read_tasks(files));

@@ -1,7 +1,7 @@
 //! Memory and swap: `/proc/meminfo` (`proc(5)`), lines such as `MemTotal:       24684092 kB`.
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
+use super::{FamilyContext, FamilyValues};
 use crate::base::fields::fields;
 use crate::procfs::{Files, ProcFile, ReadError};
 
@@ -21,7 +21,7 @@ metrics! {
     SWAP_PERCENT Gauge "swap.percent"  "percent" "swap space in use, percent of the total; none without swap space";
 }
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let values = &mut cx.values;
     let result = read(&mut cx.host.files, values);
     // A container may see less in total than is available outside it.

@@ -2,7 +2,7 @@
 
 /// How a receiver has to read the values of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// A value that goes up and down.
     Gauge,
     /// A count since some start, which a receiver turns into a rate.
@@ -13,7 +13,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Metric {
     /// Gauge or counter.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// The name on the wire, such as `net.in.bytes`.
     pub name: &'static str,
     /// The unit of the values; empty for a plain count.
@@ -37,7 +37,7 @@ macro_rules! metrics {
         $(const $id: $crate::families::MetricId = $crate::families::MetricId::of_row(Row::$id as usize);)*
         /// The family's metrics.
         pub(super) const METRICS: &[$crate::families::Metric] = &[$($crate::families::Metric {
-            kind: $crate::families::Kind::$kind,
+            kind: $crate::families::MetricKind::$kind,
             name: $name,
             unit: $unit,
             help: $help,

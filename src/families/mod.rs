@@ -33,7 +33,7 @@ mod wifi;
 pub use agent::AgentStats;
 pub use emitter::{Discard, Emitter, Tags};
 pub use list::list;
-pub use metrics::{Kind, Metric};
+pub use metrics::{Metric, MetricKind};
 pub use process::PROCESSES_MAX;
 
 use crate::base::glob::Filter;
@@ -57,7 +57,7 @@ pub struct Family {
     /// choose from.
     pub ignored: Option<&'static str>,
     /// Emits its samples, as many as can be collected also if there is an error.
-    collect: fn(&mut Context) -> Result<(), ReadError>,
+    collect: fn(&mut FamilyContext) -> Result<(), ReadError>,
 }
 
 /// All families. Those of one turn are collected in this order.
@@ -97,7 +97,7 @@ impl Family {
         name: &'static str,
         seconds: u32,
         metrics: &'static [Metric],
-        collect: fn(&mut Context) -> Result<(), ReadError>,
+        collect: fn(&mut FamilyContext) -> Result<(), ReadError>,
     ) -> Self {
         assert!(metrics.len() <= VALUES_MAX);
         Self {
@@ -199,7 +199,7 @@ pub struct Collector {
 }
 
 /// What a family's collect function works with.
-struct Context<'c> {
+struct FamilyContext<'c> {
     host: &'c mut Host,
     collector: &'c mut Collector,
     filters: Filters<'c>,
@@ -239,7 +239,7 @@ impl Collector {
         let Some(family) = FAMILIES.get(family) else {
             return Ok(());
         };
-        let mut cx = Context {
+        let mut cx = FamilyContext {
             host,
             collector: self,
             filters,

@@ -1,7 +1,7 @@
 //! Who is in the network: neighbours that the kernel knows (`/proc/net/arp`, `proc(5)`), addresses that dnsmasq has
 //! leased.
 
-use super::Context;
+use super::FamilyContext;
 use super::emitter::{INTERFACES_MAX, too_many_interfaces};
 use super::metrics::metrics;
 use crate::base::decimal::Fixed;
@@ -42,7 +42,7 @@ impl Neighbours {
 }
 
 /// Collects the neighbours of the interfaces that the user wants, and the number of leases.
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let neighbours = collect_neighbours(cx);
     let leases = cx.host.leases(cx.filters.leases);
     if let Ok(leases) = leases {
@@ -52,7 +52,7 @@ pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
     leases.map(|_| ()).or_else(ReadError::unless_missing)
 }
 
-fn collect_neighbours(cx: &mut Context) -> Result<(), ReadError> {
+fn collect_neighbours(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut has_room = true;
     if let Err(error) = read_neighbours(cx, &mut has_room) {
         return error.unless_missing();
@@ -72,7 +72,7 @@ fn collect_neighbours(cx: &mut Context) -> Result<(), ReadError> {
 }
 
 /// Counts the neighbours. Clears `has_room` if there are too many interfaces.
-fn read_neighbours(cx: &mut Context, has_room: &mut bool) -> Result<(), ReadError> {
+fn read_neighbours(cx: &mut FamilyContext, has_room: &mut bool) -> Result<(), ReadError> {
     let all = &mut cx.collector.memory.neighbours;
     all.entries = [0; INTERFACES_MAX];
     let mut has_heading = false;

@@ -2,7 +2,7 @@
 
 use super::emitter::InterfaceLimit;
 use super::metrics::metrics;
-use super::{Context, FamilyValues, MetricId, SKIP};
+use super::{FamilyContext, FamilyValues, MetricId, SKIP};
 use crate::procfs::{ProcFile, ReadError, split_name};
 
 metrics! {
@@ -33,13 +33,13 @@ const COLUMNS: [Option<MetricId>; 16] = [
     Some(OUT_FIFO), Some(OUT_COLLISIONS), Some(OUT_CARRIER), SKIP,
 ];
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let result = collect_interfaces(cx);
     cx.host.links.end_turn();
     result
 }
 
-fn collect_interfaces(cx: &mut Context) -> Result<(), ReadError> {
+fn collect_interfaces(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut limit = InterfaceLimit::default();
     let mut values = FamilyValues::new();
     // There is at least the loopback interface.

@@ -1,6 +1,6 @@
 //! Consecutive numbers: a missing one is a lost line. Only in builds for tests.
 
-use super::Context;
+use super::FamilyContext;
 use super::metrics::metrics;
 use crate::procfs::ReadError;
 
@@ -9,7 +9,7 @@ metrics! {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the type of all collect functions")]
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     cx.values.set_u64(NUMBER, Some(cx.collector.turns));
     cx.collector.turns += 1;
     Ok(())

@@ -2,7 +2,7 @@
 //! `some avg10=0.00 avg60=0.00 avg300=0.00 total=1118547`.
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues, MetricId};
+use super::{FamilyContext, FamilyValues, MetricId};
 use crate::base::decimal::parse_u64;
 use crate::base::fields::fields;
 use crate::procfs::{Files, ProcFile, ReadError};
@@ -26,7 +26,7 @@ const RESOURCES: [(ProcFile, MetricId, MetricId); 4] = [
     (ProcFile::PressureIrq, IRQ_SOME, IRQ_FULL),
 ];
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut result = Ok(());
     for (file, some, full) in RESOURCES {
         let read = read(&mut cx.host.files, file, some, full, &mut cx.values);
@@ -55,5 +55,5 @@ fn read(
         values.set_u64(id, total.and_then(parse_u64));
         was_found |= values.get(id).is_some();
     }
-    lines.expect(was_found, "no totals")
+    lines.expect(was_found, "no total times")
 }

@@ -1,7 +1,7 @@
 //! Processes of the names that the user asks for, summed up over all processes of a name.
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
+use super::{FamilyContext, FamilyValues};
 use crate::base::decimal::divide;
 use crate::base::glob::{fits, is_pattern, items};
 use crate::procfs::processes::{self, Process};
@@ -91,7 +91,7 @@ impl Processes {
 }
 
 /// Continues the pass over all processes; the samples come at its end.
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let names = cx.filters.processes;
     let pass = &mut cx.collector.memory.processes;
     if names.is_empty() {

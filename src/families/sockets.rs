@@ -1,7 +1,7 @@
 //! Sockets: `/proc/net/sockstat` (`proc(5)`), lines such as `TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 319`.
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues};
+use super::{FamilyContext, FamilyValues};
 use crate::base::fields::fields;
 use crate::procfs::{ProcFile, ReadError};
 
@@ -16,7 +16,7 @@ metrics! {
     UDP_MEM      Gauge "sockets.udp.mem"      "pages" "memory of UDP sockets" from "UDP: mem";
 }
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let values = &mut cx.values;
     let mut lines = cx.host.files.lines(ProcFile::Sockstat)?;
     while values.count() < KEYS.count()
@@ -24,7 +24,7 @@ pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
     {
         parse(line, values);
     }
-    lines.expect(values.count() > 0, "no sockets")
+    lines.expect(values.count() > 0, "no socket counts")
 }
 
 /// Parses a line: a section, then names and values in turn.

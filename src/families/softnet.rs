@@ -2,7 +2,7 @@
 //! hexadecimal columns of 32 bits.
 
 use super::metrics::metrics;
-use super::{Context, FamilyValues, MetricId};
+use super::{FamilyContext, FamilyValues, MetricId};
 use crate::base::fields::fields;
 use crate::procfs::{ProcFile, ReadError};
 
@@ -16,13 +16,13 @@ metrics! {
 const COLUMNS: [MetricId; 3] = [PROCESSED, DROPPED, SQUEEZED];
 
 /// Adds up the columns. Each is 32 bits a processor, so their sum may go back.
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut was_found = false;
     let mut lines = cx.host.files.lines(ProcFile::Softnet)?;
     while let Some(line) = lines.next_line()? {
         was_found |= add(line, &mut cx.values);
     }
-    lines.expect(was_found, "no counts")
+    lines.expect(was_found, "no counters")
 }
 
 /// Adds the columns of a line. Returns whether all are there.

@@ -1,6 +1,6 @@
 //! Uptime, and the state of the wall clock: `/proc/uptime` (`proc(5)`), `350735.47 234388.90`, and `adjtimex(2)`.
 
-use super::Context;
+use super::FamilyContext;
 use super::metrics::metrics;
 use crate::base::decimal::Fixed;
 use crate::base::fields::fields;
@@ -12,7 +12,7 @@ metrics! {
     OFFSET Gauge "clock.offset.us" "us" "offset by which the kernel is still adjusting the wall clock, may be negative";
 }
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let values = &mut cx.values;
     // A container may not be allowed to ask.
     if let Ok(clock) = clock_discipline() {

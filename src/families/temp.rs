@@ -1,6 +1,6 @@
 //! Temperatures and fans: thermal zones by their type, then the sensors of the chips as `chip/label`.
 
-use super::Context;
+use super::FamilyContext;
 use super::metrics::metrics;
 use crate::base::text::{Text, hash};
 use crate::procfs::sensors::{Class, Device, SensorKind};
@@ -18,7 +18,7 @@ metrics! {
 
 /// Collects the sensors that the user wants. Of sensors with one name, all but the first have the kernel's name
 /// appended.
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut names = UsedNames {
         hashes: [0; SENSORS_MAX],
         count: 0,
@@ -64,7 +64,7 @@ impl UsedNames {
 }
 
 /// Collects the sensors of a device. Returns false if there are too many.
-fn collect_device(cx: &mut Context, device: &Device, names: &mut UsedNames) -> bool {
+fn collect_device(cx: &mut FamilyContext, device: &Device, names: &mut UsedNames) -> bool {
     for sensor in device.sensors() {
         let mut buffer = [0; NAME_MAX];
         let mut name = Text::new(&mut buffer);

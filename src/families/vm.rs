@@ -1,6 +1,6 @@
 //! Paging: `/proc/vmstat` (`proc(5)`), lines such as `pgfault 34124663`.
 
-use super::Context;
+use super::FamilyContext;
 use super::metrics::metrics;
 use crate::base::fields::fields;
 use crate::procfs::{ProcFile, ReadError};
@@ -13,7 +13,7 @@ metrics! {
     OOM_KILLS    Counter "vm.oom.kills"  ""      "processes killed because memory ran out (Linux 4.13 and later)" from "oom_kill";
 }
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let values = &mut cx.values;
     let mut lines = cx.host.files.lines(ProcFile::Vmstat)?;
     while values.count() < KEYS.count()
@@ -24,5 +24,5 @@ pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
             values.set_u64(*id, fields.next_u64());
         }
     }
-    lines.expect(values.count() > 0, "no counts")
+    lines.expect(values.count() > 0, "no counters")
 }

@@ -4,7 +4,7 @@
 
 use super::emitter::InterfaceLimit;
 use super::metrics::metrics;
-use super::{Context, FamilyValues, MetricId};
+use super::{FamilyContext, FamilyValues, MetricId};
 use crate::base::decimal::Fixed;
 use crate::procfs::{ProcFile, ReadError, split_name};
 
@@ -17,11 +17,11 @@ metrics! {
 /// The metrics of the columns after the status.
 const COLUMNS: [MetricId; 3] = [QUALITY, SIGNAL, NOISE];
 
-pub(super) fn collect(cx: &mut Context) -> Result<(), ReadError> {
+pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     collect_interfaces(cx).or_else(ReadError::unless_missing)
 }
 
-fn collect_interfaces(cx: &mut Context) -> Result<(), ReadError> {
+fn collect_interfaces(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut limit = InterfaceLimit::default();
     let mut values = FamilyValues::new();
     let mut has_heading = false;

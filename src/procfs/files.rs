@@ -1,7 +1,7 @@
 //! The files of `/proc` that stay open between turns: one system call reads a short one again.
 
 use super::ReadError;
-use super::lines::Lines;
+use super::file_lines::FileLines;
 use crate::platform::{Directory, File};
 
 /// Bytes of the buffer for one file; a longer file is read in pieces. (`net/netstat` has about as much. Of files
@@ -96,7 +96,7 @@ impl Files {
     }
 
     /// Returns the lines of a file as it is now.
-    pub fn lines(&mut self, file: ProcFile) -> Result<Lines<'_>, ReadError> {
+    pub fn lines(&mut self, file: ProcFile) -> Result<FileLines<'_>, ReadError> {
         let slot = &mut self.open[file as usize];
         let mut unkept = None;
         if slot.is_none() {
@@ -109,6 +109,6 @@ impl Files {
             };
             *target = Some(opened);
         }
-        Ok(Lines::new(file, slot, unkept, self.buffer))
+        Ok(FileLines::new(file, slot, unkept, self.buffer))
     }
 }

@@ -1,10 +1,10 @@
 //! Readers of `/proc` and `/sys`: files that stay open, lines that are pulled, and parsers of what they hold.
 
 mod error;
+mod file_lines;
 mod files;
 mod keys;
 mod leases;
-mod lines;
 mod links;
 pub mod mounts;
 pub mod processes;
@@ -16,9 +16,9 @@ pub use crate::platform::{
     ticks_per_second,
 };
 pub use error::{ReadError, ReadErrorKind, Subject};
+pub use file_lines::FileLines;
 pub use files::{Files, ProcFile};
 pub use keys::Keys;
-pub use lines::Lines;
 pub use links::{InterfaceName, Link, Links};
 
 use crate::base::fields::{Fields, fields};
@@ -34,8 +34,8 @@ const FAILED_MOUNT_MAX: usize = 96;
 /// The operating system's name, the first tag of each line.
 pub const OS: &str = "linux";
 
-/// The larger part of what a host needs. All of it is zero at first, so that what nobody writes to takes no
-/// memory.
+/// The larger part of the memory of a [`Host`]. All of it is zero at first, so that parts that are never written take
+/// no memory.
 #[repr(C)]
 pub struct Memory {
     links: Links,
@@ -43,7 +43,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Nothing is known of links.
+    /// No file is open.
     pub const EMPTY: Self = Self {
         links: Links::NONE,
         buffer: [0; BUFFER],
@@ -67,7 +67,7 @@ impl Roots {
     }
 }
 
-/// The machine. Its files stay open.
+/// The machine that the agent reads. Its files stay open between turns.
 pub struct Host {
     /// The files of `/proc`.
     pub files: Files,
@@ -82,7 +82,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// The machine that is seen through these roots; the files below are opened when they are asked for.
+    /// A machine with these roots. The files below are opened when they are first read.
     pub fn new(roots: Roots, memory: &'static mut Memory) -> Self {
         Self {
             files: Files::new(roots.proc, &mut memory.buffer),
@@ -93,12 +93,12 @@ impl Host {
         }
     }
 
-    /// Opens the roots, and sees the machine through them.
+    /// Opens the roots of a machine.
     pub fn open(proc: &[u8], sys: &[u8], memory: &'static mut Memory) -> Result<Self, Errno> {
         Ok(Self::new(Roots::open(proc, sys)?, memory))
     }
 
-    /// Sees the machine through other roots from now on.
+    /// Closes all files and reads a machine with other roots from now on.
     pub fn change(&mut self, roots: Roots) {
         self.files.change_root(roots.proc);
         self.sys = roots.sys;

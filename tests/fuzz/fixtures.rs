@@ -9,7 +9,7 @@ mod mutate;
 
 use mini_monitor::base::decimal::Fixed;
 use mini_monitor::families::{
-    self, AgentStats, Collector, Emitter, FAMILIES, FAMILY_COUNT, Filters, Kind, Metric, Tags, find,
+    self, AgentStats, Collector, Emitter, FAMILIES, FAMILY_COUNT, Filters, Metric, MetricKind, Tags, find,
 };
 use mini_monitor::format::json::Writer;
 use mini_monitor::procfs::{self, Host};
@@ -237,7 +237,7 @@ fn check_value(metric: &Metric, value: Fixed) {
         _ => {}
     }
     assert!(
-        metric.kind == Kind::Gauge || scale == 0,
+        metric.kind == MetricKind::Gauge || scale == 0,
         "{}: {value:?}",
         metric.name
     );

@@ -17,7 +17,7 @@ const LENGTH_MAX: usize = 16 << 20;
 ///
 /// A file that ends within a line is an error; where it fits into the buffer, it has no lines then. Of a line longer
 /// than the buffer only the fields that fit are returned. After an error the file is opened again at the next turn.
-pub struct Lines<'f> {
+pub struct FileLines<'f> {
     file: ProcFile,
     /// The open file, or `None` if it must not stay open: then it is in `unkept`.
     slot: &'f mut Option<File>,
@@ -28,7 +28,7 @@ pub struct Lines<'f> {
     is_end: bool,
 }
 
-impl<'f> Lines<'f> {
+impl<'f> FileLines<'f> {
     pub(super) fn new(
         file: ProcFile,
         slot: &'f mut Option<File>,
