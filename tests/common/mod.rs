@@ -133,8 +133,11 @@ fn has_host_errors() -> bool {
 /// The message of an error as the agent's C library words it, given that of glibc.
 pub fn error_message(glibc: &'static str) -> &'static str {
     static IS_GLIBC: LazyLock<bool> = LazyLock::new(|| {
-        let program = std::fs::read(command().get_program()).unwrap();
-        runner().is_empty() && program.windows(8).any(|bytes| bytes == b"ld-linux")
+        // Under an emulator it is a static binary.
+        runner().is_empty() && {
+            let program = std::fs::read(command().get_program()).unwrap();
+            program.windows(8).any(|bytes| bytes == b"ld-linux")
+        }
     });
     match glibc {
         _ if *IS_GLIBC => glibc,
