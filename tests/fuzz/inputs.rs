@@ -61,7 +61,7 @@ fn file_text(document: &[u8]) -> FileText {
     }
 }
 
-/// What is said of a file that is not good, with its place if it is not JSON.
+/// Reads a configuration file; the message if it is invalid.
 fn check(document: &[u8], memory: &mut [u8]) -> Option<String> {
     memory[..document.len()].copy_from_slice(document);
     let mut config = Config::default();
@@ -84,13 +84,13 @@ fn configuration() {
     each("configuration", example, |document| {
         match check(document, &mut memory) {
             None => good += 1,
-            Some(words) => {
+            Some(message) => {
                 bad += 1;
-                let has_place = words
+                let has_line = message
                     .strip_prefix("x:")
                     .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-                assert!(has_place, "{words}");
-                assert!(!words.contains(|c: char| c.is_control()), "{words}");
+                assert!(has_line, "{message}");
+                assert!(!message.contains(|c: char| c.is_control()), "{message}");
             }
         }
     });
@@ -276,7 +276,7 @@ fn check_line(line: &[u8], writer: &mut Writer) -> bool {
 
 /// What scripts print and datagrams hold: any number of lines.
 #[test]
-fn lines_that_are_handed_in() {
+fn received_lines() {
     let mut writer = Writer::new(b"fuzz", "linux", &[]).unwrap();
     writer.set_time(1_790_000_000);
     let many = (0..8)
@@ -335,7 +335,7 @@ fn field<'a>(text: &'a [u8], key: Option<&[u8]>, number: usize) -> Option<&'a [u
 }
 
 #[test]
-fn files_with_a_number() {
+fn custom_numbers() {
     let shared = Path::new("/dev/shm");
     let folder = if shared.is_dir() {
         shared.to_owned()
