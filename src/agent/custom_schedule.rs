@@ -6,7 +6,7 @@ use super::{Agent, Cx};
 use crate::base::rate_limit::Throttle;
 use crate::base::wheel::{Timers, Wheel};
 use crate::config::{CUSTOM_MAX, Config, Custom, Number, Origin};
-use crate::custom::{self, Trouble};
+use crate::custom::{self, CustomError};
 use crate::format::Sample;
 use crate::platform::{Ended, LogArg, NEVER, Platform};
 use crate::schedule::{reached, turn};
@@ -27,13 +27,13 @@ pub(super) struct CustomSchedule {
 #[derive(Clone, Copy)]
 struct Logged {
     throttle: Throttle,
-    trouble: Option<Trouble>,
+    error: Option<CustomError>,
 }
 
 impl Logged {
     const NOTHING: Self = Self {
         throttle: Throttle::new(),
-        trouble: None,
+        error: None,
     };
 }
 
@@ -101,17 +101,13 @@ impl CustomSchedule {
     }
 
     /// Whether to log a result; the throttle counts it then.
-    fn should_log(&mut self, number: usize, trouble: Option<Trouble>, now: u64) -> bool {
-        let Some(logged) = self
-            .logged
-            .get_mut(number)
-            .filter(|logged| logged.trouble != trouble)
-        else {
+    fn should_log(&mut self, number: usize, error: Option<CustomError>, now: u64) -> bool {
+        let Some(logged) = self.logged.get_mut(number).filter(|logged| logged.error != error) else {
             return false;
         };
         let passes = logged.throttle.pass(now).is_some();
         if passes {
-            logged.trouble = trouble;
+            logged.error = error;
         }
         passes
     }
@@ -177,11 +173,11 @@ impl Agent<'_> {
     pub(super) fn log_custom<P: Platform>(
         &mut self,
         number: usize,
-        trouble: Option<Trouble>,
+        error: Option<CustomError>,
         line: &[u8],
         cx: &mut Cx<P>,
     ) {
-        if !self.custom.should_log(number, trouble, self.now) {
+        if !self.custom.should_log(number, error, self.now) {
             return;
         }
         let Some(custom) = cx.config.custom_at(number) else {
@@ -191,28 +187,28 @@ impl Agent<'_> {
             Origin::File(number) => (b": ", number.file, b"can be read again"),
             Origin::Script(_) => (b"", b"", b"runs without errors again"),
         };
-        let Some(trouble) = trouble else {
+        let Some(error) = error else {
             return cx.platform.log("%: %", &[custom.name(), again].map(LogArg::Text));
         };
         let mut what = LogArg::Text(line);
-        let words: &[u8] = match trouble {
-            Trouble::System(errno) => {
+        let words: &[u8] = match error {
+            CustomError::System(errno) => {
                 what = LogArg::Cause(errno.into());
                 b""
             }
-            Trouble::Ended(Ended::Exit(status)) => {
+            CustomError::Ended(Ended::Exit(status)) => {
                 what = LogArg::Number(status.into());
                 b"exit status "
             }
-            Trouble::Ended(Ended::Signal(signal)) => {
+            CustomError::Ended(Ended::Signal(signal)) => {
                 what = LogArg::Number(signal.into());
                 b"killed by signal "
             }
-            Trouble::Missing => b"no such line or field",
-            Trouble::NoNumber => b"not a number, or too large",
-            Trouble::BadLine => b"",
-            Trouble::TooSlow => b"timed out",
-            Trouble::TooMuch => b"printed more than 16384 bytes",
+            CustomError::Missing => b"no such line or field",
+            CustomError::NotNumber => b"not a number, or too large",
+            CustomError::InvalidLine => b"",
+            CustomError::TooSlow => b"timed out",
+            CustomError::TooLong => b"printed more than 16384 bytes",
         };
         let given = [
             LogArg::Text(custom.name()),

@@ -6,7 +6,7 @@ use super::{Agent, Cx};
 use crate::base::text::Text;
 use crate::base::wheel::{Timers, set_bits};
 use crate::config::Script;
-use crate::custom::{Trouble, read_line};
+use crate::custom::{CustomError, read_line};
 use crate::platform::{Ended, Platform, SCRIPTS_MAX};
 
 /// Bytes of the longest line of a script.
@@ -59,7 +59,7 @@ pub(super) struct Run {
     /// The thin level of its lines.
     thin_level: u8,
     /// The first error.
-    trouble: Option<Trouble>,
+    error: Option<CustomError>,
 }
 
 impl Run {
@@ -72,7 +72,7 @@ impl Run {
         printed: 0,
         held: 0,
         thin_level: 0,
-        trouble: None,
+        error: None,
     };
 
     fn is_idle(&self) -> bool {
@@ -99,8 +99,8 @@ impl CustomSchedule {
     }
 
     /// Keeps the error, unless there was one before.
-    fn note(&mut self, number: usize, trouble: Trouble) {
-        self.run(number).0.trouble.get_or_insert(trouble);
+    fn note(&mut self, number: usize, error: CustomError) {
+        self.run(number).0.error.get_or_insert(error);
     }
 
     /// Appends text to the unfinished line.
@@ -156,7 +156,7 @@ impl Agent<'_> {
             started,
             deadline,
             thin_level: self.thin_levels.of(CUSTOM + number, self.now),
-            trouble: answer.err().map(Trouble::System),
+            error: answer.err().map(CustomError::System),
             ..Run::NONE
         };
         self.custom.deadlines.arm(number, deadline);
@@ -220,7 +220,7 @@ impl Agent<'_> {
         run.stage = Stage::Asked;
         run.deadline = now + GRACE;
         cx.platform.terminate_script(number);
-        self.custom.note(number, Trouble::TooSlow);
+        self.custom.note(number, CustomError::TooSlow);
         self.custom.deadlines.arm(number, now + GRACE);
     }
 
@@ -237,7 +237,7 @@ impl Agent<'_> {
         run.printed += piece.len() as u32;
         let is_too_much = run.printed > OUTPUT_MAX;
         if is_too_much {
-            self.custom.note(number, Trouble::TooMuch);
+            self.custom.note(number, CustomError::TooLong);
         }
         !is_too_much
     }
@@ -263,12 +263,12 @@ impl Agent<'_> {
         if pushed.is_some() && held <= line.len() {
             return;
         }
-        run.trouble.get_or_insert(Trouble::BadLine);
+        run.error.get_or_insert(CustomError::InvalidLine);
         // It is logged at once, while the line is there, and not again at the end of the run.
         let mut buffer = [0; LOGGED_MAX + 80];
         let mut message = Text::new(&mut buffer);
         put_bad_line(&mut message, line.get(..held).unwrap_or(line));
-        self.log_custom(number, Some(Trouble::BadLine), message.bytes(), cx);
+        self.log_custom(number, Some(CustomError::InvalidLine), message.bytes(), cx);
     }
 
     /// Ends all that is left of the script, and logs its result.
@@ -281,16 +281,16 @@ impl Agent<'_> {
         if ended.is_none() && run.is_started {
             run.stage = Stage::Stuck;
             run.deadline = now + AGAIN;
-            let trouble = run.trouble;
+            let error = run.error;
             self.custom.deadlines.arm(number, now + AGAIN);
-            return self.log_run(number, trouble, cx);
+            return self.log_run(number, error, cx);
         }
         run.stage = Stage::Idle;
         if let Some(ended) = ended.filter(|ended| *ended != Ended::Exit(0)) {
-            run.trouble.get_or_insert(Trouble::Ended(ended));
+            run.error.get_or_insert(CustomError::Ended(ended));
         }
         // Its last line may lack its newline; the last line of a killed script may be cut.
-        let has_last_line = run.held > 0 && run.trouble.is_none();
+        let has_last_line = run.held > 0 && run.error.is_none();
         if run.printed > 0 {
             self.thin_levels.note(CUSTOM + number, now);
         }
@@ -298,15 +298,15 @@ impl Agent<'_> {
         if has_last_line {
             self.collect_line(number, cx);
         }
-        let trouble = self.custom.run(number).0.trouble;
-        self.output.errors += u64::from(trouble.is_some());
-        self.log_run(number, trouble, cx);
+        let error = self.custom.run(number).0.error;
+        self.output.errors += u64::from(error.is_some());
+        self.log_run(number, error, cx);
     }
 
     /// Logs the result of a run if it is new. A malformed line has been logged already.
-    fn log_run<P: Platform>(&mut self, number: usize, trouble: Option<Trouble>, cx: &mut Cx<P>) {
-        if trouble != Some(Trouble::BadLine) && !self.custom.run(number).0.is_left {
-            self.log_custom(number, trouble, b"", cx);
+    fn log_run<P: Platform>(&mut self, number: usize, error: Option<CustomError>, cx: &mut Cx<P>) {
+        if error != Some(CustomError::InvalidLine) && !self.custom.run(number).0.is_left {
+            self.log_custom(number, error, b"", cx);
         }
     }
 }

@@ -11,39 +11,39 @@ const FIELD_MAX: usize = 32;
 
 /// An error of a custom metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum CustomError {
     /// The file cannot be read.
     System(Errno),
     /// The file has no such line or field in its first MiB.
     Missing,
     /// The field is not a number, or out of range.
-    NoNumber,
+    NotNumber,
     /// A script printed an invalid line.
-    BadLine,
+    InvalidLine,
     /// A script failed or was killed.
     Ended(Ended),
     /// A script exceeded its timeout.
     TooSlow,
     /// A script printed too much.
-    TooMuch,
+    TooLong,
 }
 
 /// Reads the number in a field, from 1 up, of a line. Fields are separated by blanks, `:`, `=` and `,`, and counted after
 /// the key if the line is found by one. The file is opened each time, as it may be replaced.
 #[inline(never)]
-pub(super) fn read(path: &[u8], line: Line, field: u32) -> Result<Fixed, Trouble> {
-    let file = File::open(path).map_err(Trouble::System)?;
+pub(super) fn read(path: &[u8], line: Line, field: u32) -> Result<Fixed, CustomError> {
+    let file = File::open(path).map_err(CustomError::System)?;
     let mut search = Search::new(line, field);
     let mut buffer = [0; 1024];
     let mut offset = 0;
     while offset < LENGTH_MAX {
-        let length = file.read_at(&mut buffer, offset).map_err(Trouble::System)?;
+        let length = file.read_at(&mut buffer, offset).map_err(CustomError::System)?;
         let piece = buffer.get(..length).unwrap_or_default();
         // The end of the file ends its last line.
         let piece = if length == 0 { b"\n" } else { piece };
         for byte in piece {
             if search.push(*byte) {
-                return Fixed::parse(search.found()).ok_or(Trouble::NoNumber);
+                return Fixed::parse(search.found()).ok_or(CustomError::NotNumber);
             }
         }
         if length == 0 {
@@ -51,7 +51,7 @@ pub(super) fn read(path: &[u8], line: Line, field: u32) -> Result<Fixed, Trouble
         }
         offset += length as u64;
     }
-    Err(Trouble::Missing)
+    Err(CustomError::Missing)
 }
 
 /// A search for a field in a text that is pushed byte by byte.
@@ -216,16 +216,16 @@ mod tests {
         let path = std::env::temp_dir().join(format!("mini-monitor-custom-{}", std::process::id()));
         let path_bytes = path.to_str().unwrap().as_bytes();
         let number = |line| read(path_bytes, Line::Number(line), 1);
-        assert!(matches!(number(1), Err(Trouble::System(Errno::NOT_FOUND))));
+        assert!(matches!(number(1), Err(CustomError::System(Errno::NOT_FOUND))));
         let numbers: Vec<_> = (1..2_000).map(|number| number.to_string()).collect();
         std::fs::write(&path, numbers.join("\n") + "\n2000").unwrap();
         assert_eq!(number(1_999), Ok(Fixed::whole(1_999)));
         assert_eq!(number(2_000), Ok(Fixed::whole(2_000)));
-        assert_eq!(number(2_001), Err(Trouble::Missing));
+        assert_eq!(number(2_001), Err(CustomError::Missing));
         std::fs::write(&path, "12 apples\nx1\n").unwrap();
         assert_eq!(number(1), Ok(Fixed::whole(12)));
-        assert_eq!(number(2), Err(Trouble::NoNumber));
+        assert_eq!(number(2), Err(CustomError::NotNumber));
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(read(b"/dev/zero", Line::Number(2), 1), Err(Trouble::Missing));
+        assert_eq!(read(b"/dev/zero", Line::Number(2), 1), Err(CustomError::Missing));
     }
 }

@@ -10,7 +10,7 @@ mod mutate;
 use mini_monitor::base::decimal::Fixed;
 use mini_monitor::base::text::Text;
 use mini_monitor::config::{Config, ConfigFile, FILE_MEMORY, FileText, Origin};
-use mini_monitor::custom::{self, Trouble, read_line};
+use mini_monitor::custom::{self, CustomError, read_line};
 use mini_monitor::families::{find, name};
 use mini_monitor::format::{Sample, json::Writer};
 use mini_monitor::resolver::{self, Query};
@@ -373,11 +373,11 @@ fn custom_numbers() {
                         good += 1;
                         assert!(is_amount(value, found.unwrap()));
                     }
-                    Err(trouble) => {
+                    Err(error) => {
                         bad += 1;
                         let is_number = found.is_some_and(|text| text.len() <= 32 && decimal(text).is_some());
                         assert!(!is_number);
-                        assert_eq!(trouble == Trouble::Missing, found.is_none());
+                        assert_eq!(error == CustomError::Missing, found.is_none());
                     }
                 }
             }
