@@ -282,7 +282,7 @@ fn a_buffer_smaller_than_a_turn_is_logged_once() {
         log.filter(|line| line.contains("; raise -buffer")).count()
     };
     assert_eq!(warnings("-buffer=4K"), 1);
-    assert_eq!(warnings("-buffer=64K"), 0);
+    assert_eq!(warnings("-buffer=256K"), 0);
 }
 
 #[test]
