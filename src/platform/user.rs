@@ -43,9 +43,10 @@ const CAPABILITIES: [u32; 2] = [0x2008_0522, 0];
 /// Empties the sets of capabilities, and with the inheritable one the ambient one, which a user other than root would
 /// keep; programs of other users, such as `sudo`, give no new ones (`PR_SET_NO_NEW_PRIVS`, from Linux 3.5 on).
 fn drop_rights() -> Option<()> {
-    let none = [0_u32; 6];
-    // SAFETY: a head of this process, and two times three sets of 32 bits. (libc has no function for it.)
-    let answer = unsafe { libc::syscall(libc::SYS_capset, CAPABILITIES.as_ptr(), none.as_ptr()) };
+    // The kernel writes to a header of another version, so qemu refuses one in read-only memory.
+    let (mut header, none) = (CAPABILITIES, [0_u32; 6]);
+    // SAFETY: a header for this process, and two times three sets of 32 bits. (libc has no function for it.)
+    let answer = unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), none.as_ptr()) };
     if answer != 0 {
         return None;
     }

@@ -419,7 +419,10 @@ fn peer_that_sends_without_end_is_read_slowly_and_lines_continue() {
     });
     // What a kernel holds of it, and a few times 4 KB.
     assert!(taken < 1 << 20, "{taken} bytes were taken");
-    assert!(agent.status("VmRSS") <= before + 64);
+    // An emulator's memory grows with the code that it has translated.
+    if runner().is_empty() {
+        assert!(agent.status("VmRSS") <= before + 64);
+    }
     agent.stop();
 }
 
