@@ -32,7 +32,7 @@ pub(super) fn resolve(host: &[u8], push: &mut dyn FnMut(&Address)) -> c_int {
 pub(super) fn words(code: c_int) -> &'static [u8] {
     match code {
         libc::EAI_NONAME => b"name does not resolve",
-        libc::EAI_AGAIN => b"try again",
+        libc::EAI_AGAIN => b"temporary failure in name resolution",
         EAI_NODATA => b"name has no usable address",
         _ => b"non-recoverable error",
     }
