@@ -260,6 +260,7 @@ pub fn format_u64(number: u64, digits: &mut [u8; DIGITS_MAX]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::random::Random;
 
     fn text(number: u64) -> String {
         let mut digits = [0; DIGITS_MAX];
@@ -347,16 +348,10 @@ mod tests {
 
     #[test]
     fn percentages_agree_with_wide_arithmetic() {
-        let mut seed = 0x2545_f491_4f6c_dd1d_u64;
-        let mut next = || {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            seed
-        };
+        let mut random = Random(0x2545_f491_4f6c_dd1d);
         for _ in 0..100_000 {
-            let total = (next() >> (next() % 64)).max(1);
-            let part = next() % total;
+            let total = (random.number() >> (random.number() % 64)).max(1);
+            let part = random.number() % total;
             let exact = (u128::from(part) * 1_000_000 + u128::from(total / 2)) / u128::from(total);
             let ours = Fixed::percent(part, total).unwrap();
             let off = u128::from(ours.mantissa).abs_diff(exact);

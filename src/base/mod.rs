@@ -6,6 +6,8 @@ pub mod decimal;
 pub mod fields;
 pub mod glob;
 pub mod name;
+#[cfg(test)]
+pub(crate) mod random;
 pub mod rate_limit;
 pub mod text;
 pub mod wheel;

@@ -120,6 +120,7 @@ pub fn set_bits(mut word: u32) -> impl Iterator<Item = usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::random::Random;
     use std::collections::BTreeMap;
 
     #[test]
@@ -170,17 +171,6 @@ mod tests {
             let due = due.fold(0, |set, (timer, _)| set | 1 << timer);
             self.0.retain(|_, at| *at > now);
             due
-        }
-    }
-
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, bound: u64) -> u64 {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            self.0 % bound
         }
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::random::Random;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 fn ip(octets: &[u8]) -> IpAddr {
@@ -66,13 +67,6 @@ const FINE: Option<Answer> = Some(Answer {
     code: NO_ERROR,
     is_cut: false,
 });
-
-fn random(seed: &mut u64) -> u64 {
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    *seed
-}
 
 #[test]
 fn a_query_is_one_question() {
@@ -268,15 +262,15 @@ fn nonsense_is_survived() {
         record(28, 1, &[7; 16]),
     ]
     .concat();
-    let mut seed = 0x2545_f491_4f6c_dd1d;
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut taken = 0;
     for _ in 0..200_000 {
         let mut bytes = message.clone();
-        for _ in 0..=random(&mut seed) % 4 {
-            let place = random(&mut seed) as usize % bytes.len();
-            bytes[place] = random(&mut seed) as u8;
+        for _ in 0..=random.number() % 4 {
+            let place = random.number() as usize % bytes.len();
+            bytes[place] = random.number() as u8;
         }
-        bytes.truncate(random(&mut seed) as usize % (2 * bytes.len()) + 1);
+        bytes.truncate(random.number() as usize % (2 * bytes.len()) + 1);
         taken += addresses(&bytes, query).1.len();
         let mut resolv = Resolv::new();
         resolv.line(&bytes);
@@ -331,13 +325,13 @@ fn numeric_addresses_are_those_of_the_standard_library() {
     ] {
         same(text);
     }
-    let mut seed = 0x2545_f491_4f6c_dd1d;
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut good = 0;
     for round in 0..200_000 {
-        let parts = random(&mut seed) % 9 + 1;
+        let parts = random.number() % 9 + 1;
         let mut text = String::new();
         for _ in 0..parts {
-            text += match random(&mut seed) % if round % 2 == 0 { 7 } else { 3 } {
+            text += match random.number() % if round % 2 == 0 { 7 } else { 3 } {
                 0 => ":",
                 1 => "::",
                 2 => "1f:",

@@ -11,6 +11,7 @@ mod salvaged;
 mod thinned;
 
 use super::*;
+use crate::base::random::Random;
 
 const DROPPING: Policy = Policy {
     is_thinning: false,
@@ -44,17 +45,6 @@ impl Store {
 
     fn ring(&mut self, policy: Policy) -> Ring<'_> {
         Ring::new(&mut self.words, &mut self.memory, policy)
-    }
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
     }
 }
 

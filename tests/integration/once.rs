@@ -4,12 +4,21 @@ use crate::common::{Agent, Folder, Line, Lines, command, fixture, poll};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 fn lines(text: &str, metric: &str) -> usize {
     text.lines()
         .filter(|line| Line::parse(line).metric == metric)
         .count()
+}
+
+/// Starts the agent with `-once`; standard output is read by the test.
+fn spawn_once(config: &str) -> Child {
+    let mut once = command();
+    once.args([config, "-once"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 #[test]
@@ -59,11 +68,7 @@ fn once_waits_for_a_slow_reader_and_scripts_wait_too() {
         )
     );
     let config = folder.config(&text);
-    let mut child = command()
-        .args([&config, "-once"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = spawn_once(&config);
     let mut out = child.stdout.take().unwrap();
     poll(|| printed.exists().then_some(()), "all that the script prints");
     let before = ticks(child.id());
@@ -153,11 +158,7 @@ fn once_keeps_lines_in_memory_for_a_reader_that_stops() {
         scripts.join(", ")
     );
     let config = folder.config(&text);
-    let mut child = command()
-        .args([&config, "-once"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = spawn_once(&config);
     std::thread::sleep(std::time::Duration::from_secs(3));
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();

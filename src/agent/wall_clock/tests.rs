@@ -1,6 +1,7 @@
 //! Stamps of the schedule's turns: late wake-ups, steps of the wall clock, restarts and reloads at random.
 
 use super::*;
+use crate::base::random::Random;
 use crate::base::wheel::set_bits;
 use crate::families::FAMILY_COUNT;
 use crate::schedule::{ALL_FAMILIES, Sched};
@@ -16,17 +17,6 @@ struct Machine {
 impl Machine {
     fn read(&self) -> (u64, u64) {
         (self.now, self.now + self.offset)
-    }
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
     }
 }
 

@@ -30,7 +30,7 @@ impl Stream {
 
 fn story(seed: u64, policy: Policy) {
     let mut random = Random(seed);
-    let mut below = |bound: usize| random.below(bound);
+    let mut below = |bound: usize| random.index(bound);
     let mut store = Store::new(BUFFER_MIN + below(20_000));
     let mut ring = store.ring(policy);
     let (mut stream, mut acknowledged, mut now) = (Stream::default(), BTreeSet::new(), 0);

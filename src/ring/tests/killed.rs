@@ -38,19 +38,19 @@ fn story(seed: u64, ring: &mut Ring, steps: usize, told: &mut dyn FnMut(Vec<Stri
     let mut random = Random(seed);
     let mut made = 0;
     for step in 0..steps {
-        match random.below(16) {
+        match random.index(16) {
             0..10 => {
-                let length = 8 + random.below(150);
+                let length = 8 + random.index(150);
                 let level = thin_level(made, made + 1);
                 made += 1;
                 ring.push(&stamped(made, step, ring.clock(), length), level);
             }
             10..12 => {
                 let waiting = unsent(ring).len();
-                ring.mark_sent(random.below(waiting / 4 + 1));
+                ring.mark_sent(random.index(waiting / 4 + 1));
             }
-            12..14 => _ = ring.acknowledge(random.below(1000) as u64, step as u64 * 100),
-            14 => ring.rewind(step as u64 * 100, random.below(2) == 0),
+            12..14 => _ = ring.acknowledge(random.index(1000) as u64, step as u64 * 100),
+            14 => ring.rewind(step as u64 * 100, random.index(2) == 0),
             _ => {
                 // Up and down, so that two digits are enough.
                 let clock = if ring.clock() < 40 { ring.clock() + 17 } else { 3 };
@@ -83,8 +83,8 @@ fn killed_agent_leaves_every_line_whole_and_in_order() {
     let mut kills = 0;
     for seed in seeds(400) {
         let mut random = Random(seed);
-        let after = random.below(3_000) as u64;
-        let buffer = BUFFER_MIN + random.below(1_000);
+        let after = random.index(3_000) as u64;
+        let buffer = BUFFER_MIN + random.index(1_000);
         let mut store = Store::new(buffer);
         let mut before = vec![Vec::new()];
         let mut ring = store.ring(THINNING);

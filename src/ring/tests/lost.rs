@@ -17,27 +17,27 @@ fn held(ring: &Ring) -> Vec<(usize, Vec<u8>)> {
 
 /// What may happen to a ring.
 fn step(ring: &mut Ring, random: &mut Random, number: u64) {
-    match random.below(8) {
-        0..4 => ring.push(&line(number, 8 + random.below(200)), random.below(5) as u8),
+    match random.index(8) {
+        0..4 => ring.push(&line(number, 8 + random.index(200)), random.index(5) as u8),
         4 => {
             let waiting = pieces(ring, 5_000).len();
             // What has been lost is not sent.
             if !is_lost() {
-                ring.mark_sent(random.below(waiting + 1));
+                ring.mark_sent(random.index(waiting + 1));
             }
         }
-        5 => _ = ring.acknowledge(random.below(500) as u64, number * 50),
-        6 if random.below(20) == 0 => ring.rewind(number * 50, random.below(2) == 0),
-        7 if random.below(20) == 0 => ring.set_clock(ring.clock() + 1, |_, _| {}),
+        5 => _ = ring.acknowledge(random.index(500) as u64, number * 50),
+        6 if random.index(20) == 0 => ring.rewind(number * 50, random.index(2) == 0),
+        7 if random.index(20) == 0 => ring.set_clock(ring.clock() + 1, |_, _| {}),
         _ => {}
     }
 }
 
 /// A ring that has been through much.
 fn used<'s>(store: &'s mut Store, random: &mut Random) -> (Ring<'s>, u64) {
-    let policy = [DROPPING, REPLAYING, THINNING][random.below(3)];
+    let policy = [DROPPING, REPLAYING, THINNING][random.index(3)];
     let mut ring = store.ring(policy);
-    let count = random.below(400) as u64;
+    let count = random.index(400) as u64;
     for number in 0..count {
         step(&mut ring, random, number);
     }
@@ -48,7 +48,7 @@ fn used<'s>(store: &'s mut Store, random: &mut Random) -> (Ring<'s>, u64) {
 fn rescue_keeps_lines_of_remaining_memory_and_counts_the_others() {
     for seed in seeds(2_000) {
         let mut random = Random(seed);
-        let mut stores = [BUFFER_MIN + random.below(2_000); 2].map(Store::new);
+        let mut stores = [BUFFER_MIN + random.index(2_000); 2].map(Store::new);
         let [store, other] = &mut stores;
         let (mut ring, number) = used(store, &mut random);
         let acked = ring.index(ring.acked);
@@ -56,9 +56,9 @@ fn rescue_keeps_lines_of_remaining_memory_and_counts_the_others() {
         // A connection that ends takes along what it has acknowledged.
         let waiting = before.iter().skip_while(|(index, _)| *index != acked);
         let before: Vec<_> = waiting.cloned().collect();
-        let from = random.below(ring.memory.len() + 1);
+        let from = random.index(ring.memory.len() + 1);
         fuse::lose(0, from);
-        for number in number..number + random.below(4) as u64 {
+        for number in number..number + random.index(4) as u64 {
             step(&mut ring, &mut random, number);
         }
         let (waiting, dropped) = (ring.unacked_lines, ring.counts().dropped);
@@ -89,8 +89,8 @@ fn rescue_keeps_lines_of_remaining_memory_and_counts_the_others() {
 fn count_of_unacknowledged_lines_is_always_exact() {
     for seed in seeds(200) {
         let mut random = Random(seed);
-        let mut store = Store::new(BUFFER_MIN + random.below(2_000));
-        let policy = [DROPPING, REPLAYING, THINNING][random.below(3)];
+        let mut store = Store::new(BUFFER_MIN + random.index(2_000));
+        let policy = [DROPPING, REPLAYING, THINNING][random.index(3)];
         let mut ring = store.ring(policy);
         for number in 0..500 {
             step(&mut ring, &mut random, number);
@@ -109,10 +109,10 @@ fn count_of_unacknowledged_lines_is_always_exact() {
 fn memory_lost_at_any_access_gives_only_whole_pushed_lines() {
     for seed in seeds(4_000) {
         let mut random = Random(seed);
-        let mut stores = [BUFFER_MIN + random.below(2_000); 2].map(Store::new);
+        let mut stores = [BUFFER_MIN + random.index(2_000); 2].map(Store::new);
         let [store, other] = &mut stores;
         let (mut ring, number) = used(store, &mut random);
-        fuse::lose(random.below(3_000) as u64, random.below(ring.memory.len()));
+        fuse::lose(random.index(3_000) as u64, random.index(ring.memory.len()));
         for number in number..number + 60 {
             step(&mut ring, &mut random, number);
         }
@@ -130,11 +130,11 @@ fn memory_lost_at_any_access_gives_only_whole_pushed_lines() {
 fn overwritten_memory_does_not_panic() {
     for seed in seeds(2_000) {
         let mut random = Random(seed);
-        let mut store = Store::new(BUFFER_MIN + random.below(2_000));
+        let mut store = Store::new(BUFFER_MIN + random.index(2_000));
         let (mut ring, number) = used(&mut store, &mut random);
-        let value = [0, b'\n', 0xff, random.below(256) as u8][random.below(4)];
-        let from = random.below(ring.memory.len());
-        let end = from + random.below(ring.memory.len() - from + 1);
+        let value = [0, b'\n', 0xff, random.index(256) as u8][random.index(4)];
+        let from = random.index(ring.memory.len());
+        let end = from + random.index(ring.memory.len() - from + 1);
         ring.memory[from..end].fill(value);
         for number in number..number + 300 {
             step(&mut ring, &mut random, number);

@@ -116,7 +116,7 @@ fn check_stream(stream: &[u8], seed: u64) {
 
 fn against_naive(seed: u64) {
     let mut random = Random(seed);
-    let mut below = |bound: usize| random.below(bound);
+    let mut below = |bound: usize| random.index(bound);
     let (mut buffer, mut other) = (BUFFER_MIN + below(3000), BUFFER_MIN + below(3000));
     let mut stores = [buffer, other].map(Store::new);
     let [store, spare] = &mut stores;

@@ -8,14 +8,14 @@ const BOOT: u32 = 7;
 /// A file with the words and the memory of a ring, and the lines in it.
 fn file(seed: u64) -> (Vec<u8>, BTreeSet<Vec<u8>>) {
     let mut random = Random(seed);
-    let mut store = Store::new(BUFFER_MIN + random.below(3_000));
+    let mut store = Store::new(BUFFER_MIN + random.index(3_000));
     let mut ring = store.ring(DROPPING);
     ring.words.boot.set(BOOT as usize);
-    let count = random.below(300) as u64;
+    let count = random.index(300) as u64;
     let mut lines = BTreeSet::new();
     for number in 0..count {
-        let longest = if random.below(20) == 0 { LINE_MAX } else { 200 };
-        let line = line(number, random.below(longest + 1));
+        let longest = if random.index(20) == 0 { LINE_MAX } else { 200 };
+        let line = line(number, random.index(longest + 1));
         ring.push(&line, 3);
         lines.insert(line);
     }
@@ -90,30 +90,30 @@ fn buffer_of(file: &[u8]) -> usize {
 }
 
 fn damage(file: &mut Vec<u8>, random: &mut Random) {
-    let at = random.below(file.len());
-    match random.below(8) {
-        0 => file[at] ^= 1 << random.below(8),
+    let at = random.index(file.len());
+    match random.index(8) {
+        0 => file[at] ^= 1 << random.index(8),
         1 => file[at] = b'\n',
-        2 => file[at] = random.below(256) as u8,
+        2 => file[at] = random.index(256) as u8,
         // A sector that was never written, or one of another time.
         3 => {
             let end = (at + 512).min(file.len());
             file[at..end].fill(0);
         }
         4 => {
-            let from = random.below(file.len());
-            let length = random.below(600).min(file.len() - at.max(from));
+            let from = random.index(file.len());
+            let length = random.index(600).min(file.len() - at.max(from));
             file.copy_within(from..from + length, at);
         }
         5 => file.truncate(at),
         // In the words.
         6 => {
             let at = at % size_of::<Words>();
-            file[at] ^= 1 << random.below(8);
+            file[at] ^= 1 << random.index(8);
         }
         _ => {
             for place in &mut file[at..] {
-                *place = random.below(256) as u8;
+                *place = random.index(256) as u8;
             }
         }
     }
@@ -128,13 +128,13 @@ fn damaged_file_gives_only_whole_lines_that_were_written() {
         let (mut damaged, written) = file(seed);
         let buffer = buffer_of(&damaged);
         let mut random = Random(seed.rotate_left(17));
-        for _ in 0..=random.below(3) {
+        for _ in 0..=random.index(3) {
             if !damaged.is_empty() {
                 damage(&mut damaged, &mut random);
             }
         }
-        let buffer = if random.below(4) == 0 {
-            BUFFER_MIN + random.below(8_000)
+        let buffer = if random.index(4) == 0 {
+            BUFFER_MIN + random.index(8_000)
         } else {
             buffer
         };
@@ -158,8 +158,8 @@ fn one_damaged_byte_costs_at_most_two_lines() {
     for seed in seeds(500) {
         let (mut damaged, written) = file(seed);
         let mut random = Random(seed);
-        let at = size_of::<Words>() + random.below(damaged.len() - size_of::<Words>());
-        damaged[at] ^= 1 + random.below(255) as u8;
+        let at = size_of::<Words>() + random.index(damaged.len() - size_of::<Words>());
+        damaged[at] ^= 1 + random.index(255) as u8;
         let (found, said) = opened(&damaged, buffer_of(&damaged));
         let missing = written.difference(&found).count();
         assert!(missing <= 2, "seed {seed:#x}: {missing} are missing");

@@ -35,8 +35,8 @@ fn outage(ring: &mut Ring, groups: &[Group], bytes: usize, random: &mut Random) 
             .filter(|(number, _)| next[*number] == now)
         {
             // Now and then a wake-up is late.
-            let late = if random.below(50) == 0 {
-                random.below(group.period as usize / 3)
+            let late = if random.index(50) == 0 {
+                random.index(group.period as usize / 3)
             } else {
                 0
             };
@@ -189,7 +189,7 @@ fn lines_in_flight_and_sent_in_part_are_not_thinned() {
         let mut random = Random(seed);
         outage(&mut ring, &[group(2, 1_000, 0, 100)], 8 << 10, &mut random);
         let all = unsent(&ring);
-        let sent = random.below(5_000);
+        let sent = random.index(5_000);
         ring.mark_sent(sent);
         let mut stream = all[..sent].to_vec();
         outage(
