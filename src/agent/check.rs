@@ -103,7 +103,7 @@ impl<'a> Series<'a> {
             .sum()
     }
 
-    /// Seconds that the buffer lasts if the samples of a series are at least so many milliseconds apart.
+    /// Seconds that the buffer lasts if the samples of a series are at least these milliseconds apart.
     #[inline(never)]
     fn lasting(&self, spacing: u32) -> u64 {
         // Bytes in a million seconds.

@@ -22,7 +22,7 @@ const fn parse(text: &str) -> u64 {
     number
 }
 
-/// Whether a clock that shows so many milliseconds since 1970 can be right.
+/// Whether a clock that shows these milliseconds since 1970 can be right.
 #[inline(never)]
 pub(super) fn is_plausible(millis: u64) -> bool {
     (BUILT * 1_000..(LAST + 1) * 1_000).contains(&millis)
@@ -59,7 +59,7 @@ impl Clock {
         (self.seconds > 0).then_some(self.seconds as usize)
     }
 
-    /// The stamps so far are so many seconds, and a fraction, from the monotonic clock.
+    /// The offset from the monotonic clock to the stamps so far: seconds, and a fraction.
     pub(super) fn new(seconds: usize, phase: u32) -> Self {
         let (seconds, fraction) = (seconds as u64, (SECOND - phase % SECOND) % SECOND);
         Self {

@@ -47,7 +47,7 @@ impl Child {
         Ok(Self { number })
     }
 
-    /// Waits for it to end by itself, at most so many milliseconds.
+    /// Waits for it to end by itself for up to the given milliseconds.
     pub(super) fn wait(&self, millis: u32) {
         for _ in 0..millis {
             if self.has_ended() {

@@ -11,7 +11,7 @@ use core::ffi::c_int;
 
 /// Bytes of a line that the log has.
 const LINE_MAX: usize = 200;
-/// What is read in one wake-up: so many pieces at most.
+/// Pieces that are read in one wake-up at most.
 const PIECE: usize = 2048;
 const PIECES: usize = 4;
 /// Wake-ups for it in a second, at most; a command that complains of more waits for the next one.

@@ -37,7 +37,7 @@ pub(super) unsafe fn add(variable: &'static CStr) -> Result<(), Errno> {
     }
     let memory = map((count + 2) * size_of::<*const c_char>())?;
     let start = memory.as_mut_ptr().cast::<c_void>().cast::<*const c_char>();
-    // SAFETY: the mapping starts at a page and has room for so many pointers; all zeros are null pointers.
+    // SAFETY: the mapping starts at a page and has room for these pointers; all zeros are null pointers.
     let list = unsafe { slice::from_raw_parts_mut(start, count + 2) };
     // SAFETY: `count` pointers have been found there.
     let variables = unsafe { slice::from_raw_parts(old, count) };

@@ -46,7 +46,7 @@ impl Fd {
         check_length(unsafe { libc::pread(self.0, buffer.as_mut_ptr().cast(), buffer.len(), offset) })
     }
 
-    /// Waits up to so many milliseconds for one of the events (`poll(2)`), and returns whether it has come.
+    /// Waits for one of the events (`poll(2)`) for up to the given milliseconds, and returns whether it has come.
     pub(super) fn is_ready(&self, events: c_short, millis: u32) -> bool {
         let mut entry = libc::pollfd {
             fd: self.0,
@@ -70,7 +70,7 @@ impl Fd {
 
 impl Drop for Fd {
     fn drop(&mut self) {
-        // SAFETY: this is the only owner, and nobody uses the number after it.
+        // SAFETY: this is the only owner, and the number is not used after it.
         unsafe { libc::close(self.0) };
     }
 }

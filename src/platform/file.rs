@@ -32,7 +32,7 @@ pub(super) fn unlink_at(path: &CStr) -> Result<(), Errno> {
 }
 
 const DIRECTORY_FLAGS: c_int = libc::O_RDONLY | libc::O_DIRECTORY;
-/// A pipe that nobody writes to is not waited for.
+/// A pipe without a writer is not waited for.
 const FILE_FLAGS: c_int = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
 
 /// Calls `use_path` with the path as the C library wants it.
@@ -130,7 +130,7 @@ impl File {
         self.0.read_at(buffer, offset)
     }
 
-    /// Whether nobody can write to it but its owner, which is root or this process's user.
+    /// Whether only its owner can write to it, which is root or this process's user.
     pub fn is_private(&self) -> bool {
         machine::is_private(self.0.number())
     }

@@ -7,7 +7,7 @@ use super::socket::{self, UNIX_PATH_MAX, receive, unix_address};
 use crate::platform::Errno;
 use core::ffi::c_int;
 
-/// What nobody but the user and the group may do.
+/// Permissions that others than the user and the group do not get.
 const MASK: libc::mode_t = 0o117;
 
 /// The socket, as long as it is open.
@@ -21,7 +21,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Listens there; a socket that nobody listens at any more gives way.
+    /// Listens there, in place of a socket that no process listens at any more.
     pub(super) fn open(path: &[u8]) -> Result<Self, Errno> {
         let address = unix_address(path)?;
         let new = || socket::new(libc::AF_UNIX, libc::SOCK_DGRAM | libc::SOCK_NONBLOCK);

@@ -60,7 +60,7 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         fault::forget(self.0.as_ptr().addr());
-        // SAFETY: nobody has any part of the mapping for longer than this.
+        // SAFETY: no part of the mapping is borrowed for longer than this.
         unsafe { libc::munmap(self.0.as_mut_ptr().cast(), self.0.len()) };
     }
 }

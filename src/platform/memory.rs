@@ -19,6 +19,6 @@ pub(super) fn map_from(descriptor: c_int, kind: c_int, length: usize) -> Result<
     if start == libc::MAP_FAILED {
         return Err(last());
     }
-    // SAFETY: the mapping is that long, readable, writable and nobody else's.
+    // SAFETY: the mapping is that long, readable, writable and used here only.
     Ok(unsafe { from_raw_parts_mut(start.cast(), length) })
 }

@@ -31,7 +31,7 @@ impl Signals {
         handle(libc::SIGCHLD, libc::SIG_DFL);
         fault::mend();
         let blocked = asking();
-        // SAFETY: the set is whole; nobody asks for what was blocked before.
+        // SAFETY: the set is whole; the signals that were blocked before are not asked for.
         check(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const blocked, null_mut()) })?;
         let flags = libc::SFD_NONBLOCK | libc::SFD_CLOEXEC;
         // SAFETY: the set is whole; −1 asks for a new descriptor.
@@ -75,7 +75,7 @@ pub(super) fn give_back() {
         handle(signal, libc::SIG_DFL);
     }
     let none = empty_set();
-    // SAFETY: the set is whole; nobody asks for what was blocked before.
+    // SAFETY: the set is whole; the signals that were blocked before are not asked for.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, null_mut()) };
 }
 

@@ -80,7 +80,7 @@ fn find(name: &[u8], push: &mut dyn FnMut(Entry)) -> Option<()> {
             push(found);
             return Some(());
         }
-        // The last line may go on. (One that is longer than this is nobody's.)
+        // The last line may go on. (A longer one is of no user.)
         let whole = text
             .iter()
             .rposition(|byte| *byte == b'\n')

@@ -3,7 +3,7 @@
 use super::{Context, Sender, Step, connection_log};
 use crate::platform::{Cause, LogArg, NEVER, PIECES_MAX, Platform, Transfer};
 
-/// A connection that was lost within so many milliseconds has failed: the next receiver is tried.
+/// Milliseconds within which a lost connection counts as failed: the sender tries the next receiver.
 const FAILED: u64 = 5_000;
 /// Bytes that are sent with one call, about.
 const BYTES_MAX: usize = 16 << 10;
@@ -11,7 +11,7 @@ const BYTES_MAX: usize = 16 << 10;
 const CALLS_MAX: usize = 8;
 /// Milliseconds after which a connection to another than the first receiver is left for the first one.
 const STANDBY: u64 = 600_000;
-/// A receiver that is alive and takes nothing is left for another one after so many times the timeout.
+/// Timeouts after which the sender leaves a receiver that is alive and takes nothing for another one.
 const CLOSED_TIMEOUTS: u64 = 10;
 
 impl Sender {

@@ -3,7 +3,7 @@
 use crate::base::rate_limit::Throttle;
 use crate::platform::{Cause, LogArg, Platform, Transfer};
 
-/// A connection that has stood for so many milliseconds is there to stay.
+/// Milliseconds after which a connection counts as stable.
 const STANDING: u64 = 60_000;
 /// Bytes of a command that are shown.
 const COMMAND_SHOWN: usize = 60;
@@ -99,7 +99,7 @@ impl ConnectionLog {
     }
 }
 
-/// Logs that something has failed, so many times.
+/// Logs a failure, and how often it has occurred.
 pub(super) fn failed<P: Platform>(
     doing: &'static [u8],
     what: LogArg,
