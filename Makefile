@@ -3,6 +3,12 @@
 CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
+# SYSTEMD=1 installs the service, too.
+SYSTEMD ?=
+MAN = $(PREFIX)/share/man/man
+FILE = $(DESTDIR)/etc/mini-monitor.json
+UNIT = $(DESTDIR)$(PREFIX)/lib/systemd/system/mini-monitor.service
+USERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d/mini-monitor.conf
 AGENT = target/release/mini-monitor
 BENCH = --manifest-path tests/bench/Cargo.toml
 FUZZ = --manifest-path tests/fuzz/Cargo.toml
@@ -10,30 +16,34 @@ MUTATIONS ?= 100000
 BREAKS ?= 1000
 SEEDS ?= 100
 SECONDS ?= 60
+COUNT ?= 500
 # PEERS_INSTALL=1 installs the peers first.
 PEERS_INSTALL ?=
 # The agent with lines that are numbered is built apart. `make chaos AGENT=path` takes another one of that kind.
 NUMBERED = --locked --features numbered --target-dir target/numbered
 CHAOS = $(CARGO) test --release $(NUMBERED) --test chaos
-SIM = $(CARGO) test $(NUMBERED) --test day
+SIM = $(CARGO) test $(NUMBERED) --test sim days::
 # A short run of both, in one build.
-SHORT = SEEDS=40 $(CARGO) test --no-fail-fast $(NUMBERED) --test chaos --test day
+SHORT = SEEDS=40 $(CARGO) test --no-fail-fast $(NUMBERED) --test chaos --test sim
 
 # The tests that drive a binary from outside, and those that a release build passes again. Most of them wait.
 OUTSIDE = --test integration
 SMOKE = loopback:: values:: flags:: once:: reload::
 THREADS = RUST_TEST_THREADS=8
 TARGETS = $(shell contrib/static/row)
+BUILT = $(foreach target,$(TARGETS),$(if $(wildcard target/static/$(target)/mini-monitor),$(target)))
 # Those that qemu runs here, both orders of bytes and both widths among them.
 CROSS = mips mipsel arm aarch64 riscv64gc powerpc
+# Those of the container image.
+IMAGE = x86_64 i686 aarch64 armv7 riscv64gc
 
-.PHONY: all run test test-debug test-release test-numbered check lint fuzz chaos sim bench bench-peers toolchain static cross-test dist twice size cost instructions install uninstall clean help
+.PHONY: all run test test-debug test-release test-numbered check lint fuzz chaos sim bench bench-peers toolchain static cross-test receivers load dashboard first-page docs dist deb packages-lint manual oci apk ipk packages-test twice size cost instructions install uninstall clean help
 
 all: ## build the release binary, target/release/mini-monitor
 	$(CARGO) build --release --locked
 
-run: all ## build, then print the lines on this terminal until Ctrl-C
-	$(AGENT) -trans -
+run: all ## build, then print the samples on this terminal until Ctrl-C
+	$(AGENT) -trans - -format text
 
 test: ## run every test, over loopback, to the end; some on the release build, too
 	$(MAKE) --keep-going test-debug test-release test-numbered
@@ -45,7 +55,7 @@ test-release: all ## some of the tests from outside, on the release build
 	AGENT=$(CURDIR)/$(AGENT) $(THREADS) $(CARGO) test --locked $(OUTSIDE) -- $(SMOKE)
 
 test-numbered: ## a short run of `make chaos` and `make sim`
-	env -u AGENT $(SHORT) -- --nocapture
+	env -u AGENT $(SHORT) -- --nocapture --skip scripted::
 
 check: ## formatting and lints, then every test
 	$(MAKE) --keep-going lint test
@@ -67,7 +77,7 @@ fuzz: ## every prefix and MUTATIONS=100000 mutations of every captured file and 
 chaos: ## BREAKS=1000 deaths of receivers and agents, and links that fail: no line is lost
 	BREAKS=$(BREAKS) $(CHAOS) -- --nocapture
 
-sim: ## SEEDS=100 days in a simulated world, or the one of SEED=: nothing is lost that is not counted
+sim: ## SEEDS=100 days on a simulated platform, or the one of SEED=: nothing is lost that is not counted
 	SEEDS=$(SEEDS) $(SIM) -- --nocapture
 
 bench: ## lines a second of the JSON writer beside serde_json's and miniserde's
@@ -87,12 +97,60 @@ cross-test: ## the tests from outside, of the static binaries for CROSS='mips ar
 	contrib/static/build $(CROSS)
 	$(THREADS) tests/cross.sh '$(OUTSIDE)' $(CROSS)
 
-dist: ## the static binaries of all TARGETS, packed into target/dist
+receivers: ## the static agent to VictoriaMetrics, InfluxDB, Prometheus, ClickHouse and OTLP, which are stopped, killed, and asked for every sample; to rsyslog and syslog-ng
+	contrib/static/build x86_64
+	tests/receivers/run.py -down 60 target/static/x86_64/mini-monitor
+	tests/receivers/syslog.py target/static/x86_64/mini-monitor
+
+load: ## COUNT=500 static agents to one VictoriaMetrics, which is killed: how they come back (needs strace)
+	contrib/static/build x86_64
+	tests/receivers/load.py target/static/x86_64/mini-monitor $(COUNT)
+
+dashboard: ## each panel of the dashboard, asked of VictoriaMetrics and Prometheus
+	contrib/static/build x86_64
+	tests/receivers/dashboard.py target/static/x86_64/mini-monitor
+
+first-page: ## run the five commands of the README's first page as written, in a container: they install Prometheus
+	tests/receivers/first_page.py
+
+docs: all ## write the table of docs/metrics.md from `mini-monitor -list`
+	tests/metrics-table.sh $(AGENT)
+
+dist: ## the static binaries of all TARGETS, packed into target/dist with notices and bills of materials
 	contrib/static/build $(TARGETS)
 	contrib/static/dist $(TARGETS)
 
+ipk: ## the package of OpenWrt for a TARGET=, for one ARCH= or all that run it, in target/ipk
+	$(if $(TARGET),contrib/static/build $(TARGET))
+	contrib/openwrt/ipk '$(TARGET)' $(ARCH)
+
+apk: ## the package of Alpine for a TARGET=, in target/apk
+	contrib/static/build $(TARGET)
+	contrib/alpine/apk $(TARGET)
+
+oci: ## a container image for several processors, target/oci, in the layout of OCI
+	contrib/static/build $(IMAGE)
+	contrib/oci/image $(IMAGE)
+
 twice: ## build the static binaries of all TARGETS in two new folders: the same bytes
 	contrib/static/twice $(TARGETS)
+
+deb: ## pack the static binaries of TARGETS that are built for Debian, into target/deb (needs dpkg)
+	contrib/debian/deb $(BUILT)
+
+packages-lint: ## faults of manual pages, service, Debian package and archive, in seconds (needs mandoc, systemd, lintian)
+	tests/packages/manual.sh
+	tests/packages/systemd.py --score
+	tests/packages/deb.py --lint
+	tests/packages/dist.py
+
+packages-test: packages-lint ## as root: install the packages, start what they start, and read its lines at a receiver (needs systemd-container, debootstrap)
+	contrib/static/build x86_64
+	tests/packages/openwrt.py
+	tests/packages/alpine.py
+	tests/packages/oci.py
+	tests/packages/systemd.py
+	tests/packages/deb.py
 
 size: all ## bytes of the binaries of all TARGETS, their memory after a minute; fails above what is allowed
 	contrib/static/build $(TARGETS)
@@ -104,12 +162,28 @@ cost: all ## system calls of one minute (needs strace); fails on one too many
 instructions: all ## instructions of a turn and of a line (needs valgrind); fails above the ceilings; the static x86_64 binary if it is built
 	tests/instructions.py
 
-install: all ## install into $(DESTDIR)$(PREFIX)/bin
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(AGENT) $(DESTDIR)$(PREFIX)/bin/mini-monitor
+manual: all ## write the options of `mini-monitor -h` into the manual pages of docs/man
+	docs/man/update $(AGENT)
 
-uninstall: ## take away what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/mini-monitor
+install: ## install what is built into $(DESTDIR)$(PREFIX), the sample configuration if there is none; SYSTEMD=1: a service
+	@[ -x $(AGENT) ] || { echo 'make install: there is no $(AGENT): make it first, or AGENT=path' >&2; exit 1; }
+	install -D -m 755 $(AGENT) $(DESTDIR)$(PREFIX)/bin/mini-monitor
+	install -D -m 644 docs/man/mini-monitor.8 $(DESTDIR)$(MAN)8/mini-monitor.8
+	install -D -m 644 docs/man/mini-monitor.json.5 $(DESTDIR)$(MAN)5/mini-monitor.json.5
+	[ -e $(FILE) ] || install -D -m 644 contrib/mini-monitor.json $(FILE)
+ifneq ($(SYSTEMD),)
+	install -D -m 644 contrib/systemd/mini-monitor.conf $(USERS)
+	install -d $(dir $(UNIT))
+	sed 's|/usr/bin/|$(PREFIX)/bin/|' contrib/systemd/mini-monitor.service >$(UNIT)
+	chmod 644 $(UNIT)
+	@echo 'Start it: systemd-sysusers && systemctl daemon-reload && systemctl enable --now mini-monitor'
+endif
+
+uninstall: ## stop the service and take away what install put there; a changed configuration stays
+	[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || [ ! -e $(UNIT) ] || systemctl disable --now mini-monitor
+	rm -f $(DESTDIR)$(PREFIX)/bin/mini-monitor $(DESTDIR)$(MAN)8/mini-monitor.8 $(DESTDIR)$(MAN)5/mini-monitor.json.5
+	rm -f $(UNIT) $(USERS)
+	! cmp -s contrib/mini-monitor.json $(FILE) || rm $(FILE)
 
 clean: ## take away all that was built, and the zig of make toolchain
 	$(CARGO) clean

@@ -33,6 +33,7 @@ pub mod procfs;
 // Floor 2: what the user asks for, samples, and the connection that carries them.
 pub mod config;
 pub mod custom;
+pub mod encode;
 pub mod families;
 pub mod sender;
 

@@ -1,20 +1,20 @@
-//! The schedule of the families, the flush, the host's name and the sender.
+//! The schedule of the families, the flush and the host's name.
 //!
-//! Periodic deadlines are multiples of their period on one common phase, so that those of different periods share
+//! Deadlines are multiples of their period on one common phase, so that those of different periods share
 //! wake-ups. The next deadline follows from the last one, not from the moment of the wake-up; missed turns are
 //! skipped.
 
+use crate::base::bit_set::{Timers, set_bits};
 use crate::base::decimal::divide;
-use crate::base::wheel::{Timers, Wheel, set_bits};
+use crate::base::wheel::Wheel;
 use crate::families::{FAMILIES, FAMILY_COUNT};
 
 /// The timer of the flush. Those of the families, 0 to `FLUSH` − 1, come before it, so that it sends their lines.
 pub const FLUSH: usize = FAMILY_COUNT;
 /// The timer at which the host's name is read again.
 pub const NAME: usize = FLUSH + 1;
-/// The timer of the sender.
-pub const SENDER: usize = NAME + 1;
-const PERIODIC: usize = NAME + 1;
+const TIMERS: usize = NAME + 1;
+const _: () = assert!(TIMERS <= Timers::BITS as usize);
 
 /// All families, as timers.
 pub const ALL_FAMILIES: Timers = (1 << FAMILY_COUNT) - 1;
@@ -28,43 +28,50 @@ const NAME_PERIOD: u32 = 60_000;
 /// Phases spread over a minute, the longest default period.
 const PHASES: u32 = 60_000;
 
+/// A timer.
+#[derive(Clone, Copy)]
+struct Timer {
+    /// The latest deadline that has come.
+    reached: u64,
+    period: u32,
+    /// It waits for the first read of its family, or is the flush after that.
+    is_first: bool,
+    /// It waits for the second read of its family.
+    is_second: bool,
+}
+
 /// The schedule: deadlines in milliseconds of the monotonic clock.
 pub struct Sched {
     wheel: Wheel,
+    timers: [Timer; TIMERS],
     families: Timers,
-    /// The period of each timer that runs.
-    periods: [u32; PERIODIC],
     phase: u32,
-    /// Families that wait for their first read, and the flush after it.
-    firsts: Timers,
-    /// Families that wait for their second read.
-    seconds: Timers,
-    /// The latest deadline of each timer that has come.
-    reached: [u64; PERIODIC],
 }
 
 impl Sched {
     /// A schedule of which nothing is due. `period` returns the period of a family that runs; `spread` is a number that
     /// differs between the agents of a fleet.
     pub fn new(now: u64, period: impl Fn(usize) -> Option<u32>, flush: u32, spread: u32) -> Self {
-        let mut periods = [NAME_PERIOD; PERIODIC];
-        periods[FLUSH] = flush;
-        let mut running = 0;
-        for (number, place) in periods.iter_mut().take(FAMILY_COUNT).enumerate() {
+        let timer = Timer {
+            reached: now,
+            period: NAME_PERIOD,
+            is_first: false,
+            is_second: false,
+        };
+        let mut sched = Self {
+            wheel: Wheel::new(now),
+            timers: [timer; TIMERS],
+            families: 0,
+            phase: spread % PHASES,
+        };
+        sched.timers[FLUSH].period = flush;
+        for number in 0..FAMILY_COUNT {
             if let Some(period) = period(number) {
-                *place = period;
-                running |= 1 << number;
+                sched.timers[number].period = period;
+                sched.families |= 1 << number;
             }
         }
-        Self {
-            wheel: Wheel::new(now),
-            families: running,
-            periods,
-            phase: spread % PHASES,
-            firsts: 0,
-            seconds: 0,
-            reached: [now; PERIODIC],
-        }
+        sched
     }
 
     /// Returns the families that run.
@@ -72,58 +79,54 @@ impl Sched {
         self.families
     }
 
-    /// Arms all periodic timers. Families have their first read with the next second of the phase, or sooner if
+    /// Arms all timers. Families have their first read with the next second of the phase, or sooner if
     /// their period is shorter: an agent that ended in this second may have taken a sample with its stamp. A family
     /// that needs two reads has the second one a second later.
     pub fn start(&mut self, now: u64) {
-        let mut earliest = first(self.phase, self.periods[FLUSH], now);
-        for timer in set_bits(self.families) {
-            let first = first(self.phase, self.periods[timer], now);
-            earliest = earliest.min(first);
-            self.wheel.arm(timer, first);
+        let mut earliest = u64::MAX;
+        for number in set_bits(self.families | 1 << FLUSH) {
+            let timer = &mut self.timers[number];
+            let deadline = first(self.phase, timer.period, now);
+            timer.is_first = true;
+            self.wheel.arm(number, deadline);
+            earliest = earliest.min(deadline);
         }
         // The first lines are sent at once.
         self.wheel.arm(FLUSH, earliest);
-        self.firsts = self.families | 1 << FLUSH;
-        self.wheel.arm(NAME, self.turn(NAME, now + u64::from(SECOND)));
+        self.wheel
+            .arm(NAME, turn(self.phase, NAME_PERIOD, now + u64::from(SECOND)));
     }
 
-    /// Whether some families have not had their first read.
-    pub fn is_starting(&self) -> bool {
-        self.firsts != 0
+    /// Returns whether some families have not had their first read.
+    #[cfg(test)]
+    pub(crate) fn is_starting(&self) -> bool {
+        self.timers.iter().any(|timer| timer.is_first)
     }
 
     /// Adopts other periods. A timer whose period is the same keeps its deadline.
     pub fn change(&mut self, period: impl Fn(usize) -> Option<u32>, flush: u32, asks_name: bool, now: u64) {
-        for timer in 0..PERIODIC {
-            let wanted = match timer {
+        for (number, timer) in self.timers.iter_mut().enumerate() {
+            let wanted = match number {
                 FLUSH => Some(flush),
                 NAME => asks_name.then_some(NAME_PERIOD),
                 family => period(family),
             };
-            let is_armed = self.wheel.deadline(timer).is_some();
-            if is_armed && wanted == Some(self.periods[timer]) {
+            if self.wheel.deadline(number).is_some() && wanted == Some(timer.period) {
                 continue;
             }
-            self.firsts &= !(1 << timer);
-            self.seconds &= !(1 << timer);
-            let bit = 1 << timer & ALL_FAMILIES;
+            (timer.is_first, timer.is_second) = (false, false);
+            let bit = 1 << number & ALL_FAMILIES;
             self.families &= !bit;
-            let Some(period) = wanted else {
-                self.wheel.disarm(timer);
-                continue;
-            };
-            self.families |= bit;
-            self.periods[timer] = period;
-            // Two reads close to each other say little. At a period of a second no turn may be missing.
-            let gap = if period > SECOND { SECOND - 1 } else { 0 };
-            self.wheel.arm(timer, self.turn(timer, now + u64::from(gap)));
+            self.wheel.disarm(number);
+            if let Some(period) = wanted {
+                self.families |= bit;
+                timer.period = period;
+                // Two reads close to each other say little. At a period of a second no turn may be missing.
+                let gap = if period > SECOND { SECOND - 1 } else { 0 };
+                self.wheel
+                    .arm(number, turn(self.phase, period, now + u64::from(gap)));
+            }
         }
-    }
-
-    /// Sets the sender's deadline, which may be `NEVER`.
-    pub fn set_sender(&mut self, deadline: u64) {
-        self.wheel.arm(SENDER, deadline);
     }
 
     /// Stops reading the host's name, since the endpoint is configured.
@@ -131,39 +134,34 @@ impl Sched {
         self.wheel.disarm(NAME);
     }
 
-    /// Returns the next deadline.
-    pub fn next(&self) -> Option<u64> {
-        self.wheel.next()
+    /// Returns the next deadline; the largest number if there is none.
+    pub fn next(&self) -> u64 {
+        self.wheel.next().unwrap_or(u64::MAX)
     }
 
-    /// Returns the timers that are due, and arms those that are periodic for their next turn.
+    /// Returns the timers that are due, and arms them for their next turn.
     pub fn due(&mut self, now: u64) -> Timers {
         let due = self.wheel.expire(now);
-        for timer in set_bits(due & !(1 << SENDER)) {
-            let period = self.periods[timer];
-            let is_early = (self.firsts | self.seconds) & 1 << timer != 0;
-            let at = reached(self.phase, period, is_early, now);
-            self.reached[timer] = at;
-            let is_paired = self.firsts & PAIRED & 1 << timer != 0 && u64::from(period) > PAIR_GAP;
-            let next = if is_paired {
-                at + PAIR_GAP
+        for number in set_bits(due) {
+            let timer = &mut self.timers[number];
+            let is_early = timer.is_first || timer.is_second;
+            timer.reached = reached(self.phase, timer.period, is_early, now);
+            let is_paired = PAIRED & 1 << number != 0 && u64::from(timer.period) > PAIR_GAP;
+            timer.is_second = timer.is_first && is_paired;
+            timer.is_first = false;
+            let next = if timer.is_second {
+                timer.reached + PAIR_GAP
             } else {
-                self.turn(timer, now)
+                turn(self.phase, timer.period, now)
             };
-            self.wheel.arm(timer, next);
-            self.seconds = self.seconds & !(1 << timer) | Timers::from(is_paired) << timer;
+            self.wheel.arm(number, next);
         }
-        self.firsts &= !due;
         due
     }
 
-    /// Returns the deadline of the timer at which it was due last.
-    pub fn reached(&self, timer: usize) -> u64 {
-        self.reached.get(timer).copied().unwrap_or_default()
-    }
-
-    fn turn(&self, timer: usize, now: u64) -> u64 {
-        turn(self.phase, self.periods[timer], now)
+    /// Returns the deadline of a timer at which it was due last.
+    pub fn reached(&self, number: usize) -> u64 {
+        self.timers[number].reached
     }
 
     /// Returns the common phase of all periods.
@@ -216,7 +214,7 @@ mod tests {
     /// Starts, and has all families read for the first time, within a second of the start; answers when.
     fn begin(sched: &mut Sched, start: u64) -> u64 {
         sched.start(start);
-        let first = sched.next().unwrap();
+        let first = sched.next();
         assert!(
             (start + 1..=start + 1_000).contains(&first),
             "{first} after {start}"
@@ -229,7 +227,9 @@ mod tests {
     /// Every deadline up to an hour after the first, and what is due at it.
     fn run(sched: &mut Sched, start: u64) -> Vec<(u64, Timers)> {
         let mut turns = Vec::new();
-        while let Some(now) = sched.next().filter(|&now| now < start + 3_600_000) {
+        while let now = sched.next()
+            && now < start + 3_600_000
+        {
             turns.push((now, sched.due(now)));
         }
         turns
@@ -262,7 +262,7 @@ mod tests {
         for start in (0..5_000).step_by(7) {
             let mut sched = Sched::new(start, usual, 5_000, 0);
             let start = begin(&mut sched, start);
-            let mut last = [start; PERIODIC];
+            let mut last = [start; TIMERS];
             for (now, due) in run(&mut sched, start).into_iter().take(10) {
                 for timer in set_bits(due) {
                     assert!(now - last[timer] >= 1_000, "timer {timer} from {start}");
@@ -291,7 +291,9 @@ mod tests {
         let mut now = 0;
         let mut run = |sched: &mut Sched, until: u64| {
             let mut turns = Vec::new();
-            while let Some(next) = sched.next().filter(|&next| next < until) {
+            while let next = sched.next()
+                && next < until
+            {
                 now = next;
                 turns.push((now, sched.due(now)));
             }
@@ -331,10 +333,6 @@ mod tests {
         assert_eq!(sched.due(first + PAIR_GAP), PAIRED);
         let due = sched.due(47_811);
         assert_eq!(due & 1 << LOAD, 1 << LOAD);
-        assert_eq!(sched.next(), Some(50_300));
-        sched.set_sender(48_000);
-        assert_eq!(sched.next(), Some(48_000));
-        assert_eq!(sched.due(48_000), 1 << SENDER);
-        assert_eq!(sched.next(), Some(50_300), "the sender is not periodic");
+        assert_eq!(sched.next(), 50_300);
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A room, from the ground up, and what it may use.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("base", &[]),
     ("resolver", &["base"]),
     ("ring", &[]),
@@ -16,13 +16,14 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("config", &["base", "platform", "json"]),
     ("families", &["base", "procfs"]),
     ("custom", &["base", "platform", "format", "json", "config"]),
-    ("sender", &["base", "platform", "ring"]),
+    ("encode", &["base", "ring", "families"]),
+    ("sender", &["base", "platform", "ring", "format", "encode"]),
     ("schedule", &["base", "families"]),
     (
         "agent",
         &[
-            "base", "platform", "ring", "format", "procfs", "config", "families", "custom", "sender",
-            "schedule",
+            "base", "platform", "ring", "format", "procfs", "config", "families", "custom", "encode",
+            "sender", "schedule",
         ],
     ),
 ];

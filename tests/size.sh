@@ -15,7 +15,7 @@ row=$root/contrib/static/row
 #
 # Limits of a static binary: bytes in a squashfs image, as it lies in a router's flash, and kilobytes of memory without
 # the ring that this process has written. (The kernel can drop other pages, which are those of the file.)
-squashfs_max=112640 dirty_max=112
+squashfs_max=159744 dirty_max=128
 # Where the emulator puts address 0 of the program, and how far the program's addresses reach.
 guest_base=0x200000000 guest_size=0xfffff000
 

@@ -1,30 +1,71 @@
 //! What `-check` prints: what would run, and how long the buffer lasts.
 
-use super::plan;
+use super::endpoint::endpoint;
 use super::thin_levels::CUSTOM;
+use super::{plan, warnings};
 use crate::base::decimal::{Fixed, divide};
-use crate::base::fields::has;
+use crate::base::fields::{has, until};
 use crate::base::text::{Put, Text};
-use crate::config::{CUSTOM_MAX, Config, Origin};
-use crate::custom;
-use crate::families::{self, AgentStats, Collector, Emitter, FAMILIES, FAMILY_COUNT, Metric, Tags};
+use crate::base::url::Url;
+use crate::config::{self, CUSTOM_MAX, Config, Format};
+use crate::custom::{self, CustomError};
+use crate::families::{self, AgentStats, Collector, Emitter, FAMILIES, FAMILY_COUNT, Family, Metric, Tags};
 use crate::format::json;
-use crate::platform;
-use crate::platform::Transfer;
-use crate::procfs::Host;
+use crate::platform::{self, Args, Cause, LogArg, Transfer, format_args};
+use crate::procfs::{Host, OS, ReadError};
 use crate::ring::{LINE_MAX, Ring};
+
+/// Longest line.
+const LINE_LENGTH: usize = 1024;
 
 /// Milliseconds between two reads of the families: enough for counters of time to advance.
 const PAUSE: u32 = 50;
+
+/// Milliseconds of a day.
+const DAY: u64 = 86_400_000;
+
+/// What a start would find.
+pub(super) struct Found<'a> {
+    /// The configuration file.
+    pub(super) file: Option<&'a [u8]>,
+    /// The spool and the socket of the listener, if another agent has them.
+    pub(super) in_use: [Option<&'a [u8]>; 2],
+}
 
 /// The series that this machine has, those of scripts and of other programs apart.
 pub(super) struct Series<'a> {
     writer: &'a mut json::Writer,
     count: u32,
-    /// Of each family and each metric of the user's own: bytes of the buffer that a turn takes, and milliseconds
-    /// between two of them.
-    turns: [[u32; 2]; CUSTOM + CUSTOM_MAX],
+    /// The turns of each family and each custom metric.
+    turns: [Turn; CUSTOM + CUSTOM_MAX],
     config: &'a Config<'a>,
+    /// The collector, which knows the patterns that match nothing.
+    pub(super) collector: Collector,
+    /// The error of each family.
+    pub(super) family_errors: [Option<ReadError>; FAMILY_COUNT],
+    /// The error of each custom metric.
+    pub(super) custom_errors: [Option<CustomError>; CUSTOM_MAX],
+}
+
+/// What a turn of a family or a custom metric costs.
+#[derive(Clone, Copy)]
+struct Turn {
+    /// Bytes of the buffer.
+    buffered: u32,
+    /// Bytes of the lines.
+    sent: u32,
+    /// Milliseconds between two turns.
+    period: u32,
+}
+
+impl Turn {
+    fn every(period: u32) -> Self {
+        Self {
+            buffered: 0,
+            sent: 0,
+            period,
+        }
+    }
 }
 
 impl<'a> Series<'a> {
@@ -38,69 +79,81 @@ impl<'a> Series<'a> {
         let mut series = Self {
             writer,
             count: 0,
-            turns: [[0, 1]; CUSTOM + CUSTOM_MAX],
+            turns: [Turn::every(1); CUSTOM + CUSTOM_MAX],
             config,
+            collector: Collector::new(memory),
+            family_errors: [None; FAMILY_COUNT],
+            custom_errors: [None; CUSTOM_MAX],
         };
-        let mut collector = Collector::new(memory);
-        series.collect(host, &mut collector, 0);
+        series.collect(host, 0);
         platform::pause(PAUSE);
         // What needs two reads has all of its samples now.
         series.count = 0;
-        series.collect(host, &mut collector, PAUSE.into());
+        series.collect(host, PAUSE.into());
         for number in 0..CUSTOM_MAX {
             if let Some(custom) = config.custom_at(number)
-                && let Origin::File(file) = &custom.origin
-                && let Ok(value) = custom::read(file)
+                && !custom.is_script()
             {
+                let result = custom::read(&custom.number);
+                series.custom_errors[number] = result.err();
                 let number = CUSTOM + number;
-                series.turns[number] = [0, custom.interval.unwrap_or(config.interval)];
-                series.writer.set_instance(&[]);
-                series.note(number, file.metric, value);
+                series.turns[number] = Turn::every(custom.interval.unwrap_or(config.interval));
+                if let Ok(value) = result {
+                    series.writer.set_instance(custom.number.tags());
+                    series.note(number, custom.number.metric, value);
+                }
             }
         }
         series
     }
 
-    fn collect(&mut self, host: &mut Host, collector: &mut Collector, now: u64) {
+    fn collect(&mut self, host: &mut Host, now: u64) {
         for number in 0..FAMILY_COUNT {
             let Some(period) = plan::period(self.config, number) else {
                 continue;
             };
-            self.turns[number] = [0, period];
+            self.turns[number] = Turn::every(period);
             loop {
                 let stats = AgentStats {
                     malformed: self.config.listen.map(|_| 0),
+                    rejected: self.config.has_http().then_some(0),
                     ..AgentStats::default()
                 };
-                collector.begin_turn(now, stats);
+                self.collector.begin_turn(now, stats);
                 let filters = plan::filters(self.config);
                 let mut counter = Counter {
-                    series: self,
-                    family: number,
+                    writer: self.writer,
+                    turn: &mut self.turns[number],
+                    count: &mut self.count,
                 };
-                let _ = collector.collect(number, host, filters, &mut counter);
-                if collector.unfinished() == 0 {
+                let result = self.collector.collect(number, host, filters, &mut counter);
+                self.family_errors[number] = result.err();
+                if self.collector.unfinished() == 0 {
                     break;
                 }
             }
         }
     }
 
-    #[inline(never)]
     fn note(&mut self, number: usize, metric: &[u8], value: Fixed) {
-        if let Some(length) = self.writer.write(&mut [0; LINE_MAX], metric, value) {
-            self.turns[number][0] += Ring::bytes_for(length) as u32;
-            self.count += 1;
-        }
+        let mut counter = Counter {
+            writer: self.writer,
+            turn: &mut self.turns[number],
+            count: &mut self.count,
+        };
+        counter.note(metric, value);
     }
 
     /// Bytes of the buffer that one turn of all families takes.
-    fn turn_bytes(&self) -> u64 {
-        self.turns
-            .iter()
-            .take(FAMILY_COUNT)
-            .map(|[bytes, _]| u64::from(*bytes))
-            .sum()
+    pub(super) fn turn_bytes(&self) -> u64 {
+        let turns = self.turns.iter().take(FAMILY_COUNT);
+        turns.map(|turn| u64::from(turn.buffered)).sum()
+    }
+
+    /// Bytes of the lines of a day.
+    fn bytes_a_day(&self) -> u64 {
+        let of_turn = |turn: &Turn| divide(u64::from(turn.sent) * DAY, turn.period.into()).0;
+        self.turns.iter().map(of_turn).sum()
     }
 
     /// Seconds that the buffer lasts if the samples of a series are at least these milliseconds apart.
@@ -108,161 +161,243 @@ impl<'a> Series<'a> {
     fn lasting(&self, spacing: u32) -> u64 {
         // Bytes in a million seconds.
         let mut rate = 1;
-        for [bytes, period] in self.turns {
-            rate += divide(u64::from(bytes) * 1_000_000_000, period.max(spacing).into()).0;
+        for turn in &self.turns {
+            let bytes = u64::from(turn.buffered) * 1_000_000_000;
+            rate += divide(bytes, turn.period.max(spacing).into()).0;
         }
         divide(self.config.buffer as u64 * 1_000_000, rate).0
     }
 }
 
 /// Counts the samples of a family.
-struct Counter<'c, 'a> {
-    series: &'c mut Series<'a>,
-    family: usize,
+struct Counter<'c> {
+    writer: &'c mut json::Writer,
+    turn: &'c mut Turn,
+    count: &'c mut u32,
 }
 
-impl Emitter for Counter<'_, '_> {
+impl Counter<'_> {
+    #[inline(never)]
+    fn note(&mut self, metric: &[u8], value: Fixed) {
+        if let Some(length) = self.writer.write(&mut [0; LINE_MAX], metric, value) {
+            self.turn.buffered += Ring::bytes_for(length) as u32;
+            self.turn.sent += length as u32;
+            *self.count += 1;
+        }
+    }
+}
+
+impl Emitter for Counter<'_> {
     fn set_instance(&mut self, tags: Tags) {
-        self.series.writer.set_instance(tags);
+        self.writer.set_instance(tags);
     }
 
     fn emit(&mut self, metric: &'static Metric, value: Fixed) {
-        self.series.note(self.family, metric.name.as_bytes(), value);
+        self.note(metric.name.as_bytes(), value);
     }
 }
 
-/// Writes a line for each transfer, the buffer, each family that would run, and each metric of the user's own.
-pub(super) fn describe(config: &Config, series: &Series, put: Put) {
-    for transfer in config.transfers() {
-        put_line(put, &mut |line| {
-            line.put(b"receiver: ");
-            put_transfer(line, transfer);
-        });
+/// Writes a warning for each flag of one value that is repeated.
+pub(super) fn warn_of_repeated(mut arguments: Args, put: Put) {
+    config::repeated(&mut arguments, &mut |flag| {
+        let args = [flag.name.as_bytes(), flag.last, flag.before].map(LogArg::Text);
+        put_line("warning: -%: given twice; \"%\" replaces \"%\"", &args, put);
+    });
+}
+
+/// Writes a line for the file, each setting that is not the default, each receiver, the names, the buffer, each family that
+/// would run, and each custom metric, and then the warnings.
+pub(super) fn describe(config: &Config, found: &Found, mut series: Series, host: &Host, put: Put) {
+    let text = LogArg::Text;
+    let file = found.file.unwrap_or(b"none");
+    put_line("configuration file: %", &[text(file)], put);
+    for (name, value) in config.settings() {
+        put_line("setting: % %", &[text(name.as_bytes()), text(value)], put);
     }
+    for (index, transfer) in config.transfers().iter().enumerate() {
+        put_transfer(transfer, config.format_for(transfer), put);
+        put_headers(config.headers_of(index), put);
+    }
+    put_headers(config.unused_headers(), put);
     if let Some(path) = config.listen {
-        put_line(put, &mut |line| {
-            line.put(b"listener: ");
-            line.put(path);
-        });
+        put_line("listener: %", &[text(path)], put);
     }
-    put_line(put, &mut |line| put_buffer(line, series));
-    let needed = series.turn_bytes();
-    if needed > config.buffer as u64 {
-        put_line(put, &mut |line| {
-            line.put(b"the buffer holds less than one turn of samples (");
-            line.number(needed);
-            line.put(b" bytes needed); raise -buffer");
-        });
-    }
+    let is_own = config.endpoint.is_none();
+    let origin: &[u8] = if is_own { b" (the host name)" } else { b"" };
+    let mut buffer = [0; _];
+    let name = endpoint(config, &mut buffer);
+    put_line("endpoint: %%", &[text(name), text(origin)], put);
+    put_names("tags: ", OS.as_bytes(), &mut config.tags().iter().copied(), put);
+    put_buffer(&series, put);
+    let bytes = LogArg::Number(series.bytes_a_day());
+    put_line("lines: % bytes a day", &[bytes], put);
     for (number, family) in FAMILIES.iter().enumerate() {
-        let Some(period) = plan::period(config, number) else {
-            continue;
-        };
-        let filter = config.filters().get(number).copied().unwrap_or_default();
-        put_line(put, &mut |line| {
-            line.put(family.name.as_bytes());
-            line.put(b": every ");
-            put_duration(line, period);
-            put_list(line, b", only ", filter.only.unwrap_or_default());
-            put_list(line, b", without ", filter.ignore);
-            if family.name == "process" {
-                put_list(line, b", of ", config.processes);
-            }
-        });
+        if let Some(period) = plan::period(config, number) {
+            put_family(config, number, family, period, put);
+        }
     }
-    describe_customs(config, put);
-}
-
-/// Writes a line for each metric of the user's own.
-fn describe_customs(config: &Config, put: Put) {
+    let is_off = |(number, _): &(usize, &Family)| plan::period(config, *number).is_none();
+    let mut off = FAMILIES.iter().enumerate().filter(is_off);
+    if let Some((_, first)) = off.next() {
+        let mut others = off.map(|(_, family)| family.name.as_bytes());
+        put_names("off: ", first.name.as_bytes(), &mut others, put);
+    }
     for custom in config.custom() {
-        put_line(put, &mut |line| {
-            line.put(custom.name());
-            line.put(b": every ");
-            put_duration(line, custom.interval.unwrap_or(config.interval));
-            match custom.origin {
-                Origin::Script(script) => put_list(line, b", as ", script.user.unwrap_or_default()),
-                Origin::File(number) => put_list(line, b", from ", number.file),
+        let [amount, unit] = interval(custom.interval.unwrap_or(config.interval));
+        let [as_user, user] = list(b", as ", custom.script.user.unwrap_or_default());
+        let [from, file] = list(b", from ", custom.number.file);
+        let mut buffer = [0; LINE_LENGTH];
+        let mut tags = Text::new(&mut buffer);
+        for (_, tag) in custom.number.tags() {
+            for part in [b", tag ", *tag] {
+                tags.put(part);
             }
-        });
+        }
+        let tags = LogArg::Text(tags.bytes());
+        let name = LogArg::Text(custom.name());
+        let args = [name, amount, unit, as_user, user, from, file, tags];
+        put_line("%: every %%%%%%%", &args, put);
     }
+    warnings::warn(config, found, &mut series, host, put);
 }
 
-/// Says how long an outage may be until samples are left out, and until those that are left of a series are, on
-/// average, a minute and ten minutes apart.
-fn put_buffer(line: &mut Text, series: &Series) {
-    line.put(b"buffer ");
-    line.number(series.config.buffer as u64 >> 10);
-    line.put(b"K: ");
-    line.number(series.count.into());
-    line.put(b" series, ");
-    put_span(line, series.lasting(0));
-    line.put(b" at full density, ");
-    if !series.config.is_thinning {
-        return line.put(b"the oldest lines dropped after that");
-    }
-    line.put(b"thinned after that: ");
-    put_span(line, series.lasting(60_000));
-    line.put(b" at a sample a minute, ");
-    put_span(line, series.lasting(600_000));
-    line.put(b" at one every 10 minutes");
-}
-
-/// Seconds in the unit that suits them, rounded down.
-fn put_span(line: &mut Text, seconds: u64) {
-    let (unit, name): (u64, &[u8]) = match seconds {
-        0..120 => (1, b" s"),
-        120..7_200 => (60, b" min"),
-        _ => (3_600, b" h"),
-    };
-    line.number(divide(seconds, unit).0);
-    line.put(name);
-}
-
+/// Writes a line: the message with its [`format_args`].
 #[inline(never)]
-fn put_line(put: Put, write: &mut dyn FnMut(&mut Text)) {
-    let mut buffer = [0; 1024];
+pub(super) fn put_line(message: &'static str, args: &[LogArg], put: &mut dyn FnMut(&[u8])) {
+    let mut buffer = [0; LINE_LENGTH];
     let mut line = Text::new(&mut buffer);
-    write(&mut line);
+    for arg in format_args(message, args) {
+        match arg {
+            LogArg::Text(text) => line.put(text),
+            LogArg::Number(number) => line.number(number),
+            LogArg::Cause(Cause::System(errno)) => platform::describe(&mut line, errno),
+            // These are of a connection.
+            LogArg::Cause(_) | LogArg::Address(_) | LogArg::Local => {}
+        }
+    }
     put(line.into_line());
 }
 
-fn put_list(line: &mut Text, words: &[u8], list: &[u8]) {
-    if !list.is_empty() {
-        line.put(words);
-        line.put(list);
+/// Writes a line of names with commas between.
+fn put_names(start: &str, first: &[u8], others: &mut dyn Iterator<Item = &[u8]>, put: Put) {
+    let mut buffer = [0; LINE_LENGTH];
+    let mut line = Text::new(&mut buffer);
+    for part in [start.as_bytes(), first] {
+        line.put(part);
     }
-}
-
-fn put_transfer(line: &mut Text, transfer: &Transfer) {
-    match *transfer {
-        Transfer::Stdout => line.put(b"standard output"),
-        Transfer::Unix(path) => {
-            line.put(b"unix:");
-            line.put(path);
-        }
-        Transfer::Command(command) => {
-            line.put(b"exec:");
-            line.put(command);
-        }
-        Transfer::Tcp { host, port } => {
-            let (open, close): (&[u8], &[u8]) = if has(host, b':') { (b"[", b"]") } else { (b"", b"") };
-            line.put(open);
-            line.put(host);
-            line.put(close);
-            line.put(b":");
-            line.number(port.into());
+    for name in others {
+        for part in [b", ", name] {
+            line.put(part);
         }
     }
+    put(line.into_line());
 }
 
-/// Milliseconds as they are given.
-fn put_duration(line: &mut Text, millis: u32) {
+/// Writes interval and filters of a family, those that are left out by default among them.
+#[inline(never)]
+fn put_family(config: &Config, number: usize, family: &Family, period: u32, put: Put) {
+    let filter = config.filters().get(number).copied().unwrap_or_default();
+    let [amount, unit] = interval(period);
+    let [only, chosen] = list(b", only ", filter.only.unwrap_or_default());
+    let default = family
+        .ignored
+        .filter(|_| filter.only.is_none())
+        .unwrap_or_default();
+    let [without, ignored] = list(b", without ", default.as_bytes());
+    let separator: &[u8] = if default.is_empty() { b", without " } else { b"," };
+    let [further, more] = list(separator, filter.ignore);
+    let is_process = family.name == "process";
+    let [of, names] = list(b", of ", if is_process { config.processes } else { b"" });
+    let name = LogArg::Text(family.name.as_bytes());
+    let args = [
+        name, amount, unit, only, chosen, without, ignored, further, more, of, names,
+    ];
+    put_line("%: every %%%%%%%%%%", &args, put);
+}
+
+/// Returns an interval as it is given.
+fn interval<'t>(millis: u32) -> [LogArg<'t>; 2] {
     let (amount, unit): (u32, &[u8]) = if millis.is_multiple_of(1_000) {
         (millis / 1_000, b"s")
     } else {
         (millis, b"ms")
     };
-    line.number(amount.into());
-    line.put(unit);
+    [LogArg::Number(amount.into()), LogArg::Text(unit)]
+}
+
+/// Returns the words and the list; nothing if it is empty.
+fn list<'t>(words: &'t [u8], list: &'t [u8]) -> [LogArg<'t>; 2] {
+    [if list.is_empty() { b"" } else { words }, list].map(LogArg::Text)
+}
+
+/// Writes how long an outage may be until samples are left out, and until those that are left of a series are, on
+/// average, a minute and ten minutes apart.
+#[inline(never)]
+fn put_buffer(series: &Series, put: Put) {
+    let message = if series.config.is_thinning {
+        "buffer %K: % series, %% at full density, thinned after that: %% at a sample a minute, %% at one every 10 minutes"
+    } else {
+        "buffer %K: % series, %% at full density, the oldest lines dropped after that"
+    };
+    let size = LogArg::Number(series.config.buffer as u64 >> 10);
+    let [[full, seconds], [minute, minutes], [ten, hours]] =
+        [0, 60_000, 600_000].map(|spacing| span(series.lasting(spacing)));
+    let count = LogArg::Number(series.count.into());
+    let args = [size, count, full, seconds, minute, minutes, ten, hours];
+    put_line(message, &args, put);
+}
+
+/// Returns seconds in the unit that suits them, rounded down.
+fn span<'t>(seconds: u64) -> [LogArg<'t>; 2] {
+    let (unit, name): (u64, &[u8]) = match seconds {
+        0..120 => (1, b" s"),
+        120..7_200 => (60, b" min"),
+        _ => (3_600, b" h"),
+    };
+    [LogArg::Number(divide(seconds, unit).0), LogArg::Text(name)]
+}
+
+/// Writes the names of headers. Their values may be secrets.
+fn put_headers(headers: &[&[u8]], put: Put) {
+    for header in headers {
+        put_line("header: %", &[LogArg::Text(until(header, b':'))], put);
+    }
+}
+
+/// Writes a receiver and the form that it gets. User, password and query of a URL may be secrets.
+fn put_transfer(transfer: &Transfer, format: Format, put: Put) {
+    let text = LogArg::Text;
+    let (before, name): (&[u8], _) = match format {
+        Format::Json => (b"", ""),
+        _ => (b" as ", format.name()),
+    };
+    let [before, form] = [before, name.as_bytes()].map(LogArg::Text);
+    match *transfer {
+        Transfer::Stdout => put_line("receiver: standard output%%", &[before, form], put),
+        Transfer::Unix(path) => put_line("receiver: unix:%%%", &[text(path), before, form], put),
+        Transfer::Command(command) => put_line("receiver: exec:%%%", &[text(command), before, form], put),
+        Transfer::Tcp { host, port } => {
+            let is_v6 = has(host, b':');
+            let message = if is_v6 {
+                "receiver: [%]:%%%"
+            } else {
+                "receiver: %:%%%"
+            };
+            put_line(
+                message,
+                &[text(host), LogArg::Number(port.into()), before, form],
+                put,
+            );
+        }
+        Transfer::Http { url, is_tls, .. } => {
+            if let Some(Url { authority, path, .. }) = Url::parse(url) {
+                let message = if is_tls {
+                    "receiver: https://%%%%"
+                } else {
+                    "receiver: http://%%%%"
+                };
+                put_line(message, &[text(authority), text(path), before, form], put);
+            }
+        }
+    }
 }

@@ -3,11 +3,12 @@
 use super::custom_schedule::CustomSchedule;
 use super::thin_levels::CUSTOM;
 use super::{Agent, Cx};
+use crate::base::bit_set::{Timers, set_bits};
+use crate::base::name::Name;
 use crate::base::text::Text;
-use crate::base::wheel::{Timers, set_bits};
-use crate::config::Script;
+use crate::config::{CUSTOM_MAX, Script};
 use crate::custom::{CustomError, read_line};
-use crate::platform::{Ended, Platform, SCRIPTS_MAX};
+use crate::platform::{Ended, NEVER, Platform, SCRIPTS_MAX};
 
 /// Bytes of the longest line of a script.
 const PRINTED_MAX: usize = 512;
@@ -20,13 +21,20 @@ const PIECES: usize = 4;
 const GRACE: u64 = 1_000;
 /// Milliseconds until a script that could not be killed is killed again.
 const AGAIN: u64 = 60_000;
+/// Bytes of a malformed line that the log has.
+pub(super) const LOGGED_MAX: usize = 60;
+/// Bytes of the first line of the standard error that the log has.
+const FIRST_ERROR_MAX: usize = 120;
+
+// A script has the index of its metric.
+const _: () = assert!(CUSTOM_MAX == SCRIPTS_MAX);
 
 /// The unfinished line of each script. It is zero at first, so that unused pages take no memory.
-pub struct Lines([[u8; PRINTED_MAX]; SCRIPTS_MAX]);
+pub(super) struct Lines([[u8; PRINTED_MAX]; SCRIPTS_MAX]);
 
 impl Lines {
     /// No unfinished line.
-    pub const EMPTY: Self = Self([[0; PRINTED_MAX]; SCRIPTS_MAX]);
+    pub(super) const EMPTY: Self = Self([[0; PRINTED_MAX]; SCRIPTS_MAX]);
 }
 
 /// The stage of a run.
@@ -44,16 +52,15 @@ enum Stage {
 #[derive(Clone, Copy)]
 pub(super) struct Run {
     stage: Stage,
-    /// There is a process.
-    is_started: bool,
     /// It is no longer configured and could not be ended: its result is not logged under another metric.
     is_left: bool,
     /// The deadline at which it was started: the moment of its samples.
     started: u64,
-    /// When it has to have ended.
-    deadline: u64,
-    /// Bytes that it has printed.
+    /// When it has to have ended; [`NEVER`] if it is idle.
+    pub(super) deadline: u64,
+    /// Bytes that it has printed, and whether there was a sample among them.
     printed: u32,
+    has_sample: bool,
     /// Bytes of its unfinished line; more than the buffer holds if the line is too long.
     held: usize,
     /// The thin level of its lines.
@@ -65,11 +72,11 @@ pub(super) struct Run {
 impl Run {
     pub(super) const NONE: Self = Self {
         stage: Stage::Idle,
-        is_started: false,
         is_left: false,
         started: 0,
-        deadline: 0,
+        deadline: NEVER,
         printed: 0,
+        has_sample: false,
         held: 0,
         thin_level: 0,
         error: None,
@@ -79,55 +86,38 @@ impl Run {
         self.stage == Stage::Idle
     }
 
-    /// Whether its end is near.
-    pub(super) fn is_under_way(&self) -> bool {
-        matches!(self.stage, Stage::Running | Stage::Asked)
+    fn set_stage(&mut self, stage: Stage, deadline: u64) {
+        (self.stage, self.deadline) = (stage, deadline);
+    }
+
+    /// Keeps the error, unless there was one before.
+    fn note(&mut self, error: CustomError) {
+        self.error.get_or_insert(error);
     }
 }
 
 impl CustomSchedule {
-    /// Returns the run of that script, and its unfinished line.
-    fn run(&mut self, number: usize) -> (&mut Run, &mut [u8; PRINTED_MAX]) {
-        // A remainder is never beyond the last one.
-        let number = number % SCRIPTS_MAX;
-        (&mut self.runs[number], &mut self.lines.0[number])
-    }
-
-    /// Returns the run of that script, if it runs.
-    fn running(&mut self, number: usize) -> Option<&mut Run> {
-        Some(self.run(number).0).filter(|run| !run.is_idle())
-    }
-
-    /// Keeps the error, unless there was one before.
-    fn note(&mut self, number: usize, error: CustomError) {
-        self.run(number).0.error.get_or_insert(error);
-    }
-
-    /// Appends text to the unfinished line.
-    fn hold(&mut self, number: usize, text: &[u8]) {
-        let (run, line) = self.run(number);
-        let free = line.get_mut(run.held..).unwrap_or_default();
-        for (to, from) in free.iter_mut().zip(text) {
-            *to = *from;
-        }
-        run.held += text.len();
+    /// Returns whether a script runs that will end.
+    pub(super) fn are_running(&self) -> bool {
+        let mut stages = self.metrics.iter().map(|metric| metric.run.stage);
+        stages.any(|stage| matches!(stage, Stage::Running | Stage::Asked))
     }
 
     /// Ends all scripts that run.
-    pub(super) fn end_all<P: Platform>(&mut self, platform: &mut P) {
-        for number in 0..SCRIPTS_MAX {
+    pub(super) fn end_all(&mut self, platform: &mut dyn Platform) {
+        for number in 0..self.used {
             self.end_run(number, platform);
         }
     }
 
     /// Ends the script, if it runs. A script that cannot be ended keeps its index until it has ended.
-    pub(super) fn end_run<P: Platform>(&mut self, number: usize, platform: &mut P) {
-        let Some(run) = self.running(number) else {
+    pub(super) fn end_run(&mut self, number: usize, platform: &mut dyn Platform) {
+        let run = &mut self.metrics[number].run;
+        if run.is_idle() {
             return;
-        };
+        }
         if platform.end_script(number).is_some() {
-            run.stage = Stage::Idle;
-            self.deadlines.disarm(number);
+            run.set_stage(Stage::Idle, NEVER);
         } else {
             (run.is_left, run.held) = (true, 0);
         }
@@ -136,37 +126,34 @@ impl CustomSchedule {
 
 impl Agent<'_> {
     /// Starts a script, unless it still runs.
-    pub(super) fn start_script<P: Platform>(
+    pub(super) fn start_script(
         &mut self,
         number: usize,
         script: &Script,
         (period, started): (u32, u64),
-        cx: &mut Cx<P>,
+        cx: &mut Cx,
     ) {
-        if self.custom.running(number).is_some() {
+        let run = &mut self.custom.metrics[number].run;
+        if !run.is_idle() {
             return;
         }
-        let deadline = self.now + u64::from(script.timeout.unwrap_or(period / 2));
-        let answer = cx
-            .platform
-            .start_script(number, &mut script.arguments(), script.user);
-        *self.custom.run(number).0 = Run {
+        *run = Run {
             stage: Stage::Running,
-            is_started: answer.is_ok(),
             started,
-            deadline,
+            deadline: self.now + u64::from(script.timeout.unwrap_or(period / 2)),
             thin_level: self.thin_levels.of(CUSTOM + number, self.now),
-            error: answer.err().map(CustomError::System),
             ..Run::NONE
         };
-        self.custom.deadlines.arm(number, deadline);
-        if answer.is_err() {
-            self.finish_script(number, cx);
+        let mut arguments = script.arguments();
+        if let Err(errno) = cx.platform.start_script(number, &mut arguments, script.user) {
+            run.set_stage(Stage::Idle, NEVER);
+            self.output.errors += 1;
+            self.log_custom(number, Some(CustomError::System(errno)), b"", b"", cx);
         }
     }
 
     /// Collects the lines that these scripts have printed, and checks those whose deadline has come.
-    pub(super) fn collect_scripts<P: Platform>(&mut self, printed: Timers, cx: &mut Cx<P>) {
+    pub(super) fn collect_scripts(&mut self, printed: Timers, cx: &mut Cx) {
         for number in set_bits(printed) {
             for _ in 0..PIECES {
                 if !self.collect_piece(number, cx) {
@@ -174,149 +161,142 @@ impl Agent<'_> {
                 }
             }
         }
-        for number in set_bits(self.custom.deadlines.expire(self.now)) {
-            self.check_script(number, cx);
+        for number in 0..self.custom.used {
+            if self.custom.metrics[number].run.deadline <= self.now {
+                self.check_script(number, cx);
+            }
         }
     }
 
     /// Checks all scripts, since a child has ended.
-    pub(super) fn check_scripts<P: Platform>(&mut self, cx: &mut Cx<P>) {
-        for number in 0..SCRIPTS_MAX {
+    pub(super) fn check_scripts(&mut self, cx: &mut Cx) {
+        for number in 0..self.custom.used {
             self.check_script(number, cx);
         }
     }
 
-    /// Collects a piece of what the script has printed; returns whether there may be more.
-    fn collect_piece<P: Platform>(&mut self, number: usize, cx: &mut Cx<P>) -> bool {
+    /// Finishes the script if it has ended; asks it to end, and then kills it, if its time is over.
+    fn check_script(&mut self, number: usize, cx: &mut Cx) {
+        let run = &mut self.custom.metrics[number].run;
+        if run.is_idle() {
+            return;
+        }
+        if cx.platform.script_has_ended(number) {
+            while self.collect_piece(number, cx) {}
+            self.finish_script(number, cx);
+        } else if self.now >= run.deadline {
+            if run.stage == Stage::Running {
+                run.set_stage(Stage::Asked, self.now + GRACE);
+                run.note(CustomError::TooSlow);
+                cx.platform.terminate_script(number);
+            } else {
+                self.finish_script(number, cx);
+            }
+        }
+    }
+
+    /// Collects a piece of what the script has printed; returns whether there may be more. A script that has printed
+    /// too much is ended.
+    fn collect_piece(&mut self, number: usize, cx: &mut Cx) -> bool {
         self.make_room(cx);
         let mut buffer = [0; PIECE];
         let Some(length @ 1..) = cx.platform.read_script(number, &mut buffer) else {
             return false;
         };
-        let is_good = self.collect_output(number, buffer.get(..length).unwrap_or_default(), cx);
-        if !is_good {
-            self.finish_script(number, cx);
-        }
-        is_good
-    }
-
-    /// Finishes the script if it has ended; asks it to end, and then kills it, if its time is over.
-    fn check_script<P: Platform>(&mut self, number: usize, cx: &mut Cx<P>) {
-        let now = self.now;
-        let Some(run) = self.custom.running(number) else {
-            return;
-        };
-        let is_over = now >= run.deadline;
-        if cx.platform.script_has_ended(number) {
-            while self.collect_piece(number, cx) {}
-            return self.finish_script(number, cx);
-        }
-        if !is_over {
-            return;
-        }
-        if run.stage != Stage::Running {
-            return self.finish_script(number, cx);
-        }
-        run.stage = Stage::Asked;
-        run.deadline = now + GRACE;
-        cx.platform.terminate_script(number);
-        self.custom.note(number, CustomError::TooSlow);
-        self.custom.deadlines.arm(number, now + GRACE);
-    }
-
-    /// Collects the lines of a piece; returns whether the script has not printed too much.
-    fn collect_output<P: Platform>(&mut self, number: usize, piece: &[u8], cx: &mut Cx<P>) -> bool {
-        for line in piece.split_inclusive(|byte| *byte == b'\n') {
+        for line in buffer[..length].split_inclusive(|byte| *byte == b'\n') {
             let text = line.strip_suffix(b"\n").unwrap_or(line);
-            self.custom.hold(number, text);
+            let run = &mut self.custom.metrics[number].run;
+            let free = self.custom.lines.0[number]
+                .get_mut(run.held..)
+                .unwrap_or_default();
+            for (to, from) in free.iter_mut().zip(text) {
+                *to = *from;
+            }
+            run.held += text.len();
             if text.len() < line.len() {
                 self.collect_line(number, cx);
             }
         }
-        let (run, _) = self.custom.run(number);
-        run.printed += piece.len() as u32;
-        let is_too_much = run.printed > OUTPUT_MAX;
-        if is_too_much {
-            self.custom.note(number, CustomError::TooLong);
+        let run = &mut self.custom.metrics[number].run;
+        run.printed += length as u32;
+        if run.printed <= OUTPUT_MAX {
+            return true;
         }
-        !is_too_much
+        run.note(CustomError::TooLong);
+        self.finish_script(number, cx);
+        false
     }
 
     /// Collects the line that the script has printed.
-    fn collect_line<P: Platform>(&mut self, number: usize, cx: &mut Cx<P>) {
-        let Self {
-            custom,
-            output,
-            clock,
-            ..
-        } = self;
-        let (run, line) = custom.run(number);
+    fn collect_line(&mut self, number: usize, cx: &mut Cx) {
+        let (run, line) = (&mut self.custom.metrics[number].run, &self.custom.lines.0[number]);
         let held = core::mem::take(&mut run.held);
-        let text = line.get(..held).unwrap_or_default();
-        let thin_level = run.thin_level;
-        let time = clock.stamp(run.started);
-        let pushed = read_line(text, &mut |sample| {
-            output.writer.set_time(time);
-            output.push(sample, thin_level, cx)
-        });
-        // A line that is too long is empty here.
-        if pushed.is_some() && held <= line.len() {
+        let text = line.get(..held).unwrap_or(line);
+        let (output, thin_level) = (&mut self.output, run.thin_level);
+        let (now, time) = (self.now, self.clock.stamp(run.started));
+        let is_good = held <= line.len()
+            && read_line(text, &mut |sample| {
+                output.writer.set_time(time);
+                output.push_sample(sample, now, thin_level, cx)?;
+                run.has_sample = true;
+                Some(())
+            })
+            .is_some();
+        if is_good {
             return;
         }
-        run.error.get_or_insert(CustomError::InvalidLine);
+        run.note(CustomError::InvalidLine);
         // It is logged at once, while the line is there, and not again at the end of the run.
-        let mut buffer = [0; LOGGED_MAX + 80];
+        let mut buffer = [0; LOGGED_MAX + 104];
         let mut message = Text::new(&mut buffer);
-        put_bad_line(&mut message, line.get(..held).unwrap_or(line));
-        self.log_custom(number, Some(CustomError::InvalidLine), message.bytes(), cx);
+        message.put(b"malformed line \"");
+        message.put(text.get(..LOGGED_MAX).unwrap_or(text));
+        message.put(b"\" (expected a name that no built-in metric has, a value and tags, at most 512 bytes)");
+        self.log_custom(number, Some(CustomError::InvalidLine), message.bytes(), b"", cx);
     }
 
     /// Ends all that is left of the script, and logs its result.
-    fn finish_script<P: Platform>(&mut self, number: usize, cx: &mut Cx<P>) {
+    fn finish_script(&mut self, number: usize, cx: &mut Cx) {
+        let run = &mut self.custom.metrics[number].run;
+        // A script may have written more than one read takes; its first line is known by then.
+        let written = Name::<FIRST_ERROR_MAX>::start_of(cx.platform.read_script_errors(number));
         let ended = cx.platform.end_script(number);
-        let now = self.now;
-        let Some(run) = self.custom.running(number) else {
+        if run.is_idle() {
             return;
+        }
+        if let Some(ended) = ended {
+            run.set_stage(Stage::Idle, NEVER);
+            if ended != Ended::Exit(0) {
+                run.note(CustomError::Ended(ended));
+            }
+            if run.printed > 0 {
+                self.thin_levels.note(CUSTOM + number, self.now);
+            }
+            // Its last line may lack its newline; the last line of a killed script may be cut.
+            if run.held > 0 && run.error.is_none() {
+                self.collect_line(number, cx);
+            }
+        } else {
+            run.set_stage(Stage::Stuck, self.now + AGAIN);
+        }
+        let run = &self.custom.metrics[number].run;
+        let (is_left, has_written) = (run.is_left, !written.is_none());
+        let error = match run.error {
+            // A script may have nothing to report; one that also complains has failed, whatever its status is: the status
+            // of `missing | awk` is that of awk.
+            None if !run.has_sample => Some(CustomError::Silent),
+            None if has_written => Some(CustomError::Warning),
+            error => error,
         };
-        if ended.is_none() && run.is_started {
-            run.stage = Stage::Stuck;
-            run.deadline = now + AGAIN;
-            let error = run.error;
-            self.custom.deadlines.arm(number, now + AGAIN);
-            return self.log_run(number, error, cx);
-        }
-        run.stage = Stage::Idle;
-        if let Some(ended) = ended.filter(|ended| *ended != Ended::Exit(0)) {
-            run.error.get_or_insert(CustomError::Ended(ended));
-        }
-        // Its last line may lack its newline; the last line of a killed script may be cut.
-        let has_last_line = run.held > 0 && run.error.is_none();
-        if run.printed > 0 {
-            self.thin_levels.note(CUSTOM + number, now);
-        }
-        self.custom.deadlines.disarm(number);
-        if has_last_line {
-            self.collect_line(number, cx);
-        }
-        let error = self.custom.run(number).0.error;
-        self.output.errors += u64::from(error.is_some());
-        self.log_run(number, error, cx);
-    }
-
-    /// Logs the result of a run if it is new. A malformed line has been logged already.
-    fn log_run<P: Platform>(&mut self, number: usize, error: Option<CustomError>, cx: &mut Cx<P>) {
-        if error != Some(CustomError::InvalidLine) && !self.custom.run(number).0.is_left {
-            self.log_custom(number, error, b"", cx);
+        let is_failure = match error {
+            Some(CustomError::Silent) => has_written,
+            Some(CustomError::Warning) | None => false,
+            Some(_) => true,
+        };
+        self.output.errors += u64::from(run.is_idle() && is_failure);
+        // A malformed line has been logged already.
+        if error != Some(CustomError::InvalidLine) && !is_left {
+            self.log_custom(number, error, b"", written.bytes(), cx);
         }
     }
-}
-
-/// Bytes of a malformed line that the log has.
-const LOGGED_MAX: usize = 60;
-
-/// Writes what is wrong with a malformed line.
-fn put_bad_line(message: &mut Text, line: &[u8]) {
-    message.put(b"malformed line \"");
-    message.put(line.get(..LOGGED_MAX).unwrap_or(line));
-    message.put(b"\" (expected a name, a value and tags, at most 512 bytes)");
 }

@@ -1,126 +1,172 @@
 //! The sources of the configuration: the command line, and a file for options that are not given there.
 
-use super::plan;
+use super::plan::{self, FAMILY_TABLE};
+use super::ring_memory;
 use crate::base::text::Text;
-use crate::config::{self, Command, Config, ConfigError, ConfigFile, FileText};
-use crate::families::{find, name};
-use crate::platform::{self, Errno, SpoolError, TooFew};
+use crate::config::{
+    self, Command, Config, ConfigFile, ConfigMemory, ErrorKind, FileText, FreeMemory, Reported,
+};
+use crate::platform::{self, Args, Errno, Slot, SpoolError};
+use core::mem::discriminant;
 
 /// The file if the command line names none; it need not exist.
 const FILE: &[u8] = b"/etc/mini-monitor.json";
 
-/// The file's text in the memory that it was read into, if there is a file.
-pub(super) type Found = Option<FileText>;
+/// A configuration, and its memory.
+#[repr(C)]
+pub(super) struct Document {
+    memory: ConfigMemory,
+    config: Slot<{ size_of::<Config>() }>,
+}
+
+impl Document {
+    pub(super) const EMPTY: Self = Self {
+        memory: ConfigMemory::EMPTY,
+        config: Slot::EMPTY,
+    };
+
+    /// Returns the default configuration in its place, and its memory.
+    // The copy on the stack does not stay there.
+    #[inline(never)]
+    pub(super) fn reset<'c>(&mut self) -> (&mut Config<'c>, &mut ConfigMemory) {
+        (self.config.put(Config::default()), &mut self.memory)
+    }
+}
 
 /// The command line, and the path of the file.
-pub(super) struct Source<A> {
-    arguments: A,
+pub(super) struct Source {
+    arguments: Args,
     path: &'static [u8],
-    is_named: bool,
+    /// The file has to exist: the command line names it, or it existed before.
+    pub(super) is_required: bool,
 }
 
-/// An error of the configuration, or of what it names.
-pub(super) enum Problem<'a> {
-    Config(ConfigError<'a>),
-    /// What it names is not available.
-    System(&'a [u8], Errno),
-    /// There may not be enough descriptors for it.
-    Descriptors(TooFew),
-    /// The memory of the ring is not available.
-    Spool(&'a [u8], SpoolError),
-}
-
-impl<A: Iterator<Item = &'static [u8]> + Clone> Source<A> {
+impl Source {
     /// Takes the arguments, and the file that they name.
-    pub(super) fn new(arguments: A, file: Option<&'static [u8]>) -> Self {
+    pub(super) fn new(arguments: Args) -> Self {
+        let file = config::last_value(&mut arguments.clone(), "config");
         Self {
             arguments,
             path: file.unwrap_or(FILE),
-            is_named: file.is_some(),
+            is_required: file.is_some(),
         }
     }
 
-    /// Reads the file into the memory. Returns `None` if there is none and none is named.
-    pub(super) fn load(&self, memory: &mut [u8]) -> Result<Found, Problem<'static>> {
-        match config::load(self.path, memory) {
-            Ok(text) => Ok(Some(text)),
-            Err(error) if !self.is_named && error.is_missing_file() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+    /// Returns the arguments of the command line.
+    pub(super) fn arguments(&self) -> Args {
+        self.arguments.clone()
     }
 
-    /// Returns the error of a file that existed before.
-    pub(super) fn missing(&self) -> Problem<'static> {
-        Problem::System(self.path, Errno::NOT_FOUND)
+    /// Checks the command line alone, and returns its command. After an error it writes the message.
+    pub(super) fn command(&self, document: &mut Document, message: &mut Text) -> Result<Command, Reported> {
+        let (config, memory) = document.reset();
+        let (_, mut memory) = memory.split(0);
+        self.parse(config, &mut memory, message)?;
+        Ok(config.command)
     }
 
-    /// Sets the options of the file, and then those of the command line.
-    #[inline(never)]
-    pub(super) fn fill<'a>(
+    /// Sets the options of the command line.
+    fn parse<'a>(
         &self,
         config: &mut Config<'a>,
-        memory: &'a mut [u8],
-        found: Found,
-    ) -> Result<(), Problem<'a>> {
-        let mut file = found.map(|text| ConfigFile::new(self.path, memory, text));
-        if let Some(file) = &mut file {
-            file.apply(config, find, name)?;
+        memory: &mut FreeMemory<'a>,
+        message: &mut Text,
+    ) -> Result<(), Reported> {
+        let mut arguments = self.arguments.clone().map(|argument| -> &'a [u8] { argument });
+        config::parse(config, &mut arguments, &FAMILY_TABLE, memory, message)
+    }
+
+    /// Returns the path of the file that was read, if there is one.
+    pub(super) fn file(&self) -> Option<&'static [u8]> {
+        self.is_required.then_some(self.path)
+    }
+
+    /// Reads the file. Returns `None` if there is none and none is required. After an error it writes the message.
+    pub(super) fn load(
+        &self,
+        document: &mut Document,
+        message: &mut Text,
+    ) -> Result<Option<FileText>, Reported> {
+        match config::load(self.path, &mut document.memory) {
+            Ok(text) => Ok(Some(text)),
+            Err(ErrorKind::System(Errno::NOT_FOUND)) if !self.is_required => Ok(None),
+            Err(kind) => Err(config::report(kind, Some(self.path), message)),
         }
-        let checked_file = plan::check(config);
-        let arguments = self.arguments.clone().map(|argument| -> &'a [u8] { argument });
-        config::parse(config, arguments, find)?;
-        let checked = plan::check(config);
+    }
+
+    /// Sets the options of the file that was loaded, and then those of the command line. After an error it writes the
+    /// message.
+    pub(super) fn fill<'a>(
+        &self,
+        document: &'a mut Document,
+        loaded: Option<FileText>,
+        message: &mut Text,
+    ) -> Result<&'a Config<'a>, Reported> {
+        let (config, memory) = document.reset();
+        let (text, mut memory) = memory.split(loaded.map_or(0, |text| text.length));
+        let file = loaded.map(|loaded| ConfigFile::new(self.path, text, loaded.is_private));
+        if let Some(file) = &file {
+            file.apply(config, &FAMILY_TABLE, &mut memory, message)?;
+        }
+        let error_of_file = plan::check(config);
+        self.parse(config, &mut memory, message)?;
+        let error = plan::check(config);
         if let Some(file) = &file {
             // What is wrong without the command line, too, is an error of the file.
-            if let (Err(kind), true) = (checked, checked == checked_file) {
-                return Err(file.error(kind, config).into());
+            if let (Some((kind, event)), Some((of_file, _))) = (error, error_of_file)
+                && discriminant(&kind) == discriminant(&of_file)
+            {
+                return Err(file.report(kind, event, message));
             }
-            file.check(config)?;
+            file.check(config, message)?;
+        }
+        if let Some((kind, _)) = error {
+            return Err(config::report(kind, None, message));
         }
         if config.command == Command::Once {
             config.print();
         }
-        Ok(checked.map_err(ConfigError::of_command_line)?)
+        Ok(config)
     }
 }
 
-impl<'a> From<ConfigError<'a>> for Problem<'a> {
-    fn from(error: ConfigError<'a>) -> Self {
-        Self::Config(error)
+/// The error that what the configuration names is not available.
+const UNAVAILABLE: Reported = Reported { is_usage: false };
+
+/// Writes that what an option names is not available.
+pub(super) fn report_system(option: &str, what: &[u8], errno: Errno, message: &mut Text) -> Reported {
+    put_option(option, what, message);
+    message.put(b": ");
+    if errno == Errno::BUSY {
+        message.put(b"another agent has it");
+    } else {
+        platform::describe(message, errno);
     }
+    UNAVAILABLE
 }
 
-impl Problem<'_> {
-    /// Writes the error as one line, without its newline.
-    pub(super) fn describe(&self, text: &mut Text) {
-        match self {
-            Self::Config(error) => error.describe(text),
-            Self::System(what, errno) | Self::Spool(what, SpoolError::System(errno)) => {
-                text.put(what);
-                text.put(b": ");
-                if *errno == Errno::BUSY {
-                    text.put(b"another agent has it");
-                } else {
-                    platform::describe(text, *errno);
-                }
-            }
-            Self::Descriptors([most, needed]) => {
-                text.put(b"at most ");
-                text.number(*most);
-                text.put(b" open files (ulimit -n) are too few: at least ");
-                text.number(*needed);
-                text.put(b" are needed");
-            }
-            Self::Spool(path, SpoolError::Beside(errno)) => {
-                text.put(path);
-                text.put(b".new cannot be made or take its place: ");
-                platform::describe(text, *errno);
-            }
-            Self::Spool(path, SpoolError::Refused(reason)) => {
-                text.put(path);
-                text.put(b": ");
-                text.put(reason.as_bytes());
-            }
+/// Writes that the memory of the ring is not available.
+pub(super) fn report_spool(config: &Config, error: SpoolError, message: &mut Text) -> Reported {
+    let (option, what) = ring_memory::option(config);
+    match error {
+        SpoolError::System(errno) => return report_system(option, what, errno, message),
+        SpoolError::Beside(errno) => {
+            put_option(option, what, message);
+            message.put(b".new cannot be made or take its place: ");
+            platform::describe(message, errno);
         }
+        SpoolError::Refused(reason) => {
+            put_option(option, what, message);
+            message.put(b": ");
+            message.put(reason.as_bytes());
+        }
+    }
+    UNAVAILABLE
+}
+
+/// Writes an option and its value.
+fn put_option(option: &str, value: &[u8], message: &mut Text) {
+    for part in [b"-", option.as_bytes(), b": ", value] {
+        message.put(part);
     }
 }

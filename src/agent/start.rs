@@ -1,298 +1,346 @@
 //! From the command line to a running agent.
 
-use super::check::{self, Series};
-use super::source::{Found, Problem, Source};
-use super::{Agent, Ending, Lines, ring_memory, writer};
+use super::check::{self, Found, Series};
+use super::source::{Document, Source, report_spool, report_system};
+use super::{Agent, Ending, Memory, endpoint, ring_memory};
 use crate::base::text::{Put, Text};
-use crate::config::{self, Command, Config, ConfigError, ErrorKind, FILE_MEMORY};
+use crate::config::{self, Command, Config};
 use crate::families;
-use crate::platform::{self, Errno, Kernel, Once, Spool};
-use crate::platform::{LogArg, Platform, Transfer};
-use crate::procfs::{self, Host};
-use core::mem::ManuallyDrop;
+use crate::platform::{self, Args, Errno, Kernel, LogArg, Once, Platform, Spool, SpoolError, TooFew};
+use crate::procfs::{Host, Roots};
+use crate::ring;
 
 const OK: i32 = 0;
+/// The exit status if the configuration file is wrong, or what the configuration names is not available.
 const FAILED: i32 = 1;
-/// The exit status after a bad command line, as in Go.
+/// The exit status after a wrong command line, as in Go.
 const BAD_USAGE: i32 = 2;
+/// The exit status if standard output is closed or full.
+const OUTPUT_FAILED: i32 = 3;
+
+/// The start of each message about what is wrong with the start.
+const PREFIX: &[u8] = b"mini-monitor: ";
 
 /// Longest message about what is wrong.
 const MESSAGE_MAX: usize = 1024;
 
-/// The configuration file, and the one that it is replaced with.
-static DOCUMENTS: Once<[[u8; FILE_MEMORY]; 2]> = Once::new([[0; FILE_MEMORY]; 2]);
+/// Memory that is not on the stack, where it would be written to as a whole.
+#[repr(C)]
+struct Large {
+    agent: Memory,
+    message: [u8; MESSAGE_MAX],
+    /// The configuration that the first one is replaced with, and the first one.
+    documents: [Document; 2],
+}
 
-/// Large memory. On the stack it would be written to as a whole, and more than once.
-static MEMORY: Once<(families::Memory, procfs::Memory, Lines)> =
-    Once::new((families::Memory::EMPTY, procfs::Memory::EMPTY, Lines::EMPTY));
+static LARGE: Once<Large> = Once::new(Large {
+    agent: Memory::EMPTY,
+    message: [0; MESSAGE_MAX],
+    documents: [Document::EMPTY; 2],
+});
+
+/// Runs the command that the arguments (without the program's name) ask for.
+pub fn start(arguments: Args) -> ! {
+    platform::fill_standard_descriptors();
+    platform::survive_errors();
+    let Some(large) = LARGE.take() else {
+        platform::exit(FAILED);
+    };
+    let mut message = Text::new(&mut large.message);
+    message.put(PREFIX);
+    if arguments.clone().any(config::is_help) {
+        print_all(message, |put| put(config::USAGE.as_bytes()));
+    }
+    let source = Source::new(arguments);
+    let Ok(command) = source.command(&mut large.documents[1], &mut message) else {
+        complain(message, BAD_USAGE);
+    };
+    match command {
+        Command::List => print_all(message, families::list),
+        Command::Version => print_all(message, |put| {
+            put(concat!(env!("MINI_MONITOR_VERSION"), "\n").as_bytes())
+        }),
+        Command::Check | Command::Once | Command::Run => {}
+    }
+    run(source, large)
+}
+
+/// Runs with one configuration after the other.
+fn run(mut source: Source, large: &'static mut Large) -> ! {
+    let [second, first] = &mut large.documents;
+    let mut message = Text::new(&mut large.message);
+    message.put(PREFIX);
+    let loaded = source.load(first, &mut message);
+    let filled = loaded.and_then(|loaded| {
+        source.is_required |= loaded.is_some();
+        source.fill(first, loaded, &mut message)
+    });
+    let mut config = match filled {
+        Ok(config) => config,
+        Err(error) => complain(message, if error.is_usage { BAD_USAGE } else { FAILED }),
+    };
+    if config.command == Command::Check {
+        check(config, &source, &mut large.agent, message);
+    }
+    let mut platform = match Kernel::new(config.buffer, config.timeout) {
+        Ok(platform) => platform,
+        Err(errno) => no_signals(errno, message),
+    };
+    let mut spool = None;
+    let mut agent = open(
+        config,
+        &mut large.agent,
+        &mut platform,
+        &mut spool,
+        source.file(),
+        message,
+    );
+    if config.command == Command::Once {
+        platform::exit(status(agent.once(config, &mut platform)));
+    }
+    agent.begin(config, &mut platform);
+    let mut running = Running {
+        agent: &mut agent,
+        platform: &mut platform,
+        spool: &mut spool,
+        source,
+        buffer: &mut large.message,
+    };
+    // Two documents take turns, so that one stays in force until the next one is.
+    loop {
+        let next = loop {
+            if let Some(next) = running.run(config, second) {
+                break next;
+            }
+        };
+        config = loop {
+            if let Some(config) = running.run(next, first) {
+                break config;
+            }
+        };
+    }
+}
+
+/// Fails as a start would, or prints what would run. It opens what a start opens, in the same order, and changes nothing.
+fn check(config: &Config, source: &Source, memory: &'static mut Memory, message: Text) -> ! {
+    // The first descriptors of a start are those of signals and log.
+    if let Err(errno) = platform::reserve_descriptor() {
+        no_signals(errno, message);
+    }
+    let _ = platform::reserve_descriptor();
+    let mut host = match Host::open(config.proc, config.sys, config.root, &mut memory.host) {
+        Ok(host) => host,
+        Err(errno) => unavailable("proc", config.proc, errno, message),
+    };
+    let has_socket = match config.listen.map(platform::check_listener).transpose() {
+        Ok(is_in_use) => is_in_use == Some(true),
+        Err(errno) => unavailable("listen", config.listen.unwrap_or_default(), errno, message),
+    };
+    if let Err((what, errno)) = drop_rights(config, source.file()) {
+        unavailable("user", what, errno, message);
+    }
+    let has_spool = match ring_memory::check(config) {
+        Ok(is_in_use) => is_in_use,
+        Err(error) => no_ring(config, error, message),
+    };
+    if let Err(too_few) = platform::check_descriptors(config.connects_by_command()) {
+        too_few_descriptors(too_few, message);
+    }
+    endpoint::set_names(config, &mut memory.writer);
+    let found = Found {
+        file: source.file(),
+        in_use: [
+            config.spool.filter(|_| has_spool),
+            config.listen.filter(|_| has_socket),
+        ],
+    };
+    let series = Series::count(config, &mut memory.writer, &mut host, &mut memory.families);
+    print_all(message, |put| {
+        check::warn_of_repeated(source.arguments(), put);
+        check::describe(config, &found, series, &host, put);
+    })
+}
+
+/// Opens everything that the configuration asks for.
+// Copies of the large parts are not on the stack of the loop.
+#[inline(never)]
+fn open(
+    config: &Config,
+    memory: &'static mut Memory,
+    platform: &mut Kernel,
+    spool: &mut Option<Spool>,
+    file: Option<&[u8]>,
+    message: Text,
+) -> Agent<'static> {
+    let roots = match Roots::open(config.proc, config.sys, config.root) {
+        Ok(roots) => roots,
+        Err(errno) => unavailable("proc", config.proc, errno, message),
+    };
+    if let (Command::Run, Some(path)) = (config.command, config.listen) {
+        match platform.next_listener(Some(path)) {
+            Ok(Some(listener)) => platform.change_listener(listener),
+            Ok(None) => {}
+            Err(errno) => unavailable("listen", path, errno, message),
+        }
+    }
+    if let Err((what, errno)) = drop_rights(config, file) {
+        platform.stop_listening();
+        unavailable("user", what, errno, message);
+    }
+    let ring = match ring_memory::open(config, platform) {
+        Ok((ring, opened)) => {
+            *spool = opened;
+            ring
+        }
+        Err(error) => {
+            platform.stop_listening();
+            no_ring(config, error, message)
+        }
+    };
+    if let Err(too_few) = platform::check_descriptors(config.connects_by_command()) {
+        platform.stop_listening();
+        too_few_descriptors(too_few, message);
+    }
+    let (seed, now) = (platform::random(), platform.now());
+    Agent::new(config, roots, memory, ring, seed, now)
+}
+
+/// Becomes the configured user, who has to be able to read the file of the configuration again, and to make files beside
+/// the spool. After an error returns what it is about.
+fn drop_rights<'c>(config: &'c Config, file: Option<&'c [u8]>) -> Result<(), (&'c [u8], Errno)> {
+    let Some(user) = config.user else {
+        return Ok(());
+    };
+    platform::drop_to_user(user).map_err(|errno| (user, errno))?;
+    if let Some(path) = file {
+        platform::check_readable(path).map_err(|errno| (path, errno))?;
+    }
+    if let Some(path) = ring_memory::path(config) {
+        platform::check_directory(path).map_err(|errno| (path, errno))?;
+    }
+    Ok(())
+}
 
 /// A running agent, and what it runs on.
-struct Running {
-    platform: Kernel,
-    agent: Agent<'static>,
+struct Running<'r> {
+    agent: &'r mut Agent<'static>,
+    platform: &'r mut Kernel,
     /// The file that the ring is in.
-    file: Option<Spool>,
-    /// Nothing has been collected yet.
-    is_new: bool,
+    spool: &'r mut Option<Spool>,
+    source: Source,
+    /// Memory for a message.
+    buffer: &'r mut [u8],
 }
 
-/// Runs the command that the arguments (without the program's name) ask for; returns the exit status.
-pub fn start(arguments: impl Iterator<Item = &'static [u8]> + Clone) -> i32 {
-    platform::fill_standard_descriptors();
-    let (command, file) = match asked_for(arguments.clone()) {
-        Ok(asked_for) => asked_for,
-        Err(status) => return status,
-    };
-    let wrong = match command {
-        Command::Help => return print_all(config::usage),
-        Command::List => return print_all(families::list),
-        Command::Version => {
-            return print_all(|put| put(concat!(env!("MINI_MONITOR_VERSION"), "\n").as_bytes()));
-        }
-        Command::Check => FAILED,
-        Command::Once | Command::Run => BAD_USAGE,
-    };
-    start_with_file(&Source::new(arguments, file), wrong)
-}
-
-/// Returns the command and the file that the command line names; the exit status if it is wrong.
-// Its large variables are not on the stack of the loop.
-#[cold]
-#[inline(never)]
-fn asked_for(
-    arguments: impl Iterator<Item = &'static [u8]>,
-) -> Result<(Command, Option<&'static [u8]>), i32> {
-    let mut config = Config::default();
-    match config::parse(&mut config, arguments, families::find) {
-        Ok(()) => Ok((config.command, config.file)),
-        Err(error) => Err(complain(&error.into(), BAD_USAGE)),
-    }
-}
-
-/// Runs with one configuration after the other. Two documents take turns, so that one stays in force until the next
-/// one is. A wrong configuration at the start ends in the status `wrong`.
-fn start_with_file<A>(source: &Source<A>, wrong: i32) -> i32
-where
-    A: Iterator<Item = &'static [u8]> + Clone,
-{
-    let Some([document, spare]) = DOCUMENTS.take() else {
-        return FAILED;
-    };
-    let (mut document, mut spare) = (document, spare);
-    // A problem is large: it stays where it is.
-    let mut found = match source.load(document) {
-        Ok(found) => found,
-        Err(ref problem) => return complain(problem, wrong),
-    };
-    let mut has_file = found.is_some();
-    // The process ends with it: the kernel closes its files.
-    let mut running = ManuallyDrop::new(None);
-    loop {
-        let mut config = Config::default();
-        // It is filled once more after a reload.
-        config.is_accepted = running.is_some();
-        if let Err(status) = open_all(source, (document, found), wrong, &mut config, &mut running) {
-            return status;
-        }
-        let Some(running) = &mut *running else {
-            return FAILED;
-        };
-        found = loop {
-            if let Some(status) = run(&config, running) {
-                return status;
-            }
-            match reload(source, spare, (&config, has_file), running) {
-                Ok(Some(found)) => break found,
-                Ok(None) => {}
-                Err(ref problem) => log(problem, &mut running.platform),
-            }
-        };
-        has_file |= found.is_some();
-        core::mem::swap(&mut document, &mut spare);
-    }
-}
-
-/// Sets the configuration, and opens what it asks for unless the agent runs already. Returns the exit status if nothing
-/// is to run, or after a problem, which it prints.
-// Its large variables are not on the stack of the loop.
-#[cold]
-#[inline(never)]
-fn open_all<'a, A>(
-    source: &Source<A>,
-    (document, found): (&'a mut [u8], Found),
-    wrong: i32,
-    config: &mut Config<'a>,
-    running: &mut Option<Running>,
-) -> Result<(), i32>
-where
-    A: Iterator<Item = &'static [u8]> + Clone,
-{
-    let opened = source.fill(config, document, found).and_then(|()| match running {
-        Some(_) => Ok(None),
-        None => open(config, running),
-    });
-    match opened {
-        Ok(None) => Ok(()),
-        Ok(Some(status)) => Err(status),
-        Err(ref problem @ (Problem::System(..) | Problem::Spool(..) | Problem::Descriptors(_))) => {
-            Err(fail(problem))
-        }
-        Err(ref problem) => Err(complain(problem, wrong)),
-    }
-}
-
-/// Opens everything that the configuration asks for. For `-check`, prints what would run instead, and returns the exit
-/// status.
-fn open<'a>(config: &Config<'a>, running: &mut Option<Running>) -> Result<Option<i32>, Problem<'a>> {
-    let system = |what: &'a [u8]| move |errno| Problem::System(what, errno);
-    let memory = MEMORY.take().ok_or(Errno::BUSY).map_err(system(b"memory"))?;
-    let (for_builtin, for_host, lines) = memory;
-    // The log gets its descriptor first. (`-check` leaves signals and log alone.)
-    let mut platform = None;
-    if config.command != Command::Check {
-        platform = Some(Kernel::new(config.buffer, config.timeout).map_err(system(b"signals"))?);
-    }
-    let mut host = Host::open(config.proc, config.sys, for_host).map_err(system(config.proc))?;
-    let error = ConfigError::of_command_line(ErrorKind::NameTooLong);
-    let mut writer = writer(config).ok_or(error)?;
-    let Some(mut platform) = platform else {
-        let series = Series::count(config, &mut writer, &mut host, for_builtin);
-        return Ok(Some(print_all(|put| check::describe(config, &series, put))));
-    };
-    let opened = ring_memory::open(config, &mut platform);
-    let (ring, file) = opened.map_err(|error| Problem::Spool(ring_memory::name(config), error))?;
-    if let (Command::Run, Some(path)) = (config.command, config.listen)
-        && let Some(listener) = platform.next_listener(Some(path)).map_err(system(path))?
-    {
-        platform.change_listener(listener);
-    }
-    let has_command = |transfer| matches!(transfer, Transfer::Command(_));
-    let has_command = config.transfers().iter().copied().any(has_command);
-    platform
-        .check_descriptors(has_command)
-        .map_err(Problem::Descriptors)?;
-    let (seed, now) = (platform::random_seed(), platform.now());
-    let memory = super::Memory {
-        families: for_builtin,
-        lines,
-    };
-    *running = Some(Running {
-        agent: Agent::new(config, host, memory, writer, ring, seed, now),
-        platform,
-        file,
-        is_new: true,
-    });
-    Ok(None)
-}
-
-/// Runs with this configuration. Returns the exit status at the end; `None` if the configuration is to be read again.
-#[inline(never)]
-fn run(config: &Config, running: &mut Running) -> Option<i32> {
-    let Running {
-        platform,
-        agent,
-        file,
-        is_new,
-    } = running;
-    if config.command == Command::Once {
-        return Some(status(agent.once(config, platform)));
-    }
-    let mut begun = if core::mem::take(is_new) {
-        agent.begin(config, platform)
-    } else {
-        None
-    };
-    loop {
-        let ending = begun.take().unwrap_or_else(|| agent.run(config, platform));
-        if platform.has_lost_memory() {
-            agent.rescue(config, file, platform);
+impl Running<'_> {
+    /// Runs with this configuration. Returns the next one, in that document, if that is in force from now on.
+    fn run<'a>(&mut self, config: &Config, document: &'a mut Document) -> Option<&'a Config<'a>> {
+        let ending = self.agent.run(config, self.platform);
+        if ring::is_lost() {
+            self.agent.rescue(config, self.spool, self.platform);
         }
         match ending {
-            Ending::Lost => {}
-            Ending::Reload => return None,
-            ending => return Some(status(ending)),
+            Ending::Lost => None,
+            Ending::Reload => self.reload(config, document),
+            ending => platform::exit(status(ending)),
         }
     }
-}
 
-/// Reads the file into `memory`, and adopts what it says. Returns what was found if the document is in force from now
-/// on; `None` if there is no file, and was none before. After an error all stays as it was.
-#[cold]
-#[inline(never)]
-fn reload<'a, A>(
-    source: &Source<A>,
-    memory: &'a mut [u8],
-    (before, has_file): (&'a Config<'a>, bool),
-    running: &mut Running,
-) -> Result<Option<Found>, Problem<'a>>
-where
-    A: Iterator<Item = &'static [u8]> + Clone,
-{
-    let Running {
-        platform,
-        agent,
-        file,
-        ..
-    } = running;
-    let found = source.load(memory)?;
-    if found.is_none() {
-        if has_file {
-            return Err(source.missing());
-        }
-        agent.reopen([before, before], file, platform)?;
-        return Ok(None);
+    /// Reads the configuration again, and adopts what it says. After an error all stays as it was.
+    // Its large variables are not on the stack of the loop.
+    #[inline(never)]
+    fn reload<'a>(&mut self, before: &Config, document: &'a mut Document) -> Option<&'a Config<'a>> {
+        let mut message = Text::new(self.buffer);
+        let next = self.source.load(document, &mut message).and_then(|loaded| {
+            if loaded.is_none() {
+                self.agent
+                    .reopen([before, before], self.spool, self.platform, &mut message)?;
+                return Ok(None);
+            }
+            let next = self.source.fill(document, loaded, &mut message)?;
+            self.agent
+                .reload([before, next], self.spool, self.platform, &mut message)?;
+            self.source.is_required = true;
+            Ok(Some(next))
+        });
+        next.unwrap_or_else(|_| {
+            self.platform.log(
+                "%; the previous configuration stays in force",
+                &[LogArg::Text(message.bytes())],
+            );
+            None
+        })
     }
-    let mut next = Config::default();
-    source.fill(&mut next, memory, found)?;
-    agent.reload([before, &next], file, platform)?;
-    Ok(Some(found))
-}
-
-#[cold]
-fn log(problem: &Problem, platform: &mut Kernel) {
-    let mut buffer = [0; MESSAGE_MAX];
-    let mut text = Text::new(&mut buffer);
-    problem.describe(&mut text);
-    platform.log(
-        "%; the previous configuration stays in force",
-        &[LogArg::Text(text.bytes())],
-    );
 }
 
 fn status(ending: Ending) -> i32 {
-    if ending == Ending::Failed { FAILED } else { OK }
+    match ending {
+        Ending::Failed => FAILED,
+        Ending::OutputFailed => OUTPUT_FAILED,
+        _ => OK,
+    }
 }
 
-/// Prints to standard output the pieces that `write` passes.
-fn print_all(write: impl FnOnce(Put)) -> i32 {
-    let mut status = OK;
+/// Prints to standard output the pieces that `write` passes, up to the first error. A reader that has gone needs no
+/// message.
+fn print_all(mut message: Text, write: impl FnOnce(Put)) -> ! {
+    let mut result = Ok(());
     write(&mut |piece| {
-        if platform::print(1, piece).is_err() {
-            status = FAILED;
+        if result.is_ok() {
+            result = platform::print(1, piece);
         }
     });
-    status
+    match result {
+        Ok(()) => platform::exit(OK),
+        Err(Errno::BROKEN_PIPE) => platform::exit(OUTPUT_FAILED),
+        Err(errno) => {
+            message.put(b"standard output: ");
+            platform::describe(&mut message, errno);
+            complain(message, OUTPUT_FAILED)
+        }
+    }
 }
 
-#[cold]
-fn complain(problem: &Problem, status: i32) -> i32 {
-    print_error(|text| problem.describe(text), status)
+/// Prints the message to standard error.
+fn complain(message: Text, status: i32) -> ! {
+    let _ = platform::print(2, message.into_line());
+    platform::exit(status)
 }
 
-/// Prints a line to standard error, and returns the status.
-fn print_error(write: impl FnOnce(&mut Text), status: i32) -> i32 {
-    let mut buffer = [0; MESSAGE_MAX];
-    let mut text = Text::new(&mut buffer);
-    write(&mut text);
-    let _ = platform::print(2, text.into_line());
-    status
+/// Fails because of the machine, with the message that `write` writes.
+fn fail(mut message: Text, write: impl FnOnce(&mut Text)) -> ! {
+    write(&mut message);
+    complain(message, FAILED)
 }
 
-#[cold]
-fn fail(problem: &Problem) -> i32 {
-    let write = |text: &mut Text| {
-        text.put(b"mini-monitor: ");
-        problem.describe(text);
-    };
-    print_error(write, FAILED)
+/// Fails because what an option names is not available.
+fn unavailable(option: &str, what: &[u8], errno: Errno, message: Text) -> ! {
+    fail(message, |text| {
+        report_system(option, what, errno, text);
+    })
+}
+
+/// Fails because the memory of the ring is not available.
+fn no_ring(config: &Config, error: SpoolError, message: Text) -> ! {
+    fail(message, |text| {
+        report_spool(config, error, text);
+    })
+}
+
+/// Fails because of the limit of open files.
+fn too_few_descriptors([most, needed]: TooFew, message: Text) -> ! {
+    fail(message, |text| {
+        text.put(b"at most ");
+        text.number(most);
+        text.put(b" open files (ulimit -n) are too few: at least ");
+        text.number(needed);
+        text.put(b" are needed");
+    })
+}
+
+fn no_signals(errno: Errno, message: Text) -> ! {
+    fail(message, |text| {
+        text.put(b"signals: ");
+        platform::describe(text, errno);
+    })
 }

@@ -1,4 +1,4 @@
-//! The thin level of the lines of each family and of each metric of the user: what a full ring thins first.
+//! The thin level of the lines of each family and of each custom metric: what a full ring thins first.
 
 use crate::config::CUSTOM_MAX;
 use crate::families::FAMILY_COUNT;
@@ -8,7 +8,7 @@ use core::ops::Range;
 /// No samples yet. (A turn at this very millisecond, once in 49 days, is not thinned either.)
 const NEVER: u32 = u32::MAX;
 
-/// Those of the user's own metrics, after the families.
+/// The first custom metric, after the families.
 pub(super) const CUSTOM: usize = FAMILY_COUNT;
 
 /// Those of received lines.
@@ -28,22 +28,16 @@ impl ThinLevels {
         }
     }
 
-    /// Forgets all times, once all lines have been acknowledged: the next line of each may be the first of a long outage,
-    /// and is not thinned.
-    pub(super) fn start_over(&mut self, now: u64) {
-        *self = Self::new(now);
-    }
-
     /// Returns the thin level of samples that are taken now.
     pub(super) fn of(&self, number: usize, now: u64) -> u8 {
         match self.last[number] {
             NEVER => THIN_LEVEL_MAX,
-            last => thin_level(u64::from(last), now - self.origin),
+            last => thin_level(u64::from(last), now.saturating_sub(self.origin)),
         }
     }
 
     /// Notes that samples were taken now.
     pub(super) fn note(&mut self, number: usize, now: u64) {
-        self.last[number] = (now - self.origin) as u32;
+        self.last[number] = now.saturating_sub(self.origin) as u32;
     }
 }

@@ -23,7 +23,6 @@ const fn parse(text: &str) -> u64 {
 }
 
 /// Whether a clock that shows these milliseconds since 1970 can be right.
-#[inline(never)]
 pub(super) fn is_plausible(millis: u64) -> bool {
     (BUILT * 1_000..(LAST + 1) * 1_000).contains(&millis)
 }
@@ -77,6 +76,11 @@ impl Clock {
         self.seconds + divide(moment + u64::from(fraction), SECOND.into()).0
     }
 
+    /// Returns the stamp of a moment if the wall clock has been known.
+    pub(super) fn known_stamp(&self, moment: u64) -> Option<u64> {
+        self.known_seconds().map(|_| self.stamp(moment))
+    }
+
     /// Compares a reading of both clocks (the monotonic one first) with what is known of them; `read_again` is called
     /// if they disagree, since the process may have been stopped between the two.
     pub(super) fn look(
@@ -101,7 +105,6 @@ impl Clock {
         Look { is_right, step }
     }
 
-    #[inline(never)]
     fn has_stepped(&self, wall: u64, now: u64) -> bool {
         let difference = wall.wrapping_sub(now + self.offset);
         difference.wrapping_add(SLACK) > 2 * SLACK

@@ -1,21 +1,21 @@
-//! The delay before the next attempt.
+//! The delay before the next attempt to connect.
 
-/// The first delay, and the least, in milliseconds.
+/// The first and shortest delay, in milliseconds.
 pub const LEAST: u32 = 100;
 /// The longest delay, in milliseconds.
 pub const MOST: u32 = 30_000;
 /// The jitter spreads over a fifth (20 %) of the delay.
 const SPREAD: u32 = 5;
 
-/// Doubling delays from [`LEAST`] to [`MOST`], each drawn from a span of 20 % that lies inside
-/// these bounds: at the cap too, a hundred thousand agents do not call in the same moment.
+/// Exponential backoff with jitter: delays that double from [`LEAST`] to [`MOST`]. Each is drawn from a span of 20 % inside
+/// these bounds, so that a fleet of agents does not connect in the same moment, also at the longest delay.
 pub struct Backoff {
     base: u32,
     random: u32,
 }
 
 impl Backoff {
-    /// Starts at the least delay; equal seeds give equal delays.
+    /// Starts at the shortest delay; equal seeds give equal delays.
     pub fn new(seed: u32) -> Self {
         Self {
             base: LEAST,
@@ -24,7 +24,7 @@ impl Backoff {
         }
     }
 
-    /// The milliseconds to wait before the next attempt.
+    /// Returns the milliseconds to wait before the next attempt.
     pub fn next_delay(&mut self) -> u32 {
         let span = self.base / SPREAD;
         let start = self.base.min(MOST - span);
@@ -32,13 +32,18 @@ impl Backoff {
         start + self.draw(span)
     }
 
-    /// Starts over at the least delay.
+    /// Makes the next delay at least about this long.
+    pub fn raise(&mut self, least: u32) {
+        self.base = self.base.max(least.min(MOST));
+    }
+
+    /// Starts over at the shortest delay.
     pub fn reset(&mut self) {
         self.base = LEAST;
     }
 
-    /// A number from 0 to `most`, by xorshift32 (Marsaglia 2003).
-    fn draw(&mut self, most: u32) -> u32 {
+    /// Returns a number from 0 to `most`, by xorshift32 (Marsaglia 2003).
+    pub fn draw(&mut self, most: u32) -> u32 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 17;
         self.random ^= self.random << 5;
@@ -68,6 +73,10 @@ mod tests {
             }
             backoff.reset();
             assert!(backoff.next_delay() <= LEAST * 6 / 5);
+            backoff.raise(1_000);
+            assert!((1_000..=1_200).contains(&backoff.next_delay()));
+            backoff.raise(1_000);
+            assert!((2_000..=2_400).contains(&backoff.next_delay()));
         }
         assert_eq!(
             at_cap.into_iter().collect::<Vec<_>>(),

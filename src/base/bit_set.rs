@@ -18,6 +18,12 @@ impl BitSet {
         true
     }
 
+    /// Returns whether the number is in the set.
+    pub fn contains(&self, number: usize) -> bool {
+        let word = self.0.get(number / 32);
+        word.is_some_and(|word| word >> (number % 32) & 1 != 0)
+    }
+
     /// Removes the lowest number and returns it.
     pub fn pop_first(&mut self) -> Option<usize> {
         let (index, word) = self.0.iter_mut().enumerate().find(|(_, word)| **word != 0)?;
@@ -25,22 +31,18 @@ impl BitSet {
         *word &= *word - 1;
         Some(number)
     }
+}
 
-    /// Returns whether a number is in the set.
-    pub fn contains(&self, number: usize) -> bool {
-        let word = self.0.get(number / 32).copied().unwrap_or_default();
-        word >> (number % 32) & 1 != 0
-    }
+/// A set of timers below 32, timer `n` as bit `n`.
+pub type Timers = u32;
 
-    /// Returns the numbers in ascending order.
-    pub fn iter(&self) -> impl Iterator<Item = usize> {
-        let words = self.0.into_iter().enumerate();
-        words.flat_map(|(index, word)| {
-            (0..32)
-                .filter(move |bit| word >> bit & 1 != 0)
-                .map(move |bit| 32 * index + bit)
-        })
-    }
+/// Returns the numbers of the bits that are set, lowest first.
+pub fn set_bits(mut word: u32) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let bit = word.trailing_zeros();
+        word &= word.wrapping_sub(1);
+        (bit < u32::BITS).then_some(bit as usize)
+    })
 }
 
 #[cfg(test)]
@@ -53,9 +55,10 @@ mod tests {
         for number in [255, 2, 31, 32, 2, 0] {
             assert!(set.insert(number));
         }
-        assert_eq!(set.iter().collect::<Vec<_>>(), [0, 2, 31, 32, 255]);
-        assert_eq!((set.pop_first(), set.pop_first()), (Some(0), Some(2)));
-        assert!(set.contains(31) && !set.contains(30) && !set.contains(300));
+        let contained = (0..300).filter(|number| set.contains(*number));
+        assert_eq!(contained.collect::<Vec<_>>(), [0, 2, 31, 32, 255]);
+        let numbers = std::iter::from_fn(|| set.pop_first());
+        assert_eq!(numbers.collect::<Vec<_>>(), [0, 2, 31, 32, 255]);
     }
 
     #[test]

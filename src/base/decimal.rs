@@ -21,12 +21,12 @@ const SCALE_MAX: u8 = 9;
 
 impl Fixed {
     /// Creates a number that is not negative, with `scale` (at most 9) decimal places.
-    pub fn new(mantissa: u64, scale: u8) -> Self {
+    pub const fn new(mantissa: u64, scale: u8) -> Self {
         Self::of(false, mantissa, scale)
     }
 
     /// Creates a whole number, such as a counter or a size in bytes.
-    pub fn whole(mantissa: u64) -> Self {
+    pub const fn whole(mantissa: u64) -> Self {
         Self::new(mantissa, 0)
     }
 
@@ -35,7 +35,7 @@ impl Fixed {
         Self::of(mantissa < 0, mantissa.unsigned_abs(), scale)
     }
 
-    fn of(has_minus: bool, mantissa: u64, scale: u8) -> Self {
+    const fn of(has_minus: bool, mantissa: u64, scale: u8) -> Self {
         debug_assert!(scale <= SCALE_MAX);
         Self {
             mantissa,
@@ -47,7 +47,6 @@ impl Fixed {
     /// Returns `part` of `total` as a percentage with four decimals, rounded half up.
     ///
     /// A part above the total is clamped to 100; a total of zero has no percentage.
-    #[inline(never)]
     pub fn percent(part: u64, total: u64) -> Option<Self> {
         // Both lose low bits so that the product below fits. This is far below the fourth decimal.
         let spare = (u64::MAX / HUNDRED / 2).leading_zeros();
@@ -61,7 +60,6 @@ impl Fixed {
     }
 
     /// Parses a number such as `-12.50`: digits with an optional sign and point. At most nine decimals are kept.
-    #[inline(never)]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let (negative, digits) = match text.split_first()? {
             (b'-', rest) => (true, rest),
@@ -84,6 +82,12 @@ impl Fixed {
             mantissa = mantissa.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
         }
         Some(Self::of(negative, mantissa, kept.len() as u8))
+    }
+
+    /// Returns whether the number is −1 as an unsigned number of 32 or 64 bits.
+    pub fn is_unsigned_minus_one(self) -> bool {
+        let is_one = self.mantissa == u32::MAX.into() || self.mantissa == u64::MAX;
+        is_one && self.scale == 0 && !self.has_minus
     }
 
     /// Returns whether the number has no decimal places.
@@ -135,6 +139,15 @@ impl Fixed {
         Self::of(self.has_minus, mantissa, scale)
     }
 
+    /// Returns whether there is a minus, and the absolute value as a ratio: a number and a power of ten of at most 10^9.
+    pub fn ratio(self) -> (bool, u64, u32) {
+        let mut divisor = 1;
+        for _ in 0..self.scale {
+            divisor *= 10;
+        }
+        (self.has_minus, self.mantissa, divisor)
+    }
+
     /// Returns whether the number is below zero.
     pub fn is_negative(self) -> bool {
         self.has_minus && self.mantissa != 0
@@ -147,12 +160,9 @@ impl Fixed {
         if scale == 0 {
             return (self.mantissa, 0, 0);
         }
+        let (_, mantissa, divisor) = self.ratio();
         // At most nine digits follow the point.
-        let mut unit = 1_u32;
-        for _ in 0..scale {
-            unit *= 10;
-        }
-        let (whole, rest) = divide(self.mantissa, unit.into());
+        let (whole, rest) = divide(mantissa, divisor.into());
         let mut fraction = rest as u32;
         while scale > 0 && fraction.is_multiple_of(10) {
             fraction /= 10;
@@ -163,8 +173,6 @@ impl Fixed {
 }
 
 /// Parses one to twenty digits and nothing else; a value above `u64::MAX` is no number.
-// Used everywhere: inlined, it would be a tenth of the binary.
-#[inline(never)]
 pub fn parse_u64(text: &[u8]) -> Option<u64> {
     let (number, length) = leading_u64(text);
     number.filter(|_| length > 0 && length == text.len())
@@ -197,7 +205,6 @@ pub fn leading_u64(text: &[u8]) -> (Option<u64>, usize) {
 ///
 /// Divides bit by bit on 32-bit processors: the compiler's function is five times as large, and not faster for small
 /// quotients.
-#[inline(never)]
 pub fn divide(number: u64, by: u64) -> (u64, u64) {
     // Tests run the other way on 64 bits, too.
     if cfg!(all(target_pointer_width = "64", not(test))) {

@@ -19,14 +19,12 @@ pub fn fields(line: &[u8]) -> Fields<'_> {
 }
 
 /// Returns the text before the first `wanted`, or all of it without one.
-#[inline(never)]
 pub fn until(text: &[u8], wanted: u8) -> &[u8] {
     let end = text.iter().position(|byte| *byte == wanted);
     text.get(..end.unwrap_or(text.len())).unwrap_or_default()
 }
 
 /// Splits `count` bytes off the front of `rest`.
-#[inline(never)]
 pub fn take<'t>(rest: &mut &'t [u8], count: usize) -> Option<&'t [u8]> {
     let (front, back) = rest.split_at_checked(count)?;
     *rest = back;
@@ -73,14 +71,12 @@ fn find(text: &[u8], may_have: fn(usize) -> bool, is_it: impl Fn(u8) -> bool) ->
 }
 
 /// Returns the position of the first newline.
-#[inline(never)]
 pub fn newline(text: &[u8]) -> Option<usize> {
     find(text, may_have_newline, |byte| byte == b'\n')
 }
 
 impl Fields<'_> {
     /// Parses the next field as a decimal number below 2⁶⁴. Any other field is skipped.
-    #[inline(never)]
     pub fn next_u64(&mut self) -> Option<u64> {
         self.skip_blanks();
         let (number, length) = leading_u64(self.0);
@@ -108,12 +104,9 @@ impl Fields<'_> {
     }
 }
 
-// Every parser is made of these two: inlined, they would be in the binary a dozen times.
-
 impl<'t> Iterator for Lines<'t> {
     type Item = &'t [u8];
 
-    #[inline(never)]
     fn next(&mut self) -> Option<&'t [u8]> {
         let end = newline(self.0)?;
         let (line, rest) = self.0.split_at_checked(end)?;
@@ -125,7 +118,6 @@ impl<'t> Iterator for Lines<'t> {
 impl<'t> Iterator for Fields<'t> {
     type Item = &'t [u8];
 
-    #[inline(never)]
     fn next(&mut self) -> Option<&'t [u8]> {
         self.skip_blanks();
         let end = find(self.0, may_have_blank, is_blank).unwrap_or(self.0.len());
@@ -136,7 +128,6 @@ impl<'t> Iterator for Fields<'t> {
 }
 
 /// Returns whether the byte is in the text.
-#[inline(never)]
 pub fn has(text: &[u8], byte: u8) -> bool {
     until(text, byte).len() < text.len()
 }

@@ -3,31 +3,35 @@
 /// Which instances of a family the user wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filter<'a> {
-    /// Only those that one of these patterns fits, whatever is usually left out.
+    /// Only those whose name matches one of these patterns, also those that are left out by default.
     pub only: Option<&'a [u8]>,
-    /// Those that one of these patterns fits are left out, too.
+    /// Those whose name matches one of these patterns are left out, too.
     pub ignore: &'a [u8],
 }
 
 impl Filter<'_> {
-    /// Whether the instance of that name is wanted; `usually_ignored` is a list of patterns.
-    #[inline(never)]
-    pub fn wants(&self, name: &[u8], usually_ignored: &[u8]) -> bool {
+    /// Returns whether the instance of that name is wanted. `ignored` is the list of patterns that are left out by default.
+    pub fn wants(&self, name: &[u8], ignored: &[u8]) -> bool {
         let is_in = match self.only {
             Some(list) => is_in_list(list, name),
-            None => !is_in_list(usually_ignored, name),
+            None => !is_in_list(ignored, name),
         };
         is_in && !is_in_list(self.ignore, name)
     }
 
-    /// Whether the user has asked for this very name, not only for a pattern that fits it.
+    /// Returns all patterns.
+    pub fn patterns(&self) -> impl Iterator<Item = &[u8]> {
+        items(self.only.unwrap_or_default()).chain(items(self.ignore))
+    }
+
+    /// Returns whether the user has asked for this name itself, not only by a pattern.
     pub fn names(&self, name: &[u8]) -> bool {
         self.only
             .is_some_and(|list| items(list).any(|item| item == name && !is_pattern(item)))
     }
 }
 
-/// The items of a list, apart by commas; empty ones are none.
+/// Returns the items of a list, which are separated by commas; empty ones are left out.
 pub fn items(list: &[u8]) -> Items<'_> {
     Items(list)
 }
@@ -38,7 +42,6 @@ pub struct Items<'l>(&'l [u8]);
 impl<'l> Iterator for Items<'l> {
     type Item = &'l [u8];
 
-    #[inline(never)]
     fn next(&mut self) -> Option<&'l [u8]> {
         while let [b',', behind @ ..] = self.0 {
             self.0 = behind;
@@ -50,21 +53,20 @@ impl<'l> Iterator for Items<'l> {
     }
 }
 
-/// Whether a pattern of the list fits the name.
-#[inline(never)]
+/// Returns whether the name matches a pattern of the list.
 pub fn is_in_list(list: &[u8], name: &[u8]) -> bool {
     items(list).any(|pattern| fits(pattern, name))
 }
 
-/// Whether it may fit more than one text.
+/// Returns whether an item may match more than one name.
 pub fn is_pattern(item: &[u8]) -> bool {
     item.iter().any(|byte| matches!(byte, b'*' | b'?'))
 }
 
-/// Whether the pattern fits the whole text: `*` stands for any bytes or none, `?` for any one byte.
+/// Returns whether the whole text matches the pattern: `*` stands for any bytes or none, `?` for any one byte.
 pub fn fits(pattern: &[u8], text: &[u8]) -> bool {
     let (mut pattern, mut text) = (pattern, text);
-    // Behind the last star, and the text that this star has not swallowed yet.
+    // The pattern after the last star, and the text after what this star stands for.
     let mut last_star: Option<(&[u8], &[u8])> = None;
     loop {
         match (pattern.split_first(), text.split_first()) {
@@ -77,7 +79,7 @@ pub fn fits(pattern: &[u8], text: &[u8]) -> bool {
             }
             (None, None) => return true,
             _ => {
-                // The last star takes one byte more; an earlier one would help no further.
+                // The last star stands for one byte more; a longer match of an earlier one would not help.
                 let Some((behind, from)) = last_star else {
                     return false;
                 };

@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod bit_set;
 pub mod decimal;
+pub mod double;
 pub mod fields;
 pub mod glob;
 pub mod name;
@@ -10,4 +11,5 @@ pub mod name;
 pub(crate) mod random;
 pub mod rate_limit;
 pub mod text;
+pub mod url;
 pub mod wheel;

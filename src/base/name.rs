@@ -24,6 +24,11 @@ impl<const N: usize> Name<N> {
         copy
     }
 
+    /// Returns a copy of the bytes at the start that fit.
+    pub fn start_of(bytes: &[u8]) -> Self {
+        Self::new(bytes.get(..N).unwrap_or(bytes))
+    }
+
     /// Returns the name.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.length)).unwrap_or_default()

@@ -1,33 +1,34 @@
-//! Says a thing when it is new, and then seldom: the same trouble does not flood the log.
+//! A limit on the rate of messages: a repeated error does not flood the log.
 
-/// Occasions that are told at once.
+/// Messages that pass at once.
 const BURST: u64 = 10;
-/// One more may be told after each of these spans, in milliseconds: two hours.
+/// One more may pass after each of these spans, in milliseconds: two hours.
 const REGAIN: u64 = 7_200_000;
 
-/// Lets ten occasions through at once, and regains one every two hours, up to ten: at most 22 in any
-/// day. Ten is what the backoff takes to climb: 0.1 s, 0.2 s … 25.6 s, 30 s.
+/// A token bucket: ten messages pass at once, and one more every two hours, at most 22 in any day. Ten is how many delays
+/// the backoff has: 0.1 s, 0.2 s … 25.6 s, 30 s.
 #[derive(Clone, Copy, Default)]
 pub struct Throttle {
-    /// When all ten are there again, in milliseconds.
+    /// The time at which the bucket is full again, in milliseconds.
     full_at: u64,
+    /// Messages since the last one that passed.
     held: u32,
 }
 
 impl Throttle {
-    /// One that has let nothing through yet.
+    /// A full bucket.
     pub const fn new() -> Self {
         Self { full_at: 0, held: 0 }
     }
 
-    /// Whether to tell this occasion, and then how many it stands for: itself and those held
-    /// back since the last one told.
+    /// Returns `None` if the message is held back; otherwise how many messages it stands for: itself, and those held back
+    /// since the last one that passed.
     pub fn pass(&mut self, now: u64) -> Option<u32> {
         self.held += 1;
         self.tell_held(now)
     }
 
-    /// Whether to tell now of the last occasion, which was held back: as [`Throttle::pass`].
+    /// Returns the same as [`Throttle::pass`] for the last message, which was held back.
     pub fn tell_held(&mut self, now: u64) -> Option<u32> {
         let full_at = self.full_at.max(now);
         if full_at > now + (BURST - 1) * REGAIN {

@@ -23,6 +23,7 @@ impl<'b> Text<'b> {
     }
 
     /// Appends the bytes, or as many of them as fit.
+    // Inlined into its many callers it takes 10 KB, 5 % of the binary.
     #[inline(never)]
     pub fn put(&mut self, bytes: &[u8]) {
         let room = self.buffer.get_mut(self.length..).unwrap_or_default();
@@ -76,6 +77,13 @@ impl<'b> Text<'b> {
         }
     }
 
+    /// Appends milliseconds as a duration: `5s`, or `20ms`.
+    pub fn duration(&mut self, millis: u32) {
+        let is_whole = millis.is_multiple_of(1_000);
+        self.number((if is_whole { millis / 1_000 } else { millis }).into());
+        self.put(if is_whole { b"s" } else { b"ms" });
+    }
+
     /// Appends a decimal number, such as `-12.5`; it is a JSON number (RFC 8259, section 6).
     pub fn fixed(&mut self, value: Fixed) {
         let (whole, fraction, scale) = value.parts();
@@ -87,6 +95,34 @@ impl<'b> Text<'b> {
             self.put_array(b".");
             self.padded(fraction, usize::from(scale));
         }
+    }
+
+    /// Takes back all but the first `length` bytes.
+    pub fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+        self.cut = false;
+    }
+
+    /// Returns how many bytes fit.
+    pub fn free(&self) -> usize {
+        self.buffer.len() - self.length
+    }
+
+    /// Puts bytes before those from `start` on.
+    pub fn insert(&mut self, start: usize, bytes: &[u8]) {
+        let end = self.length;
+        self.put(bytes);
+        if start <= end && !self.cut {
+            self.buffer.copy_within(start..end, start + bytes.len());
+            if let Some(place) = self.buffer.get_mut(start..start + bytes.len()) {
+                place.copy_from_slice(bytes);
+            }
+        }
+    }
+
+    /// Marks the text as cut.
+    pub fn cut(&mut self) {
+        self.cut = true;
     }
 
     /// Returns whether bytes were left out.
@@ -118,7 +154,6 @@ impl<'b> Text<'b> {
 }
 
 /// Returns the FNV-1a hash of 32 bits, which is the same on any machine.
-#[inline(never)]
 pub fn hash(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| {
         (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
@@ -127,7 +162,6 @@ pub fn hash(bytes: &[u8]) -> u32 {
 
 /// Returns the length of the character at the start, or of its valid prefix (the Unicode Standard, table 3-7), and whether
 /// it is whole.
-#[inline(never)]
 pub fn character(bytes: &[u8]) -> (usize, bool) {
     let (whole, mut low, mut high) = match bytes.first() {
         Some(0..0x80) => (1, 0, 0),
@@ -152,7 +186,6 @@ pub fn character(bytes: &[u8]) -> (usize, bool) {
 
 /// Replaces by `?` each byte of the control characters (U+0000 to U+001F, U+007F to U+009F) and each that is not
 /// UTF-8.
-#[inline(never)]
 fn mask(text: &mut [u8]) {
     let mut rest = text;
     while !rest.is_empty() {

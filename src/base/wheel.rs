@@ -1,19 +1,17 @@
-//! The timer wheel: arm, disarm, the next expiry, what is due.
+//! A timer wheel with 32 slots of 256 ms.
 //!
-//! 32 slots of 256 ms. A slot is a set of timers, one bit each; the occupied slots are one such word,
-//! so that the next expiry is found by walking its set bits. A timer keeps its exact deadline:
-//! the slot only says where to look. So the next expiry is exact, nobody wakes for a slot in which
-//! nothing is due, and a deadline any number of turns ahead needs no second wheel.
+//! A slot is a set of timers, one bit each, and so are the occupied slots: the next expiry is found by walking the set
+//! bits. A timer keeps its exact deadline, and the slot only says where to look. So the next expiry is exact, and a
+//! deadline any number of rotations ahead needs no second wheel.
 
-/// Timers that one wheel can hold, numbered from 0: the bits of a word.
+use super::bit_set::{Timers, set_bits};
+
+/// The most timers of a wheel, numbered from 0: the bits of a word.
 pub const TIMERS_MAX: usize = 32;
 
 const SLOTS: u32 = 32;
 /// A slot is 2^8 ms wide: a shift, where a division would be a library call on a 32-bit router.
 const SLOT_SHIFT: u32 = 8;
-
-/// A set of timers, timer `n` as bit `n`.
-pub type Timers = u32;
 
 /// Timers with absolute deadlines in milliseconds of one clock that never goes back.
 pub struct Wheel {
@@ -21,7 +19,7 @@ pub struct Wheel {
     occupied: u32,
     deadlines: [u64; TIMERS_MAX],
     armed: Timers,
-    /// The slot number (not yet taken modulo the turn) that time has reached.
+    /// The number of the slot that time has reached, counted from the start of the clock.
     reached: u64,
 }
 
@@ -37,8 +35,8 @@ impl Wheel {
         }
     }
 
-    /// Sets the timer (below [`TIMERS_MAX`]) to expire at `deadline`, in place of what it was set to.
-    /// A deadline that has passed expires at the next [`Wheel::expire`].
+    /// Arms the timer (below [`TIMERS_MAX`]), which may be armed already, to expire at `deadline`. A deadline that has
+    /// passed expires at the next [`Wheel::expire`].
     pub fn arm(&mut self, timer: usize, deadline: u64) {
         debug_assert!(timer < TIMERS_MAX);
         self.disarm(timer);
@@ -49,19 +47,19 @@ impl Wheel {
         self.occupied |= 1 << slot;
     }
 
-    /// Takes the timer out, if it is armed.
+    /// Disarms the timer.
     pub fn disarm(&mut self, timer: usize) {
         if self.armed & (1 << timer) != 0 {
-            self.take_out(self.occupied, 1 << timer);
+            self.remove(self.occupied, 1 << timer);
         }
     }
 
-    /// The deadline of an armed timer.
+    /// Returns the deadline of an armed timer.
     pub fn deadline(&self, timer: usize) -> Option<u64> {
         (self.armed & (1 << timer) != 0).then(|| self.deadlines[timer])
     }
 
-    /// The earliest deadline of all, exactly.
+    /// Returns the earliest deadline of all.
     pub fn next(&self) -> Option<u64> {
         let mut earliest = u64::MAX;
         for ahead in set_bits(self.occupied.rotate_right(self.reached as u32)) {
@@ -69,7 +67,7 @@ impl Wheel {
             for timer in set_bits(self.slots[(slot_number as u32 % SLOTS) as usize]) {
                 earliest = earliest.min(self.deadlines[timer]);
             }
-            // What lies further ahead is later than all of this turn's slot.
+            // Further slots are later than this one, unless it has a deadline of a later rotation.
             if earliest >> SLOT_SHIFT <= slot_number {
                 break;
             }
@@ -91,13 +89,13 @@ impl Wheel {
                 }
             }
         }
-        self.take_out(slots, due);
+        self.remove(slots, due);
         self.reached = target;
         due
     }
 
-    /// Takes the timers out of the slots in which they may be.
-    fn take_out(&mut self, slots: u32, timers: Timers) {
+    /// Removes the timers from these slots.
+    fn remove(&mut self, slots: u32, timers: Timers) {
         self.armed &= !timers;
         for slot in set_bits(slots) {
             self.slots[slot] &= !timers;
@@ -106,15 +104,6 @@ impl Wheel {
             }
         }
     }
-}
-
-/// The numbers of the bits that are set, lowest first.
-pub fn set_bits(mut word: u32) -> impl Iterator<Item = usize> {
-    core::iter::from_fn(move || {
-        let bit = word.trailing_zeros();
-        word &= word.wrapping_sub(1);
-        (bit < u32::BITS).then_some(bit as usize)
-    })
 }
 
 #[cfg(test)]

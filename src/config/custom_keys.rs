@@ -1,11 +1,18 @@
 //! Custom metrics of the configuration file: a number in a file, or the lines of a script.
 
+use super::FamilyTable;
+use super::error::ErrorKind::TooManyOwnTags;
+use super::error::ValueError::Part;
+use super::error::ValueResult;
 use super::kind::ValueKind;
+use super::tags::check_tag;
 use super::value::{self, set};
-use crate::json::Token;
 
 /// Most custom metrics.
 pub const CUSTOM_MAX: usize = 32;
+
+/// Most tags of a custom metric.
+const TAGS_MAX: usize = 8;
 
 /// Longest name of a script in the log.
 const NAME_MAX: usize = 40;
@@ -19,10 +26,13 @@ pub enum Line<'a> {
     Key(&'a [u8]),
 }
 
+/// The text for the shell that runs a list as it is.
+pub(super) const LIST: &[u8] = b"exec \"$0\" \"$@\"\0";
+
 /// A script: a text for the shell, or a program and its arguments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Script<'a> {
-    /// The text, or the program and its arguments with a zero after each.
+    /// The text; or [`LIST`], and the program and its arguments with a zero after each.
     command: &'a [u8],
     /// The user that it runs as, if not the agent's.
     pub user: Option<&'a [u8]>,
@@ -33,22 +43,14 @@ pub struct Script<'a> {
 impl<'a> Script<'a> {
     /// Returns the arguments of the shell.
     pub fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let shell: &[&[u8]] = match self.command {
-            // The shell runs a list as it is.
-            [.., 0] => &[b"-c", b"exec \"$0\" \"$@\""],
-            _ => &[b"-c"],
-        };
-        shell.iter().copied().chain(self.words())
-    }
-
-    fn words(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let words = self.command.strip_suffix(b"\0").unwrap_or(self.command);
-        words.split(|byte| *byte == 0)
+        let command = self.command.strip_suffix(b"\0").unwrap_or(self.command);
+        let words = command.split(|byte| *byte == 0);
+        core::iter::once(b"-c".as_slice()).chain(words)
     }
 
     /// Returns its name in the log: the start of the text, or the program.
     fn name(&self) -> &'a [u8] {
-        let text = self.words().next().unwrap_or_default();
+        let text = self.command.strip_prefix(LIST).unwrap_or(self.command);
         let text = text.get(..NAME_MAX).unwrap_or(text);
         let end = text.iter().position(|byte| !matches!(byte, b' '..=b'~'));
         text.get(..end.unwrap_or(text.len())).unwrap_or_default()
@@ -56,10 +58,13 @@ impl<'a> Script<'a> {
 }
 
 /// A number in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Number<'a> {
     /// The metric's name.
     pub metric: &'a [u8],
+    /// Its tags, each after an empty key.
+    tags: [(&'a [u8], &'a [u8]); TAGS_MAX],
+    tag_count: usize,
     /// The file.
     pub file: &'a [u8],
     /// Its line.
@@ -72,42 +77,93 @@ pub struct Number<'a> {
     pub ratio: (u32, u32),
 }
 
-/// The source of a custom metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin<'a> {
-    /// A number in a file.
-    File(Number<'a>),
-    /// A script prints it.
-    Script(Script<'a>),
+impl<'a> Number<'a> {
+    /// Returns its tags, each after an empty key, as the writer of lines has those of an instance.
+    pub fn tags(&self) -> &[(&'a [u8], &'a [u8])] {
+        self.tags.get(..self.tag_count).unwrap_or_default()
+    }
+
+    /// Adds a tag; `none` removes those before.
+    fn add_tag(&mut self, text: &'a [u8], families: &FamilyTable) -> ValueResult<'a> {
+        if text == b"none" {
+            self.tag_count = 0;
+            return Ok(());
+        }
+        check_tag(text, self.tags().iter().map(|(_, tag)| *tag), families)?;
+        let slot = self.tags.get_mut(self.tag_count);
+        slot.ok_or(Part(TooManyOwnTags, text))?.1 = text;
+        self.tag_count += 1;
+        Ok(())
+    }
+
+    /// Whether its samples have the name and the tags of another's.
+    pub(super) fn is_same_series(&self, other: &Self) -> bool {
+        let has_all = |tags: &[_]| tags.iter().all(|tag| other.tags().contains(tag));
+        self.metric == other.metric && self.tag_count == other.tag_count && has_all(self.tags())
+    }
 }
 
-/// A custom metric.
-#[derive(Clone, Copy)]
+/// A custom metric: a number in a file, or printed by a script.
 pub struct Custom<'a> {
-    /// Where it comes from.
-    pub origin: Origin<'a>,
+    /// The number, unless there is a script.
+    pub number: Number<'a>,
+    /// The script; its command is empty if there is none.
+    pub script: Script<'a>,
     /// Milliseconds between two reads, if not those of `-interval`.
     pub interval: Option<u32>,
-    /// The script's timeout in the file.
-    timeout: Token<'a>,
+    /// The numbers of the events of the metric's name, its tags and the script's timeout in the file.
+    pub(super) name_event: u32,
+    pub(crate) tag_event: u32,
+    pub(super) timeout_event: u32,
 }
 
 impl<'a> Custom<'a> {
+    /// No key was read.
+    pub(super) const NONE: Self = Self {
+        number: Number {
+            metric: b"",
+            tags: [(b"", b""); TAGS_MAX],
+            tag_count: 0,
+            file: b"",
+            line: Line::Number(1),
+            field: 1,
+            scale: 0,
+            ratio: (1, 1),
+        },
+        script: Script {
+            command: b"",
+            user: None,
+            timeout: None,
+        },
+        interval: None,
+        name_event: 0,
+        tag_event: 0,
+        timeout_event: 0,
+    };
+
+    /// Whether a script prints it.
+    pub fn is_script(&self) -> bool {
+        !self.script.command.is_empty()
+    }
+
+    /// Whether its keys are enough.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_script() || !(self.number.metric.is_empty() || self.number.file.is_empty())
+    }
+
     /// Returns its name in the log.
     pub fn name(&self) -> &'a [u8] {
-        match &self.origin {
-            Origin::File(number) => number.metric,
-            Origin::Script(script) => script.name(),
+        if self.is_script() {
+            self.script.name()
+        } else {
+            self.number.metric
         }
     }
 
-    /// Returns the timeout in the file if it is more than half of the interval.
-    pub(super) fn too_long_timeout(&self, default_interval: u32) -> Option<Token<'a>> {
+    /// Returns the longest timeout, half of the interval, if the script's is longer.
+    pub(super) fn exceeded_timeout(&self, default_interval: u32) -> Option<u32> {
         let most = self.interval.unwrap_or(default_interval) / 2;
-        match self.origin {
-            Origin::Script(script) if script.timeout? > most => Some(self.timeout),
-            _ => None,
-        }
+        (self.script.timeout? > most).then_some(most)
     }
 }
 
@@ -116,7 +172,7 @@ pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) kind: ValueKind,
     pub(super) group: Group,
-    pub(super) set: for<'a> fn(&mut Draft<'a>, &'a [u8]) -> Option<()>,
+    pub(super) set: for<'a> fn(&mut Custom<'a>, &'a [u8], &FamilyTable) -> ValueResult<'a>,
 }
 
 /// The metrics that have a key.
@@ -143,60 +199,16 @@ macro_rules! keys {
 }
 
 keys! {
-    "metric" Metric File |draft, text| set(&mut draft.number.metric, value::metric_name(text));
-    "file" Path File |draft, text| set(&mut draft.number.file, value::path(text));
-    "line" Number File |draft, text| set(&mut draft.number.line, value::number(text).map(Line::Number));
-    "key" LineKey File |draft, text| set(&mut draft.number.line, value::not_empty(text).map(Line::Key));
-    "field" Number File |draft, text| set(&mut draft.number.field, value::number(text));
-    "scale" Scale File |draft, text| set(&mut draft.number.scale, value::scale(text));
-    "ratio" Ratio File |draft, text| set(&mut draft.number.ratio, value::ratio(text));
-    "interval" Duration Both |draft, text| set(&mut draft.interval, value::duration(text).map(Some));
-    "exec" Command Script |draft, text| set(&mut draft.script.command, value::script(text));
-    "user" User Script |draft, text| set(&mut draft.script.user, value::user(text, draft.is_accepted).map(Some));
-    "timeout" Duration Script |draft, text| set(&mut draft.script.timeout, value::duration(text).map(Some));
-}
-
-/// A custom metric while its keys are read.
-pub(super) struct Draft<'a> {
-    number: Number<'a>,
-    script: Script<'a>,
-    interval: Option<u32>,
-    pub(super) timeout: Token<'a>,
-    /// Users are not looked up.
-    is_accepted: bool,
-}
-
-impl<'a> Draft<'a> {
-    pub(super) fn new(is_accepted: bool) -> Self {
-        Self {
-            number: Number {
-                metric: b"",
-                file: b"",
-                line: Line::Number(1),
-                field: 1,
-                scale: 0,
-                ratio: (1, 1),
-            },
-            script: Script::default(),
-            interval: None,
-            timeout: Token::default(),
-            is_accepted,
-        }
-    }
-
-    /// Returns the metric, if its keys are enough.
-    pub(super) fn finish(self) -> Option<Custom<'a>> {
-        let origin = if !self.script.command.is_empty() {
-            Origin::Script(self.script)
-        } else if !self.number.metric.is_empty() && !self.number.file.is_empty() {
-            Origin::File(self.number)
-        } else {
-            return None;
-        };
-        Some(Custom {
-            origin,
-            interval: self.interval,
-            timeout: self.timeout,
-        })
-    }
+    "metric" Metric File |custom, text, _| set(&mut custom.number.metric, value::metric_name(text));
+    "tag" Tag File |custom, text, families| custom.number.add_tag(text, families);
+    "file" Path File |custom, text, _| set(&mut custom.number.file, value::path(text));
+    "line" Number File |custom, text, _| set(&mut custom.number.line, value::number(text).map(Line::Number));
+    "key" LineKey File |custom, text, _| set(&mut custom.number.line, value::not_empty(text).map(Line::Key));
+    "field" Number File |custom, text, _| set(&mut custom.number.field, value::number(text));
+    "scale" Scale File |custom, text, _| set(&mut custom.number.scale, value::scale(text));
+    "ratio" Ratio File |custom, text, _| set(&mut custom.number.ratio, value::ratio(text));
+    "interval" Duration Both |custom, text, _| set(&mut custom.interval, value::duration(text).map(Some));
+    "exec" Command Script |custom, text, _| set(&mut custom.script.command, value::script(text));
+    "user" User Script |custom, text, _| set(&mut custom.script.user, value::user(text).map(Some));
+    "timeout" Duration Script |custom, text, _| set(&mut custom.script.timeout, value::duration(text).map(Some));
 }

@@ -39,25 +39,32 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Receivers Each "router.lan:6000"
-        "an address (host:port, :port, [v6]:port, unix:/path, exec:command), up to 8 of them with commas between, or -";
+    Receivers Text "router.lan:6000"
+        "an address (host:port, :port, [v6]:port, http://host/path, https://host/path, unix:/path, exec:command), up to 8 of them, or -";
+    Receiver Text "http://router.lan/write"
+        "an address (http://host/path, https://host/path, host:port, :port, [v6]:port, unix:/path, exec:command, or -)";
+    Format Text "influx" "auto, json, json-labels, influx, otlp, prometheus or text";
+    Via Text "ssh -W %h:%p gateway" "a command of 1 to 1000 bytes, in which %h and %p are host and port and %% is %";
+    Header Each "Authorization: Bearer 5e3f" "a header, its name, a colon and its value, up to 512 bytes and 4 of them";
     Switch Word "true" "true or false";
     Duration TextOrNumber "5s" "a duration from 10ms to 24h";
-    DurationOrZero TextOrNumber "10s" "a duration up to 24h, or 0";
+    DurationOrZero TextOrNumber "10s" "a duration from 10ms to 24h, or 0";
     Name Text "router-7" "a name of 1 to 255 bytes";
-    Tag Each "site=attic" "a text that is not empty, at most 32 times";
+    Tag Each "site=attic" "a tag";
     Size TextOrNumber "64K" "a size from 4K to 1G";
     Overflow Text "thin" "thin or drop";
     Path Text "/tmp/file" "a path";
     Socket Text "/run/mini-monitor.sock" "a path of up to 107 bytes that starts with a slash";
     Families Each "cpu,net=1s,wifi=off"
         "a list of families (-list has their names), each alone, off, or with an interval";
-    FamilyPatterns Each "net=eth*,br-lan" "a list of patterns for disk, diskio, net, neighbours, temp or wifi";
+    FamilyInterval Text "1s" "off, or a duration from 10ms to 24h";
+    FamilyPatterns Each "net=eth*,br-lan" "a family, =, and a list of patterns";
     Patterns CommaList "eth*,br-lan" "a list of patterns";
     Programs CommaList "dnsmasq,kworker/*" "a list of up to 32 names or patterns of programs";
-    Directory Text "/proc" "a directory that can be read";
+    Directory Text "/mnt" "a directory";
+    Root Text "/host" "a directory with a path of up to 128 bytes";
     Metric Text "psu.volts" "a name of up to 64 letters, digits, dots, dashes and underscores";
-    LineKey Text "MemFree" "a text that is not empty";
+    LineKey Text "MemFree" "the start of a line";
     Command Arguments "/usr/lib/check --all"
         "a text for the shell, or a list of a program and its arguments, up to 1000 bytes and 24 words";
     User Text "nobody" "a user of this machine";
@@ -73,7 +80,15 @@ impl ValueKind {
 
     /// Whether an option of this kind adds to its earlier values on the command line.
     pub(super) fn is_repeatable(self) -> bool {
-        matches!(self, Self::Tag | Self::Families | Self::FamilyPatterns)
+        matches!(
+            self,
+            Self::Receivers
+                | Self::Header
+                | Self::Tag
+                | Self::Families
+                | Self::FamilyPatterns
+                | Self::Programs
+        )
     }
 
     /// Writes the description, and an example as the file or the command line has it.

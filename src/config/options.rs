@@ -1,177 +1,209 @@
 //! The table of options: flags of the command line, most of which are also keys of the configuration file.
 
+use super::error::ValueResult;
 use super::kind::ValueKind;
+use super::memory::FreeMemory;
 use super::value::{self, set};
-use super::{Command, Config, FAMILIES_MAX, Find};
-use crate::base::text::{Put, Text};
+use super::{Command, Config, FamilyTable};
 
-/// Sets an option to a value. Returns `None` if the value is invalid.
-type Setter = for<'a> fn(&mut Config<'a>, &'a [u8], Find) -> Option<()>;
+/// Sets an option to a value, or adds the value to it.
+type Setter = for<'a> fn(&mut Config<'a>, &'a [u8], &mut SetterContext<'_, 'a>) -> ValueResult<'a>;
+
+/// What a setter works with.
+pub(super) struct SetterContext<'c, 'a> {
+    pub(super) families: &'c FamilyTable,
+    /// Memory for lists that are joined.
+    pub(super) memory: &'c mut FreeMemory<'a>,
+}
 
 /// An option.
 pub(super) struct ConfigOption {
     /// Its key in the file; the flag has a dash before it.
     pub(super) name: &'static str,
-    /// What the help calls its value; empty for a switch.
-    argument: &'static str,
-    /// Its default, as the help has it.
-    default: &'static str,
-    help: &'static str,
     pub(super) kind: ValueKind,
-    /// Whether it may stand in the configuration file.
-    pub(super) is_key: bool,
+    /// Its default in the help; empty for a switch.
+    pub(super) default: &'static str,
     pub(super) set: Setter,
-    /// Removes earlier values of an option that collects several.
-    pub(super) clear: fn(&mut Config),
 }
 
-/// Makes rows of: where the option is allowed, its name, its argument, its kind, its default, its help, its setter, and
-/// how it is cleared if it collects values.
+/// Makes rows of: where the option is allowed (those of the file first), its name, what the help calls its value and its
+/// default (unless it is a switch), its kind, its help, and its setter.
 macro_rules! options {
-    ($($scope:ident $name:literal $argument:literal $kind:ident $default:literal $help:literal
-       $set:expr $(, clear $clear:expr)?;)*) => {
+    ($($scope:ident $name:literal $(($argument:literal, $default:literal))? $kind:ident $help:literal
+       $set:expr;)*) => {
         /// All options, in the order of the help.
         pub(super) static OPTIONS: &[ConfigOption] = &[$(ConfigOption {
             name: $name,
-            argument: $argument,
-            default: $default,
-            help: $help,
             kind: ValueKind::$kind,
-            is_key: options!(@is_key $scope),
+            default: concat!($($default)?),
             set: $set,
-            clear: options!(@clear $($clear)?),
         }),*];
+
+        /// How many of them may stand in the configuration file, too.
+        pub(super) const KEY_COUNT: usize = 0 $(+ options!(@keys $scope))*;
+
+        /// What `-h` prints.
+        pub const USAGE: &str = concat!(
+            "Usage of mini-monitor:\n",
+            $("  -", $name, $(" ", $argument,)? "\n    \t", $help, $(" (default ", $default, ")",)? "\n",)*
+        );
     };
-    (@is_key key) => { true };
-    (@is_key flag) => { false };
-    (@clear) => { |_| () };
-    (@clear $clear:expr) => { $clear };
+    (@keys key) => { 1 };
+    (@keys flag) => { 0 };
 }
 
 options! {
-    key "trans" "addresses" Receivers "127.0.0.1:6000"
-        "where the lines go: host:port, :port (this host), [v6]:port, unix:/path, exec:command (its standard input); the first that answers of up to 8, as in a:1,b:1; or - (standard output)"
-        |config, text, _| config.add_transfers(text), clear |config| config.transfer_count = 0;
-    key "spread" "" Switch ""
+    key "trans" ("addresses", "127.0.0.1:6000") Receivers
+        "where the lines go: host:port, :port (this host), [v6]:port, http://host/path, https://host/path, unix:/path, exec:command (its standard input); the first that answers of up to 8, as in a:1,b:1; or - (standard output); may be repeated"
+        |config, text, _| config.add_transfers(text);
+    key "format" ("form", "auto") Format
+        "what samples look like: json, json-labels (tags as an object), influx, otlp or prometheus (both over HTTP), text (tables for people, with -once, or -trans - and no spool); auto is json, or what the path of a URL tells"
+        |config, text, _| config.set_format(text);
+    key "via" ("command", "none") Via
+        "connect through the standard input and output of this command, in which %h and %p are host and port, as in 'ssh -W %h:%p gateway'; by default https:// goes through openssl"
+        |config, text, _| set(&mut config.via, value::unless_none(text, None, |text| value::via(text).map(Some)));
+    key "header" ("header", "none") Header
+        "a header of the requests to the first URL, as in 'Authorization: Bearer 5e3f'; may be repeated"
+        |config, text, _| config.headers.add(text);
+    key "gzip" Switch
+        "compress the bodies of requests, but for prometheus"
+        |config, text, _| set(&mut config.gzip, value::switch(text));
+    key "spread" Switch
         "start with another one of the addresses on each endpoint"
         |config, text, _| set(&mut config.spread, value::switch(text));
-    key "timeout" "duration" Duration "30s"
+    key "timeout" ("duration", "30s") Duration
         "close a connection whose receiver acknowledges nothing for this long"
         |config, text, _| set(&mut config.timeout, value::duration(text));
-    key "interval" "duration" Duration "5s"
+    key "interval" ("duration", "5s") Duration
         "time between two samples of a metric; slow families keep their own interval, unless this is longer"
         |config, text, _| set(&mut config.interval, value::duration(text));
-    key "flush" "duration" Duration "5s"
+    key "flush" ("duration", "5s") Duration
         "time between two flushes of the collected lines"
         |config, text, _| set(&mut config.flush, value::duration(text));
-    key "endpoint" "name" Name "the host name"
+    key "endpoint" ("name", "the host name") Name
         "name of this machine in each line"
         |config, text, _| set(&mut config.endpoint, value::name(text).map(Some));
-    key "tag" "text" Tag "none"
+    key "tag" ("text", "none") Tag
         "tag of each line; may be repeated, up to 32 times"
-        |config, text, _| config.add_tag(text), clear |config| config.tag_count = 0;
-    key "buffer" "size" Size "256K"
+        |config, text, cx| config.add_tag(text, cx.families);
+    key "buffer" ("size", "256K") Size
         "memory for unsent lines, 4K to 1G"
         |config, text, _| set(&mut config.buffer, value::size(text));
-    key "overflow" "way" Overflow "thin"
+    key "overflow" ("way", "thin") Overflow
         "what a full buffer does: thin removes lines between others, drop removes the oldest ones"
         |config, text, _| set(&mut config.is_thinning, value::overflow(text));
-    key "replay" "duration" DurationOrZero "10s"
-        "send lines again after a break if they were acknowledged this recently: the receiver may have died before it read them"
-        |config, text, _| set(&mut config.replay, value::duration_or_zero(text));
-    key "spool" "file" Path "none"
+    key "replay" ("duration", "10s") DurationOrZero
+        "send lines again after a break if they were acknowledged this recently: the receiver may have died before it read them (with URLs 15s by default)"
+        |config, text, _| set(&mut config.replay, value::duration_or_zero(text).map(Some));
+    key "max-age" ("duration", "0") DurationOrZero
+        "drop unsent lines that are older than this, such as 1h for a receiver that refuses older ones; 0 keeps all"
+        |config, text, _| set(&mut config.max_age, value::duration_or_zero(text));
+    key "spool" ("file", "none") Path
         "keep the buffer in this file, so that the next agent continues from it"
-        |config, text, _| set(&mut config.spool, value::path(text).map(Some));
-    key "metrics" "families" Families "all"
+        |config, text, _| set(&mut config.spool, value::unless_none(text, None, |path| value::path(path).map(Some)));
+    key "metrics" ("families", "all") Families
         "which families run, and how often: cpu,mem alone, or all with wifi=off,net=1s changed"
-        |config, text, find| config.set_families(text, find),
-        clear |config| (config.intervals, config.is_selective) = ([None; FAMILIES_MAX], false);
-    key "only" "family=patterns" FamilyPatterns "none"
-        "instances of a family to collect, such as net=eth*,br-lan; may be repeated, once for each family"
-        |config, text, find| {
-            let (family, patterns) = value::family_patterns(text, find)?;
-            set(&mut config.filters.get_mut(family)?.only, Some(Some(patterns)))
-        };
-    key "ignore" "family=patterns" FamilyPatterns
-        "net=lo,veth* diskio=loop*,ram*,zram*,fd*,sr* disk=/var/lib/docker/*,/var/lib/containers/*"
-        "instances of a family to leave out in addition; may be repeated, once for each family"
-        |config, text, find| {
-            let (family, patterns) = value::family_patterns(text, find)?;
-            set(&mut config.filters.get_mut(family)?.ignore, Some(patterns))
-        };
-    key "process" "names" Programs "none"
-        "programs whose processes are counted, such as dnsmasq,kworker/*, up to 32"
-        |config, text, _| set(&mut config.processes, value::programs(text));
-    key "leases" "file" Path "/tmp/dhcp.leases"
+        |config, text, cx| config.set_families(text, cx.families);
+    key "only" ("family=patterns", "none") FamilyPatterns
+        "instances of a family to collect, such as net=eth*,br-lan; may be repeated"
+        |config, text, cx| config.add_only(text, cx);
+    key "ignore" ("family=patterns", "net=lo,veth*,cali*,lxc*,docker*,vnet*,tap* diskio=loop*,ram*,zram*,fd*,sr* disk=/var/lib/docker/*,/var/lib/containers/*,/run/containerd/*,/run/k3s/*,/var/lib/kubelet/*") FamilyPatterns
+        "instances of a family to leave out in addition; may be repeated"
+        |config, text, cx| config.add_ignored(text, cx);
+    key "process" ("names", "none") Programs
+        "programs whose processes are counted, such as dnsmasq,kworker/*, up to 32; may be repeated"
+        |config, text, cx| config.add_processes(text, cx);
+    key "leases" ("file", "/tmp/dhcp.leases") Path
         "lease file of dnsmasq"
         |config, text, _| set(&mut config.leases, value::path(text));
-    key "listen" "socket" Socket "none"
+    key "user" ("name", "none") User
+        "give up root for this user and its groups, once what needs root is open"
+        |config, text, _| set(&mut config.user, value::unless_none(text, None, |name| value::user(name).map(Some)));
+    key "listen" ("socket", "none") Socket
         "receive lines of other programs at this Unix datagram socket: name value [key=value ...], or JSON lines as sent"
-        |config, text, _| set(&mut config.listen, value::socket(text).map(Some));
-    key "proc" "directory" Directory "/proc"
+        |config, text, _| set(&mut config.listen, value::unless_none(text, None, |path| value::socket(path).map(Some)));
+    key "proc" ("directory", "/proc") Directory
         "read this directory instead of /proc"
-        |config, text, _| set(&mut config.proc, value::directory(text, config.is_accepted));
-    key "sys" "directory" Directory "/sys"
+        |config, text, _| {
+            config.proc = value::directory(text)?;
+            Ok(())
+        };
+    key "sys" ("directory", "/sys") Directory
         "read this directory instead of /sys"
-        |config, text, _| set(&mut config.sys, value::directory(text, config.is_accepted));
-    key "debug" "" Switch ""
+        |config, text, _| {
+            config.sys = value::directory(text)?;
+            Ok(())
+        };
+    key "root" ("directory", "/") Root
+        "the root of the mount points in a container, such as /host"
+        |config, text, _| {
+            config.root = value::root(text)?;
+            Ok(())
+        };
+    key "debug" Switch
         "log each tick, sample, line and flush"
         |config, text, _| set(&mut config.debug, value::switch(text));
-    flag "config" "file" Path "/etc/mini-monitor.json, if it exists"
+    flag "config" ("file", "/etc/mini-monitor.json, if it exists") Path
         "read other options from this JSON file; SIGHUP reads it again"
-        |config, text, _| set(&mut config.file, value::path(text).map(Some));
-    flag "check" "" Switch ""
+        |_, text, _| set(&mut (), value::path(text).map(|_| ()));
+    flag "check" Switch
         "read the configuration, print what would run or what is wrong, exit"
         |config, text, _| config.set_command(Command::Check, text);
-    flag "once" "" Switch ""
+    flag "once" Switch
         "collect every metric once, print the lines, exit"
         |config, text, _| config.set_command(Command::Once, text);
-    flag "list" "" Switch ""
+    flag "list" Switch
         "print every metric: name, unit, kind, family, interval, meaning; exit"
         |config, text, _| config.set_command(Command::List, text);
-    flag "version" "" Switch ""
+    flag "version" Switch
         "print the version, exit"
         |config, text, _| config.set_command(Command::Version, text);
-    flag "h" "" Switch ""
+    flag "h" Switch
         "print this help, exit"
-        |config, text, _| config.set_command(Command::Help, text);
-    flag "help" "" Switch ""
+        |_, text, _| set(&mut true, value::switch(text));
+    flag "help" Switch
         "print this help, exit"
-        |config, text, _| config.set_command(Command::Help, text);
+        |_, text, _| set(&mut true, value::switch(text));
 }
 
 impl ConfigOption {
+    /// Keeps the text of a value, for [`Config::settings`].
+    pub(super) fn keep<'a>(&self, config: &mut Config<'a>, text: &'a [u8]) {
+        if let Some((index, _)) = Self::find(self.name.as_bytes())
+            && let Some(given) = config.given.get_mut(index)
+        {
+            *given = Some(text);
+        }
+    }
+
+    /// Returns whether the text is another value than the default of an option that has one value.
+    #[inline(never)]
+    pub(super) fn is_changed(&self, text: &[u8]) -> bool {
+        let [value, default] = [text, self.default.as_bytes()].map(|text| match self.kind {
+            ValueKind::Size => value::size(text),
+            ValueKind::Duration | ValueKind::DurationOrZero => {
+                value::duration_or_zero(text).map(|millis| millis as usize)
+            }
+            _ => None,
+        });
+        match self.kind {
+            // What -check prints of these is everything that is in force.
+            ValueKind::Receivers
+            | ValueKind::Header
+            | ValueKind::Tag
+            | ValueKind::Families
+            | ValueKind::FamilyPatterns
+            | ValueKind::Programs => false,
+            ValueKind::Switch => value::switch(text) == Some(true),
+            _ if value.is_some() => value != default,
+            _ => text != self.default.as_bytes(),
+        }
+    }
+
     /// Returns the option of a name, and its index.
     pub(super) fn find(name: &[u8]) -> Option<(usize, &'static Self)> {
         let mut options = OPTIONS.iter().enumerate();
         options.find(|(_, option)| option.name.as_bytes() == name)
-    }
-
-    fn describe(&self, put: Put) {
-        let mut buffer = [0; 512];
-        let mut line = Text::new(&mut buffer);
-        for (before, part, after) in [
-            ("  -", self.name, ""),
-            (" ", self.argument, ""),
-            ("\n    \t", self.help, ""),
-            (" (default ", self.default, ")"),
-        ] {
-            if !part.is_empty() {
-                for text in [before, part, after] {
-                    line.put(text.as_bytes());
-                }
-            }
-        }
-        line.put(b"\n");
-        put(line.bytes());
-    }
-}
-
-/// Writes what `-h` prints.
-pub fn usage(put: Put) {
-    put(b"Usage of mini-monitor:\n");
-    for option in OPTIONS {
-        option.describe(put);
     }
 }
 

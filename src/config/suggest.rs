@@ -1,18 +1,40 @@
 //! Suggestions for misspelt names.
 
+use super::error::Hint;
+use super::{FamilyTable, Name};
+
 /// Longest known name that is compared.
 const NAME_MAX: usize = 16;
 
+/// Shortest known name that a longer one is compared with by its start.
+const PREFIX_MIN: usize = 3;
+
+/// Returns what is accepted in place of what was written: a similar name, or one of the names.
+pub(super) fn hint(written: &[u8], name: Name) -> Hint {
+    suggest(written, name).map_or(Hint::OneOf(name), Hint::Similar)
+}
+
+/// Returns what is accepted in place of an unknown family: one whose metrics have such a name, or one with a similar name.
+pub(super) fn family_hint(written: &[u8], families: &FamilyTable) -> Hint {
+    let similar = (families.find_by_metric)(written).and_then(families.name);
+    similar.map_or_else(|| hint(written, families.name), Hint::Similar)
+}
+
 /// Returns the name with the smallest edit distance (Levenshtein) to what was written, if that is at most half the
-/// length of the shorter of the two.
-pub(super) fn suggest(
-    written: &[u8],
-    names: &mut dyn Iterator<Item = &'static [u8]>,
-) -> Option<&'static [u8]> {
-    let (distance, name) = names
+/// length of the shorter of the two; otherwise the only name that begins with it, or that it begins with.
+pub(super) fn suggest(written: &[u8], name: Name) -> Option<&'static [u8]> {
+    let names = || (0..).map_while(name);
+    let (least, similar) = names()
         .filter_map(|name| Some((distance(written, name)?, name)))
         .min_by_key(|(distance, _)| *distance)?;
-    (distance <= name.len().min(written.len()) / 2).then_some(name)
+    if least <= similar.len().min(written.len()) / 2 {
+        return Some(similar);
+    }
+    let mut extended = names().filter(|name| {
+        let begins = name.len() >= PREFIX_MIN && written.starts_with(name);
+        begins || !written.is_empty() && name.starts_with(written)
+    });
+    extended.next().filter(|_| extended.next().is_none())
 }
 
 fn distance(written: &[u8], name: &[u8]) -> Option<usize> {
@@ -43,10 +65,10 @@ mod tests {
 
     #[test]
     fn misspelt_name_is_suggested_and_another_word_is_not() {
-        let names = ["flush", "interval", "trans", "tag", "h"];
+        const NAMES: [&str; 6] = ["flush", "interval", "trans", "tag", "h", "version"];
         let suggested = |written: &str| {
-            let mut names = names.iter().map(|name| name.as_bytes());
-            suggest(written.as_bytes(), &mut names).map(|name| std::str::from_utf8(name).unwrap())
+            let name = |index| NAMES.get(index).map(|name: &&str| name.as_bytes());
+            suggest(written.as_bytes(), name).map(|name| std::str::from_utf8(name).unwrap())
         };
         for (written, expected) in [
             ("flush", Some("flush")),
@@ -54,8 +76,10 @@ mod tests {
             ("flsh", Some("flush")),
             ("intervall", Some("interval")),
             ("Interval", Some("interval")),
-            ("transfer", None),
-            ("transfers", None),
+            ("transfers", Some("trans")),
+            ("v", Some("version")),
+            ("t", None),
+            ("hello", None),
             ("tags", Some("tag")),
             ("", None),
             ("x", None),

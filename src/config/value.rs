@@ -1,10 +1,12 @@
-//! Parsers of the values of options and keys; each returns `None` for an invalid value.
+//! Parsers of the values of options and keys. Most return `None` for an invalid value, others say what is wrong with it.
 
-use super::{Find, PROCESS_NAME_MAX, PROCESSES_MAX};
-use crate::base::decimal::parse_u64;
+use super::custom_keys::LIST;
+use super::error::{ErrorKind, ValueError, ValueResult};
+use super::{PROCESS_NAME_MAX, PROCESSES_MAX};
+use crate::base::decimal::{Fixed, parse_u64};
 use crate::base::fields::has;
 use crate::base::glob::items;
-use crate::platform::{Directory, Transfer, has_user};
+use crate::platform::{Directory, has_user};
 use core::ops::RangeInclusive;
 
 /// The bounds of a duration, in milliseconds: 10 ms to 24 h.
@@ -15,14 +17,12 @@ const SIZE: RangeInclusive<u32> = 4 << 10..=1 << 30;
 
 /// Longest name of an endpoint.
 const NAME_MAX: usize = 255;
-/// Longest host name (RFC 1035, section 2.3.4).
-const HOST_MAX: usize = 253;
-/// The prefix of a receiver that is a command.
-const COMMAND: &[u8] = b"exec:";
-/// Longest command.
+/// Longest command of a script.
 const COMMAND_MAX: usize = 1000;
 /// Most arguments of a script.
 const ARGUMENTS_MAX: usize = 24;
+/// Longest path of the root of the mount points.
+const ROOT_MAX: usize = 128;
 /// Longest path of a Unix socket (`unix(7)`).
 const UNIX_PATH_MAX: usize = 107;
 /// Longest name of a metric.
@@ -33,18 +33,14 @@ const NUMBER_MAX: u64 = 1_000_000;
 const SCALE_MAX: u64 = 9;
 
 /// Sets the slot, if there is a value.
-pub(super) fn set<T>(slot: &mut T, value: Option<T>) -> Option<()> {
-    *slot = value?;
-    Some(())
+pub(super) fn set<'a, T>(slot: &mut T, value: Option<T>) -> ValueResult<'a> {
+    *slot = value.ok_or(ValueError::NotOfKind)?;
+    Ok(())
 }
 
-/// Parses a number with a unit, for which `factor` returns what it stands for.
-fn amount(text: &[u8], factor: fn(&[u8]) -> Option<u32>, bounds: &RangeInclusive<u32>) -> Option<u32> {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit());
-    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
-    let number = u32::try_from(parse_u64(number)?).ok()?;
-    let amount = number.checked_mul(factor(unit)?)?;
-    bounds.contains(&amount).then_some(amount)
+/// Parses `none`, the default, which stands for this value, or what the parser accepts.
+pub(super) fn unless_none<'t, T>(text: &'t [u8], none: T, parse: fn(&'t [u8]) -> Option<T>) -> Option<T> {
+    if text == b"none" { Some(none) } else { parse(text) }
 }
 
 /// Splits `name=value` at the first `=`.
@@ -53,36 +49,59 @@ pub(super) fn pair(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
-/// Parses `500ms`, `5s`, `2m`, `1h` or plain seconds, into milliseconds.
+/// Parses a duration within the bounds, into milliseconds.
 pub(super) fn duration(text: &[u8]) -> Option<u32> {
-    let factor = |unit: &[u8]| match unit {
-        b"ms" => Some(1),
-        b"s" | b"" => Some(1_000),
-        b"m" => Some(60_000),
-        b"h" => Some(3_600_000),
-        _ => None,
-    };
-    amount(text, factor, &DURATION)
+    millis(text).filter(|millis| DURATION.contains(millis))
 }
 
 /// Parses a duration or 0.
 pub(super) fn duration_or_zero(text: &[u8]) -> Option<u32> {
-    if text == b"0" {
-        return Some(0);
+    // Less than a millisecond is not 0.
+    let is_zero = !text.iter().any(|byte| (b'1'..=b'9').contains(byte));
+    millis(text).filter(|millis| is_zero || DURATION.contains(millis))
+}
+
+/// Parses `500ms`, `1.5s`, `2m`, `1h30m`, `1d` or plain seconds, into milliseconds.
+fn millis(text: &[u8]) -> Option<u32> {
+    let is_digit = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let (mut millis, mut rest) = (0_u64, text);
+    loop {
+        let number = rest.iter().take_while(|byte| is_digit(byte)).count();
+        let (number, after) = rest.split_at(number);
+        let unit = after.iter().take_while(|byte| !is_digit(byte)).count();
+        let (unit, next) = after.split_at(unit);
+        let factor = match unit {
+            b"ms" => 1,
+            b"s" => 1_000,
+            b"m" => 60_000,
+            b"h" => 3_600_000,
+            b"d" => 86_400_000,
+            b"" if number.len() == text.len() => 1_000,
+            _ => return None,
+        };
+        let (part, ..) = Fixed::parse(number)?.times(factor, 1)?.parts();
+        millis = millis.checked_add(part)?;
+        rest = next;
+        if rest.is_empty() {
+            break;
+        }
     }
-    duration(text)
+    u32::try_from(millis).ok()
 }
 
 /// Parses `64K`, `1M`, `1G` or plain bytes.
 pub(super) fn size(text: &[u8]) -> Option<usize> {
-    let factor = |unit: &[u8]| match unit {
-        b"" => Some(1),
-        b"k" | b"K" => Some(1 << 10),
-        b"m" | b"M" => Some(1 << 20),
-        b"g" | b"G" => Some(1 << 30),
-        _ => None,
+    let end = text.iter().position(|byte| !byte.is_ascii_digit());
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    let factor = match unit {
+        b"" => 1,
+        b"k" | b"K" => 1 << 10,
+        b"m" | b"M" => 1 << 20,
+        b"g" | b"G" => 1 << 30,
+        _ => return None,
     };
-    Some(amount(text, factor, &SIZE)? as usize)
+    let bytes = u32::try_from(parse_u64(number)?).ok()?.checked_mul(factor)?;
+    SIZE.contains(&bytes).then_some(bytes as usize)
 }
 
 /// Parses `thin`, which is true, or `drop`.
@@ -112,6 +131,40 @@ pub(super) fn name(text: &[u8]) -> Option<&[u8]> {
     not_empty(text).filter(|name| name.len() <= NAME_MAX)
 }
 
+/// Headers that say where a request ends and what its body is: these are the agent's own.
+const OWN_HEADERS: [&str; 5] = [
+    "Connection",
+    "Content-Encoding",
+    "Content-Length",
+    "Expect",
+    "Transfer-Encoding",
+];
+
+/// Checks a text for the shell, in which each `%` is followed by `h`, `p` or `%`.
+pub(super) fn via(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
+        rest = rest
+            .get(at + 2..)
+            .filter(|_| matches!(rest.get(at + 1), Some(b'h' | b'p' | b'%')))?;
+    }
+    not_empty(text).filter(|text| text.len() <= COMMAND_MAX && !has(text, 0))
+}
+
+/// Checks `Name: value`: letters, digits and dashes, and text without control characters.
+pub(super) fn header(text: &[u8]) -> Option<&[u8]> {
+    let colon = text.iter().position(|byte| *byte == b':')?;
+    let name = not_empty(text.get(..colon)?)?;
+    let is_name = name
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let is_plain = !text.iter().any(u8::is_ascii_control);
+    let is_own = OWN_HEADERS
+        .iter()
+        .any(|own| own.as_bytes().eq_ignore_ascii_case(name));
+    (is_name && is_plain && !is_own).then_some(text)
+}
+
 /// Checks the path of a file; control characters cannot be shown in the log.
 pub(super) fn path(path: &[u8]) -> Option<&[u8]> {
     not_empty(path).filter(|path| !path.iter().any(u8::is_ascii_control))
@@ -122,21 +175,26 @@ pub(super) fn socket(text: &[u8]) -> Option<&[u8]> {
     path(text).filter(|path| path.len() <= UNIX_PATH_MAX && path.starts_with(b"/"))
 }
 
-/// Checks that a directory can be opened, unless it was accepted before.
-pub(super) fn directory(path: &[u8], is_accepted: bool) -> Option<&[u8]> {
-    (is_accepted || Directory::open(path).is_ok()).then_some(path)
+/// Checks that a directory can be opened.
+pub(super) fn directory(path: &[u8]) -> ValueResult<'_, &[u8]> {
+    let opened = Directory::open(path);
+    opened
+        .map(|_| path)
+        .map_err(|errno| ValueError::Part(ErrorKind::Directory(errno), path))
+}
+
+/// Checks that the root of the mount points can be opened.
+pub(super) fn root(path: &[u8]) -> ValueResult<'_, &[u8]> {
+    if path.len() > ROOT_MAX {
+        return Err(ValueError::NotOfKind);
+    }
+    directory(path)
 }
 
 /// Checks a list of patterns.
 pub(super) fn patterns(list: &[u8]) -> Option<&[u8]> {
     items(list).next()?;
     Some(list)
-}
-
-/// Parses `net=eth*,br-lan` into the index of the family, which has instances, and the patterns.
-pub(super) fn family_patterns(text: &[u8], find: Find) -> Option<(usize, &[u8])> {
-    let (family, list) = pair(text)?;
-    Some((find(family, true)?, patterns(list)?))
 }
 
 /// Checks a list of names of programs.
@@ -153,21 +211,18 @@ pub fn metric_name(text: &[u8]) -> Option<&[u8]> {
     is_name.then_some(text)
 }
 
-/// Checks a script: a text, or arguments with a zero after each.
+/// Checks a script: a text, or a list of arguments with a zero after each.
 pub(super) fn script(command: &[u8]) -> Option<&[u8]> {
-    let arguments = command.strip_suffix(b"\0").unwrap_or(command);
-    let (mut length, mut count) = (0, 0);
-    for argument in arguments.split(|byte| *byte == 0) {
-        length += argument.len();
-        count += 1;
-    }
+    let arguments = command.strip_prefix(LIST).unwrap_or(command);
+    let zeros = arguments.split(|byte| *byte == 0).count() - 1;
     let has_program = !matches!(arguments, [] | [0, ..]);
-    (has_program && length <= COMMAND_MAX && count <= ARGUMENTS_MAX).then_some(command)
+    let fits = arguments.len() - zeros <= COMMAND_MAX && zeros <= ARGUMENTS_MAX;
+    (has_program && fits).then_some(command)
 }
 
-/// Checks that a user exists, unless the name was accepted before.
-pub(super) fn user(name: &[u8], is_accepted: bool) -> Option<&[u8]> {
-    not_empty(name).filter(|name| is_accepted || has_user(name))
+/// Checks that a user exists.
+pub(super) fn user(name: &[u8]) -> Option<&[u8]> {
+    not_empty(name).filter(|name| has_user(name))
 }
 
 /// Parses the number of a line or a field.
@@ -190,43 +245,6 @@ pub(super) fn ratio(text: &[u8]) -> Option<(u32, u32)> {
     Some((number(text.get(..slash)?)?, number(text.get(slash + 1..)?)?))
 }
 
-/// Pushes receivers, which have commas between; a command takes the rest of the text.
-pub(super) fn receivers<'a>(text: &'a [u8], mut push: impl FnMut(Transfer<'a>) -> Option<()>) -> Option<()> {
-    let mut rest = text;
-    loop {
-        if let Some(command) = rest.strip_prefix(COMMAND) {
-            let fits = (1..=COMMAND_MAX).contains(&command.len());
-            return push(Transfer::Command(command)).filter(|()| fits && !has(command, 0));
-        }
-        let end = rest.iter().position(|byte| *byte == b',');
-        push(receiver(rest.get(..end.unwrap_or(rest.len()))?)?)?;
-        match end {
-            Some(end) => rest = rest.get(end + 1..)?,
-            None => return Some(()),
-        }
-    }
-}
-
-/// Parses `host:port`, `:port`, `[v6]:port`, `unix:/path` or `-`.
-fn receiver(text: &[u8]) -> Option<Transfer<'_>> {
-    if text == b"-" {
-        return Some(Transfer::Stdout);
-    }
-    if let Some(path) = text.strip_prefix(b"unix:") {
-        return socket(path).map(Transfer::Unix);
-    }
-    let colon = text.iter().rposition(|&byte| byte == b':')?;
-    let (host, port) = (text.get(..colon)?, text.get(colon + 1..)?);
-    let port = u16::try_from(parse_u64(port)?).ok().filter(|&port| port != 0)?;
-    let host = match host.strip_prefix(b"[") {
-        Some(rest) => rest.strip_suffix(b"]").filter(|inside| has(inside, b':'))?,
-        None if has(host, b':') => return None,
-        None => host,
-    };
-    let is_name = host.len() <= HOST_MAX && host.iter().all(u8::is_ascii_graphic);
-    is_name.then_some(Transfer::Tcp { host, port })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +257,16 @@ mod tests {
             ("2m", 120_000),
             ("7", 7_000),
             ("24h", 86_400_000),
+            ("1d", 86_400_000),
+            ("1.5s", 1_500),
+            ("0.25h", 900_000),
+            ("1h30m", 5_400_000),
+            ("1m2.5s10ms", 62_510),
+            ("12.5", 12_500),
+            ("0.5d", 43_200_000),
+            ("23h59m60s", 86_400_000),
+            ("9.5ms0.5ms1ms", 10),
+            ("1.2345s", 1_234),
         ];
         for (text, millis) in good {
             assert_eq!(duration(text.as_bytes()), Some(millis), "{text}");
@@ -251,12 +279,41 @@ mod tests {
             "0",
             "9ms",
             "25h",
-            "1.5s",
+            "1d1ms",
+            "1h30",
+            "1.s",
+            ".5s",
+            "1..5s",
             "5 s",
             "99999999999999999999",
             "18446744073709551615h",
+            "18446744073709551615ms1ms",
+            "18446744073709551615ms18446744073709551615ms",
+            "4294967296ms",
+            "4294967.3s",
+            "0.001s",
+            "ms",
+            "1h1",
+            "1hm",
+            "1d-1h",
         ] {
             assert_eq!(duration(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn zero_may_have_a_unit() {
+        for (text, millis) in [
+            ("0", 0),
+            ("0s", 0),
+            ("0m0.0s", 0),
+            ("10ms", 10),
+            ("1d", 86_400_000),
+        ] {
+            assert_eq!(duration_or_zero(text.as_bytes()), Some(millis), "{text}");
+        }
+        for bad in ["", "s", "0x", "-0", "0.5ms", "9ms", "25h"] {
+            assert_eq!(duration_or_zero(bad.as_bytes()), None, "{bad}");
         }
     }
 
@@ -268,93 +325,6 @@ mod tests {
         }
         for bad in ["", "K", "4095", "3K", "2G", "1T", "64KB", "18446744073709551615G"] {
             assert_eq!(size(bad.as_bytes()), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn receiver_is_an_address_or_a_dash() {
-        let tcp = |host: &'static str, port| {
-            Some(Transfer::Tcp {
-                host: host.as_bytes(),
-                port,
-            })
-        };
-        let good = [
-            ("-", Some(Transfer::Stdout)),
-            ("unix:/run/x", Some(Transfer::Unix(b"/run/x"))),
-            ("127.0.0.1:6000", tcp("127.0.0.1", 6000)),
-            (":6000", tcp("", 6000)),
-            ("metrics.example:65535", tcp("metrics.example", 65_535)),
-            ("[::1]:6000", tcp("::1", 6000)),
-            ("[fe80::1%eth0]:1", tcp("fe80::1%eth0", 1)),
-        ];
-        for (text, expected) in good {
-            assert_eq!(receiver(text.as_bytes()), expected, "{text}");
-        }
-        let long = format!("unix:/{}", "a".repeat(107));
-        for bad in [
-            "",
-            "host",
-            "host:",
-            ":0",
-            ":65536",
-            "host:port",
-            "::1:6000",
-            "[::1]",
-            "[::1:6000",
-            "[name]:1",
-            "unix:",
-            "unix:relative",
-            "a b:1",
-            &long,
-        ] {
-            assert_eq!(receiver(bad.as_bytes()), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn receivers_have_commas_between_and_a_command_is_last() {
-        let of = |text: &'static str| {
-            let mut list = Vec::new();
-            receivers(text.as_bytes(), |receiver| {
-                list.push(receiver);
-                Some(())
-            })?;
-            Some(list)
-        };
-        let tcp = |host: &'static str, port| Transfer::Tcp {
-            host: host.as_bytes(),
-            port,
-        };
-        assert_eq!(of("-"), Some(vec![Transfer::Stdout]));
-        assert_eq!(of(":1"), Some(vec![tcp("", 1)]));
-        assert_eq!(
-            of("a:1,unix:/run/x,[::1]:2,a:1"),
-            Some(vec![
-                tcp("a", 1),
-                Transfer::Unix(b"/run/x"),
-                tcp("::1", 2),
-                tcp("a", 1)
-            ])
-        );
-        assert_eq!(of(":1,:2,:3,:4,:5,:6,:7,:8").unwrap().len(), 8);
-        assert_eq!(
-            of("a:1,exec:nc -q 0 b 2, 3"),
-            Some(vec![tcp("a", 1), Transfer::Command(b"nc -q 0 b 2, 3")])
-        );
-        for bad in [
-            "",
-            ",",
-            ":1,",
-            ",:1",
-            ":1,,:2",
-            ":1, :2",
-            ":1;:2",
-            ":1,unix:x",
-            "exec:",
-            "exec:a\0b",
-        ] {
-            assert_eq!(of(bad), None, "{bad}");
         }
     }
 }

@@ -1,12 +1,12 @@
 //! A received line in the agent's own JSON format.
 
-use super::text_line::{self, NO_TAG, Push, push_sample};
+use super::text_line::{self, Parsed, Tag};
 use crate::base::fields::has;
 use crate::config;
 use crate::json::{Document, Kind};
 
 /// Tags with a `=` that a line may have: as many as another agent sends, those of its flags and those of a script.
-const TAGS_MAX: usize = config::TAGS_MAX + text_line::TAGS_MAX;
+pub(super) const TAGS_MAX: usize = config::TAGS_MAX + text_line::TAGS_MAX;
 
 /// A key of the outermost object.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,11 +18,10 @@ enum Key {
     Other,
 }
 
-/// Parses a line such as `{"metric":"a.b","tag":["k=v"],"value":1.5}` and pushes its sample. Other keys, and tags
-/// without a `=`, are ignored. Returns `None` if the line is invalid or does not fit.
-pub(super) fn parse(line: &[u8], push: Push) -> Option<()> {
-    let document = Document::parse(line).ok()?;
-    let (mut metric, mut value, mut tags, mut count) = (None, None, [NO_TAG; TAGS_MAX], 0);
+/// Parses a line such as `{"metric":"a.b","tag":["k=v"],"value":1.5}`. Other keys, and tags without a `=`, are
+/// ignored. Returns `None` if the line is invalid.
+pub(super) fn parse<'a>(document: &'a Document, tags: &mut [Tag<'a>]) -> Option<Parsed<'a>> {
+    let (mut metric, mut value, mut count) = (None, None, 0);
     let (mut key, mut depth) = (Key::Other, 0);
     for event in document.events() {
         match event.kind {
@@ -39,7 +38,7 @@ pub(super) fn parse(line: &[u8], push: Push) -> Option<()> {
             Kind::ObjectEnd | Kind::ListEnd => depth -= 1,
             _ if key == Key::Other => {}
             Kind::Text if key == Key::Metric => metric = Some(event.text),
-            Kind::Number if key == Key::Value => value = Some(event.token.text),
+            Kind::Number if key == Key::Value => value = Some(event.source),
             Kind::Text if key == Key::Tag && depth == 2 => {
                 if has(event.text, b'=') {
                     tags.get_mut(count)?.1 = event.text;
@@ -49,7 +48,7 @@ pub(super) fn parse(line: &[u8], push: Push) -> Option<()> {
             _ => return None,
         }
     }
-    push_sample(metric?, value?, tags.get(..count)?, push)
+    Some((metric?, value?, count))
 }
 
 impl Key {
@@ -65,11 +64,11 @@ impl Key {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::custom::read_line;
 
     fn pushed(line: &str) -> Option<String> {
         let mut pushed = None;
-        parse(line.as_bytes(), &mut |sample| {
+        read_line(line.as_bytes(), &mut |sample| {
             let (whole, fraction, scale) = sample.value.parts();
             let tags = sample.instance.iter();
             let tags = tags.map(|(key, value)| format!(" {}{}", key.escape_ascii(), value.escape_ascii()));

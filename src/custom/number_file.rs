@@ -26,11 +26,14 @@ pub enum CustomError {
     TooSlow,
     /// A script printed too much.
     TooLong,
+    /// A script succeeded without a sample.
+    Silent,
+    /// A script succeeded with samples, and wrote to its standard error.
+    Warning,
 }
 
 /// Reads the number in a field, from 1 up, of a line. Fields are separated by blanks, `:`, `=` and `,`, and counted after
 /// the key if the line is found by one. The file is opened each time, as it may be replaced.
-#[inline(never)]
 pub(super) fn read(path: &[u8], line: Line, field: u32) -> Result<Fixed, CustomError> {
     let file = File::open(path).map_err(CustomError::System)?;
     let mut search = Search::new(line, field);

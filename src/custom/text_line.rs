@@ -5,6 +5,7 @@ use crate::base::decimal::Fixed;
 use crate::base::fields::fields;
 use crate::config::metric_name;
 use crate::format::Sample;
+use crate::json::Document;
 
 /// Bytes of the longest received line.
 pub const PUSHED_MAX: usize = 2048;
@@ -14,42 +15,42 @@ pub(super) const TAGS_MAX: usize = 8;
 
 /// A tag of a line: the value is the whole `key=value`, the key is empty.
 pub(super) type Tag<'a> = (&'a [u8], &'a [u8]);
-pub(super) const NO_TAG: Tag = (b"", b"");
 
-/// Receives the sample of a line; `None` if it does not fit.
-pub(super) type Push<'p> = &'p mut dyn FnMut(&Sample) -> Option<()>;
+/// The name and the value of a line, and the number of its tags.
+pub(super) type Parsed<'a> = (&'a [u8], &'a [u8], usize);
 
 /// Parses a text line or a JSON line and pushes its sample; an empty line has none. Returns `None` if the line is
-/// invalid or does not fit.
-pub fn read_line(line: &[u8], push: Push) -> Option<()> {
+/// invalid, or if `push` does so because the sample does not fit.
+pub fn read_line(line: &[u8], push: &mut dyn FnMut(&Sample) -> Option<()>) -> Option<()> {
     let line = line.trim_ascii();
-    match line.first() {
-        None => Some(()),
-        Some(b'{') => json_line::parse(line, push),
-        Some(_) => parse(line, push),
-    }
+    let mut tags: [Tag; json_line::TAGS_MAX] = [(b"", b""); _];
+    let document;
+    let (name, value, count) = match line.first() {
+        None => return Some(()),
+        Some(b'{') => {
+            document = Document::parse(line).ok()?;
+            json_line::parse(&document, &mut tags)?
+        }
+        Some(_) => parse(line, tags.get_mut(..TAGS_MAX)?)?,
+    };
+    push(&Sample {
+        metric: metric_name(name)?,
+        instance: tags.get(..count)?,
+        value: Fixed::parse(value)?.shortened(),
+    })
 }
 
-fn parse(line: &[u8], push: Push) -> Option<()> {
+fn parse<'a>(line: &'a [u8], tags: &mut [Tag<'a>]) -> Option<Parsed<'a>> {
     let mut fields = fields(line);
     let (name, value) = (fields.next()?, fields.next()?);
-    let (mut tags, mut count) = ([NO_TAG; TAGS_MAX], 0);
+    let mut count = 0;
     for tag in fields {
         let at = tag.iter().position(|byte| *byte == b'=')?;
         metric_name(tag.get(..at)?)?;
         tags.get_mut(count)?.1 = tag;
         count += 1;
     }
-    push_sample(name, value, tags.get(..count)?, push)
-}
-
-/// Pushes a sample if its name and value are valid.
-pub(super) fn push_sample(name: &[u8], value: &[u8], tags: &[Tag], push: Push) -> Option<()> {
-    push(&Sample {
-        metric: metric_name(name)?,
-        instance: tags,
-        value: Fixed::parse(value)?.shortened(),
-    })
+    Some((name, value, count))
 }
 
 #[cfg(test)]
@@ -58,7 +59,7 @@ mod tests {
 
     fn pushed(line: &[u8]) -> Option<String> {
         let mut pushed = String::new();
-        parse(line, &mut |sample| {
+        read_line(line, &mut |sample| {
             let tags: Vec<_> = sample
                 .instance
                 .iter()
@@ -99,8 +100,7 @@ mod tests {
         let long = [b"a".repeat(65), b" 1".to_vec()].concat();
         let many = [b"a 1".to_vec(), b" k=v".repeat(9)].concat();
         for bad in [
-            &b""[..],
-            b"a",
+            &b"a"[..],
             b"a b",
             b"a 1 b",
             b"a 1 =b",
@@ -114,5 +114,6 @@ mod tests {
         ] {
             assert!(pushed(bad).is_none(), "{}", bad.escape_ascii());
         }
+        assert_eq!(pushed(b"").unwrap(), "", "an empty line has no sample");
     }
 }

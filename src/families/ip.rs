@@ -10,27 +10,36 @@ metrics! {
     IN_PACKETS       Counter "ip.in.packets"        "" "IPv4 packets received" from "Ip: InReceives";
     OUT_PACKETS      Counter "ip.out.packets"       "" "IPv4 packets of this machine handed over for sending" from "Ip: OutRequests";
     FORWARDED        Counter "ip.forwarded"         "" "IPv4 packets forwarded" from "Ip: ForwDatagrams";
-    IN_DISCARDS      Counter "ip.in.discards"       "" "IPv4 packets received and discarded, for example for lack of memory" from "Ip: InDiscards";
-    OUT_DISCARDS     Counter "ip.out.discards"      "" "IPv4 packets to be sent and discarded, for example for lack of memory" from "Ip: OutDiscards";
+    IN_DISCARDS      Counter "ip.in.dropped"       "" "IPv4 packets received and discarded, for example for lack of memory" from "Ip: InDiscards";
+    OUT_DISCARDS     Counter "ip.out.dropped"      "" "IPv4 packets to be sent and discarded, for example for lack of memory" from "Ip: OutDiscards";
     IN_ERRORS        Counter "ip.in.errors"         "" "IPv4 packets received with a bad header" from "Ip: InHdrErrors";
     IN_PACKETS6      Counter "ip6.in.packets"       "" "IPv6 packets received" from "Ip6InReceives";
     OUT_PACKETS6     Counter "ip6.out.packets"      "" "IPv6 packets of this machine handed over for sending" from "Ip6OutRequests";
     FORWARDED6       Counter "ip6.forwarded"        "" "IPv6 packets forwarded" from "Ip6OutForwDatagrams";
-    IN_DISCARDS6     Counter "ip6.in.discards"      "" "IPv6 packets received and discarded, for example for lack of memory" from "Ip6InDiscards";
-    OUT_DISCARDS6    Counter "ip6.out.discards"     "" "IPv6 packets to be sent and discarded, for example for lack of memory" from "Ip6OutDiscards";
+    IN_DISCARDS6     Counter "ip6.in.dropped"      "" "IPv6 packets received and discarded, for example for lack of memory" from "Ip6InDiscards";
+    OUT_DISCARDS6    Counter "ip6.out.dropped"     "" "IPv6 packets to be sent and discarded, for example for lack of memory" from "Ip6OutDiscards";
     IN_ERRORS6       Counter "ip6.in.errors"        "" "IPv6 packets received with a bad header" from "Ip6InHdrErrors";
-    ICMP_IN          Counter "icmp.in"              "" "ICMP messages received" from "Icmp: InMsgs";
-    ICMP_OUT         Counter "icmp.out"             "" "ICMP messages sent" from "Icmp: OutMsgs";
+    ICMP_IN          Counter "icmp.in.messages"              "" "ICMP messages received" from "Icmp: InMsgs";
+    ICMP_OUT         Counter "icmp.out.messages"             "" "ICMP messages sent" from "Icmp: OutMsgs";
     ICMP_IN_ERRORS   Counter "icmp.in.errors"       "" "bad ICMP messages received" from "Icmp: InErrors";
-    UDP_IN           Counter "udp.in"               "" "UDP datagrams received" from "Udp: InDatagrams";
-    UDP_OUT          Counter "udp.out"              "" "UDP datagrams sent" from "Udp: OutDatagrams";
-    UDP_IN_ERRORS    Counter "udp.in.errors"        "" "UDP datagrams that could not be delivered" from "Udp: InErrors";
-    UDP_NO_PORTS     Counter "udp.no.ports"         "" "UDP datagrams received for a port without a listener" from "Udp: NoPorts";
-    UDP_RCVBUF       Counter "udp.rcvbuf.errors"    "" "UDP datagrams lost because a receive buffer was full" from "Udp: RcvbufErrors";
-    UDP_SNDBUF       Counter "udp.sndbuf.errors"    "" "UDP datagrams lost because a send buffer was full" from "Udp: SndbufErrors";
+    UDP_IN           Counter "udp.in.datagrams"               "" "UDP datagrams received over IPv4" from "Udp: InDatagrams";
+    UDP_OUT          Counter "udp.out.datagrams"              "" "UDP datagrams sent over IPv4" from "Udp: OutDatagrams";
+    UDP_IN_ERRORS    Counter "udp.in.errors"        "" "UDP datagrams over IPv4 that could not be delivered" from "Udp: InErrors";
+    UDP_NO_PORTS     Counter "udp.no.ports"         "" "UDP datagrams received over IPv4 for a port without a listener" from "Udp: NoPorts";
+    UDP_RCVBUF       Counter "udp.rcvbuf.errors"    "" "UDP datagrams over IPv4 lost because a receive buffer was full" from "Udp: RcvbufErrors";
+    UDP_SNDBUF       Counter "udp.sndbuf.errors"    "" "UDP datagrams over IPv4 lost because a send buffer was full" from "Udp: SndbufErrors";
+    ICMP6_IN         Counter "icmp6.in.messages"    "" "ICMPv6 messages received" from "Icmp6InMsgs";
+    ICMP6_OUT        Counter "icmp6.out.messages"   "" "ICMPv6 messages sent" from "Icmp6OutMsgs";
+    ICMP6_IN_ERRORS  Counter "icmp6.in.errors"      "" "bad ICMPv6 messages received" from "Icmp6InErrors";
+    UDP6_IN          Counter "udp6.in.datagrams"    "" "UDP datagrams received over IPv6" from "Udp6InDatagrams";
+    UDP6_OUT         Counter "udp6.out.datagrams"   "" "UDP datagrams sent over IPv6" from "Udp6OutDatagrams";
+    UDP6_IN_ERRORS   Counter "udp6.in.errors"       "" "UDP datagrams over IPv6 that could not be delivered" from "Udp6InErrors";
+    UDP6_NO_PORTS    Counter "udp6.no.ports"        "" "UDP datagrams received over IPv6 for a port without a listener" from "Udp6NoPorts";
+    UDP6_RCVBUF      Counter "udp6.rcvbuf.errors"   "" "UDP datagrams over IPv6 lost because a receive buffer was full" from "Udp6RcvbufErrors";
+    UDP6_SNDBUF      Counter "udp6.sndbuf.errors"   "" "UDP datagrams over IPv6 lost because a send buffer was full" from "Udp6SndbufErrors";
     TCP_ACTIVE       Counter "tcp.active.opens"     "" "TCP connections opened by this machine" from "Tcp: ActiveOpens";
     TCP_PASSIVE      Counter "tcp.passive.opens"    "" "TCP connections opened by others" from "Tcp: PassiveOpens";
-    TCP_FAILS        Counter "tcp.attempt.fails"    "" "TCP connections that failed to open" from "Tcp: AttemptFails";
+    TCP_FAILS        Counter "tcp.attempt.errors"    "" "TCP connections that failed to open" from "Tcp: AttemptFails";
     TCP_RESETS       Counter "tcp.estab.resets"     "" "established TCP connections that were reset" from "Tcp: EstabResets";
     TCP_IN           Counter "tcp.in.segs"          "" "TCP segments received" from "Tcp: InSegs";
     TCP_OUT          Counter "tcp.out.segs"         "" "TCP segments sent" from "Tcp: OutSegs";
@@ -39,7 +48,7 @@ metrics! {
     TCP_OUT_RESETS   Counter "tcp.out.resets"       "" "TCP resets sent" from "Tcp: OutRsts";
     TCP_ESTABLISHED  Gauge   "tcp.established"      "" "TCP connections that are established" from "Tcp: CurrEstab";
     LISTEN_OVERFLOWS Counter "tcp.listen.overflows" "" "TCP connections that found a listener's queue full" from "TcpExt: ListenOverflows";
-    LISTEN_DROPS     Counter "tcp.listen.drops"     "" "TCP connections dropped by a listener for any reason" from "TcpExt: ListenDrops";
+    LISTEN_DROPS     Counter "tcp.listen.dropped"     "" "TCP connections dropped by a listener for any reason" from "TcpExt: ListenDrops";
     TIMEOUTS         Counter "tcp.timeouts"         "" "TCP retransmission timeouts" from "TcpExt: TCPTimeouts";
     SYN_RETRANS      Counter "tcp.syn.retrans"      "" "TCP SYNs retransmitted" from "TcpExt: TCPSynRetrans";
 }
@@ -47,8 +56,8 @@ metrics! {
 /// The sections of `snmp` and of `netstat`.
 const SNMP: [&str; 4] = ["Ip:", "Icmp:", "Udp:", "Tcp:"];
 const NETSTAT: [&str; 1] = ["TcpExt:"];
-/// The start of the keys of `snmp6`.
-const SNMP6: &str = "Ip6";
+/// The keys of `snmp6` start with one of these.
+const SNMP6: [&str; 3] = ["Ip6", "Icmp6", "Udp6"];
 
 /// The most metrics of a section.
 const COLUMNS_MAX: usize = 10;
@@ -94,14 +103,14 @@ fn read_sections(
     sections: &mut [Section],
     values: &mut FamilyValues,
 ) -> Result<(), ReadError> {
-    let mut lines = files.lines(file)?;
+    let lines = files.lines(file)?;
     let before = values.count();
     // A file without values of the first section is not what it should be.
     let mut has_first = file == ProcFile::Netstat;
     let mut heading = None;
     let mut unread = (1_u8 << names.len()) - 1;
     while unread != 0
-        && let Some(line) = lines.next_line()?
+        && let Some(line) = lines.next_line()
     {
         let mut fields = fields(line);
         let name = fields.next().unwrap_or_default();
@@ -118,7 +127,7 @@ fn read_sections(
             sections[index].learn(line, names[index], &mut fields);
         }
     }
-    lines.expect(has_first, "no IP counters")
+    lines.finish(has_first)
 }
 
 impl Section {
@@ -162,18 +171,22 @@ impl Section {
 
 /// Reads lines such as `Ip6InReceives 4`.
 fn read_snmp6(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
-    let wanted = values.count() + KEYS.count_starting_with(SNMP6);
-    let mut lines = files.lines(ProcFile::Snmp6)?;
+    let wanted = values.count()
+        + SNMP6
+            .iter()
+            .map(|start| KEYS.count_starting_with(start))
+            .sum::<usize>();
+    let lines = files.lines(ProcFile::Snmp6)?;
     while values.count() < wanted
-        && let Some(line) = lines.next_line()?
+        && let Some(line) = lines.next_line()
     {
         let mut fields = fields(line);
-        let name = fields.next().filter(|name| name.starts_with(SNMP6.as_bytes()));
-        if let Some(id) = name.and_then(|name| KEYS.find(name)) {
+        // (The names of the sections have a blank, which no field has.)
+        if let Some(id) = fields.next().and_then(|name| KEYS.find(name)) {
             values.set_u64(*id, fields.next_u64());
         }
     }
-    Ok(())
+    lines.finish(true)
 }
 
 /// Returns a number that differs between headings, at a fourth of the cost of a hash by bytes. It is not 0.
@@ -222,12 +235,10 @@ mod tests {
         let counts = SNMP
             .iter()
             .chain(&NETSTAT)
+            .chain(&SNMP6)
             .map(|section| KEYS.count_starting_with(section));
         assert!(counts.clone().all(|count| (1..=COLUMNS_MAX).contains(&count)));
-        assert_eq!(
-            counts.sum::<usize>() + KEYS.count_starting_with(SNMP6),
-            KEYS.count()
-        );
+        assert_eq!(counts.sum::<usize>(), KEYS.count());
     }
 
     #[test]

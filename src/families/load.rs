@@ -40,23 +40,24 @@ pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let tasks = cx.collector.tasks.unwrap_or_else(|| read_tasks(files));
     cx.values.set_u64(RUNNING, tasks.running);
     cx.values.set_u64(BLOCKED, tasks.blocked);
-    let mut lines = files.lines(ProcFile::Loadavg)?;
-    let line = lines.next_line()?.unwrap_or_default();
+    let lines = files.lines(ProcFile::Loadavg)?;
+    let line = lines.next_line().unwrap_or_default();
     let is_good = parse(line, &mut cx.values);
-    lines.expect(is_good, "no load averages")
+    lines.finish(is_good)
 }
 
 /// Reads the numbers of tasks, as far as they are there.
 fn read_tasks(files: &mut Files) -> Tasks {
     let mut tasks = Tasks::default();
-    if let Ok(mut lines) = files.lines(ProcFile::Stat) {
-        while let Ok(Some(line)) = lines.next_line() {
+    if let Ok(lines) = files.lines(ProcFile::Stat) {
+        while let Some(line) = lines.next_line() {
             let mut fields = fields(line);
             let name = fields.next().unwrap_or_default();
             if name.starts_with(b"procs_") && tasks.set(name, fields.next_u64()) {
                 break;
             }
         }
+        let _ = lines.finish(true);
     }
     tasks
 }

@@ -27,34 +27,31 @@ pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     // A container may see less in total than is available outside it.
     values.subtract(USED, TOTAL, AVAILABLE);
     values.share(PERCENT, USED, TOTAL);
+    if values.get(SWAP_FREE).is_none() {
+        values.set_u64(SWAP_USED, values.get_u64(SWAP_TOTAL));
+    }
     values.subtract(SWAP_USED, SWAP_TOTAL, SWAP_FREE);
     values.share(SWAP_PERCENT, SWAP_USED, SWAP_TOTAL);
     result
 }
 
 fn read(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
-    let mut lines = files.lines(ProcFile::Meminfo)?;
+    let lines = files.lines(ProcFile::Meminfo)?;
     while values.count() < KEYS.count()
-        && let Some(line) = lines.next_line()?
+        && let Some(line) = lines.next_line()
     {
         parse(line, values);
     }
-    if values.get(TOTAL).is_none() {
-        return Err(lines.invalid("no MemTotal"));
-    }
-    // Linux before 3.14 prints no MemAvailable.
+    lines.finish(values.get(TOTAL).is_some())?;
+    // Linux before 3.14 prints no MemAvailable. Of the others, what is missing counts as 0, as in free(1).
     if values.get(AVAILABLE).is_none() {
-        let Some(sum) = free_and_cached(values) else {
-            return Err(lines.invalid("neither MemAvailable nor MemFree, Buffers and Cached"));
-        };
-        values.set_u64(AVAILABLE, Some(sum));
+        let parts = [FREE, BUFFERS, CACHED].map(|id| values.get_u64(id).unwrap_or_default());
+        values.set_u64(
+            AVAILABLE,
+            Some(parts.iter().fold(0, |sum, part| sum.saturating_add(*part))),
+        );
     }
     Ok(())
-}
-
-fn free_and_cached(values: &FamilyValues) -> Option<u64> {
-    let cached = values.get_u64(BUFFERS)?.checked_add(values.get_u64(CACHED)?)?;
-    values.get_u64(FREE)?.checked_add(cached)
 }
 
 /// Parses a line. The kernel's kB are 1024 bytes.

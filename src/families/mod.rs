@@ -35,13 +35,17 @@ pub use emitter::{Discard, Emitter, Tags};
 pub use list::list;
 pub use metrics::{Metric, MetricKind};
 pub use process::PROCESSES_MAX;
+pub use values::VALUES_MAX;
 
-use crate::base::glob::Filter;
-use crate::base::wheel::Timers;
+use crate::base::bit_set::Timers;
+use crate::base::glob::{Filter, items};
+use crate::base::text::Text;
+use crate::procfs::mounts::MountTable;
 use crate::procfs::{Host, ReadError};
-use emitter::FamilyEmitter;
+use core::cell::Cell;
+use emitter::{FamilyEmitter, KEYS_MAX};
 use load::Tasks;
-use values::{FamilyValues, MetricId, SKIP, VALUES_MAX};
+use values::{FamilyValues, MetricId, SKIP};
 
 /// Metrics that are collected together.
 pub struct Family {
@@ -51,6 +55,8 @@ pub struct Family {
     pub interval: u32,
     /// Whether some of its values come from two reads: the second follows the first after a second.
     pub is_paired: bool,
+    /// The keys, each with its `=`, of the tags that tell its instances apart.
+    pub keys: &'static [&'static [u8]],
     /// Its metrics.
     pub metrics: &'static [Metric],
     /// Patterns of the instances that are left out unless the user chooses others; `None` if it has no instances to
@@ -63,25 +69,25 @@ pub struct Family {
 /// All families. Those of one turn are collected in this order.
 #[rustfmt::skip]
 pub const FAMILIES: &[Family] = &[
-    Family::new("cpu", 5, cpu::METRICS, cpu::collect).paired(),
+    Family::new("cpu", 5, cpu::METRICS, cpu::collect).by(&[b"core="]).paired(),
     Family::new("load", 5, load::METRICS, load::collect),
     Family::new("mem", 5, mem::METRICS, mem::collect),
-    Family::new("net", 5, net::METRICS, net::collect).ignoring("lo,veth*"),
+    Family::new("net", 5, net::METRICS, net::collect).by(&[b"iface="]).ignoring("lo,veth*,cali*,lxc*,docker*,vnet*,tap*"),
     Family::new("vm", 10, vm::METRICS, vm::collect),
     Family::new("pressure", 10, pressure::METRICS, pressure::collect),
-    Family::new("diskio", 10, diskio::METRICS, diskio::collect).paired().ignoring(diskio::IGNORED),
+    Family::new("diskio", 10, diskio::METRICS, diskio::collect).by(&[b"device="]).paired().ignoring(diskio::IGNORED),
     Family::new("ip", 30, ip::METRICS, ip::collect),
     Family::new("sockets", 10, sockets::METRICS, sockets::collect),
     Family::new("conntrack", 10, conntrack::METRICS, conntrack::collect),
     Family::new("softnet", 10, softnet::METRICS, softnet::collect),
-    Family::new("wifi", 10, wifi::METRICS, wifi::collect).ignoring(""),
-    Family::new("agent", 10, agent::METRICS, agent::collect),
-    Family::new("neighbours", 30, neighbours::METRICS, neighbours::collect).ignoring(""),
-    Family::new("temp", 30, temp::METRICS, temp::collect).ignoring(""),
+    Family::new("wifi", 10, wifi::METRICS, wifi::collect).by(&[b"iface="]).ignoring(""),
+    Family::new("agent", 10, agent::METRICS, agent::collect).by(&[b"version="]),
+    Family::new("neighbours", 30, neighbours::METRICS, neighbours::collect).by(&[b"iface="]).ignoring(""),
+    Family::new("temp", 30, temp::METRICS, temp::collect).by(&[b"sensor=", b"device="]).ignoring(""),
     Family::new("kernel", 30, kernel::METRICS, kernel::collect),
     Family::new("system", 30, system::METRICS, system::collect),
-    Family::new("process", 30, process::METRICS, process::collect),
-    Family::new("disk", 60, disk::METRICS, disk::collect).ignoring(disk::IGNORED),
+    Family::new("process", 30, process::METRICS, process::collect).by(&[b"name="]),
+    Family::new("disk", 60, disk::METRICS, disk::collect).by(&[b"mount=", b"fstype="]).ignoring(disk::IGNORED),
     #[cfg(feature = "numbered")]
     Family::new("test", 5, numbered::METRICS, numbered::collect),
 ];
@@ -104,10 +110,16 @@ impl Family {
             name,
             interval: seconds * 1_000,
             is_paired: false,
+            keys: &[],
             metrics,
             ignored: None,
             collect,
         }
+    }
+
+    const fn by(self, keys: &'static [&'static [u8]]) -> Self {
+        assert!(keys.len() <= KEYS_MAX);
+        Self { keys, ..self }
     }
 
     const fn paired(self) -> Self {
@@ -147,6 +159,39 @@ pub fn name(index: usize) -> Option<&'static [u8]> {
     FAMILIES.get(index).map(|family| family.name.as_bytes())
 }
 
+/// The starts of words for what a family collects that its metrics' names do not have.
+const SYNONYMS: [(&[u8], &[u8]); 4] = [
+    (b"filesystem", b"disk"),
+    (b"interface", b"net"),
+    (b"memory", b"mem"),
+    (b"wireless", b"wifi"),
+];
+
+/// Returns the index of the family whose metrics have such names: they begin with the text, the text is a synonym, or
+/// they have it between two dots.
+pub fn find_by_metric(text: &[u8]) -> Option<usize> {
+    let find_by = |is_such: fn(&[u8], &[u8]) -> bool| {
+        let has_such = |family: &Family| {
+            let mut metrics = family.metrics.iter();
+            metrics.any(|metric| is_such(metric.name.as_bytes(), text))
+        };
+        FAMILIES.iter().position(has_such)
+    };
+    let synonym = || {
+        let (_, family) = SYNONYMS.iter().find(|(word, _)| text.starts_with(word))?;
+        find(family, false)
+    };
+    find_by(|name, text| matches!(name.strip_prefix(text), Some([] | [b'.', ..])))
+        .or_else(synonym)
+        .or_else(|| find_by(|name, text| name.split(|byte| *byte == b'.').any(|part| part == text)))
+}
+
+/// Returns whether a family tells its instances apart by tags with that key.
+pub fn is_instance_key(key: &[u8]) -> bool {
+    let mut keys = FAMILIES.iter().flat_map(|family| family.keys);
+    keys.any(|known| known.strip_suffix(b"=") == Some(key))
+}
+
 /// Returns whether a family has a metric of that name.
 pub fn is_metric(name: &[u8]) -> bool {
     let mut metrics = FAMILIES.iter().flat_map(|family| family.metrics);
@@ -169,20 +214,26 @@ pub struct Filters<'a> {
 #[repr(C)]
 pub struct Memory {
     disks: diskio::Disks,
+    disk_names: diskio::Names,
     neighbours: neighbours::Neighbours,
     processes: process::Processes,
     cpu: cpu::Cpu,
     columns: ip::Columns,
+    mounts: MountTable,
+    sensors: temp::Pass,
 }
 
 impl Memory {
     /// Nothing was read yet.
     pub const EMPTY: Self = Self {
         disks: diskio::Disks::NONE,
+        disk_names: diskio::Names::NONE,
         neighbours: neighbours::Neighbours::NONE,
         processes: process::Processes::NONE,
         cpu: cpu::Cpu::NONE,
         columns: ip::Columns::NONE,
+        mounts: MountTable::EMPTY,
+        sensors: temp::Pass::NONE,
     };
 }
 
@@ -194,6 +245,12 @@ pub struct Collector {
     stats: AgentStats,
     /// Numbers of tasks, if they were read in this turn.
     tasks: Option<Tasks>,
+    /// Families whose last turn did not read everything.
+    unfinished: Timers,
+    /// Families whose first turn has ended.
+    recorded: Timers,
+    /// The patterns of each family that have matched in its first turn.
+    matched: [u64; FAMILY_COUNT],
     #[cfg(feature = "numbered")]
     turns: u64,
 }
@@ -206,6 +263,8 @@ struct FamilyContext<'c> {
     emitter: FamilyEmitter<'c>,
     /// The values of the metrics that have one instance: emitted at the end, also after an error.
     values: FamilyValues,
+    /// Set by a family that has more to read: it continues at the next opportunity.
+    is_unfinished: bool,
 }
 
 impl Collector {
@@ -216,6 +275,9 @@ impl Collector {
             now: 0,
             stats: AgentStats::default(),
             tasks: None,
+            unfinished: 0,
+            recorded: 0,
+            matched: [0; FAMILY_COUNT],
             #[cfg(feature = "numbered")]
             turns: 0,
         }
@@ -230,46 +292,81 @@ impl Collector {
     /// error.
     pub fn collect(
         &mut self,
-        family: usize,
+        number: usize,
         host: &mut Host,
         filters: Filters,
         emitter: &mut dyn Emitter,
     ) -> Result<(), ReadError> {
-        let filter = filters.instances.get(family).copied().unwrap_or_default();
-        let Some(family) = FAMILIES.get(family) else {
+        let filter = filters.instances.get(number).copied().unwrap_or_default();
+        let Some(family) = FAMILIES.get(number) else {
             return Ok(());
         };
+        let is_recording = self.recorded & 1 << number == 0;
+        let matched = is_recording.then(|| Cell::new(self.matched[number]));
         let mut cx = FamilyContext {
             host,
             collector: self,
             filters,
             emitter: FamilyEmitter {
                 metrics: family.metrics,
+                keys: family.keys,
                 filter,
                 ignored: family.ignored.unwrap_or_default(),
                 emitter,
+                matched,
             },
             values: FamilyValues::new(),
+            is_unfinished: false,
         };
         let result = (family.collect)(&mut cx);
         cx.emitter.emit_instance(&[], &cx.values);
+        let is_unfinished = cx.is_unfinished;
+        let matched = cx.emitter.matched.map(Cell::into_inner);
+        if let Some(matched) = matched {
+            self.matched[number] = matched;
+        }
+        self.unfinished = self.unfinished & !(1 << number) | Timers::from(is_unfinished) << number;
         result
+    }
+
+    /// Writes the patterns that matched nothing in the first turn of the family, once after that. Returns whether there are
+    /// any.
+    pub fn put_unmatched(&mut self, number: usize, filters: Filters, text: &mut Text) -> bool {
+        if (self.recorded | self.unfinished) & 1 << number != 0 {
+            return false;
+        }
+        self.recorded |= 1 << number;
+        let filter = filters.instances.get(number).copied().unwrap_or_default();
+        let is_process = Some(number) == find(b"process", false);
+        let processes = if is_process { filters.processes } else { b"" };
+        let patterns = filter.patterns().chain(items(processes)).take(64);
+        let mut separator: &[u8] = b"";
+        for (index, pattern) in patterns.enumerate() {
+            if self.matched[number] >> index & 1 == 0 {
+                text.put(separator);
+                text.put(pattern);
+                separator = b",";
+            }
+        }
+        !separator.is_empty()
     }
 
     /// Drops what was read: it is of another machine.
     pub fn reset(&mut self) {
         *self.memory = Memory::EMPTY;
+        self.unfinished = 0;
     }
 
-    /// Starts the pass over all processes from the beginning: others are asked for.
-    pub fn restart_pass(&mut self, host: &mut Host) {
-        self.memory.processes = process::Processes::NONE;
-        host.end_pass();
+    /// Starts unfinished passes over processes and sensors from the beginning: others are asked for.
+    pub fn restart_passes(&mut self, host: &mut Host) {
+        self.memory.sensors.restart();
+        host.end_passes();
+        self.unfinished = 0;
+        (self.recorded, self.matched) = (0, [0; FAMILY_COUNT]);
     }
 
     /// Returns the families whose turn did not read everything: they continue at the next opportunity.
     pub fn unfinished(&self) -> Timers {
-        let process = find(b"process", false).filter(|_| self.memory.processes.is_under_way());
-        process.map_or(0, |index| 1 << index)
+        self.unfinished
     }
 }

@@ -60,8 +60,8 @@ fn collect_neighbours(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let all = &cx.collector.memory.neighbours;
     for (name, entries) in all.names.iter().zip(all.entries) {
         if !name.is_none() {
-            let tags = [(b"iface=".as_slice(), name.bytes())];
-            cx.emitter.emit_one(&tags, ENTRIES, Fixed::whole(entries.into()));
+            cx.emitter
+                .emit_one(&[name.bytes()], ENTRIES, Fixed::whole(entries.into()));
         }
     }
     if has_room {
@@ -76,8 +76,8 @@ fn read_neighbours(cx: &mut FamilyContext, has_room: &mut bool) -> Result<(), Re
     let all = &mut cx.collector.memory.neighbours;
     all.entries = [0; INTERFACES_MAX];
     let mut has_heading = false;
-    let mut lines = cx.host.files.lines(ProcFile::Arp)?;
-    while let Some(line) = lines.next_line()? {
+    let lines = cx.host.files.lines(ProcFile::Arp)?;
+    while let Some(line) = lines.next_line() {
         has_heading |= line.starts_with(b"IP address");
         if let Some(interface) = parse(line)
             && cx.emitter.wants(interface)
@@ -85,7 +85,7 @@ fn read_neighbours(cx: &mut FamilyContext, has_room: &mut bool) -> Result<(), Re
             *has_room &= all.add(interface);
         }
     }
-    lines.expect(has_heading, "no heading")
+    lines.finish(has_heading)
 }
 
 /// Returns the interface of an entry such as `192.0.2.1 0x1 0x2 02:fc:00:00:00:05 * eth0`.

@@ -3,7 +3,7 @@
 use super::emitter::InterfaceLimit;
 use super::metrics::metrics;
 use super::{FamilyContext, FamilyValues, MetricId, SKIP};
-use crate::procfs::{ProcFile, ReadError, split_name};
+use crate::procfs::{ProcFile, ReadError, is_physical, split_name};
 
 metrics! {
     IN_BYTES       Counter "net.in.bytes"       "bytes" "bytes received by an interface (iface=)";
@@ -20,8 +20,8 @@ metrics! {
     OUT_FIFO       Counter "net.out.fifo"       ""      "packets to be sent lost because a queue of the interface was full";
     OUT_COLLISIONS Counter "net.out.collisions" ""      "collisions that an interface detected";
     OUT_CARRIER    Counter "net.out.carrier"    ""      "times that an interface lost its carrier while sending";
-    UP             Gauge   "net.up"             ""      "1 if the interface has a link, 0 otherwise";
-    SPEED          Gauge   "net.speed"          "bit/s" "speed of the interface's link, if the driver reports it";
+    UP             Gauge   "net.up"             ""      "1 if an interface has a link, 0 otherwise";
+    SPEED          Gauge   "net.speed"          "bit/s" "speed of an interface's link, if the driver reports one";
 }
 
 /// The metrics of the columns. Without one: compressed packets received and sent.
@@ -44,16 +44,18 @@ fn collect_interfaces(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut values = FamilyValues::new();
     // There is at least the loopback interface.
     let mut was_found = false;
-    let mut lines = cx.host.files.lines(ProcFile::NetDev)?;
-    while let Some(line) = lines.next_line()? {
+    let lines = cx.host.files.lines(ProcFile::NetDev)?;
+    while let Some(line) = lines.next_line() {
         let Some(name) = parse(line, &mut values) else {
             continue;
         };
         was_found = true;
-        if !cx.emitter.wants(name) || !limit.admit() {
+        let sys = cx.host.sys.as_ref();
+        // Those of containers, which are many, may come before those of the machine.
+        if !cx.emitter.wants(name) || !limit.admit(|| sys.is_some_and(|sys| is_physical(sys, name))) {
             continue;
         }
-        if let Some(sys) = &cx.host.sys {
+        if let Some(sys) = sys {
             let packets = [IN_PACKETS, OUT_PACKETS].map(|id| values.get_u64(id).unwrap_or_default());
             let packets = packets[0].wrapping_add(packets[1]) as u32;
             let link = cx.host.links.read(sys, name, packets);
@@ -61,9 +63,9 @@ fn collect_interfaces(cx: &mut FamilyContext) -> Result<(), ReadError> {
             let bits = link.megabits.and_then(|megabits| megabits.checked_mul(1_000_000));
             values.set_u64(SPEED, bits);
         }
-        cx.emitter.emit_instance(&[(b"iface=", name)], &values);
+        cx.emitter.emit_instance(&[name], &values);
     }
-    lines.expect(was_found, "no interface")?;
+    lines.finish(was_found)?;
     limit.check(ProcFile::NetDev)
 }
 

@@ -43,8 +43,8 @@ fn read(
     values: &mut FamilyValues,
 ) -> Result<(), ReadError> {
     let mut was_found = false;
-    let mut lines = files.lines(file)?;
-    while let Some(line) = lines.next_line()? {
+    let lines = files.lines(file)?;
+    while let Some(line) = lines.next_line() {
         let mut fields = fields(line);
         let id = match fields.next() {
             Some(b"some") => some,
@@ -55,5 +55,5 @@ fn read(
         values.set_u64(id, total.and_then(parse_u64));
         was_found |= values.get(id).is_some();
     }
-    lines.expect(was_found, "no total times")
+    lines.finish(was_found)
 }

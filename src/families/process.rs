@@ -21,7 +21,8 @@ metrics! {
 /// A pass over all processes, which may take several turns.
 pub(super) struct Processes {
     sums: [Sum; PROCESSES_MAX],
-    is_under_way: bool,
+    /// This kernel does not cut the names of its threads.
+    has_long_names: bool,
 }
 
 /// The sums over the processes of a name.
@@ -39,55 +40,43 @@ impl Sum {
         ticks: 0,
     };
 
-    fn values(&self) -> FamilyValues {
-        let mut values = FamilyValues::new();
-        let millis = self.ticks.checked_mul(1_000);
+    fn set_values(&self, values: &mut FamilyValues) {
         values.set_u64(COUNT, Some(self.count));
         values.set_u64(RESIDENT, self.pages.checked_mul(page_size()));
+        let millis = self.ticks.checked_mul(1_000);
         values.set_u64(
             MILLIS,
             millis.map(|millis| divide(millis, ticks_per_second().max(1)).0),
         );
-        values
     }
 }
 
 impl Processes {
     pub(super) const NONE: Self = Self {
         sums: [Sum::ZERO; PROCESSES_MAX],
-        is_under_way: false,
+        has_long_names: false,
     };
-
-    /// Whether the pass continues at the next opportunity.
-    pub(super) fn is_under_way(&self) -> bool {
-        self.is_under_way
-    }
 
     fn add(&mut self, names: &[u8], process: &Process) {
         if process.is_dead {
             return;
         }
+        self.has_long_names |= process.name.len() > KERNEL_NAME_MAX;
+        let may_be_cut = !(process.is_kernel_thread && self.has_long_names);
         for (name, sum) in items(names).zip(&mut self.sums) {
-            // The kernel cuts the names of programs.
-            let name = match name.get(..KERNEL_NAME_MAX) {
-                Some(cut) if !is_pattern(name) => cut,
-                _ => name,
-            };
-            if fits(name, process.name) {
+            if fits(name, process.name) || may_be_cut && is_cut(name, process.name) {
                 sum.count += 1;
                 sum.pages += process.pages;
                 sum.ticks += process.ticks;
             }
         }
     }
+}
 
-    /// Returns each name once, with its values.
-    fn results<'n>(&self, names: &'n [u8]) -> impl Iterator<Item = (&'n [u8], FamilyValues)> {
-        let all = items(names).zip(&self.sums).enumerate();
-        let is_first = move |index: usize, name: &[u8]| items(names).take(index).all(|other| other != name);
-        all.filter(move |(index, (name, _))| is_first(*index, name))
-            .map(|(_, (name, sum))| (name, sum.values()))
-    }
+/// Returns whether the kernel's name for a program is the start of the one that is asked for, and as long as the kernel
+/// keeps it.
+fn is_cut(name: &[u8], kernel_name: &[u8]) -> bool {
+    kernel_name.len() == KERNEL_NAME_MAX && !is_pattern(name) && name.starts_with(kernel_name)
 }
 
 /// Continues the pass over all processes; the samples come at its end.
@@ -97,14 +86,21 @@ pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     if names.is_empty() {
         return Ok(());
     }
-    if !pass.is_under_way {
+    if !cx.host.is_in_pass() {
         pass.sums = [Sum::ZERO; PROCESSES_MAX];
     }
     let result = read(cx.host, names, pass);
-    pass.is_under_way = cx.host.is_in_pass();
-    if result.is_ok() && !pass.is_under_way {
-        for (name, values) in pass.results(names) {
-            cx.emitter.emit_instance(&[(b"name=", name)], &values);
+    cx.is_unfinished = cx.host.is_in_pass();
+    if result.is_ok() && !cx.is_unfinished {
+        let mut values = FamilyValues::new();
+        for (index, (name, sum)) in items(names).zip(&pass.sums).enumerate() {
+            if sum.count > 0 {
+                cx.emitter.record_match(index);
+            }
+            if !items(names).take(index).any(|before| before == name) {
+                sum.set_values(&mut values);
+                cx.emitter.emit_instance(&[name], &values);
+            }
         }
     }
     result
@@ -124,11 +120,13 @@ fn read(host: &mut Host, names: &[u8], pass: &mut Processes) -> Result<(), ReadE
 mod tests {
     use super::*;
     use crate::base::decimal::Fixed;
+    use crate::families::tests::{Machine, Samples};
 
     #[test]
     fn names_are_patterns_and_long_ones_are_cut_as_the_kernel_cuts_them() {
         let names =
-            b"init,prometheus-node-exporter,kworker/*,absent,init,?r*o*m*e*t*h*e*u*s*-*n*o*d*e,????????????????*";
+            b"init,prometheus-node-exporter,kworker/*,absent,?r*o*m*e*t*h*e*u*s*-*n*o*d*e,????????????????*,\
+              jbd2/nvme0n1p2-8,jbd2/nvme0n1p3-8,(sd-pam),xfs-buf/nvme0n1,xfs-buf/nvme0n10";
         let mut processes = Processes::NONE;
         for (name, is_dead) in [
             ("init", false),
@@ -137,33 +135,48 @@ mod tests {
             ("kworker/1:0", false),
             ("init", true),
             ("initx", false),
+            ("jbd2/nvme0n1p2-8", false),
+            ("xfs-buf/nvme0n1", false),
+            ("(sd-pam)", false),
         ] {
             let process = Process {
                 name: name.as_bytes(),
                 is_dead,
+                is_kernel_thread: name.contains('/'),
                 ticks: 7,
                 pages: 1 << 40,
             };
             processes.add(names, &process);
         }
-        let found: Vec<_> = processes.results(names).collect();
-        let counts: Vec<_> = found
+        let counts: Vec<_> = processes.sums.iter().take(11).map(|sum| sum.count).collect();
+        assert_eq!(counts, [1, 1, 2, 0, 1, 1, 1, 0, 1, 1, 0]);
+        let mut values = FamilyValues::new();
+        processes.sums[2].set_values(&mut values);
+        let millis = 14 * 1_000 / ticks_per_second();
+        assert_eq!(values.get(MILLIS), Some(Fixed::whole(millis)));
+    }
+
+    #[test]
+    fn name_that_is_asked_for_twice_has_one_sample() {
+        let mut machine = Machine::new("processes");
+        machine.processes = b"init,absent,init";
+        machine.write(
+            "1/stat",
+            "1 (init) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 1 100 10 1\n",
+        );
+        let mut samples = Samples::default();
+        machine.collect("process", 0, &mut samples).unwrap();
+        let counts: Vec<_> = samples
+            .0
             .iter()
-            .map(|(name, values)| (std::str::from_utf8(name).unwrap(), values.get(COUNT)))
+            .filter(|(name, _, _)| *name == "process.count")
             .collect();
-        let expected = [
-            ("init", 1),
-            ("prometheus-node-exporter", 1),
-            ("kworker/*", 2),
-            ("absent", 0),
-            ("?r*o*m*e*t*h*e*u*s*-*n*o*d*e", 1),
-            ("????????????????*", 0),
-        ];
         assert_eq!(
             counts,
-            expected.map(|(name, count)| (name, Some(Fixed::whole(count))))
+            [
+                &("process.count", "name=init".into(), Fixed::whole(1)),
+                &("process.count", "name=absent".into(), Fixed::whole(0))
+            ]
         );
-        let millis = 14 * 1_000 / ticks_per_second();
-        assert_eq!(found[2].1.get(MILLIS), Some(Fixed::whole(millis)));
     }
 }

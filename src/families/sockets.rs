@@ -3,7 +3,7 @@
 use super::metrics::metrics;
 use super::{FamilyContext, FamilyValues};
 use crate::base::fields::fields;
-use crate::procfs::{ProcFile, ReadError};
+use crate::procfs::{ProcFile, ReadError, page_size};
 
 metrics! {
     USED         Gauge "sockets.used"         ""      "sockets of all kinds" from "sockets: used";
@@ -11,20 +11,24 @@ metrics! {
     TCP_ORPHAN   Gauge "sockets.tcp.orphan"   ""      "TCP sockets that no process holds any more" from "TCP: orphan";
     TCP_TIMEWAIT Gauge "sockets.tcp.timewait" ""      "TCP sockets in state TIME-WAIT" from "TCP: tw";
     TCP_ALLOC    Gauge "sockets.tcp.alloc"    ""      "TCP sockets in any state" from "TCP: alloc";
-    TCP_MEM      Gauge "sockets.tcp.mem"      "pages" "memory of TCP sockets" from "TCP: mem";
+    TCP_MEM      Gauge "sockets.tcp.mem"      "bytes" "memory of TCP sockets" from "TCP: mem";
     UDP_INUSE    Gauge "sockets.udp.inuse"    ""      "IPv4 UDP sockets" from "UDP: inuse";
-    UDP_MEM      Gauge "sockets.udp.mem"      "pages" "memory of UDP sockets" from "UDP: mem";
+    UDP_MEM      Gauge "sockets.udp.mem"      "bytes" "memory of UDP sockets" from "UDP: mem";
 }
 
 pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let values = &mut cx.values;
-    let mut lines = cx.host.files.lines(ProcFile::Sockstat)?;
+    let lines = cx.host.files.lines(ProcFile::Sockstat)?;
     while values.count() < KEYS.count()
-        && let Some(line) = lines.next_line()?
+        && let Some(line) = lines.next_line()
     {
         parse(line, values);
     }
-    lines.expect(values.count() > 0, "no socket counts")
+    // The kernel counts pages.
+    for id in [TCP_MEM, UDP_MEM] {
+        values.multiply(id, page_size());
+    }
+    lines.finish(values.count() > 0)
 }
 
 /// Parses a line: a section, then names and values in turn.

@@ -18,11 +18,11 @@ const COLUMNS: [MetricId; 3] = [PROCESSED, DROPPED, SQUEEZED];
 /// Adds up the columns. Each is 32 bits a processor, so their sum may go back.
 pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut was_found = false;
-    let mut lines = cx.host.files.lines(ProcFile::Softnet)?;
-    while let Some(line) = lines.next_line()? {
+    let lines = cx.host.files.lines(ProcFile::Softnet)?;
+    while let Some(line) = lines.next_line() {
         was_found |= add(line, &mut cx.values);
     }
-    lines.expect(was_found, "no counters")
+    lines.finish(was_found)
 }
 
 /// Adds the columns of a line. Returns whether all are there.

@@ -4,7 +4,7 @@ use super::FamilyContext;
 use super::metrics::metrics;
 use crate::base::decimal::Fixed;
 use crate::base::fields::fields;
-use crate::procfs::{ProcFile, ReadError, clock_discipline};
+use crate::procfs::{ProcFile, ReadError, Subject, clock_discipline};
 
 metrics! {
     UPTIME Gauge "system.uptime"   "s"  "time since the system started, suspend included";
@@ -14,14 +14,19 @@ metrics! {
 
 pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let values = &mut cx.values;
-    // A container may not be allowed to ask.
-    if let Ok(clock) = clock_discipline() {
+    let discipline = clock_discipline();
+    if let Ok(clock) = &discipline {
         values.set_u64(SYNCED, Some(clock.is_synced.into()));
         values.set(OFFSET, Some(Fixed::signed(clock.offset_nanos, 3)));
     }
-    let mut lines = cx.host.files.lines(ProcFile::Uptime)?;
-    let line = lines.next_line()?.unwrap_or_default();
+    let lines = cx.host.files.lines(ProcFile::Uptime)?;
+    let line = lines.next_line().unwrap_or_default();
     let uptime = fields(line).next().and_then(Fixed::parse);
     values.set(UPTIME, uptime.filter(|uptime| !uptime.is_negative()));
-    lines.expect(values.get(UPTIME).is_some(), "no number")
+    lines.finish(values.get(UPTIME).is_some())?;
+    // A sandbox may forbid the call.
+    discipline.map_or_else(
+        |errno| Err(ReadError::new(Subject::Clock, errno.into())),
+        |_| Ok(()),
+    )
 }

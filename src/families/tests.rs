@@ -33,6 +33,8 @@ impl Emitter for Samples {
 /// A machine with files of its own below a temporary folder, which is its `/proc` and its `/sys`.
 pub(super) struct Machine {
     pub(super) root: PathBuf,
+    /// The processes that are asked for.
+    pub(super) processes: &'static [u8],
     host: Host,
     collector: Collector,
 }
@@ -50,8 +52,9 @@ impl Machine {
         let memory = Box::leak(Box::new(procfs::Memory::EMPTY));
         let path = root.to_str().unwrap().as_bytes();
         Self {
-            host: Host::open(path, path, memory).unwrap(),
+            host: Host::open(path, path, b"/", memory).unwrap(),
             collector: Collector::new(Box::leak(Box::new(Memory::EMPTY))),
+            processes: b"",
             root,
         }
     }
@@ -79,11 +82,41 @@ impl Machine {
     ) -> Result<(), ReadError> {
         let filters = Filters {
             instances: &[filter; FAMILY_COUNT],
+            processes: self.processes,
             ..Filters::default()
         };
         self.collector.begin_turn(now, AgentStats::default());
         let family = find(family.as_bytes(), false).unwrap();
         self.collector.collect(family, &mut self.host, filters, samples)
+    }
+}
+
+impl Machine {
+    /// Calls a collect function for a family of which all instances are wanted. Returns whether it has more to read.
+    pub(super) fn collect_by(
+        &mut self,
+        family: &str,
+        samples: &mut Samples,
+        collect: impl FnOnce(&mut FamilyContext) -> Result<(), ReadError>,
+    ) -> Result<bool, ReadError> {
+        let family = &FAMILIES[find(family.as_bytes(), false).unwrap()];
+        let mut cx = FamilyContext {
+            host: &mut self.host,
+            collector: &mut self.collector,
+            filters: Filters::default(),
+            emitter: FamilyEmitter {
+                metrics: family.metrics,
+                keys: family.keys,
+                filter: Filter::default(),
+                ignored: "",
+                emitter: samples,
+                matched: None,
+            },
+            values: FamilyValues::new(),
+            is_unfinished: false,
+        };
+        collect(&mut cx)?;
+        Ok(cx.is_unfinished)
     }
 }
 
@@ -171,6 +204,34 @@ fn names_are_unique_and_need_no_escape() {
         let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.';
         assert!(metric.name.bytes().all(is_plain), "{}", metric.name);
         assert!((1..120).contains(&metric.help.len()), "{}", metric.name);
+    }
+}
+
+/// Each is read alone, in a list or a graph's legend.
+#[test]
+fn meanings_of_metrics_stand_alone() {
+    for metric in FAMILIES.iter().flat_map(|family| family.metrics) {
+        let words: Vec<&str> = metric
+            .help
+            .split(|letter: char| !letter.is_alphanumeric())
+            .collect();
+        let first = words[0].to_lowercase();
+        let pronouns = [
+            "it", "its", "they", "them", "their", "this", "that", "these", "those", "what", "who",
+        ];
+        assert!(
+            !pronouns.contains(&first.as_str()),
+            "{}: {}",
+            metric.name,
+            metric.help
+        );
+        assert!(!words.contains(&"it"), "{}: {}", metric.name, metric.help);
+        assert!(
+            !metric.help.contains("the same"),
+            "{}: {}",
+            metric.name,
+            metric.help
+        );
     }
 }
 

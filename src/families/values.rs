@@ -25,7 +25,7 @@ impl MetricId {
 pub(super) const SKIP: Option<MetricId> = None;
 
 /// The most metrics of a family.
-pub(super) const VALUES_MAX: usize = 36;
+pub const VALUES_MAX: usize = 44;
 
 /// The values of one instance of a family, such as an interface. A metric without a value gives no sample.
 pub(super) struct FamilyValues {
@@ -82,10 +82,10 @@ impl FamilyValues {
         file: ProcFile,
         columns: &[Option<MetricId>],
     ) -> Result<(), ReadError> {
-        let mut lines = files.lines(file)?;
-        let line = lines.next_line()?.unwrap_or_default();
+        let lines = files.lines(file)?;
+        let line = lines.next_line().unwrap_or_default();
         let count = self.set_columns(&mut fields(line), columns);
-        lines.expect(count > 0, "no number")
+        lines.finish(count > 0)
     }
 
     /// Returns the value of a metric.
@@ -115,10 +115,10 @@ impl FamilyValues {
     }
 
     /// Multiplies a metric; a product that does not fit removes the value.
-    pub(super) fn multiply(&mut self, id: MetricId, factor: u32) {
-        let product = self
-            .get_u64(id)
-            .and_then(|value| value.checked_mul(factor.into()));
+    pub(super) fn multiply(&mut self, id: MetricId, factor: u64) {
+        // An unknown value stays unknown.
+        let value = self.get(id).filter(|value| !value.is_unsigned_minus_one());
+        let product = value.and_then(|value| value.parts().0.checked_mul(factor));
         self.set_u64(id, product);
     }
 
@@ -132,7 +132,9 @@ impl FamilyValues {
     /// Sets a metric to the percentage that another has of a third, if both have values.
     pub(super) fn share(&mut self, id: MetricId, part: MetricId, total: MetricId) {
         let share = match (self.get_u64(part), self.get_u64(total)) {
-            (Some(part), Some(total)) => Fixed::percent(part, total),
+            (Some(part), Some(total)) if !Fixed::whole(total).is_unsigned_minus_one() => {
+                Fixed::percent(part, total)
+            }
             _ => None,
         };
         self.set(id, share);
@@ -144,7 +146,7 @@ mod tests {
     use super::*;
     const A: MetricId = MetricId(0);
     const B: MetricId = MetricId(1);
-    const C: MetricId = MetricId(35);
+    const C: MetricId = MetricId(43);
 
     #[test]
     fn columns_are_set_up_to_the_first_that_is_no_number() {
@@ -153,7 +155,7 @@ mod tests {
         let columns = [Some(C), SKIP, Some(B), Some(A)];
         assert_eq!(values.set_columns(&mut fields(b"1 2 x 4"), &columns), 2);
         assert_eq!([A, B, C].map(|id| values.get_u64(id)), [None, None, Some(1)]);
-        assert_eq!(values.iter().collect::<Vec<_>>(), [(35, Fixed::whole(1))]);
+        assert_eq!(values.iter().collect::<Vec<_>>(), [(43, Fixed::whole(1))]);
         assert_eq!(values.count(), 1);
     }
 

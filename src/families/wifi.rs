@@ -6,12 +6,13 @@ use super::emitter::InterfaceLimit;
 use super::metrics::metrics;
 use super::{FamilyContext, FamilyValues, MetricId};
 use crate::base::decimal::Fixed;
-use crate::procfs::{ProcFile, ReadError, split_name};
+use crate::procfs::{ProcFile, ReadError, split_name, wireless_quality_max};
 
 metrics! {
-    QUALITY Gauge "wifi.quality" ""    "quality of an interface's wireless link (iface=), usually out of 70";
-    SIGNAL  Gauge "wifi.signal"  "dBm" "signal level of an interface's wireless link";
-    NOISE   Gauge "wifi.noise"   "dBm" "noise level of an interface's wireless link, if the driver reports it";
+    QUALITY     Gauge "wifi.quality"     ""    "quality of an interface's wireless link (iface=), out of wifi.quality.max";
+    QUALITY_MAX Gauge "wifi.quality.max" ""    "highest quality that the driver of a wireless interface (iface=) reports, usually 70";
+    SIGNAL      Gauge "wifi.signal"      "dBm" "signal level of an interface's wireless link";
+    NOISE       Gauge "wifi.noise"       "dBm" "noise level of an interface's wireless link, if the driver reports one";
 }
 
 /// The metrics of the columns after the status.
@@ -25,17 +26,21 @@ fn collect_interfaces(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut limit = InterfaceLimit::default();
     let mut values = FamilyValues::new();
     let mut has_heading = false;
-    let mut lines = cx.host.files.lines(ProcFile::Wireless)?;
-    while let Some(line) = lines.next_line()? {
+    // The driver is asked for it by a call, which only reaches an interface of this machine.
+    let asks_driver = cx.host.files.are_own;
+    let lines = cx.host.files.lines(ProcFile::Wireless)?;
+    while let Some(line) = lines.next_line() {
         has_heading |= line.starts_with(b"Inter-");
         if let Some(name) = parse(line, &mut values)
             && cx.emitter.wants(name)
-            && limit.admit()
+            && limit.admit(|| false)
         {
-            cx.emitter.emit_instance(&[(b"iface=", name)], &values);
+            let max = asks_driver.then(|| wireless_quality_max(name)).flatten();
+            values.set_u64(QUALITY_MAX, max.map(u64::from));
+            cx.emitter.emit_instance(&[name], &values);
         }
     }
-    lines.expect(has_heading, "no heading")?;
+    lines.finish(has_heading)?;
     limit.check(ProcFile::Wireless)
 }
 

@@ -32,18 +32,27 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Encodes the endpoint and the tags, the operating system's name first. `None` if they take more than 1024 bytes (an
-    /// escaped byte takes up to six). The time is 1970 and the instance empty.
+    /// A writer without names, of zeros.
+    pub const EMPTY: Self = Self {
+        shared: [0; SHARED_MAX],
+        identity_length: 0,
+        shared_length: None,
+        tail: [0; TAIL_MAX],
+        tail_length: 0,
+        time: 0,
+    };
+
+    /// A writer with an endpoint and tags, as of [`Writer::set_names`].
     pub fn new(endpoint: &[u8], os: &str, tags: &[&[u8]]) -> Option<Self> {
-        let mut writer = Self {
-            shared: [0; SHARED_MAX],
-            identity_length: 0,
-            shared_length: None,
-            tail: [0; TAIL_MAX],
-            tail_length: 0,
-            time: 1,
-        };
-        let mut text = Text::new(writer.shared.get_mut(..IDENTITY_MAX)?);
+        let mut writer = Self::EMPTY;
+        writer.set_names(endpoint, os, tags)?;
+        Some(writer)
+    }
+
+    /// Encodes the endpoint and the tags, the operating system's name first. `None` if they take more than 1024 bytes (an
+    /// escaped byte takes up to six); they are cut then. The time is 1970 and the instance empty.
+    pub fn set_names(&mut self, endpoint: &[u8], os: &str, tags: &[&[u8]]) -> Option<()> {
+        let mut text = Text::new(self.shared.get_mut(..IDENTITY_MAX)?);
         text.put(b"\",\"endpoint\":\"");
         escape(&mut text, endpoint);
         text.put(b"\",\"tag\":[\"");
@@ -52,18 +61,16 @@ impl Writer {
             text.put(b"\",\"");
             escape(&mut text, tag);
         }
-        if text.is_cut() {
-            return None;
-        }
-        writer.identity_length = text.bytes().len();
-        writer.set_instance(&[]);
-        writer.set_time(0);
-        Some(writer)
+        let is_whole = !text.is_cut();
+        self.identity_length = text.bytes().len();
+        self.set_instance(&[]);
+        self.set_time(0);
+        is_whole.then_some(())
     }
 
     /// Sets the time of the following lines, in seconds since 1970.
     pub fn set_time(&mut self, timestamp: u64) {
-        if timestamp == self.time {
+        if timestamp == self.time && self.tail_length > 0 {
             return;
         }
         self.time = timestamp;
@@ -119,8 +126,9 @@ fn stamp_range(length: usize) -> Option<Range<usize>> {
     Some(end.checked_sub(STAMP)?..end)
 }
 
-/// Returns the timestamp of a line, in seconds since 1970.
+/// Returns the timestamp of a line, in seconds since 1970; `None` if it is a line of another kind.
 pub fn stamp(line: &[u8]) -> Option<u64> {
+    line.strip_suffix(b"}\n")?;
     parse_u64(line.get(stamp_range(line.len())?)?.trim_ascii_start())
 }
 
@@ -133,7 +141,6 @@ pub fn move_stamp(line: &mut [u8], seconds: i64) {
 }
 
 /// Writes any bytes as the inside of a JSON string. Bytes that are not UTF-8 become U+FFFD.
-#[inline(never)]
 fn escape(text: &mut Text, bytes: &[u8]) {
     let is_plain = |byte: u8| (b' '..0x80).contains(&byte) && byte != b'"' && byte != b'\\';
     let mut rest = bytes;

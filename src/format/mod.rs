@@ -1,6 +1,7 @@
-//! Encodings of samples as lines.
+//! Forms of samples: lines of the ring, and values for people.
 
 pub mod json;
+pub mod text;
 
 use crate::base::decimal::Fixed;
 

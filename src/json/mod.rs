@@ -1,22 +1,20 @@
 //! The JSON reader (RFC 8259) of the configuration file and of received lines: `miniserde` parses, and each event
-//! comes with its token in the source.
+//! comes with its source.
 //!
 //! The heap is in use as long as the [`Document`] is: less than 1 MB for a text of 32 KB.
 
 mod lexer;
 mod syntax;
-mod tape;
-
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use lexer::{Token, put_shortened};
 pub(crate) use syntax::SyntaxErrorKind;
-pub use syntax::{Keys, SyntaxError};
+pub use syntax::{Keys, Place, SyntaxError, place};
 
 use lexer::Lexer;
-use syntax::Position;
-use tape::Tape;
+use tokens::Tokens;
 
 /// Objects and lists that may be nested in one another.
 pub const DEPTH_MAX: usize = 5;
@@ -28,9 +26,9 @@ pub enum Kind {
     Key,
     /// A string.
     Text,
-    /// A number, as the token has it.
+    /// A number.
     Number,
-    /// `true`, `false` or `null`, as the token has it.
+    /// `true`, `false` or `null`.
     Word,
     /// The start of an object.
     ObjectStart,
@@ -49,14 +47,14 @@ pub struct Event<'t, 'd> {
     pub kind: Kind,
     /// The text of a key or a string, without escapes.
     pub text: &'d [u8],
-    /// The same in the source.
-    pub token: Token<'t>,
+    /// Its token in the source.
+    pub source: &'t [u8],
 }
 
 /// A text that is JSON.
 pub struct Document<'t> {
     text: &'t [u8],
-    tape: Tape,
+    tokens: Tokens,
 }
 
 impl<'t> Document<'t> {
@@ -65,8 +63,8 @@ impl<'t> Document<'t> {
         if let Err(error) = core::str::from_utf8(text) {
             return Err(syntax::not_utf8(text, error.valid_up_to()));
         }
-        match tape::parse(text) {
-            Ok(tape) => Ok(Self { text, tape }),
+        match tokens::parse(text) {
+            Ok(tokens) => Ok(Self { text, tokens }),
             Err(count) => Err(syntax::explain(text, count)),
         }
     }
@@ -74,10 +72,10 @@ impl<'t> Document<'t> {
     /// Returns the events, in the order of the text.
     pub fn events(&self) -> Events<'t, '_> {
         Events {
-            tokens: self.tape.tokens.iter(),
-            text: &self.tape.text,
+            kinds: self.tokens.kinds.iter(),
+            text: &self.tokens.text,
             lexer: Lexer::new(self.text),
-            position: Position::START,
+            count: 0,
         }
     }
 }
@@ -85,28 +83,22 @@ impl<'t> Document<'t> {
 /// The events of a document.
 #[derive(Clone)]
 pub struct Events<'t, 'd> {
-    tokens: core::slice::Iter<'d, (Kind, u32)>,
+    kinds: core::slice::Iter<'d, (Kind, u32)>,
     text: &'d [u8],
     lexer: Lexer<'t>,
-    position: Position<'t>,
-}
-
-impl<'t> Events<'t, '_> {
-    /// Returns the keys that lead to the last event, as the source has them.
-    pub fn keys(&self) -> Keys<'t> {
-        self.position.keys()
-    }
+    /// Events that it has returned.
+    pub count: u32,
 }
 
 impl<'t, 'd> Iterator for Events<'t, 'd> {
     type Item = Event<'t, 'd>;
 
     fn next(&mut self) -> Option<Event<'t, 'd>> {
-        let (kind, length) = *self.tokens.next()?;
+        let (kind, length) = *self.kinds.next()?;
         let (text, rest) = self.text.split_at_checked(length as usize)?;
         self.text = rest;
-        let token = self.lexer.next_value();
-        self.position.advance(token);
-        Some(Event { kind, text, token })
+        self.count += 1;
+        let source = self.lexer.next_value().text;
+        Some(Event { kind, text, source })
     }
 }

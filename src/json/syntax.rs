@@ -1,7 +1,7 @@
 //! Explains why a text is not JSON, from the number of tokens that miniserde accepted.
 
 use super::lexer::{Lexer, Token};
-use super::{DEPTH_MAX, tape};
+use super::{DEPTH_MAX, tokens};
 use crate::base::text::Text;
 
 /// Keys of a path that a message shows.
@@ -9,6 +9,15 @@ const KEYS_MAX: usize = 3;
 
 /// The keys that lead to a token, from the outermost object inwards; unused ones are empty.
 pub type Keys<'t> = [&'t [u8]; KEYS_MAX];
+
+/// A token, and the keys that lead to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place<'t> {
+    /// The token.
+    pub token: Token<'t>,
+    /// The keys.
+    pub keys: Keys<'t>,
+}
 
 /// What may follow at a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +51,7 @@ impl Expected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyntaxError<'t> {
     /// The token that is wrong.
-    pub token: Token<'t>,
-    /// The keys that lead to it.
-    pub keys: Keys<'t>,
+    pub place: Place<'t>,
     /// What is wrong with it.
     pub(crate) kind: SyntaxErrorKind,
 }
@@ -84,8 +91,7 @@ impl SyntaxErrorKind {
 }
 
 /// A position in a document: the open brackets, their keys, and what may follow.
-#[derive(Clone)]
-pub(super) struct Position<'t> {
+struct Position<'t> {
     /// Whether each open bracket is that of an object.
     open: [bool; DEPTH_MAX],
     depth: usize,
@@ -95,7 +101,7 @@ pub(super) struct Position<'t> {
 
 impl<'t> Position<'t> {
     /// The start of a document.
-    pub(super) const START: Self = Self {
+    const START: Self = Self {
         open: [false; DEPTH_MAX],
         depth: 0,
         keys: [b""; KEYS_MAX],
@@ -103,7 +109,7 @@ impl<'t> Position<'t> {
     };
 
     /// Moves past a token that is neither a comma nor a colon and stands where it may.
-    pub(super) fn advance(&mut self, token: Token<'t>) {
+    fn advance(&mut self, token: Token<'t>) {
         let is_key = matches!(self.expected, Expected::FirstKey | Expected::CommaOrBrace);
         self.expected = match token.text {
             b"{" => self.open(true),
@@ -119,10 +125,6 @@ impl<'t> Position<'t> {
             }
             _ => self.after_value(),
         };
-    }
-
-    pub(super) fn keys(&self) -> Keys<'t> {
-        self.keys
     }
 
     fn open(&mut self, is_object: bool) -> Expected {
@@ -163,33 +165,52 @@ impl<'t> Position<'t> {
 /// Describes a text that is not UTF-8 after its first `valid` bytes.
 pub(super) fn not_utf8(text: &[u8], valid: usize) -> SyntaxError<'_> {
     let before = text.get(..valid).unwrap_or_default();
+    let mut place = Place::default();
+    place.token.line = before.split(|byte| *byte == b'\n').count() as u32;
     SyntaxError {
-        token: Token {
-            line: before.split(|byte| *byte == b'\n').count() as u32,
-            text: b"",
-        },
-        keys: Position::START.keys,
+        place,
         kind: SyntaxErrorKind::NotUtf8,
     }
 }
 
-/// Finds the error in a text of which miniserde accepted `count` tokens, commas and colons apart.
-pub(super) fn explain(text: &[u8], count: usize) -> SyntaxError<'_> {
-    let mut lexer = Lexer::new(text);
-    let mut position = Position::START;
+/// Moves past the first `count` tokens, commas and colons apart, which stand where they may. Returns the last of them.
+fn skip<'t>(count: u32, lexer: &mut Lexer<'t>, position: &mut Position<'t>) -> Token<'t> {
     let mut last = Token::default();
     for _ in 0..count {
         last = lexer.next_value();
         position.advance(last);
     }
+    last
+}
+
+/// Returns the place of the event of that number, from 1 up, in a document.
+pub fn place(text: &[u8], number: u32) -> Place<'_> {
+    let mut position = Position::START;
+    let token = skip(number, &mut Lexer::new(text), &mut position);
+    let keys = position.keys;
+    Place { token, keys }
+}
+
+/// Finds the error in a text of which miniserde accepted `count` tokens, commas and colons apart.
+pub(super) fn explain(text: &[u8], count: u32) -> SyntaxError<'_> {
+    let mut lexer = Lexer::new(text);
+    let mut position = Position::START;
+    let last = skip(count, &mut lexer, &mut position);
     // miniserde accepts the 5 of `5s` as a number, before it finds the s.
-    if is_scalar(last) && tape::parse(last.text).is_err() {
-        return SyntaxError {
-            token: last,
-            keys: position.keys,
-            kind: invalid_scalar(last.text),
-        };
+    let (token, kind) = if is_scalar(last) && tokens::parse(last.text).is_err() {
+        (last, invalid_scalar(last.text))
+    } else {
+        unexpected(&mut lexer, &mut position)
+    };
+    let keys = position.keys;
+    SyntaxError {
+        place: Place { token, keys },
+        kind,
     }
+}
+
+/// Returns the next token that may not stand there.
+fn unexpected<'t>(lexer: &mut Lexer<'t>, position: &mut Position<'t>) -> (Token<'t>, SyntaxErrorKind) {
     let mut token = lexer.next();
     if position.expected == Expected::CommaOrBrace {
         // What follows is no part of the last member.
@@ -210,11 +231,7 @@ pub(super) fn explain(text: &[u8], count: usize) -> SyntaxError<'_> {
         (Expected::Key | Expected::FirstKey, text @ [b'"', ..]) => invalid_scalar(text),
         (expected, _) => SyntaxErrorKind::Unexpected(expected),
     };
-    SyntaxError {
-        token,
-        keys: position.keys,
-        kind,
-    }
+    (token, kind)
 }
 
 /// Whether the token is neither a bracket, a comma, a colon nor the end.

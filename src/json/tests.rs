@@ -16,7 +16,7 @@ fn events(text: &str) -> Option<String> {
     let document = Document::parse(text.as_bytes()).ok()?;
     let shown = document.events().map(|event| match event.kind {
         Kind::Key | Kind::Text => format!("{:?} {}", event.kind, event.text.escape_ascii()),
-        Kind::Number | Kind::Word => format!("{:?} {}", event.kind, from_utf8(event.token.text).unwrap()),
+        Kind::Number | Kind::Word => format!("{:?} {}", event.kind, from_utf8(event.source).unwrap()),
         kind => format!("{kind:?}"),
     });
     Some(shown.collect::<Vec<_>>().join("; "))
@@ -27,10 +27,11 @@ fn error(text: &[u8]) -> (u32, String, String) {
     let error = Document::parse(text).err().unwrap();
     let mut buffer = [0; 200];
     let mut message = Text::new(&mut buffer);
-    error.kind.describe(&error.token, &mut message);
+    error.kind.describe(&error.place.token, &mut message);
     (
-        error.token.line,
+        error.place.token.line,
         error
+            .place
             .keys
             .map(|key| String::from_utf8(key.to_vec()).unwrap())
             .join(" "),
@@ -79,21 +80,23 @@ fn invalid_or_deeply_nested_text_gives_no_document() {
 fn events_have_their_token_in_the_source() {
     let document = Document::parse(DOCUMENT.as_bytes()).unwrap();
     let mut lines = Vec::new();
-    for event in document.events() {
+    for (event, number) in document.events().zip(1..) {
         let plain = match event.kind {
             Kind::Key | Kind::Text => from_utf8(event.text).unwrap(),
-            Kind::Number | Kind::Word => from_utf8(event.token.text).unwrap(),
+            Kind::Number | Kind::Word => from_utf8(event.source).unwrap(),
             Kind::ObjectStart => "{",
             Kind::ObjectEnd => "}",
             Kind::ListStart => "[",
             Kind::ListEnd => "]",
         };
-        let source = from_utf8(event.token.text).unwrap();
+        let source = from_utf8(event.source).unwrap();
         let source = source
             .trim_matches('"')
             .replace("\\\"\\u00e9\\ud83d\\ude00", "\"\u{e9}\u{1f600}");
         assert_eq!(source, plain);
-        lines.push(event.token.line);
+        let token = place(DOCUMENT.as_bytes(), number).token;
+        assert_eq!(token.text, event.source);
+        lines.push(token.line);
     }
     let expected = [vec![1, 2, 2, 2, 3, 3, 3, 3, 3], vec![5; 17], vec![6]];
     assert_eq!(lines, expected.concat());
@@ -103,11 +106,10 @@ fn events_have_their_token_in_the_source() {
 fn events_have_the_keys_that_lead_to_them() {
     let text = r#"{"a": {"b": [1, {"c": 2}], "x\n": 3}, "d": 4}"#;
     let document = Document::parse(text.as_bytes()).unwrap();
-    let mut events = document.events();
     let mut found = Vec::new();
-    while let Some(event) = events.next() {
+    for (event, number) in document.events().zip(1..) {
         if event.kind == Kind::Number {
-            let keys = events.keys();
+            let keys = place(text.as_bytes(), number).keys;
             found.push(keys.map(|key| from_utf8(key).unwrap()).join(" "));
         }
     }
@@ -199,12 +201,15 @@ fn changed_documents_are_accepted_or_explained() {
             Ok(document) => {
                 assert!(expected, "round {round}: {text}");
                 let last = document.events().last().unwrap();
-                assert_eq!(last.token.text, b"}", "round {round}: {text}");
+                assert_eq!(last.source, b"}", "round {round}: {text}");
             }
             Err(error) => {
                 assert!(!expected, "round {round}: {error:?} {text}");
-                let line = text.lines().nth(error.token.line as usize - 1).unwrap_or("");
-                let token = from_utf8(error.token.text).unwrap();
+                let line = text
+                    .lines()
+                    .nth(error.place.token.line as usize - 1)
+                    .unwrap_or("");
+                let token = from_utf8(error.place.token.text).unwrap();
                 assert!(line.contains(token), "round {round}: {error:?} {text}");
             }
         }

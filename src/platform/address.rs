@@ -2,10 +2,21 @@
 //!
 //! `Display` of `core::net` would link 10 KB of `core::fmt`.
 
+use super::file::c_text;
+use crate::base::decimal::parse_u64;
+use crate::base::fields::until;
 use crate::base::text::Text;
-use core::ops::Range;
+use core::ffi::{c_char, c_int, c_void};
 
-const LENGTH: usize = 28;
+unsafe extern "C" {
+    /// POSIX; the `libc` crate does not declare it.
+    fn inet_pton(family: c_int, text: *const c_char, address: *mut c_void) -> c_int;
+}
+
+/// Bytes of an address (`sockaddr_in6`).
+pub(super) const LENGTH: usize = 28;
+/// Bytes of the longest numeric address, its NUL included (`INET6_ADDRSTRLEN`).
+const TEXT_MAX: usize = 46;
 
 /// An internet address as the kernel has it: family, port, address; for IPv6 (`ipv6(7)`) a flow label before
 /// the address and the interface's number behind it; zeros behind one for IPv4 (`ip(7)`).
@@ -26,12 +37,32 @@ impl Address {
         let mut address = Self::NONE;
         let (family, place) = if octets.len() == 4 { (IPV4, 4) } else { (IPV6, 8) };
         address.0[..2].copy_from_slice(&family);
+        address.0[2..4].copy_from_slice(&port.to_be_bytes());
         for (place, octet) in address.0[place..].iter_mut().zip(octets) {
             *place = *octet;
         }
         address.0[24..].copy_from_slice(&scope.to_ne_bytes());
-        address.set_port(port);
         address
+    }
+
+    /// Parses a numeric address (`inet_pton(3)`), an IPv6 one with an optional interface: `fe80::1%eth0`.
+    pub(super) fn parse(text: &[u8], port: u16) -> Option<Self> {
+        let number = until(text, b'%');
+        let scope = match text.get(number.len() + 1..) {
+            Some(scope) => interface(scope)?,
+            None => 0,
+        };
+        let mut buffer = [0; TEXT_MAX];
+        let whole = c_text(number, &mut buffer)?;
+        let mut octets = [0_u8; 16];
+        let mut is_of = |family| {
+            // SAFETY: the text ends in NUL, and an address of either family fits.
+            unsafe { inet_pton(family, whole.as_ptr(), octets.as_mut_ptr().cast()) == 1 }
+        };
+        if number.len() == text.len() && is_of(libc::AF_INET) {
+            return Some(Self::new(&octets[..4], port, 0));
+        }
+        is_of(libc::AF_INET6).then(|| Self::new(&octets, port, scope))
     }
 
     /// Returns the address that the kernel has written, if it is an internet address.
@@ -45,10 +76,6 @@ impl Address {
         &self.0
     }
 
-    pub(super) fn bytes_mut(&mut self) -> &mut [u8; LENGTH] {
-        &mut self.0
-    }
-
     pub(super) fn is_v4(&self) -> bool {
         self.0.starts_with(&IPV4)
     }
@@ -59,9 +86,50 @@ impl Address {
         let (start, end) = (&self.0[4..18], &self.0[20..24]);
         start.iter().chain(end).all(|octet| *octet == 0)
     }
+}
 
-    pub(super) fn set_port(&mut self, port: u16) {
-        self.0[2..4].copy_from_slice(&port.to_be_bytes());
+/// Parses the number or the name of a network interface (`netdevice(7)`).
+fn interface(text: &[u8]) -> Option<u32> {
+    if let Some(number) = parse_u64(text) {
+        return Some(number as u32);
+    }
+    let mut buffer = [0; libc::IF_NAMESIZE];
+    let name = c_text(text, &mut buffer)?;
+    // SAFETY: the name ends in NUL.
+    Some(unsafe { libc::if_nametoindex(name.as_ptr()) }).filter(|index| *index != 0)
+}
+
+/// Addresses of a name that are used, the first ones.
+pub(super) const ADDRESSES_MAX: usize = 8;
+
+/// The addresses of a name.
+pub(super) struct Addresses {
+    list: [Address; ADDRESSES_MAX],
+    count: usize,
+}
+
+impl Addresses {
+    pub(super) const NONE: Self = Self {
+        list: [Address::NONE; ADDRESSES_MAX],
+        count: 0,
+    };
+
+    /// Adds an address, if there is one, unless the list is full.
+    pub(super) fn push(&mut self, address: Option<Address>) {
+        if let Some(address) = address
+            && let Some(place) = self.list.get_mut(self.count)
+        {
+            *place = address;
+            self.count += 1;
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    pub(super) fn all(&self) -> &[Address] {
+        self.list.get(..self.count).unwrap_or_default()
     }
 }
 
@@ -70,15 +138,13 @@ pub(super) fn put(text: &mut Text, address: &Address) {
     let [_, _, p0, p1, rest @ ..] = address.0;
     let (v4, v6) = rest.split_at(4);
     if address.is_v4() {
-        put_octets(text, v4);
-    } else {
-        let (pairs, _) = v6.as_chunks::<2>();
-        let mut groups = [0; 8];
-        for (group, pair) in groups.iter_mut().zip(pairs) {
-            *group = u16::from_be_bytes(*pair);
+        for (index, octet) in v4.iter().enumerate() {
+            text.put(if index == 0 { b"" } else { b"." });
+            text.number(u64::from(*octet));
         }
+    } else {
         text.put(b"[");
-        put_groups(text, &groups);
+        put_groups(text, v6.as_chunks().0);
         let scope = v6.last_chunk().map_or(0, |scope| u32::from_ne_bytes(*scope));
         if scope != 0 {
             text.put(b"%");
@@ -90,55 +156,41 @@ pub(super) fn put(text: &mut Text, address: &Address) {
     text.number(u64::from(u16::from_be_bytes([p0, p1])));
 }
 
-fn put_octets(text: &mut Text, octets: &[u8]) {
-    for (place, octet) in octets.iter().enumerate() {
-        text.put(if place == 0 { b"" } else { b"." });
-        text.number(u64::from(*octet));
+/// Writes the first eight groups in hexadecimal; `::` stands for the longest run of two or more zero groups, the first
+/// of equals.
+fn put_groups(text: &mut Text, groups: &[[u8; 2]]) {
+    let groups = groups.get(..8).unwrap_or_default();
+    let mut gap = 8..8;
+    for start in 0..8 {
+        let zeros = groups.iter().skip(start).take_while(|group| **group == [0, 0]);
+        let end = start + zeros.count();
+        if end > start + gap.len().max(1) {
+            gap = start..end;
+        }
     }
-}
-
-/// Writes the groups; `::` stands for the longest run of two or more zero groups.
-fn put_groups(text: &mut Text, groups: &[u16; 8]) {
-    let gap = longest_zeros(groups);
-    for (place, group) in groups.iter().enumerate() {
-        if place == gap.start {
+    for (index, group) in groups.iter().enumerate() {
+        if index == gap.start {
             text.put(b"::");
         }
-        if gap.contains(&place) {
+        if gap.contains(&index) {
             continue;
         }
-        if place > 0 && place != gap.end {
+        if index > 0 && index != gap.end {
             text.put(b":");
         }
-        put_hex(text, *group);
-    }
-}
-
-/// Returns the longest run of zero groups, the first of equals; an empty range at the end if no run has two.
-fn longest_zeros(groups: &[u16; 8]) -> Range<usize> {
-    let mut longest = groups.len()..groups.len();
-    let (mut run, mut length) = (0, 1);
-    for (place, group) in groups.iter().enumerate() {
-        run = if *group == 0 { run + 1 } else { 0 };
-        if run > length {
-            length = run;
-            longest = place + 1 - run..place + 1;
+        let group = u16::from_be_bytes(*group);
+        let digits = 4 - group.leading_zeros() / 4;
+        for place in (0..digits.max(1)).rev() {
+            let digit = (group >> (4 * place)) & 15;
+            text.put(&[b"0123456789abcdef"[usize::from(digit)]]);
         }
-    }
-    longest
-}
-
-fn put_hex(text: &mut Text, group: u16) {
-    let digits = 4 - group.leading_zeros() / 4;
-    for place in (0..digits.max(1)).rev() {
-        let digit = (group >> (4 * place)) & 15;
-        text.put(&[b"0123456789abcdef"[usize::from(digit)]]);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::random::Random;
     use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
     fn of(address: &SocketAddr) -> Address {
@@ -213,5 +265,71 @@ mod tests {
         assert_eq!(i32::from(v4.sin_family), libc::AF_INET);
         assert_eq!(u16::from_be(v4.sin_port), 6000);
         assert_eq!(u32::from_be(v4.sin_addr.s_addr), 0x0102_0304);
+    }
+
+    #[test]
+    fn numeric_addresses_are_those_of_the_standard_library() {
+        let same = |text: &str| {
+            let expected = text.parse().ok().map(|ip| of(&SocketAddr::new(ip, 7)));
+            assert_eq!(Address::parse(text.as_bytes(), 7), expected, "{text:?}");
+        };
+        for text in [
+            "",
+            "localhost",
+            "1.2.3",
+            "1.2.3.4.5",
+            "256.1.1.1",
+            "1.2.3.4 ",
+            "01.2.3.4",
+            "0.0.0.0",
+            "1..2.3",
+            "1.2.3.-4",
+            "1.2.3.99999999999999999999",
+            "::",
+            "::1",
+            "1::",
+            ":",
+            ":::",
+            "1:::2",
+            "::1:",
+            ":1::",
+            "1::2::3",
+            "1:2:3:4:5:6:7:8",
+            "1:2:3:4:5:6:7:8:9",
+            "1:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7::",
+            "::2:3:4:5:6:7:8",
+            "::1:2:3:4:5:6:7:8",
+            "::ffff:1.2.3.4",
+            "1:2:3:4:5:6:1.2.3.4",
+            "1:2:3:4:5:6:7:1.2.3.4",
+            "::1.2.3.4:5",
+            "1.2.3.4:5",
+            "g::",
+            "12345::",
+            "::1\0",
+        ] {
+            same(text);
+        }
+        let mut random = Random(0x2545_f491_4f6c_dd1d);
+        let mut good = 0;
+        for round in 0..200_000 {
+            let parts = random.number() % 9 + 1;
+            let mut text = String::new();
+            for _ in 0..parts {
+                text += match random.number() % if round % 2 == 0 { 7 } else { 3 } {
+                    0 => ":",
+                    1 => "::",
+                    2 => "1f:",
+                    3 => "1.2.3.4",
+                    4 => "7",
+                    5 => ".",
+                    _ => "0:",
+                };
+            }
+            same(&text);
+            good += u32::from(Address::parse(text.as_bytes(), 7).is_some());
+        }
+        assert!(good > 1_000, "{good}");
     }
 }

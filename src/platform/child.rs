@@ -1,9 +1,9 @@
-//! A command of the user's: a child in a process group of its own.
+//! A child in a process group of its own: a command of the user's, or a look-up.
 
-use super::entries::Entries;
-use super::errno::check;
-use super::fd::{Fd, poll};
-use super::file::{Directory, open};
+use super::errno::{WOULD_BLOCK, check};
+use super::fd::{BESIDE_SCRIPT, Fd, control, pause};
+use super::file::{Directory, Entries, open};
+use super::socket::pipe;
 use super::{environment, signal, user};
 use crate::base::decimal::parse_u64;
 use crate::base::fields::until;
@@ -13,15 +13,15 @@ use core::ffi::{c_char, c_int, c_uint};
 use core::mem::MaybeUninit;
 use core::ptr::null;
 
-/// A child that runs, or has ended and not been waited for.
+/// A child process that has not been waited for.
 pub(super) struct Child {
     number: libc::pid_t,
 }
 
-/// Milliseconds from killing it to its end, which is there at once if there is nothing odd about it.
+/// Milliseconds that a killed child has to end; most end at once.
 const END: u32 = 50;
 
-/// Where its standard input, output and error lead; `/dev/null` in place of those that are missing.
+/// The standard input, output and error of a child; `/dev/null` stands in for a missing one.
 pub(super) type Streams<'a> = [Option<&'a Fd>; 3];
 
 impl Child {
@@ -31,33 +31,51 @@ impl Child {
         user: Option<&[u8]>,
         streams: Streams,
     ) -> Result<Self, Errno> {
-        Self::fork(|parent| in_child(parent, arguments, user, streams))
+        Self::fork(true, user, streams, &mut |variables| {
+            execute(arguments, variables)
+        })
     }
 
-    /// Splits off a child that does this, which is given its parent's number, and then ends.
-    pub(super) fn fork(in_child: impl FnOnce(libc::pid_t)) -> Result<Self, Errno> {
+    /// Starts a child that calls `run`, as that user if one is named and then with the variables for it, and ends. With
+    /// `is_program`, `run` becomes another program; a child that stays this one ignores what is meant for the agent, as
+    /// when all processes of its name or of its service get a signal, and is killed when the agent ends.
+    pub(super) fn fork(
+        is_program: bool,
+        user: Option<&[u8]>,
+        streams: Streams,
+        run: &mut dyn FnMut(Option<&[u8]>),
+    ) -> Result<Self, Errno> {
         // SAFETY: the call takes nothing.
         let parent = unsafe { libc::getpid() };
         // SAFETY: this program has one thread, so the child may do whatever the parent could.
         let number = check(unsafe { libc::fork() })?;
         if number == 0 {
-            in_child(parent);
+            let mut buffer = [0; TEXT_MAX];
+            let mut variables = Text::new(&mut buffer);
+            if is_program {
+                signal::give_back();
+            }
+            if set_up(user, &mut variables, streams).is_some() {
+                // A change of user resets it, so it comes last.
+                end_with(parent, if is_program { libc::SIGTERM } else { libc::SIGKILL });
+                run(user.map(|_| variables.bytes()));
+            }
             exit(126);
         }
         Ok(Self { number })
     }
 
-    /// Waits for it to end by itself for up to the given milliseconds.
+    /// Waits for its end, at most for that many milliseconds.
     pub(super) fn wait(&self, millis: u32) {
         for _ in 0..millis {
             if self.has_ended() {
                 return;
             }
-            poll(&mut [], Some(1_000_000));
+            pause(1);
         }
     }
 
-    /// Whether it has ended (`waitid(2)`); its number stays its own.
+    /// Returns whether it has ended (`waitid(2)`); its number stays its own.
     pub(super) fn has_ended(&self) -> bool {
         let mut about = MaybeUninit::<libc::siginfo_t>::zeroed();
         let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
@@ -74,7 +92,7 @@ impl Child {
         answer == -1 || unsafe { about.assume_init() }.si_signo != 0
     }
 
-    /// Asks it and all of its group to end; the child itself once.
+    /// Sends SIGTERM to its group, and to the child itself if it has left the group.
     pub(super) fn ask_to_end(&self) {
         // SAFETY: the call takes a number.
         if unsafe { libc::getpgid(self.number) } != self.number {
@@ -83,8 +101,8 @@ impl Child {
         kill(-self.number, libc::SIGTERM);
     }
 
-    /// Ends it and all of its group that is still there, and says how the child itself has ended; `None` if it still
-    /// has not. One that has become another user's does not mind, nor one that waits for a dead disk.
+    /// Kills it and its group; returns how the child itself has ended, or `None` if it has not: the signal does not
+    /// reach a child of another user, nor one that waits for a dead disk.
     pub(super) fn end(&self) -> Option<Ended> {
         // It may have left its group, or not come to it yet; once it is dead the group gets no new members.
         let is_allowed = kill(self.number, libc::SIGKILL);
@@ -94,7 +112,7 @@ impl Child {
         self.reap()
     }
 
-    /// How it has ended, if it has: then nothing is left of it.
+    /// Returns how it has ended, if it has; nothing is left of it then.
     fn reap(&self) -> Option<Ended> {
         let mut status: c_int = 0;
         // SAFETY: there is room for the status.
@@ -109,14 +127,13 @@ impl Child {
     }
 }
 
-/// Sends a signal to a child, or by its negative number to the group that has its number; says whether there was one
-/// to get it. The number is nobody else's as long as the child has not been waited for.
+/// Sends a signal to a child, or by its negative number to its group; returns whether a process got it. The number is
+/// not reused before the child has been waited for.
 fn kill(number: libc::pid_t, signal: c_int) -> bool {
     // SAFETY: the call takes numbers only.
     unsafe { libc::kill(number, signal) == 0 }
 }
 
-/// Those that are kept in mind.
 const LEFT_MAX: usize = 16;
 
 /// Children that could not be ended, until they have.
@@ -125,12 +142,12 @@ pub(super) struct Left([Option<Child>; LEFT_MAX]);
 impl Left {
     pub(super) const NONE: Self = Self([const { None }; LEFT_MAX]);
 
-    /// Whether there is no room for another one: then none is to be started.
+    /// Returns whether there is no room for another child: then none may be started.
     pub(super) fn is_full(&self) -> bool {
         self.0.iter().all(Option::is_some)
     }
 
-    /// Ends the child, or keeps it in mind.
+    /// Ends the child, or keeps it.
     pub(super) fn end(&mut self, child: Child) {
         if child.end().is_none()
             && let Some(place) = self.0.iter_mut().find(|place| place.is_none())
@@ -139,7 +156,7 @@ impl Left {
         }
     }
 
-    /// Looks after all.
+    /// Drops the children that have ended.
     pub(super) fn reap(&mut self) {
         for place in &mut self.0 {
             if place.as_ref().is_some_and(|child| child.reap().is_some()) {
@@ -149,44 +166,115 @@ impl Left {
     }
 }
 
+/// A command whose output is read while it runs.
+pub(super) struct Script {
+    pub(super) child: Child,
+    /// Its standard output, until it is closed.
+    pub(super) output: Option<Fd>,
+    /// Its standard error, until it is closed; none if there are too few descriptors for it.
+    pub(super) errors: Option<Fd>,
+    first_error: FirstLine,
+}
+
+impl Script {
+    /// Starts the shell with these arguments.
+    pub(super) fn start(
+        arguments: &mut dyn Iterator<Item = &[u8]>,
+        user: Option<&[u8]>,
+    ) -> Result<Self, Errno> {
+        let (output, theirs) = pipe()?;
+        if !output.leaves(BESIDE_SCRIPT) {
+            return Err(Errno(libc::EMFILE));
+        }
+        let errors = pipe().ok().filter(|(errors, _)| errors.leaves(BESIDE_SCRIPT));
+        let (errors, their_errors) = errors.unzip();
+        Ok(Self {
+            child: Child::start(arguments, user, [None, Some(&theirs), their_errors.as_ref()])?,
+            output: Some(output),
+            errors,
+            first_error: FirstLine::NONE,
+        })
+    }
+
+    /// Reads output; returns its length, 0 at its end, `None` if there is none yet.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        match self.output.as_ref()?.read(buffer) {
+            Err(WOULD_BLOCK) => None,
+            Ok(length @ 1..) => Some(length),
+            _ => {
+                self.output = None;
+                Some(0)
+            }
+        }
+    }
+
+    /// Reads a bounded piece of the standard error, of which the first line is kept; returns that line as far as it is
+    /// known.
+    pub(super) fn read_errors(&mut self) -> &[u8] {
+        let mut buffer = [0; ERRORS_PIECE];
+        for _ in 0..ERRORS_PIECES {
+            match self.errors.as_ref().map(|errors| errors.read(&mut buffer)) {
+                Some(Ok(length @ 1..)) => self.first_error.push(&buffer[..length]),
+                None | Some(Err(WOULD_BLOCK)) => break,
+                _ => self.errors = None,
+            }
+        }
+        self.first_error
+            .text
+            .get(..self.first_error.length)
+            .unwrap_or_default()
+    }
+}
+
+/// Bytes of a piece of a script's standard error, and pieces that are read at once: as much as a pipe holds.
+const ERRORS_PIECE: usize = 2048;
+const ERRORS_PIECES: usize = 32;
+/// Bytes of its first line that are kept.
+const FIRST_LINE_MAX: usize = 120;
+
+/// The first line of a text that is not blank.
+struct FirstLine {
+    text: [u8; FIRST_LINE_MAX],
+    length: usize,
+    is_whole: bool,
+}
+
+impl FirstLine {
+    const NONE: Self = Self {
+        text: [0; FIRST_LINE_MAX],
+        length: 0,
+        is_whole: false,
+    };
+
+    /// Continues the text.
+    fn push(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if self.is_whole || self.length == 0 && byte.is_ascii_whitespace() {
+                continue;
+            }
+            match self.text.get_mut(self.length) {
+                Some(slot) if *byte != b'\n' => {
+                    *slot = *byte;
+                    self.length += 1;
+                }
+                _ => self.is_whole = true,
+            }
+        }
+    }
+}
+
 /// Bytes of all arguments, and how many there are.
 const TEXT_MAX: usize = 2048 + "sh\0".len();
 const ARGUMENTS_MAX: usize = 32;
 
-/// What the child does, all of it.
-fn in_child(
-    parent: libc::pid_t,
-    arguments: &mut dyn Iterator<Item = &[u8]>,
-    user: Option<&[u8]>,
-    streams: Streams,
-) {
-    // Another user's gets a session of its own, too: it must not write to the terminal of who has started the agent.
-    if user.is_some() {
-        // SAFETY: the call takes nothing.
-        unsafe { libc::setsid() };
-    } else {
-        // SAFETY: the call takes numbers only.
-        unsafe { libc::setpgid(0, 0) };
-    }
-    signal::give_back();
-    let mut buffer = [0; TEXT_MAX];
-    let mut variables = Text::new(&mut buffer);
-    if set_up(user, &mut variables, streams).is_some() {
-        // (Another user's would not have it before.)
-        end_with(parent, libc::SIGTERM);
-        run(arguments, user.map(|_| variables.bytes()));
-    }
-}
-
-/// Ends this process at once, and runs nothing of the parent's.
-fn exit(status: c_int) -> ! {
+/// Ends this process at once: no destructor runs.
+pub fn exit(status: c_int) -> ! {
     // SAFETY: the call takes a number and does not come back.
     unsafe { libc::_exit(status) }
 }
 
-/// Has this process get the signal when its parent ends, which may have been killed; if that has happened already,
-/// ends it.
-pub(super) fn end_with(parent: libc::pid_t, signal: c_int) {
+/// Makes this process get a signal when its parent ends, even if the parent is killed (`PR_SET_PDEATHSIG`).
+fn end_with(parent: libc::pid_t, signal: c_int) {
     // SAFETY: the call takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal as libc::c_ulong) };
     // SAFETY: the call takes nothing. It answers 0 where the parent is in another name space of processes.
@@ -196,14 +284,23 @@ pub(super) fn end_with(parent: libc::pid_t, signal: c_int) {
     }
 }
 
-/// Leaves behind what the program is not to have of the agent; `None` if that fails. With a user it gets that user's
-/// rights and environment, and nothing else.
+/// Takes the agent's terminal and descriptors away from the child; `None` if that fails. With a user the child
+/// gets that user's rights and environment, and nothing else.
 fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams) -> Option<()> {
-    let nowhere = open(b"/dev/null", libc::O_RDWR).ok()?;
-    for (number, stream) in streams.into_iter().enumerate() {
-        become_standard(stream.unwrap_or(&nowhere), number as c_int)?;
+    // A child of another user must not write to the terminal that the agent was started from.
+    if user.is_some() {
+        // SAFETY: the call takes nothing.
+        unsafe { libc::setsid() };
+    } else {
+        // SAFETY: the call takes numbers only.
+        unsafe { libc::setpgid(0, 0) };
     }
-    drop(nowhere);
+    for (number, stream) in streams.into_iter().enumerate() {
+        match stream {
+            Some(stream) => become_standard(stream, number as c_int)?,
+            None => become_standard(&open(b"/dev/null", libc::O_RDWR).ok()?, number as c_int)?,
+        }
+    }
     close_others()?;
     let Some(user) = user else {
         return Some(());
@@ -212,7 +309,7 @@ fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams) -> Option
     unsafe { libc::umask(0o022) };
     // SAFETY: a text that ends in NUL.
     check(unsafe { libc::chdir(c"/".as_ptr()) }).ok()?;
-    // Its keys are the agent's; where there are none the call fails.
+    // The keys are the agent's; the call fails on kernels without keys.
     // SAFETY: the call takes a number and no name.
     unsafe {
         libc::syscall(
@@ -221,7 +318,9 @@ fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams) -> Option
             null::<c_char>(),
         )
     };
-    variables.put(b"PATH=/usr/sbin:/usr/bin:/sbin:/bin\0SHELL=/bin/sh\0HOME=");
+    for part in [b"PATH=", environment::PATH, b"\0SHELL=/bin/sh\0HOME="] {
+        variables.put(part);
+    }
     user::become_user(user, variables)?;
     for name in [b"\0USER=".as_slice(), b"\0LOGNAME="] {
         variables.put(name);
@@ -231,9 +330,9 @@ fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams) -> Option
     (!variables.is_cut()).then_some(())
 }
 
-/// Closes all descriptors but the standard ones, those that the agent itself has inherited among them; `None` if it
-/// cannot. (`close_range(2)` came with Linux 5.9.)
-pub(super) fn close_others() -> Option<()> {
+/// Closes all descriptors but the standard ones, also those that the agent has inherited; `None` if that fails.
+/// (`close_range(2)` came with Linux 5.9.)
+fn close_others() -> Option<()> {
     // SAFETY: the call takes numbers only, and no descriptor is used after it.
     if unsafe { libc::syscall(libc::SYS_close_range, 3, c_uint::MAX, 0) } == 0 {
         return Some(());
@@ -251,8 +350,8 @@ pub(super) fn close_others() -> Option<()> {
     Some(())
 }
 
-/// Becomes the shell, with these variables or the agent's own; comes back if it cannot.
-fn run(arguments: &mut dyn Iterator<Item = &[u8]>, variables: Option<&[u8]>) {
+/// Becomes the shell, with these variables or the agent's own; returns if that fails.
+fn execute(arguments: &mut dyn Iterator<Item = &[u8]>, variables: Option<&[u8]>) {
     let mut buffer = [0; TEXT_MAX];
     let mut text = Text::new(&mut buffer);
     text.put(b"sh\0");
@@ -260,36 +359,56 @@ fn run(arguments: &mut dyn Iterator<Item = &[u8]>, variables: Option<&[u8]>) {
         text.put(until(argument, 0));
         text.put(b"\0");
     }
-    if text.is_cut() {
-        return;
-    }
-    let (Some(arguments), Some(own)) = (pointers(text.bytes()), pointers(variables.unwrap_or_default()))
-    else {
-        return;
-    };
+    let arguments = pointers(text.bytes());
+    let own = pointers(variables.unwrap_or_default());
     let variables = if variables.is_some() {
         own.as_ptr()
     } else {
         environment::all()
     };
-    // SAFETY: texts that end in NUL, and two lists of such that end in null.
-    unsafe { libc::execve(c"/bin/sh".as_ptr(), arguments.as_ptr(), variables) };
-}
-
-/// The starts of the texts, each of which ends in NUL, and null behind the last one; `None` if they are too many.
-fn pointers(texts: &[u8]) -> Option<[*const c_char; ARGUMENTS_MAX + 2]> {
-    let mut pointers = [null(); ARGUMENTS_MAX + 2];
-    for (number, text) in texts.split_inclusive(|byte| *byte == 0).enumerate() {
-        *pointers.get_mut(..=ARGUMENTS_MAX)?.get_mut(number)? = text.as_ptr().cast();
+    // The last pointer is null unless the arguments are too many.
+    if !text.is_cut() && arguments[ARGUMENTS_MAX + 1].is_null() {
+        // SAFETY: texts that end in NUL, and two lists of such that end in null.
+        unsafe { libc::execve(c"/bin/sh".as_ptr(), arguments.as_ptr(), variables) };
     }
-    Some(pointers)
 }
 
-/// Makes it one of the standard descriptors, which stays open in the command and waits.
-pub(super) fn become_standard(fd: &Fd, number: c_int) -> Option<()> {
+/// Returns pointers to the texts, each of which ends in NUL, and null after the last one.
+fn pointers(texts: &[u8]) -> [*const c_char; ARGUMENTS_MAX + 2] {
+    let mut pointers = [null(); ARGUMENTS_MAX + 2];
+    let texts = texts.split_inclusive(|byte| *byte == 0);
+    for (pointer, text) in pointers.iter_mut().zip(texts) {
+        *pointer = text.as_ptr().cast();
+    }
+    pointers
+}
+
+/// Duplicates it to a standard descriptor, which stays open in a command, and whose calls wait.
+fn become_standard(fd: &Fd, number: c_int) -> Option<()> {
     // SAFETY: the calls take numbers only.
     check(unsafe { libc::dup3(fd.number(), number, 0) }).ok()?;
-    // SAFETY: as above.
-    check(unsafe { libc::fcntl(number, libc::F_SETFL, 0) }).ok()?;
-    Some(())
+    control(number, libc::F_SETFL, 0).ok().map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_line_that_is_not_blank_is_kept_and_cut() {
+        let first = |pieces: &[&str]| {
+            let mut line = FirstLine::NONE;
+            for piece in pieces {
+                line.push(piece.as_bytes());
+            }
+            String::from_utf8(line.text[..line.length].to_vec()).unwrap()
+        };
+        assert_eq!(first(&[]), "");
+        assert_eq!(
+            first(&["\n \n\tsh: 1: ", "no: not found\nmore\n"]),
+            "sh: 1: no: not found"
+        );
+        assert_eq!(first(&["a", "\n", "b"]), "a");
+        assert_eq!(first(&[&"x".repeat(500), "y\n", "z"]), "x".repeat(FIRST_LINE_MAX));
+    }
 }

@@ -1,4 +1,4 @@
-//! The monotonic clock and the wall clock.
+//! The monotonic clock, the wall clock and local time.
 
 use super::errno::check;
 use crate::platform::Errno;
@@ -7,55 +7,66 @@ use core::mem::MaybeUninit;
 /// Returns the nanoseconds of a monotonic clock that counts suspend. (A sleep does not: the first wake-up after a suspend
 /// may be late by the rest of the sleep.)
 pub(super) fn monotonic_nanos() -> u64 {
-    monotonic().map_or(0, |time| time.seconds * 1_000_000_000 + u64::from(time.nanos))
+    let (seconds, nanos) = monotonic();
+    seconds * 1_000_000_000 + u64::from(nanos)
 }
 
 /// Returns the whole milliseconds of that clock.
-pub(super) fn monotonic_millis() -> u64 {
+pub fn monotonic_millis() -> u64 {
     millis(monotonic())
 }
 
 /// Returns the milliseconds since 1970, 0 before.
 pub(super) fn wall_millis() -> u64 {
-    millis(read(libc::CLOCK_REALTIME))
-}
-
-fn millis(time: Option<Time>) -> u64 {
-    time.map_or(0, |time| time.seconds * 1_000 + u64::from(time.nanos / 1_000_000))
-}
-
-/// Linux has had `CLOCK_BOOTTIME` since 2.6.39.
-fn monotonic() -> Option<Time> {
-    read(libc::CLOCK_BOOTTIME).or_else(|| read(libc::CLOCK_MONOTONIC))
-}
-
-/// Returns the seconds since 1970, up to 2106.
-pub(super) fn wall_seconds() -> u32 {
-    read(libc::CLOCK_REALTIME).map_or(0, |time| time.seconds as u32)
+    millis(read(libc::CLOCK_REALTIME).unwrap_or_default())
 }
 
 /// Returns the microseconds of processor time that this process has used.
 pub fn own_cpu_micros() -> Option<u64> {
-    let time = read(libc::CLOCK_PROCESS_CPUTIME_ID)?;
-    Some(time.seconds * 1_000_000 + u64::from(time.nanos / 1_000))
+    let (seconds, nanos) = read(libc::CLOCK_PROCESS_CPUTIME_ID)?;
+    Some(seconds * 1_000_000 + u64::from(nanos / 1_000))
 }
 
-/// A time of a clock.
-struct Time {
-    seconds: u64,
-    nanos: u32,
+fn millis((seconds, nanos): (u64, u32)) -> u64 {
+    seconds * 1_000 + u64::from(nanos / 1_000_000)
 }
 
-fn read(clock: libc::clockid_t) -> Option<Time> {
+/// Linux has had `CLOCK_BOOTTIME` since 2.6.39.
+fn monotonic() -> (u64, u32) {
+    let time = read(libc::CLOCK_BOOTTIME).or_else(|| read(libc::CLOCK_MONOTONIC));
+    time.unwrap_or_default()
+}
+
+/// Returns the seconds and nanoseconds of a clock.
+fn read(clock: libc::clockid_t) -> Option<(u64, u32)> {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
     // SAFETY: the answer has room for what the call writes.
     let answer = unsafe { libc::clock_gettime(clock, time.as_mut_ptr()) };
     // SAFETY: all zeros is a value of it, whatever the call did.
-    let time = (answer == 0).then_some(unsafe { time.assume_init() })?;
-    Some(Time {
-        seconds: u64::try_from(time.tv_sec).unwrap_or(0),
-        nanos: time.tv_nsec as u32,
-    })
+    let time = unsafe { time.assume_init() };
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    (answer == 0).then_some((seconds, time.tv_nsec as u32))
+}
+
+/// Returns year, month, day, hour, minute and second of local time, now. The C library reads the time zone at the
+/// first call and keeps it.
+#[allow(clippy::cast_lossless)]
+pub(super) fn local_time() -> [u32; 6] {
+    let now = read(libc::CLOCK_REALTIME).unwrap_or_default().0 as _;
+    let mut parts = MaybeUninit::<libc::tm>::zeroed();
+    // SAFETY: both point to values of their types; the call writes the second.
+    unsafe { libc::localtime_r(&raw const now, parts.as_mut_ptr()) };
+    // SAFETY: all zeros is a value of it, should the call have failed.
+    let parts = unsafe { parts.assume_init() };
+    let number = |part: i32, base: i32| u32::try_from(part + base).unwrap_or(0);
+    [
+        number(parts.tm_year, 1900),
+        number(parts.tm_mon, 1),
+        number(parts.tm_mday, 0),
+        number(parts.tm_hour, 0),
+        number(parts.tm_min, 0),
+        number(parts.tm_sec, 0),
+    ]
 }
 
 /// How the kernel disciplines the wall clock (`adjtimex(2)`).

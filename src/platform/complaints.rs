@@ -1,36 +1,37 @@
-//! What a command complains of on its standard error, for the log: the first lines at once, and then seldom; its
-//! last words as seldom, which tell why it has ended.
+//! The standard error of a command, for the log: the first lines at once, and then seldom; its last line, which may
+//! give the reason of its end, as seldom.
 
 use super::clock;
 use super::errno::WOULD_BLOCK;
 use super::fd::Fd;
 use super::socket::pipe;
 use crate::base::rate_limit::Throttle;
-use crate::platform::Errno;
+use crate::platform::{Errno, NEVER};
 use core::ffi::c_int;
+use core::mem::take;
 
 /// Bytes of a line that the log has.
 const LINE_MAX: usize = 200;
-/// Pieces that are read in one wake-up at most.
+/// Pieces that one wake-up reads at most, and their bytes.
 const PIECE: usize = 2048;
 const PIECES: usize = 4;
-/// Wake-ups for it in a second, at most; a command that complains of more waits for the next one.
+/// Wake-ups for it in a second, at most; a command that writes more waits for the next second.
 const ROUNDS: u32 = 8;
 const SECOND: u64 = 1_000;
 
-/// Gets a line, and how many it stands for.
-pub(super) type Tell<'t> = &'t mut dyn FnMut(&[u8], u32);
+/// Logs a line, and the number of lines that it stands for.
+pub(super) type LogLine<'t> = &'t mut dyn FnMut(&[u8], u32);
 
 pub(super) struct Complaints {
     pipe: Option<Fd>,
-    /// A line that is not whole, as much of it as the log has.
+    /// The start of an unfinished line.
     line: [u8; LINE_MAX],
     held: usize,
-    /// The length of the last line, which is still there, if the log does not have it.
+    /// The length of the last line, which is still there, if it was not logged.
     untold: usize,
     lines: Throttle,
     last_words: Throttle,
-    /// A second starts here, by the monotonic clock in milliseconds, in which there were so many wake-ups.
+    /// The start of a second, in milliseconds of the monotonic clock, and the wake-ups since.
     since: u64,
     rounds: u32,
 }
@@ -47,25 +48,24 @@ impl Complaints {
         rounds: 0,
     };
 
-    /// Listens to the next command; answers its end of a pipe.
+    /// Opens a pipe to the next command; returns the command's end.
     pub(super) fn open(&mut self) -> Result<Fd, Errno> {
         let (ours, theirs) = pipe()?;
         self.pipe = Some(ours);
         Ok(theirs)
     }
 
-    /// What is to be watched, −1 if there is nothing; and when to look again if that is too much just now.
-    pub(super) fn watch(&self) -> (c_int, Option<u64>) {
+    /// Returns the descriptor to watch, −1 for none, and the moment at which to ask again.
+    pub(super) fn watch(&self) -> (c_int, u64) {
         let number = self.pipe.as_ref().map_or(-1, Fd::number);
         let next = self.since + SECOND;
         if number >= 0 && self.rounds >= ROUNDS && clock::monotonic_millis() < next {
-            return (-1, Some(next));
+            return (-1, next);
         }
-        (number, None)
+        (number, NEVER)
     }
 
-    /// Reads what is there.
-    pub(super) fn read(&mut self, tell: Tell) {
+    pub(super) fn read(&mut self, log_line: LogLine) {
         let now = clock::monotonic_millis();
         if now >= self.since + SECOND {
             (self.since, self.rounds) = (now, 0);
@@ -81,28 +81,25 @@ impl Complaints {
             for part in buffer[..length].split_inclusive(|byte| *byte == b'\n') {
                 self.hold(part);
                 if part.ends_with(b"\n") {
-                    self.end_line(now, tell);
+                    self.end_line(now, log_line);
                 }
             }
         }
     }
 
-    /// Listens no more to a command that has ended, once its last words are read.
-    pub(super) fn close(&mut self, tell: Tell) {
-        self.read(tell);
+    /// Reads the last lines of a command that has ended, and closes the pipe.
+    pub(super) fn close(&mut self, log_line: LogLine) {
+        self.read(log_line);
         let now = clock::monotonic_millis();
-        self.end_line(now, tell);
-        let line = self
-            .line
-            .get(..core::mem::take(&mut self.untold))
-            .unwrap_or_default();
+        self.end_line(now, log_line);
+        let line = self.line.get(..take(&mut self.untold)).unwrap_or_default();
         if !line.is_empty() && self.last_words.pass(now).is_some() {
-            tell(line, 1);
+            log_line(line, 1);
         }
         self.pipe = None;
     }
 
-    /// Holds what belongs to a line that is not whole, without the blanks that it starts with.
+    /// Appends to the unfinished line; leaves out the blanks at its start.
     fn hold(&mut self, part: &[u8]) {
         let part = if self.held == 0 {
             part.trim_ascii_start()
@@ -116,11 +113,8 @@ impl Complaints {
         }
     }
 
-    fn end_line(&mut self, now: u64, tell: Tell) {
-        let line = self
-            .line
-            .get(..core::mem::take(&mut self.held))
-            .unwrap_or_default();
+    fn end_line(&mut self, now: u64, log_line: LogLine) {
+        let line = self.line.get(..take(&mut self.held)).unwrap_or_default();
         let line = line.trim_ascii_end();
         if line.is_empty() {
             return;
@@ -128,7 +122,7 @@ impl Complaints {
         let count = self.lines.pass(now);
         self.untold = if count.is_some() { 0 } else { line.len() };
         if let Some(count) = count {
-            tell(line, count);
+            log_line(line, count);
         }
     }
 }
@@ -159,7 +153,7 @@ mod tests {
         let mut last = Vec::new();
         complaints.close(&mut |line, _| last.push(line.to_vec()));
         assert_eq!(last, [b"d"]);
-        assert_eq!(complaints.watch(), (-1, None));
+        assert_eq!(complaints.watch(), (-1, NEVER));
     }
 
     #[test]
@@ -169,15 +163,15 @@ mod tests {
         let number = complaints.watch().0;
         theirs.write(&[b"a\n"]).unwrap();
         assert_eq!(read(&mut complaints), ["a 1"]);
-        assert_eq!(complaints.watch(), (number, None));
+        assert_eq!(complaints.watch(), (number, NEVER));
         // The rounds may take more than a second: then there are others.
-        let (mut seen, mut watch) = (1, (number, None));
-        while watch == (number, None) {
+        let (mut seen, mut watch) = (1, (number, NEVER));
+        while watch == (number, NEVER) {
             while theirs.write(&[b"b\n", &[b'\n'; PIECE]]).is_ok() {}
             seen += read(&mut complaints).len();
             watch = complaints.watch();
         }
-        assert!(watch.0 == -1 && watch.1.is_some(), "{watch:?}");
+        assert!(watch.0 == -1 && watch.1 != NEVER, "{watch:?}");
         assert_eq!(seen, 10);
     }
 
@@ -203,6 +197,6 @@ mod tests {
         let mut complaints = Complaints::NONE;
         drop(complaints.open().unwrap());
         assert_eq!(read(&mut complaints), [""; 0]);
-        assert_eq!(complaints.watch(), (-1, None));
+        assert_eq!(complaints.watch(), (-1, NEVER));
     }
 }

@@ -1,8 +1,9 @@
 //! Errors of system calls.
 
+use crate::base::fields::until;
 use crate::base::text::Text;
 use crate::platform::Errno;
-use core::ffi::{CStr, c_int};
+use core::ffi::c_int;
 
 pub(super) const WOULD_BLOCK: Errno = Errno(libc::EAGAIN);
 /// The operation is not supported.
@@ -33,27 +34,15 @@ pub fn describe(text: &mut Text, errno: Errno) {
     let mut buffer = [0_u8; 128];
     // SAFETY: the buffer is as long as the call is told.
     let failed = unsafe { libc::strerror_r(errno.0, buffer.as_mut_ptr().cast(), buffer.len()) };
-    match CStr::from_bytes_until_nul(&buffer) {
-        Ok(message) if failed == 0 => lower_first(text, message.to_bytes()),
-        _ => {
-            text.put(b"errno ");
-            text.number(u64::from(errno.0.unsigned_abs()));
-        }
+    if failed != 0 {
+        text.put(b"errno ");
+        return text.number(u64::from(errno.0.unsigned_abs()));
     }
-}
-
-/// Writes a sentence in lower case, as Go writes its errors.
-pub(super) fn lower_first(text: &mut Text, words: &[u8]) {
-    let Some((first, rest)) = words.split_first() else {
-        return;
-    };
-    let is_acronym = rest.first().is_some_and(u8::is_ascii_uppercase);
-    text.put(&[if is_acronym {
-        *first
-    } else {
-        first.to_ascii_lowercase()
-    }]);
-    text.put(rest);
+    // An acronym stays in upper case.
+    if !buffer[1].is_ascii_uppercase() {
+        buffer[0].make_ascii_lowercase();
+    }
+    text.put(until(&buffer, 0));
 }
 
 #[cfg(test)]

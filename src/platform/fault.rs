@@ -1,13 +1,12 @@
-//! Memory of a file that the kernel takes away: somebody has cut the file off, or its disk is full or broken. An
+//! Memory of a file that the kernel takes away, because the file was truncated, or its disk is full or broken. An
 //! access is a SIGBUS then, and EFAULT in a system call.
 //!
-//! The whole mapping is replaced by memory without a file, with what the file still has. The ring is told
-//! ([`ring::set_lost`]): it stands still until its lines are moved to other memory.
+//! Memory without a file replaces the whole mapping, with what the file still has. The ring stands still
+//! ([`ring::set_lost`]) until its lines are moved to other memory.
 
+use super::signal;
 use crate::ring;
 use core::ffi::{c_int, c_void};
-use core::mem::MaybeUninit;
-use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 /// A mapping of a file.
@@ -29,7 +28,7 @@ static REGIONS: [Region; 2] = [const {
     }
 }; 2];
 
-/// Looks after a mapping of the file behind this descriptor, which stays open for as long.
+/// Registers a mapping of the file of this descriptor, which stays open as long as the mapping.
 pub(super) fn watch(memory: &[u8], file: c_int) {
     let is_free = |region: &&Region| region.start.load(Ordering::Relaxed) == 0;
     if let Some(region) = REGIONS.iter().find(is_free) {
@@ -40,7 +39,7 @@ pub(super) fn watch(memory: &[u8], file: c_int) {
     }
 }
 
-/// The mapping at this address is about to go.
+/// Removes the mapping at this address, before it is unmapped.
 pub(super) fn forget(address: usize) {
     for region in &REGIONS {
         if region.start.load(Ordering::Relaxed) == address {
@@ -51,20 +50,20 @@ pub(super) fn forget(address: usize) {
     ring::set_lost(is_lost());
 }
 
-/// Whether memory has been taken away that is still in use.
-pub(super) fn is_lost() -> bool {
+/// Returns whether memory has been taken away that is still in use.
+fn is_lost() -> bool {
     REGIONS
         .iter()
         .any(|region| region.is_lost.load(Ordering::Relaxed))
 }
 
-/// Replaces the mapping that has this address; false if there is none. (Called in a signal handler.)
+/// Replaces the mapping that has this address; returns whether there is one. (Called in a signal handler.)
 pub(super) fn replace(address: usize) -> bool {
     for region in &REGIONS {
         let start = region.start.load(Ordering::Acquire);
         let length = region.length.load(Ordering::Relaxed);
         let is_here = start != 0 && address.wrapping_sub(start) < length;
-        // Once it is replaced, nothing can happen to it.
+        // A replaced mapping has no file that can be truncated.
         if !is_here || region.is_lost.swap(true, Ordering::Relaxed) {
             continue;
         }
@@ -92,23 +91,12 @@ pub(super) fn replace(address: usize) -> bool {
     false
 }
 
-/// Has each SIGBUS in a mapping mended. Any other one does what it does without this.
+/// Handles SIGBUS in a mapping. Any other SIGBUS ends the program, as it does without this.
 pub(super) fn mend() {
-    set_action(on_bus_error as *const () as usize, libc::SA_SIGINFO);
+    signal::handle(libc::SIGBUS, on_bus_error as *const () as usize);
 }
 
-fn set_action(handler: usize, flags: c_int) {
-    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    let place = action.as_mut_ptr();
-    // SAFETY: the place is there, and all zeros is a value of an action.
-    unsafe { (*place).sa_sigaction = handler };
-    // SAFETY: as above.
-    unsafe { (*place).sa_flags = flags as _ };
-    // SAFETY: the action is whole; the handler keeps to what may be done in one.
-    unsafe { libc::sigaction(libc::SIGBUS, place, null_mut()) };
-}
-
-/// The kernel reports an access to memory that it cannot provide; or somebody has sent the signal.
+/// Handles SIGBUS: the kernel cannot provide memory, or a process has sent the signal.
 extern "C" fn on_bus_error(_: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
     // SAFETY: the C library always has one of these.
     let errno = unsafe { libc::__errno_location() };
@@ -120,8 +108,8 @@ extern "C" fn on_bus_error(_: c_int, info: *mut libc::siginfo_t, _: *mut c_void)
     let address = unsafe { info.si_addr() }.addr();
     // Codes of signals that a process has sent are not positive.
     if info.si_code <= 0 || !replace(address) {
-        set_action(libc::SIG_DFL, 0);
-        // One that was sent does not come by itself again. It is held until the handler ends.
+        signal::handle(libc::SIGBUS, libc::SIG_DFL);
+        // A signal that was sent does not come again by itself. This one is held until the handler ends.
         // SAFETY: it takes nothing.
         let this = unsafe { libc::getpid() };
         // SAFETY: the call takes numbers only.

@@ -8,14 +8,20 @@
 pub struct Errno(pub i32);
 
 impl Errno {
-    /// No such file or directory; 2 on every system.
-    pub const NOT_FOUND: Self = Self(2);
-    /// No such device; 19 on every system.
-    pub const NO_DEVICE: Self = Self(19);
-    /// Device or resource busy; 16 on every system.
-    pub const BUSY: Self = Self(16);
-    /// Illegal seek, in a pipe for instance; 29 on every system.
-    pub const NO_PLACES: Self = Self(29);
+    /// No such file or directory.
+    pub const NOT_FOUND: Self = Self(libc::ENOENT);
+    /// No such device.
+    pub const NO_DEVICE: Self = Self(libc::ENODEV);
+    /// Device or resource busy.
+    pub const BUSY: Self = Self(libc::EBUSY);
+    /// The reader of a pipe has gone.
+    pub const BROKEN_PIPE: Self = Self(libc::EPIPE);
+    /// Input or output error.
+    pub const IO: Self = Self(libc::EIO);
+    /// File name too long.
+    pub const NAME_TOO_LONG: Self = Self(libc::ENAMETOOLONG);
+    /// Illegal seek, in a pipe for instance.
+    pub const NO_PLACES: Self = Self(libc::ESPIPE);
 }
 
 /// The cause of a failed attempt or a broken connection.
@@ -39,6 +45,9 @@ impl From<Errno> for Cause {
     }
 }
 
+/// Most receivers.
+pub const TRANSFERS_MAX: usize = 8;
+
 /// A receiver of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transfer<'a> {
@@ -54,6 +63,17 @@ pub enum Transfer<'a> {
         host: &'a [u8],
         /// From 1 up.
         port: u16,
+    },
+    /// A server that takes requests of HTTP.
+    Http {
+        /// A numeric address or a name.
+        host: &'a [u8],
+        /// From 1 up.
+        port: u16,
+        /// What follows `http://` or `https://`.
+        url: &'a [u8],
+        /// It is `https://`: the connection goes through a command that encrypts.
+        is_tls: bool,
     },
 }
 
@@ -127,12 +147,14 @@ pub trait Platform {
     /// Returns milliseconds since 1970 by the wall clock, which may be wrong and may step; never below 0.
     fn wall(&mut self) -> u64;
 
-    /// Sleeps until `until` by [`Platform::now`] (`None`: without end), until the connection is ready (`writing`: also
+    /// Sleeps until `until` by [`Platform::now`] (or [`NEVER`]), until the connection is ready (`writing`: also
     /// when it can take more), until a script or the listener is ready, or until a signal comes.
-    fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready;
+    fn sleep(&mut self, until: u64, writing: bool) -> Ready;
 
-    /// Starts to look up the addresses of the receiver; returns their number if it is known at once.
-    fn resolve(&mut self, receiver: &Transfer) -> Result<Option<usize>, Cause>;
+    /// Starts to look up the addresses of the receiver; returns their number if it is known at once. With `via` the
+    /// connection goes through a command, a text for the shell in which `%h` and `%p` are host and port, and `%%` is a
+    /// percent sign; the command resolves the name.
+    fn resolve(&mut self, receiver: &Transfer, via: Option<&[u8]>) -> Result<Option<usize>, Cause>;
 
     /// Returns the number of addresses, once the look-up is ready.
     fn resolved(&mut self) -> Result<usize, Cause>;
@@ -142,10 +164,6 @@ pub trait Platform {
 
     /// Returns the result of [`Platform::connect`], once the connection is ready.
     fn connect_result(&mut self) -> Result<(), Cause>;
-
-    /// Whether the kernel has taken memory of the ring away. Nothing is sent, and nothing acknowledged, until the ring
-    /// has moved to other memory.
-    fn has_lost_memory(&mut self) -> bool;
 
     /// Sends the pieces, at most [`PIECES_MAX`], one after the other; returns the number of bytes that were taken
     /// without waiting.
@@ -161,14 +179,16 @@ pub trait Platform {
     /// silent peers itself there.
     fn silence(&mut self) -> Option<u64>;
 
+    /// Reads a piece of what the peer has sent; returns its length, 0 at the end of the connection, and `None` if there
+    /// is nothing yet.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Cause>;
+
     /// Reads a bounded piece of what the peer has sent, and discards it.
     fn drain(&mut self) -> Result<(), Cause>;
 
-    /// Closes the connection or ends the look-up, whatever is open.
-    fn close(&mut self);
-
-    /// Closes the connection so that sent bytes still arrive, as far as this side can help it.
-    fn end(&mut self);
+    /// Closes the connection or ends the look-up, whatever is open. Sent bytes still arrive, as far as this side can help
+    /// it; a command has `grace` milliseconds to end by itself.
+    fn close(&mut self, grace: u32);
 
     /// Starts a script under that index, below [`SCRIPTS_MAX`]: the shell with these arguments, as that user if one is
     /// named.
@@ -183,6 +203,10 @@ pub trait Platform {
     /// nothing yet.
     fn read_script(&mut self, index: usize, buffer: &mut [u8]) -> Option<usize>;
 
+    /// Reads what a script has written to its standard error; returns the first line of it that is not blank, or the start of
+    /// a long one.
+    fn read_script_errors(&mut self, index: usize) -> &[u8];
+
     /// Whether a script has ended. Processes that it has started may still run.
     fn script_has_ended(&mut self, index: usize) -> bool;
 
@@ -195,8 +219,13 @@ pub trait Platform {
     /// Closes the listener to further datagrams; those that it has can still be received.
     fn stop_listening(&mut self);
 
-    /// Receives a datagram, cut to the buffer; returns its length.
-    fn receive(&mut self, buffer: &mut [u8]) -> Option<usize>;
+    /// Receives a datagram, cut to the buffer; returns its length, and the number of the process that has sent it, 0 if it
+    /// is not known.
+    fn receive(&mut self, buffer: &mut [u8]) -> Option<(usize, u32)>;
+
+    /// Notes that lines are of this endpoint from now on. Returns whether another agent of this machine, with a spool in the
+    /// same directory or none as well, has the same one; `false` if this was asked before.
+    fn claim_endpoint(&mut self, name: &[u8], spool: Option<&[u8]>) -> bool;
 
     /// Writes a line to the log: the message with its [`format_args`].
     fn log(&mut self, message: &'static str, args: &[LogArg]);

@@ -5,53 +5,51 @@
 #![allow(unsafe_code)]
 
 mod address;
-mod args;
+mod check;
 mod child;
 mod clock;
+mod command;
 mod complaints;
-mod descriptors;
-mod entries;
+mod connection;
+mod endpoint_lock;
 mod environment;
 mod errno;
 mod fault;
 mod fd;
 mod file;
-mod heap;
 mod interface;
 mod kernel;
-mod link;
 mod listener;
-mod localtime;
 mod log;
 mod lookup;
 mod machine;
-mod mapping;
 mod memory;
 mod once;
 #[cfg(static_pie)]
 mod relro;
-mod resolver;
-mod scripts;
 mod signal;
 mod socket;
 mod spool;
 mod user;
+mod wireless;
 
-pub use args::Args;
-pub use clock::{Discipline, discipline, own_cpu_micros};
-pub use descriptors::TooFew;
-pub use entries::Entries;
+pub use check::{
+    check_directory, check_listener, check_program, check_readable, check_receiver, check_socket,
+};
+pub use child::exit;
+pub use clock::{Discipline, discipline, monotonic_millis, own_cpu_micros};
+pub use environment::{Args, set_time_zone};
 pub use errno::{NOT_SUPPORTED, describe};
-pub use fd::pause;
-pub use file::{Directory, File, fill_standard_descriptors, print};
-pub use heap::Heap;
+pub use fd::{TooFew, check_descriptors, pause, reserve_descriptor};
+pub use file::{Directory, Entries, File, fill_standard_descriptors, print};
 pub use interface::*;
 pub use kernel::{Kernel, NextListener};
-pub use localtime::set_time_zone;
-pub use machine::{FileSystem, boot, file_system, host_name, page_size, random_seed, ticks_per_second};
-pub use mapping::Mapping;
-pub use once::Once;
+pub use machine::{FileSystem, boot, file_system, host_name, page_size, random, ticks_per_second};
+pub use memory::{Heap, Mapping};
+pub use once::{Once, Slot};
 #[cfg(static_pie)]
 pub use relro::protect_relocated;
-pub use spool::{NewSpool, Spool, SpoolError};
-pub use user::has_user;
+pub use signal::survive_errors;
+pub use spool::{FoundSpool, Spool, SpoolError};
+pub use user::{drop_to_user, has_user};
+pub use wireless::wireless_quality_max;

@@ -1,52 +1,59 @@
 //! Stream sockets, none of which ever waits.
 
-use super::address::Address;
+use super::address::{Address, LENGTH};
 use super::errno::{INVALID, check, check_length};
-use super::fd::{EMPTY_VECTOR, Fd, vectors_of};
-use crate::platform::{Errno, PIECES_MAX};
-use core::ffi::{CStr, c_int};
-use core::mem::{MaybeUninit, offset_of};
+use super::fd::{Fd, gather};
+use crate::platform::Errno;
+use core::ffi::c_int;
+use core::mem::{offset_of, zeroed};
 
 /// The longest path of a Unix socket (`unix(7)`: 108 with its NUL).
 pub(super) const UNIX_PATH_MAX: usize = 107;
 
 const WITHOUT_WAITING: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
 
-/// Options of a new socket: level, name, value; the first is for sockets of all kinds.
-pub(super) struct Options([(c_int, c_int, c_int); 6]);
-
 /// Silent spans after which an idle peer is given up: one before it is asked, and one for each answer
 /// that it owes.
 const SPANS: c_int = 3;
 
+/// The ring, not the socket, holds the backlog. (The kernel doubles this for its own records.)
+const SEND_BUFFER_MAX: usize = 16 * 1024;
+
+/// What the options of a new socket depend on.
+pub(super) struct Options {
+    /// Bytes of the ring, which bounds what a connection may hold.
+    pub(super) ring: usize,
+    /// Milliseconds that a TCP peer may be silent.
+    pub(super) timeout: u32,
+}
+
 impl Options {
-    /// `send_buffer` is in bytes, `timeout` in milliseconds: an idle peer is asked whether it is still
-    /// there, so that it is missed after about that time.
+    /// An idle peer is asked whether it is still there, so that it is missed after about the timeout.
     ///
     /// The last option is for kernels that do not tell what a peer owes ([`silence`]): sent data may stay
     /// unacknowledged for so long, in whole seconds (`TCP_USER_TIMEOUT`, `tcp(7)`). It ends a connection to a
     /// peer that is alive and has a closed window, too, so others do without it.
-    pub(super) fn new(send_buffer: usize, timeout: u32) -> Self {
-        let seconds = (timeout / 1_000).max(1) as c_int;
+    ///
+    /// A kernel that lacks one does without: the connection is worth more.
+    fn set(&self, socket: &Fd, is_tcp: bool) {
+        let send_buffer = (self.ring / 4).min(SEND_BUFFER_MAX) as c_int;
+        let seconds = (self.timeout / 1_000).max(1) as c_int;
         let span = (seconds / SPANS).max(1);
-        Self([
-            (libc::SOL_SOCKET, libc::SO_SNDBUF, send_buffer as c_int),
+        // The first is for sockets of all kinds.
+        let options = [
+            (libc::SOL_SOCKET, libc::SO_SNDBUF, send_buffer),
             (libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1),
             (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, span),
             (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, span),
             (libc::IPPROTO_TCP, libc::TCP_KEEPCNT, SPANS - 1),
             (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, seconds * 1_000),
-        ])
-    }
-
-    /// A kernel that lacks one does without: the connection is worth more.
-    fn set(&self, socket: &Fd, is_tcp: bool) {
+        ];
         let count = match is_tcp {
             false => 1,
-            true if tcp_info(socket).is_some() => self.0.len() - 1,
-            true => self.0.len(),
+            true if tcp_info(socket).is_some() => options.len() - 1,
+            true => options.len(),
         };
-        for (level, name, value) in self.0.iter().take(count) {
+        for (level, name, value) in options.iter().take(count) {
             let (value, length) = (&raw const *value, size_of::<c_int>() as libc::socklen_t);
             // SAFETY: the value is an int and the length says so.
             unsafe { libc::setsockopt(socket.number(), *level, *name, value.cast(), length) };
@@ -54,13 +61,11 @@ impl Options {
     }
 }
 
-/// Starts to connect to the address. Says whether it is connected already.
-pub(super) fn connect_tcp(address: &Address, options: &Options) -> Result<(Fd, bool), Errno> {
-    connect_stream(address.bytes(), options, true)
-}
+/// The address of a Unix socket: its family, and a path that zeros end (`unix(7)`).
+pub(super) type UnixAddress = [u8; 2 + UNIX_PATH_MAX + 1];
 
-/// A path as an address; zeros end it (`unix(7)`).
-pub(super) fn unix_address(path: &[u8]) -> Result<[u8; 2 + UNIX_PATH_MAX + 1], Errno> {
+/// Returns the address of a path.
+pub(super) fn unix_address(path: &[u8]) -> Result<UnixAddress, Errno> {
     let mut address = [0; 2 + UNIX_PATH_MAX + 1];
     let (family, rest) = address.split_at_mut(2);
     family.copy_from_slice(&(libc::AF_UNIX as u16).to_ne_bytes());
@@ -69,13 +74,9 @@ pub(super) fn unix_address(path: &[u8]) -> Result<[u8; 2 + UNIX_PATH_MAX + 1], E
     Ok(address)
 }
 
-/// Starts to connect to the path.
-pub(super) fn connect_unix(path: &[u8], options: &Options) -> Result<(Fd, bool), Errno> {
-    connect_stream(&unix_address(path)?, options, false)
-}
-
-fn connect_stream(address: &[u8], options: &Options, is_tcp: bool) -> Result<(Fd, bool), Errno> {
-    let socket = open(libc::SOCK_STREAM | libc::SOCK_NONBLOCK, address)?;
+/// Starts to connect a stream to the address. Says whether it is connected already.
+pub(super) fn connect_stream(address: &[u8], options: &Options, is_tcp: bool) -> Result<(Fd, bool), Errno> {
+    let socket = new(libc::SOCK_STREAM, address)?;
     options.set(&socket, is_tcp);
     match connect(&socket, address) {
         Ok(()) => Ok((socket, true)),
@@ -84,38 +85,19 @@ fn connect_stream(address: &[u8], options: &Options, is_tcp: bool) -> Result<(Fd
     }
 }
 
-/// A socket of that kind that is connected to the address. For one of datagrams, the address is where all go
-/// to, and all that come are from there: nothing is sent. Another kind waits until it is connected.
-pub(super) fn connected(kind: c_int, address: &Address) -> Result<Fd, Errno> {
-    let socket = open(kind, address.bytes())?;
+/// A socket of datagrams that all go to the address, and come from there: nothing is sent.
+pub(super) fn connect_datagram(address: &Address) -> Result<Fd, Errno> {
+    let socket = new(libc::SOCK_DGRAM, address.bytes())?;
     connect(&socket, address.bytes())?;
     Ok(socket)
 }
 
-/// The number of the network interface of that name (`netdevice(7)`).
-pub(super) fn interface(name: &[u8]) -> Option<u32> {
-    let mut buffer = [0; libc::IF_NAMESIZE];
-    buffer
-        .get_mut(..libc::IF_NAMESIZE - 1)?
-        .get_mut(..name.len())?
-        .copy_from_slice(name);
-    let name = CStr::from_bytes_until_nul(&buffer).ok()?;
-    // SAFETY: the name ends in NUL.
-    Some(unsafe { libc::if_nametoindex(name.as_ptr()) }).filter(|index| *index != 0)
-}
-
-/// A new socket.
-pub(super) fn new(family: c_int, kind: c_int) -> Result<Fd, Errno> {
+/// A new socket for such addresses, which never waits.
+pub(super) fn new(kind: c_int, address: &[u8]) -> Result<Fd, Errno> {
+    let family = address.first_chunk().copied().map_or(0, u16::from_ne_bytes);
+    let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: the call takes numbers only.
-    check(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) }).map(Fd::new)
-}
-
-/// A socket for such addresses.
-fn open(kind: c_int, address: &[u8]) -> Result<Fd, Errno> {
-    let family = address
-        .first_chunk()
-        .map_or(0, |family| u16::from_ne_bytes(*family));
-    new(family.into(), kind)
+    check(unsafe { libc::socket(family.into(), kind, 0) }).map(Fd::new)
 }
 
 /// Connects the socket to the address, which is in the kernel's form.
@@ -130,12 +112,6 @@ pub(super) fn bind(socket: &Fd, address: &[u8]) -> Result<(), Errno> {
     let length = address.len() as libc::socklen_t;
     // SAFETY: the address is readable for its length.
     check(unsafe { libc::bind(socket.number(), address.as_ptr().cast(), length) }).map(drop)
-}
-
-/// Ends one way of a connection, or both (`shutdown(2)`).
-pub(super) fn shut_down(socket: &Fd, way: c_int) {
-    // SAFETY: the call takes numbers only.
-    unsafe { libc::shutdown(socket.number(), way) };
 }
 
 /// How a connect that was not done at once went, once the socket is writable.
@@ -160,7 +136,7 @@ fn option<T>(socket: &Fd, level: c_int, name: c_int, value: &mut T) -> Result<us
 /// What the kernel tells of the peer. `None` if it does not tell (qemu's user mode returns four bytes).
 fn tcp_info(socket: &Fd) -> Option<libc::tcp_info> {
     // SAFETY: all zeros is a value of it.
-    let mut info: libc::tcp_info = unsafe { core::mem::zeroed() };
+    let mut info: libc::tcp_info = unsafe { zeroed() };
     let length = option(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info).ok()?;
     (length > offset_of!(libc::tcp_info, tcpi_last_ack_recv)).then_some(info)
 }
@@ -173,18 +149,16 @@ pub(super) fn silence(socket: &Fd) -> Option<u64> {
     owes_answer.then_some(info.tcpi_last_ack_recv.into())
 }
 
-/// Sends as much of the pieces, at most [`PIECES_MAX`], as the socket takes (`sendmsg(2)`).
+/// Sends as much of the pieces, as the socket takes (`sendmsg(2)`).
 pub(super) fn send(socket: &Fd, pieces: &[&[u8]]) -> Result<usize, Errno> {
-    let mut vectors = [EMPTY_VECTOR; PIECES_MAX];
-    let vectors = vectors_of(pieces, &mut vectors);
-    let mut message = MaybeUninit::<libc::msghdr>::zeroed();
-    let place = message.as_mut_ptr();
-    // SAFETY: all zeros is a value of a message: one without an address, pieces and control data.
-    let message = unsafe { &mut *place };
-    message.msg_iov = vectors.as_mut_ptr();
-    message.msg_iovlen = vectors.len() as _;
-    // SAFETY: each vector is a slice, which the call only reads.
-    check_length(unsafe { libc::sendmsg(socket.number(), message, WITHOUT_WAITING) })
+    gather(pieces, &mut |vectors| {
+        // SAFETY: all zeros is a value of a message: one without an address, pieces and control data.
+        let mut message: libc::msghdr = unsafe { zeroed() };
+        message.msg_iov = vectors.as_mut_ptr();
+        message.msg_iovlen = vectors.len() as _;
+        // SAFETY: each vector is a slice, which the call only reads.
+        unsafe { libc::sendmsg(socket.number(), &raw const message, WITHOUT_WAITING) }
+    })
 }
 
 /// Receives what is there.
@@ -201,7 +175,8 @@ const LAST_PIECES: usize = 16;
 /// Ends a connection so that what was sent still arrives: a socket that is closed with something unread in it is reset,
 /// and what the peer has not taken yet is lost.
 pub(super) fn hang_up(socket: &Fd) {
-    shut_down(socket, libc::SHUT_WR);
+    // SAFETY: the call takes numbers only.
+    unsafe { libc::shutdown(socket.number(), libc::SHUT_WR) };
     let mut piece = [0; LAST_PIECE];
     for _ in 0..LAST_PIECES {
         if !matches!(receive(socket, &mut piece), Ok(1..)) {
@@ -210,22 +185,12 @@ pub(super) fn hang_up(socket: &Fd) {
     }
 }
 
-/// Sent bytes that the peer has not acknowledged (`SIOCOUTQ`, `tcp(7)`).
-pub(super) fn unacked(socket: &Fd) -> Result<u64, Errno> {
-    // TIOCOUTQ is SIOCOUTQ by another name.
-    count(socket, libc::TIOCOUTQ as _)
-}
-
-/// Bytes in a pipe that nobody has read (`pipe(7)`); both ends tell.
-pub(super) fn unread(pipe: &Fd) -> Result<u64, Errno> {
-    count(pipe, libc::FIONREAD as _)
-}
-
-fn count(fd: &Fd, request: libc::Ioctl) -> Result<u64, Errno> {
+/// Returns the count of bytes that a request of `ioctl(2)` answers, or the largest number if the kernel has none.
+pub(super) fn count(fd: &Fd, request: libc::Ioctl) -> u64 {
     let mut count: c_int = 0;
-    // SAFETY: the request writes an int.
-    check(unsafe { libc::ioctl(fd.number(), request, &raw mut count) })?;
-    u64::try_from(count).map_err(|_| INVALID)
+    // SAFETY: each caller's request writes an int.
+    let answer = unsafe { libc::ioctl(fd.number(), request, &raw mut count) };
+    if answer == -1 { u64::MAX } else { count as u64 }
 }
 
 /// A socket without a listener may have met itself: a port of this host that lies among those for
@@ -246,12 +211,11 @@ pub(super) fn local_address(socket: &Fd) -> Result<Address, Errno> {
 type GetName = unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> c_int;
 
 fn address(socket: &Fd, get_name: GetName) -> Result<Address, Errno> {
-    let mut answer = Address::NONE;
-    let bytes = answer.bytes_mut();
-    let mut length = bytes.len() as libc::socklen_t;
+    let mut bytes = [0; LENGTH];
+    let mut length = LENGTH as libc::socklen_t;
     // SAFETY: there is room for as much as the length says.
     check(unsafe { get_name(socket.number(), bytes.as_mut_ptr().cast(), &raw mut length) })?;
-    Address::from_kernel(*answer.bytes()).ok_or(INVALID)
+    Address::from_kernel(bytes).ok_or(INVALID)
 }
 
 /// Both ends of a new pipe, the reading one first.

@@ -5,31 +5,27 @@
 //! given up when the process closes any descriptor of that file: files that users name are not opened if they
 //! are the spool ([`is_held_at`]), and what is at a path is found by `stat(2)`.
 
+use super::check::{check_new, directory_of};
 use super::errno::{INVALID, check, last};
-use super::fault;
-use super::fd::Fd;
-use super::file::{open, open_at, unlink_at, with_c_path};
-use super::machine;
-use super::mapping::Mapping;
-use super::memory::map_from;
-use crate::base::text::Text;
+use super::fd::{Fd, file_size_limit, reserve_descriptor};
+use super::file::{PATH_MAX, Status, call_with, for_each_line, is_root, open, unlink};
+use super::machine::file_system;
+use super::memory::{Mapping, map_from};
+use crate::base::text::{Text, hash};
 use crate::platform::Errno;
-use crate::ring::Words;
-use core::ffi::{CStr, c_int};
+use crate::ring::{self, Words};
+use core::ffi::c_int;
 use core::sync::atomic::{AtomicI32, Ordering};
-
-/// There is no room on the disk.
-const FULL: Errno = Errno(libc::ENOSPC);
 
 /// Bytes that are written at once.
 const PIECE: usize = 4096;
 
-/// A link may be another user's, in /tmp. A pipe or a device is not waited for, and then refused. What is
-/// written goes to the file's end.
+/// A link in /tmp may be another user's. The call does not wait for a pipe or a device, which is refused then. Writes go
+/// to the file's end.
 const FLAGS: c_int = libc::O_RDWR | libc::O_APPEND | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
 const NEW_FLAGS: c_int = FLAGS | libc::O_CREAT | libc::O_EXCL;
 
-/// How often a file is opened that another agent replaces meanwhile.
+/// Attempts at a file that other agents replace while it is opened.
 const TRIES: u32 = 100;
 
 /// The longest name of a file beside a spool.
@@ -38,7 +34,7 @@ const NAME_MAX: usize = 1024;
 /// The descriptor of the file that the ring is in; negative if there is none.
 static HELD: AtomicI32 = AtomicI32::new(-1);
 
-/// Why there is no spool.
+/// The reason why a spool is not available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpoolError {
     /// A system call failed.
@@ -55,16 +51,26 @@ impl From<Errno> for SpoolError {
     }
 }
 
+/// What is at the path of a spool.
+pub enum FoundSpool {
+    /// No file, but one can be made.
+    None,
+    /// A file that another process has locked.
+    InUse,
+    /// A file that can be locked.
+    Free(Spool),
+}
+
 /// The file of a ring, locked against other agents for as long as it is open.
 pub struct Spool {
     file: Fd,
-    /// It was not there before.
+    /// This agent has made the file.
     is_new: bool,
 }
 
 impl Spool {
-    /// Opens the file, or makes one, and removes what a killed agent has left beside it.
-    /// [`Errno::BUSY`] if another process has it.
+    /// Opens the file, or makes one, and removes the file that a killed agent has left beside it.
+    /// [`Errno::BUSY`] if another process has locked it.
     pub fn open(path: &[u8]) -> Result<Self, SpoolError> {
         for _ in 0..TRIES {
             let found = match open(path, FLAGS) {
@@ -72,69 +78,157 @@ impl Spool {
                 other => other.map(|file| (file, false)),
             };
             let (file, is_new) = match found {
-                // Another process was faster.
+                // Another process has just made it.
                 Err(Errno(libc::EEXIST)) => continue,
-                Err(Errno(libc::ELOOP)) => return Err(SpoolError::Refused("it is a symbolic link")),
-                other => other?,
+                other => other.map_err(not_opened)?,
             };
-            if !machine::is_kind(file.number(), &[libc::S_IFREG]) {
-                return Err(SpoolError::Refused("it is not a regular file"));
-            }
-            lock(&file)?;
-            // Another agent may have put a new file there after this one was opened, and then closed it.
-            if machine::identity(file.number()) != machine::identity_at(path, false) {
-                continue;
-            }
             if let Some(reason) = refusal(&file) {
                 return Err(SpoolError::Refused(reason));
             }
-            // Who has the lock of the file makes the one beside it.
-            let _ = with_new_name(path, remove_left_over);
-            return Ok(Self { file, is_new });
+            lock(&file)?;
+            let spool = Self { file, is_new };
+            // Another agent may have put a new file there after this one was opened, and then closed it.
+            if spool.is_at(path) {
+                // The owner of the lock may make and remove the file beside it.
+                let _ = remove_left_over(new_name(path, &mut [0; NAME_MAX]));
+                return Ok(spool);
+            }
         }
         Err(Errno::BUSY.into())
     }
 
-    /// Removes the file if it was not there before.
-    pub fn discard(self, path: &[u8]) {
-        if self.is_new && self.is_at(path) {
-            let _ = with_c_path(path, unlink_at);
+    /// Finds what [`Spool::open`] would find, and changes nothing.
+    pub fn find(path: &[u8]) -> Result<FoundSpool, SpoolError> {
+        let file = match open(path, FLAGS) {
+            Err(Errno::NOT_FOUND) => {
+                check_new(path)?;
+                // The new file would have it.
+                reserve_descriptor()?;
+                return Ok(FoundSpool::None);
+            }
+            other => other.map_err(not_opened)?,
+        };
+        if let Some(reason) = refusal(&file) {
+            return Err(SpoolError::Refused(reason));
+        }
+        if is_locked(&file)? {
+            return Ok(FoundSpool::InUse);
+        }
+        Ok(FoundSpool::Free(Self { file, is_new: false }))
+    }
+
+    /// Checks that [`Spool::beside`] can make a file that takes the place of this one, and changes nothing.
+    pub fn check_beside(&self, path: &[u8]) -> Result<(), SpoolError> {
+        let mut buffer = [0; NAME_MAX];
+        let name = new_name(path, &mut buffer);
+        let file = match open(name, FLAGS) {
+            Ok(file) if is_left_over(&file) => Ok(()),
+            Err(errno @ (Errno::NOT_FOUND | Errno(libc::ENAMETOOLONG))) => Err(errno),
+            _ => Err(Errno(libc::EEXIST)),
+        };
+        match file {
+            Ok(()) | Err(Errno::NOT_FOUND) => check_new(name).and_then(|()| self.check_mount(path)),
+            Err(errno) => Err(errno),
+        }
+        .map_err(SpoolError::Beside)
+    }
+
+    /// Checks that the file is not mounted by itself: no other one can take its place then.
+    fn check_mount(&self, path: &[u8]) -> Result<(), Errno> {
+        let directory = open(directory_of(path, &mut [0; PATH_MAX]), libc::O_PATH)?;
+        if mount_of(&self.file) == mount_of(&directory) {
+            Ok(())
+        } else {
+            Err(Errno::BUSY)
         }
     }
 
-    /// The ring is in this file from now on.
+    /// Checks that this process may write a file of that length at the path, and that its disk has space for `growth` bytes
+    /// more.
+    pub fn check_space(path: &[u8], length: usize, growth: usize) -> Result<(), Errno> {
+        if growth == 0 {
+            return Ok(());
+        }
+        if length as u64 > file_size_limit() {
+            return Err(Errno(libc::EFBIG));
+        }
+        let disk = file_system(directory_of(path, &mut [0; PATH_MAX]))?;
+        let free = if is_root() { disk.free } else { disk.available };
+        // A file system in memory may be without a limit.
+        if disk.blocks > 0 && free.saturating_mul(disk.unit) < growth as u64 {
+            return Err(Errno(libc::ENOSPC));
+        }
+        Ok(())
+    }
+
+    /// Makes a file of that length, all of it on the disk, beside the one at the path, which the caller has locked.
+    pub fn beside(path: &[u8], length: usize) -> Result<Self, SpoolError> {
+        let made = open(new_name(path, &mut [0; NAME_MAX]), NEW_FLAGS);
+        let spool = Self {
+            file: made.map_err(SpoolError::Beside)?,
+            is_new: true,
+        };
+        // Before it has the path: from then on other agents find it.
+        let locked = lock(&spool.file).map_err(SpoolError::Beside);
+        match locked.and_then(|()| Ok(spool.grow(0, length)?)) {
+            Ok(()) => Ok(spool),
+            Err(error) => {
+                spool.discard(path);
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts a file that was made beside the path there. All of it is on the disk before, so that a power cut costs no
+    /// more than before.
+    pub fn take_place(&self, path: &[u8]) -> Result<(), SpoolError> {
+        // Lines are missing that the old memory or the new one has lost.
+        if ring::is_lost() {
+            return Err(Errno(libc::EIO).into());
+        }
+        // SAFETY: the call takes a number only.
+        check(unsafe { libc::fsync(self.file.number()) })?;
+        let mut buffer = [0; NAME_MAX];
+        let renamed = call_with(new_name(path, &mut buffer), &mut |name| {
+            // SAFETY: both names end in NUL.
+            let rename = &mut |path| unsafe { libc::rename(name, path) };
+            call_with(path, rename).unwrap_or(-1)
+        });
+        renamed.map(drop).map_err(SpoolError::Beside)
+    }
+
+    /// Removes the file, at the path or beside it, if it was not there before.
+    pub fn discard(self, path: &[u8]) {
+        for name in [path, new_name(path, &mut [0; NAME_MAX])] {
+            if self.is_new && self.is_at(name) {
+                let _ = unlink(name);
+            }
+        }
+    }
+
+    /// Marks this file as the ring's.
     pub fn hold(&self) {
         HELD.store(self.file.number(), Ordering::Relaxed);
     }
 
-    /// Bytes of the file.
+    /// Returns the bytes of the file.
     pub fn size(&self) -> Result<usize, Errno> {
         // SAFETY: the call takes numbers only.
         let size = unsafe { libc::lseek(self.file.number(), 0, libc::SEEK_END) };
         usize::try_from(size).map_err(|_| last())
     }
 
-    /// A copy of `size` bytes of the file from `offset` on, with zeros after its end, and after `size` if those are
-    /// too few for words.
-    pub fn copy(&self, offset: usize, size: usize) -> Result<Mapping, Errno> {
-        let mut copied = Mapping::new(size)?;
-        let mut filled = 0;
-        while let Some(rest) = copied
-            .bytes()
-            .get_mut(filled..size)
-            .filter(|rest| !rest.is_empty())
-        {
-            match self.file.read_at(rest, (offset + filled) as u64)? {
-                0 => break,
-                count => filled += count,
-            }
-        }
-        Ok(copied)
+    /// The first `size` bytes of the file, at least one, as memory that is only read; zeros if those are too few for
+    /// words.
+    pub fn view(&self, size: usize) -> Result<Mapping, Errno> {
+        let length = size.max(size_of::<Words>());
+        let memory = map_from(self.file.number(), libc::MAP_PRIVATE, length)?;
+        Ok(Mapping::over(memory, self.file.number()))
     }
 
-    /// Makes the file of `size` bytes one of `length`. What is new is written, so that there is room for all
-    /// of it on the disk: a write to memory without room behind it would end the agent. Without room the
-    /// file stays as it was.
+    /// Changes the size of the file from `size` bytes to `length`. The new part is written, so that the disk has space
+    /// for all of it: a write to memory without space on the disk would end the agent. After an error the file is as
+    /// before.
     pub fn resize(&self, size: usize, length: usize) -> Result<(), Errno> {
         let grown = self.grow(size, length);
         let length = if grown.is_ok() { length } else { size };
@@ -153,29 +247,21 @@ impl Spool {
         Ok(())
     }
 
-    /// Fills the holes that a copy of the file may have, where the file system can.
-    fn reserve(&self, length: usize) -> Result<(), Errno> {
-        // SAFETY: the call takes numbers only.
-        let answer = unsafe { libc::fallocate(self.file.number(), 0, 0, length as _) };
-        if answer == -1 && last() == FULL {
-            Err(FULL)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// The file as memory.
+    /// Maps the file, and fills holes, which a copy of a file may have, where the file system can.
     pub fn map(&self, length: usize) -> Result<Mapping, Errno> {
-        self.reserve(length)?;
+        let file = self.file.number();
+        // SAFETY: the call takes numbers only.
+        let answer = unsafe { libc::fallocate(file, 0, 0, length as _) };
+        if answer == -1 && last() == Errno(libc::ENOSPC) {
+            return Err(last());
+        }
         // The lock keeps others out.
-        let memory = map_from(self.file.number(), libc::MAP_SHARED, length)?;
-        Ok(Mapping::over(memory, self.file.number()))
+        Ok(Mapping::over(map_from(file, libc::MAP_SHARED, length)?, file))
     }
 
-    /// Whether this path leads to the file.
+    /// Returns whether this path leads to the file.
     pub fn is_at(&self, path: &[u8]) -> bool {
-        let there = machine::identity_at(path, false);
-        there.is_some() && there == machine::identity(self.file.number())
+        Status::of(&self.file).is_some_and(|file| file.is_at(path, false))
     }
 }
 
@@ -187,125 +273,110 @@ impl Drop for Spool {
     }
 }
 
-/// A spool in the making: a file beside the one whose place it is to take. It is removed unless it does.
-pub struct NewSpool<'p> {
-    spool: Option<Spool>,
-    path: &'p [u8],
-}
-
-impl<'p> NewSpool<'p> {
-    /// Makes a file of that length, all of it on the disk, beside the path, which the caller has locked.
-    pub fn beside(path: &'p [u8], length: usize) -> Result<Self, SpoolError> {
-        let made = with_new_name(path, |name| open_at(libc::AT_FDCWD, name, NEW_FLAGS));
-        let spool = Spool {
-            file: made.map_err(SpoolError::Beside)?,
-            is_new: true,
-        };
-        let new = Self {
-            spool: Some(spool),
-            path,
-        };
-        if let Some(spool) = &new.spool {
-            // Before it has the path: from then on other agents find it.
-            lock(&spool.file).map_err(SpoolError::Beside)?;
-            spool.grow(0, length)?;
-        }
-        Ok(new)
-    }
-
-    /// The file as memory.
-    pub fn map(&self, length: usize) -> Result<Mapping, Errno> {
-        self.spool.as_ref().ok_or(INVALID)?.map(length)
-    }
-
-    /// Puts the file at the path. All of it is on the disk before, so that a power cut costs no more than before.
-    pub fn take_place(mut self) -> Result<Spool, SpoolError> {
-        let spool = self.spool.as_ref().ok_or(INVALID)?;
-        // Lines are missing that the old memory or the new one has lost.
-        if fault::is_lost() {
-            return Err(Errno(libc::EIO).into());
-        }
-        // SAFETY: the call takes a number only.
-        check(unsafe { libc::fsync(spool.file.number()) })?;
-        let renamed = with_new_name(self.path, |name| {
-            with_c_path(self.path, |path| {
-                // SAFETY: both names end in NUL.
-                match unsafe { libc::rename(name.as_ptr(), path.as_ptr()) } {
-                    0 => Ok(()),
-                    _ => Err(last()),
-                }
-            })
-        });
-        renamed.map_err(SpoolError::Beside)?;
-        self.spool.take().ok_or(INVALID.into())
-    }
-}
-
-impl Drop for NewSpool<'_> {
-    fn drop(&mut self) {
-        if self.spool.is_some() {
-            let _ = with_new_name(self.path, unlink_at);
-        }
-    }
-}
-
-/// Calls `use_name` with the name of the new file beside this one.
-fn with_new_name<T>(path: &[u8], use_name: impl FnOnce(&CStr) -> Result<T, Errno>) -> Result<T, Errno> {
-    let mut buffer = [0; NAME_MAX];
-    let mut name = Text::new(&mut buffer);
+/// Writes the name of the new file beside this one.
+fn new_name<'b>(path: &[u8], buffer: &'b mut [u8; NAME_MAX]) -> &'b [u8] {
+    let mut name = Text::new(buffer);
     name.put(path);
     name.put(b".new");
-    // One that is cut is too long for a path, too.
-    with_c_path(name.bytes(), use_name)
+    // A name that is cut is too long for a path, too.
+    name.into_bytes()
 }
 
-/// Removes the file that a killed agent has left there. Whatever else has that name stays.
-fn remove_left_over(name: &CStr) -> Result<(), Errno> {
-    if is_held_at(name.to_bytes()) {
+/// Removes the file of that name if a killed agent has left it.
+fn remove_left_over(name: &[u8]) -> Result<(), Errno> {
+    if is_held_at(name) {
         return Err(Errno::BUSY);
     }
-    let file = open_at(libc::AT_FDCWD, name, FLAGS)?;
-    let is_regular = machine::is_kind(file.number(), &[libc::S_IFREG]);
-    if !is_regular || refusal(&file).is_some() {
+    let file = open(name, FLAGS)?;
+    if refusal(&file).is_some() {
         return Err(INVALID);
     }
     lock(&file)?;
-    // It has a spool's words, or begins with zeros: what a kill while it was made has left.
-    let mut start = [0; size_of::<Words>()];
-    let count = file.read_at(&mut start, 0)?;
-    if start.iter().all(|byte| *byte == 0) || count == start.len() && Words::are_at(&start) {
-        return unlink_at(name);
+    if has_words(&file)? {
+        return unlink(name);
     }
     Err(INVALID)
 }
 
-/// Why the file is none to trust. Who owns it, or can write to it, may forge lines and end the agent.
+/// Returns whether the open file would be removed as one that a killed agent has left.
+fn is_left_over(file: &Fd) -> bool {
+    refusal(file).is_none() && is_locked(file) == Ok(false) && has_words(file) == Ok(true)
+}
+
+/// Returns whether the file has the words of a spool, or begins with zeros: the agent was killed before it wrote them.
+fn has_words(file: &Fd) -> Result<bool, Errno> {
+    let mut start = [0; size_of::<Words>()];
+    let count = file.read_at(&mut start, 0)?;
+    Ok(start.iter().all(|byte| *byte == 0) || count == start.len() && Words::are_at(&start))
+}
+
+/// Returns the line of the mount that the file was opened through (`proc(5)`: `/proc/self/fdinfo`), as a hash; 0 if it is not
+/// known.
+fn mount_of(file: &Fd) -> u32 {
+    let mut buffer = [0; 40];
+    let mut path = Text::new(&mut buffer);
+    path.put(b"/proc/self/fdinfo/");
+    path.number(file.number() as u64);
+    let mut mount = 0;
+    for_each_line(path.bytes(), &mut |line| {
+        if line.starts_with(b"mnt_id:") {
+            mount = hash(line);
+        }
+    });
+    mount
+}
+
+fn not_opened(errno: Errno) -> SpoolError {
+    match errno {
+        Errno(libc::ELOOP) => SpoolError::Refused("it is a symbolic link"),
+        other => other.into(),
+    }
+}
+
+/// Returns the reason why the file cannot be trusted. Its owner, and anyone who can write to it, may forge lines and end
+/// the agent.
 fn refusal(file: &Fd) -> Option<&'static str> {
-    let Some(about) = machine::ownership(file.number()) else {
+    let Some(status) = Status::of(file) else {
         return Some("its owner is unknown");
     };
-    if !about.is_own {
+    if !status.is_kind(libc::S_IFREG) {
+        Some("it is not a regular file")
+    } else if !status.is_own() {
         Some("another user owns it")
-    } else if about.has_links {
+    } else if status.has_links() {
         Some("it has more than one link")
-    } else if about.is_open {
+    } else if status.is_open() {
         Some("group or others can write to it")
     } else {
         None
     }
 }
 
-/// Whether the ring is in the file to which this path leads: to open and close it would give up the lock.
+/// Returns whether this path leads to the ring's file: to open and close it would give up the lock.
 pub(super) fn is_held_at(path: &[u8]) -> bool {
     let held = HELD.load(Ordering::Relaxed);
-    held >= 0 && machine::identity_at(path, true).is_some_and(|file| Some(file) == machine::identity(held))
+    held >= 0 && Status::of_number(held).is_some_and(|file| file.is_at(path, true))
+}
+
+/// Returns a lock of the whole file.
+fn whole_lock() -> libc::flock {
+    // SAFETY: all zeros is a lock, of the whole file.
+    let mut whole: libc::flock = unsafe { core::mem::zeroed() };
+    whole.l_type = libc::F_WRLCK as _;
+    whole
+}
+
+/// Returns whether another process has locked the file.
+fn is_locked(file: &Fd) -> Result<bool, Errno> {
+    let mut whole = whole_lock();
+    // SAFETY: this command writes to the lock that it is given.
+    check(unsafe { libc::fcntl(file.number(), libc::F_GETLK, &raw mut whole) })?;
+    Ok(whole.l_type != libc::F_UNLCK as _)
 }
 
 /// Locks the whole file against other processes.
 fn lock(file: &Fd) -> Result<(), Errno> {
-    // SAFETY: all zeros is a lock, of the whole file.
-    let mut whole: libc::flock = unsafe { core::mem::zeroed() };
-    whole.l_type = libc::F_WRLCK as _;
+    let whole = whole_lock();
     // SAFETY: this command reads the lock that it is given.
     match check(unsafe { libc::fcntl(file.number(), libc::F_SETLK, &raw const whole) }) {
         Err(Errno(libc::EACCES | libc::EAGAIN)) => Err(Errno::BUSY),

@@ -1,33 +1,66 @@
 //! Users of this machine (`passwd(5)`).
 
 use super::errno::{check, last};
-use super::file::File;
+use super::file::for_each_line;
 use crate::base::decimal::parse_u64;
-use crate::base::fields::lines;
 use crate::base::text::Text;
 use crate::platform::Errno;
 
+/// Lines of name, password, user, group, comment, home directory and shell.
+const USERS: &[u8] = b"/etc/passwd";
+/// Lines of name, password, group and members, which have commas between (`group(5)`).
+const GROUPS: &[u8] = b"/etc/group";
+/// The most groups of the agent's user that are kept.
+const GROUPS_MAX: usize = 32;
+
 /// Returns whether a user of that name exists.
 pub fn has_user(name: &[u8]) -> bool {
-    find(name, &mut |_| {}).is_some()
+    let mut is_found = false;
+    for_each_line(USERS, &mut |line| is_found |= entry(line, name).is_some());
+    is_found
+}
+
+/// Makes this process one of that user and of all its groups, without capabilities.
+pub fn drop_to_user(name: &[u8]) -> Result<(), Errno> {
+    become_one(name, true, &mut Text::new(&mut [])).ok_or(Errno(libc::EPERM))
 }
 
 /// Makes this process one of that user and of its first group alone, without capabilities. (A process that is the user's
 /// already and may not leave its groups keeps them.) Writes the user's home directory.
 pub(super) fn become_user(name: &[u8], home: &mut Text) -> Option<()> {
-    let (mut user, mut group) = (0, 0);
-    find(name, &mut |entry| {
-        (user, group) = (entry.user, entry.group);
-        home.put(if entry.home.is_empty() { b"/" } else { entry.home });
-    })?;
-    // SAFETY: a list of one number.
-    let has_one_group = unsafe { libc::setgroups(1, &raw const group) } == 0;
+    become_one(name, false, home)
+}
+
+fn become_one(name: &[u8], has_all_groups: bool, home: &mut Text) -> Option<()> {
+    let mut found = None;
+    for_each_line(USERS, &mut |line| {
+        if found.is_none()
+            && let Some((user, group, directory)) = entry(line, name)
+        {
+            found = Some((user, group));
+            home.put(if directory.is_empty() { b"/" } else { directory });
+        }
+    });
+    let (user, group) = found?;
+    let (mut groups, mut count) = ([group; GROUPS_MAX], 1);
+    if has_all_groups {
+        for_each_line(GROUPS, &mut |line| {
+            if let Some(number) = group_of(line, name)
+                && let Some(slot) = groups.get_mut(count)
+            {
+                *slot = number;
+                count += 1;
+            }
+        });
+    }
+    // SAFETY: a list of at least as many numbers.
+    let has_groups = unsafe { libc::setgroups(count as _, groups.as_ptr()) } == 0;
     // SAFETY: it takes nothing.
     let is_user = unsafe { libc::getuid() } == user;
     // SAFETY: as above.
     let is_it = is_user && unsafe { libc::getgid() } == group;
     // A process of that user may lack the right to leave its groups, and keeps them.
-    if !has_one_group && !is_it {
+    if !has_groups && !is_it {
         return None;
     }
     // SAFETY: the call takes numbers only.
@@ -56,50 +89,23 @@ fn drop_rights() -> Option<()> {
     (answer == 0 || last() == Errno(libc::EINVAL)).then_some(())
 }
 
-/// A line of the file.
-struct Entry<'l> {
-    user: u32,
-    group: u32,
-    home: &'l [u8],
-}
-
-/// Passes the entry of that user to `push`.
-fn find(name: &[u8], push: &mut dyn FnMut(Entry)) -> Option<()> {
-    let file = File::open(b"/etc/passwd").ok()?;
-    let mut buffer = [0; 1024];
-    let (mut held, mut offset) = (0, 0);
-    loop {
-        let length = file.read_at(buffer.get_mut(held..)?, offset).ok()?;
-        if length == 0 {
-            // The last line may have no end.
-            return of_line(buffer.get(..held)?, name).map(push);
-        }
-        offset += length as u64;
-        let text = buffer.get(..held + length)?;
-        if let Some(found) = lines(text).find_map(|line| of_line(line, name)) {
-            push(found);
-            return Some(());
-        }
-        // The last line may go on. (A longer one is of no user.)
-        let whole = text
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(text.len(), |at| at + 1);
-        held = text.len() - whole;
-        buffer.copy_within(whole..whole + held, 0);
-    }
-}
-
-fn of_line<'l>(line: &'l [u8], name: &[u8]) -> Option<Entry<'l>> {
+/// Parses a line that is of the user of that name: user, group and home directory.
+fn entry<'l>(line: &'l [u8], name: &[u8]) -> Option<(u32, u32, &'l [u8])> {
     let mut fields = line.split(|byte| *byte == b':');
     if fields.next()? != name {
         return None;
     }
     let mut number = |skipped| u32::try_from(parse_u64(fields.nth(skipped)?)?).ok();
     let (user, group) = (number(1)?, number(0)?);
-    // A comment is between them.
-    let home = fields.nth(1).unwrap_or_default();
-    Some(Entry { user, group, home })
+    Some((user, group, fields.nth(1).unwrap_or_default()))
+}
+
+/// Parses a line that has the user among the members of a group; returns the group.
+fn group_of(line: &[u8], name: &[u8]) -> Option<u32> {
+    let mut fields = line.split(|byte| *byte == b':').skip(2);
+    let number = u32::try_from(parse_u64(fields.next()?)?).ok()?;
+    let mut members = fields.next()?.split(|byte| *byte == b',');
+    members.any(|member| member == name).then_some(number)
 }
 
 #[cfg(test)]
@@ -108,17 +114,30 @@ mod tests {
 
     #[test]
     fn users_are_found_by_their_names() {
-        let root = |entry: Entry| assert_eq!((entry.user, entry.group, entry.home), (0, 0, &b"/root"[..]));
-        assert!(find(b"root", &mut { root }).is_some());
+        assert_eq!(
+            entry(b"root:x:0:0:root:/root:/bin/sh", b"root"),
+            Some((0, 0, &b"/root"[..]))
+        );
+        assert!(has_user(b"root"));
         assert!(has_user(b"nobody"));
         for name in [&b""[..], b"nobody at all", b"roo", b"root:x"] {
             assert!(!has_user(name));
         }
-        let entry = |line| of_line(line, b"a").map(|entry| (entry.user, entry.group, entry.home));
+        let entry = |line| entry(line, b"a");
         assert_eq!(entry(b"a:x:12:34:b,c:/d:/bin/e"), Some((12, 34, &b"/d"[..])));
         assert_eq!(entry(b"a:x:12:34::/:"), Some((12, 34, &b"/"[..])));
         assert_eq!(entry(b"a:x:12:34"), Some((12, 34, &b""[..])));
         assert_eq!(entry(b"a:x:12"), None);
         assert_eq!(entry(b"a:x::1"), None);
+    }
+
+    #[test]
+    fn groups_are_those_with_the_user_among_their_members() {
+        let group = |line| group_of(line, b"b");
+        assert_eq!(group(b"g:x:7:a,b,c"), Some(7));
+        assert_eq!(group(b"g:x:7:b"), Some(7));
+        for line in [&b"g:x:7:"[..], b"g:x:7", b"g:x:b:b", b"b:x:7:ab,bc", b""] {
+            assert_eq!(group(line), None);
+        }
     }
 }

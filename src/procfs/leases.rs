@@ -10,14 +10,11 @@ const LENGTH_MAX: usize = 1 << 20;
 /// Returns the number of leases in the file of this path, which is opened each time: dnsmasq may replace it. The path
 /// may be in a folder that others can write to, such as `/tmp`, so only a regular file is read.
 pub(super) fn count(path: &[u8], buffer: &mut [u8]) -> Result<u32, ReadError> {
-    read(path, buffer).map_err(|kind| ReadError {
-        subject: Subject::Leases,
-        kind,
-    })
+    read(path, buffer).map_err(|kind| ReadError::new(Subject::Leases, kind))
 }
 
 fn read(path: &[u8], buffer: &mut [u8]) -> Result<u32, ReadErrorKind> {
-    let file = File::open_regular(path)?.ok_or(ReadErrorKind::Content("not a regular file"))?;
+    let file = File::open_regular(path)?.ok_or(ReadErrorKind::Unexpected)?;
     let mut counter = Counter::default();
     let mut offset = 0;
     loop {
@@ -28,7 +25,7 @@ fn read(path: &[u8], buffer: &mut [u8]) -> Result<u32, ReadErrorKind> {
         counter.add(buffer.get(..length).unwrap_or_default());
         offset += length;
         if offset > LENGTH_MAX {
-            return Err(ReadErrorKind::Content("longer than 1 MB"));
+            return Err(ReadErrorKind::TooLong);
         }
     }
 }

@@ -140,9 +140,17 @@ impl Slot {
         let speed = self.speed.as_ref().and_then(|file| read_value(file, &mut buffer));
         Some(Link {
             is_up,
-            megabits: speed.and_then(parse_u64).filter(|megabits| *megabits > 0),
+            megabits: speed
+                .and_then(parse_u64)
+                .filter(|megabits| !is_unknown(*megabits)),
         })
     }
+}
+
+/// Returns whether a driver prints this number where it does not know the speed: 0, or `SPEED_UNKNOWN` (−1) of 16 or 32
+/// bits without its sign (`include/uapi/linux/ethtool.h`). With its sign it is no number.
+fn is_unknown(megabits: u64) -> bool {
+    matches!(megabits, 0 | 0xffff | 0xffff_ffff)
 }
 
 #[cfg(test)]
@@ -180,10 +188,17 @@ mod tests {
         let (root, sys) = sys("links-unknown");
         let mut links = Links::NONE;
         put(&root, "eth0", "1\n", "1000\n");
-        put(&root, "eth1", "0\n", "-1\n");
-        put(&root, "eth2", "0\n", "0\n");
+        for (interface, speed) in [
+            ("eth1", "-1\n"),
+            ("eth2", "0\n"),
+            ("eth3", "65535\n"),
+            ("eth4", "4294967295\n"),
+            ("eth5", "18446744073709551616\n"),
+        ] {
+            put(&root, interface, "0\n", speed);
+        }
         assert_eq!(links.read(&sys, b"eth0", 0), link(true, 1_000));
-        for interface in [b"eth1", b"eth2"] {
+        for interface in [b"eth1", b"eth2", b"eth3", b"eth4", b"eth5"] {
             let down = Link {
                 is_up: Some(false),
                 megabits: None,

@@ -1,10 +1,10 @@
 //! Readers of `/proc` and `/sys`: files that stay open, lines that are pulled, and parsers of what they hold.
 
 mod error;
-mod file_lines;
 mod files;
 mod keys;
 mod leases;
+mod line_buffer;
 mod links;
 pub mod mounts;
 pub mod processes;
@@ -12,21 +12,23 @@ pub mod sensors;
 mod sysfs;
 
 pub use crate::platform::{
-    Discipline, FileSystem, discipline as clock_discipline, file_system as statfs, own_cpu_micros, page_size,
-    ticks_per_second,
+    Discipline, FileSystem, discipline as clock_discipline, monotonic_millis, own_cpu_micros, page_size,
+    ticks_per_second, wireless_quality_max,
 };
-pub use error::{ReadError, ReadErrorKind, Subject};
-pub use file_lines::FileLines;
+pub use error::{Limit, ReadError, ReadErrorKind, Subject};
 pub use files::{Files, ProcFile};
 pub use keys::Keys;
 pub use links::{InterfaceName, Link, Links};
+pub use sysfs::is_physical;
 
 use crate::base::fields::{Fields, fields};
 use crate::base::name::Name;
-use crate::platform::{Directory, Entries, Errno};
+use crate::base::text::Text;
+use crate::platform::{Directory, Entries, Errno, file_system as statfs};
 use files::BUFFER;
+use mounts::MOUNT_POINT_MAX;
 use processes::Processes;
-use sensors::Devices;
+use sensors::Sensors;
 
 /// Bytes of a mount point that are kept for an error message.
 const FAILED_MOUNT_MAX: usize = 96;
@@ -50,19 +52,27 @@ impl Memory {
     };
 }
 
-/// The roots of `/proc` and `/sys`.
+/// The most bytes of the root of the mount points.
+const ROOT_MAX: usize = 128;
+
+/// The roots of `/proc`, `/sys` and the mount points.
 pub struct Roots {
     proc: Directory,
+    /// Network and mounts are those of its first process, in the place of this one's.
+    is_other: bool,
     /// A container may have none.
     sys: Option<Directory>,
+    mounts: Name<ROOT_MAX>,
 }
 
 impl Roots {
-    /// Opens both.
-    pub fn open(proc: &[u8], sys: &[u8]) -> Result<Self, Errno> {
+    /// Opens the first two.
+    pub fn open(proc: &[u8], sys: &[u8], mounts: &[u8]) -> Result<Self, Errno> {
         Ok(Self {
             proc: Directory::open(proc)?,
+            is_other: proc != files::PROC,
             sys: Directory::open(sys).ok(),
+            mounts: Name::new(mounts.strip_suffix(b"/").unwrap_or(mounts)),
         })
     }
 }
@@ -75,34 +85,56 @@ pub struct Host {
     pub sys: Option<Directory>,
     /// The files of the interfaces' links.
     pub links: &'static mut Links,
+    /// The pass over the sensors.
+    pub sensors: Sensors,
     /// An unfinished pass over the processes.
     pass: Option<Entries>,
+    /// The root of the mount points.
+    mounts: Name<ROOT_MAX>,
     /// The start of the mount point whose file system could not be asked last.
-    failed_mount: Name<FAILED_MOUNT_MAX>,
+    pub failed_mount: Name<FAILED_MOUNT_MAX>,
 }
 
 impl Host {
     /// A machine with these roots. The files below are opened when they are first read.
     pub fn new(roots: Roots, memory: &'static mut Memory) -> Self {
         Self {
-            files: Files::new(roots.proc, &mut memory.buffer),
+            files: Files::new(roots.proc, roots.is_other, &mut memory.buffer),
             sys: roots.sys,
+            mounts: roots.mounts,
             links: &mut memory.links,
+            sensors: Sensors::new(),
             pass: None,
             failed_mount: Name::NONE,
         }
     }
 
     /// Opens the roots of a machine.
-    pub fn open(proc: &[u8], sys: &[u8], memory: &'static mut Memory) -> Result<Self, Errno> {
-        Ok(Self::new(Roots::open(proc, sys)?, memory))
+    pub fn open(proc: &[u8], sys: &[u8], mounts: &[u8], memory: &'static mut Memory) -> Result<Self, Errno> {
+        Ok(Self::new(Roots::open(proc, sys, mounts)?, memory))
+    }
+
+    /// Returns the sizes of the file system at a mount point.
+    pub fn file_system(&self, point: &[u8]) -> Result<FileSystem, Errno> {
+        if self.mounts.is_none() {
+            return statfs(point);
+        }
+        let mut buffer = [0; ROOT_MAX + MOUNT_POINT_MAX];
+        let mut path = Text::new(&mut buffer);
+        path.put(self.mounts.bytes());
+        path.put(point);
+        if path.is_cut() {
+            return Err(Errno::NAME_TOO_LONG);
+        }
+        statfs(path.bytes())
     }
 
     /// Closes all files and reads a machine with other roots from now on.
     pub fn change(&mut self, roots: Roots) {
-        self.files.change_root(roots.proc);
-        self.sys = roots.sys;
+        self.files.change_root(roots.proc, roots.is_other);
+        (self.sys, self.mounts) = (roots.sys, roots.mounts);
         *self.links = Links::NONE;
+        self.sensors = Sensors::new();
         self.pass = None;
     }
 
@@ -116,30 +148,15 @@ impl Host {
         self.pass.is_some()
     }
 
-    /// Drops an unfinished pass over the processes.
-    pub fn end_pass(&mut self) {
+    /// Drops unfinished passes.
+    pub fn end_passes(&mut self) {
         self.pass = None;
-    }
-
-    /// Returns the devices of a class.
-    pub fn devices(&self, class: sensors::Class) -> Devices {
-        Devices::open(self.sys.as_ref(), class)
+        self.sensors = Sensors::new();
     }
 
     /// Returns the number of leases in the lease file of this path.
     pub fn leases(&mut self, path: &[u8]) -> Result<u32, ReadError> {
-        leases::count(path, self.files.buffer)
-    }
-
-    /// Returns the error that the file system of this mount point cannot be asked for its sizes.
-    pub fn mount_error(&mut self, point: &[u8], errno: Errno) -> ReadError {
-        self.failed_mount = Name::new(point.get(..FAILED_MOUNT_MAX).unwrap_or(point));
-        ReadError::system(Subject::MountPoint, errno)
-    }
-
-    /// Returns the mount point of the last [`Host::mount_error`], or its start.
-    pub fn failed_mount(&self) -> &[u8] {
-        self.failed_mount.bytes()
+        leases::count(path, self.files.text.buffer)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::sysfs::open;
 use super::{ReadError, Subject};
+use crate::base::decimal::parse_u64;
 use crate::base::fields::fields;
 use crate::platform::{Directory, Entries, Errno};
 
@@ -11,8 +12,10 @@ const TURN_MAX: usize = 1024;
 /// A process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process<'a> {
-    /// The name of its program, which the kernel cuts to 15 bytes.
+    /// The name of its program, which the kernel cuts to 15 bytes; since Linux 4.18 it does not cut those of its threads.
     pub name: &'a [u8],
+    /// Whether it is a thread of the kernel.
+    pub is_kernel_thread: bool,
     /// Whether it has ended, and its parent has not waited for it yet.
     pub is_dead: bool,
     /// Processor time that it has used, in ticks, below 2⁴¹.
@@ -76,7 +79,7 @@ impl<'h> Processes<'h> {
 }
 
 fn error(errno: Errno) -> ReadError {
-    ReadError::system(Subject::Processes, errno)
+    ReadError::new(Subject::Processes, errno.into())
 }
 
 /// Parses the text of a process's file, `pid (name) state …`: user and system time are the 14th and 15th field, resident
@@ -87,7 +90,9 @@ pub fn parse(text: &[u8]) -> Option<Process<'_>> {
     let name = text.get(open + 1..close)?;
     let mut fields = fields(text.get(close + 1..)?);
     let state = fields.next()?;
-    fields.nth(9)?;
+    // `PF_KTHREAD` (`include/linux/sched.h`) of the flags, the 9th field.
+    let is_kernel_thread = parse_u64(fields.nth(5)?)? & 0x0020_0000 != 0;
+    fields.nth(3)?;
     let (user_ticks, system_ticks) = (fields.next_u64()?, fields.next_u64()?);
     fields.nth(7)?;
     let pages = fields.next_u64()?;
@@ -97,6 +102,7 @@ pub fn parse(text: &[u8]) -> Option<Process<'_>> {
     }
     Some(Process {
         name,
+        is_kernel_thread,
         is_dead: matches!(state, [b'Z' | b'X' | b'x']),
         ticks: user_ticks + system_ticks,
         pages,

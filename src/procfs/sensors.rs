@@ -6,27 +6,31 @@ use super::sysfs::{VALUE_MAX, read_attribute};
 use crate::base::bit_set::BitSet;
 use crate::base::decimal::{Fixed, parse_u64};
 use crate::base::name::Name;
-use crate::base::text::Text;
+use crate::base::text::{Text, hash};
 use crate::platform::{Directory, Entries};
 
 /// A class of devices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Thermal zones, with one temperature each.
-    ThermalZone,
-    /// Chips, with any number of sensors each.
-    Chip,
+struct Class {
+    /// The folder below `/sys`.
+    path: &'static [u8],
+    /// The start of the devices' names there; a number follows it.
+    prefix: &'static [u8],
+    /// Whether the devices have any number of sensors, and not one temperature each.
+    is_chip: bool,
 }
 
-impl Class {
-    /// Returns the folder below `/sys`, and the prefix of the devices' names there; a number follows the prefix.
-    fn path_and_prefix(self) -> (&'static [u8], &'static [u8]) {
-        match self {
-            Self::ThermalZone => (b"class/thermal", b"thermal_zone"),
-            Self::Chip => (b"class/hwmon", b"hwmon"),
-        }
-    }
-}
+static CLASSES: [Class; 2] = [
+    Class {
+        path: b"class/thermal",
+        prefix: b"thermal_zone",
+        is_chip: false,
+    },
+    Class {
+        path: b"class/hwmon",
+        prefix: b"hwmon",
+        is_chip: true,
+    },
+];
 
 /// What a sensor measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,64 +41,218 @@ pub enum SensorKind {
     Fan,
 }
 
-impl SensorKind {
-    const ALL: [Self; 2] = [Self::Temperature, Self::Fan];
+/// The kinds, and the start of their attributes' names; the sensor's number follows it.
+const KINDS: [(SensorKind, &[u8]); 2] = [(SensorKind::Temperature, b"temp"), (SensorKind::Fan, b"fan")];
 
-    /// Returns the prefix of the attributes; the sensor's number follows.
-    fn prefix(self) -> &'static [u8] {
-        match self {
-            Self::Temperature => b"temp",
-            Self::Fan => b"fan",
-        }
-    }
-}
-
-/// The devices of a class, pulled one at a time in the order of their numbers.
-pub struct Devices {
-    class: Class,
-    /// The folder of the class, or `None` if this kernel lacks it.
+/// The sensors of all devices, pulled one at a time: the devices of a class in the order of their numbers, and so the
+/// sensors of a kind.
+pub struct Sensors {
+    /// The classes whose devices have not been listed.
+    classes: &'static [Class],
+    /// The class of the device, and its folder.
+    class: &'static Class,
     folder: Option<Directory>,
-    /// The numbers of the devices that have not been returned.
-    numbers: BitSet,
+    /// The numbers of the devices that have not been opened.
+    devices: BitSet,
+    /// The device.
+    device: Option<Directory>,
+    /// The kernel's name for it, such as `hwmon2`.
+    kernel_name: Name<24>,
+    /// The type of a zone, the name of a chip, such as `coretemp`.
+    name: Name<VALUE_MAX>,
+    /// The address of the device on its bus, such as `0000:01:00.0`, which it keeps over a restart; none if it has none.
+    address: Name<VALUE_MAX>,
+    /// The numbers of its sensors that have not been returned, by kind.
+    numbers: [BitSet; KINDS.len()],
+    /// The numbers of the sensors whose label another sensor of the chip and the kind has, too.
+    repeated: [BitSet; KINDS.len()],
+    /// Whether the sensor is one of them.
+    has_repeated_label: bool,
+    /// The start of the names of the sensor's attributes, such as `temp1`; none if it is the only one of its device.
+    attribute: Name<24>,
+    kind: SensorKind,
     /// Whether a device or a sensor was left out, since its number is above 255.
     pub is_over: bool,
 }
 
-impl Devices {
-    /// Lists the devices of a class. Without `/sys` there are none.
-    pub(super) fn open(sys: Option<&Directory>, class: Class) -> Self {
-        let (path, prefix) = class.path_and_prefix();
-        let (mut numbers, mut is_over) = (BitSet::EMPTY, false);
-        let folder = sys.and_then(|sys| sys.open_directory(path).ok()).map(|folder| {
-            let mut entries = Entries::new(folder);
-            while let Ok(Some(name)) = entries.next_name() {
-                is_over |= !insert_number(&mut numbers, name, prefix, b"");
-            }
-            entries.into_directory()
-        });
+impl Sensors {
+    /// No sensor was returned.
+    #[expect(clippy::new_without_default, reason = "it is no value of its own")]
+    pub fn new() -> Self {
         Self {
-            class,
-            folder,
-            numbers,
-            is_over,
+            classes: &CLASSES,
+            class: &CLASSES[0],
+            folder: None,
+            devices: BitSet::EMPTY,
+            device: None,
+            kernel_name: Name::NONE,
+            name: Name::NONE,
+            address: Name::NONE,
+            numbers: [BitSet::EMPTY; KINDS.len()],
+            repeated: [BitSet::EMPTY; KINDS.len()],
+            has_repeated_label: false,
+            attribute: Name::NONE,
+            kind: SensorKind::Temperature,
+            is_over: false,
         }
     }
 
-    /// Returns the next device that can be opened.
-    pub fn next_device(&mut self) -> Option<Device> {
-        let folder = self.folder.as_ref()?;
+    /// Goes to the next sensor, and returns what it measures; `None` after the last one. Without `/sys` there are none.
+    pub fn next_sensor(&mut self, sys: Option<&Directory>) -> Option<SensorKind> {
         loop {
-            let number = self.numbers.pop_first()?;
-            let kernel_name = numbered(self.class.path_and_prefix().1, number);
-            let device = match self.class {
-                Class::ThermalZone => Device::open_zone(folder, kernel_name),
-                Class::Chip => Device::open_chip(folder, kernel_name),
-            };
-            if let Some(device) = device {
-                self.is_over |= device.is_over;
-                return Some(device);
+            for (((kind, prefix), numbers), repeated) in
+                KINDS.iter().zip(&mut self.numbers).zip(&self.repeated)
+            {
+                if let Some(number) = numbers.pop_first() {
+                    self.kind = *kind;
+                    self.has_repeated_label = repeated.contains(number);
+                    self.attribute = Name::NONE;
+                    if self.class.is_chip {
+                        self.attribute = numbered(prefix, number);
+                    }
+                    return Some(*kind);
+                }
+            }
+            if let Some(number) = self.devices.pop_first() {
+                self.open_device(number);
+            } else {
+                (self.class, self.classes) = self.classes.split_first()?;
+                self.list_devices(sys?);
             }
         }
+    }
+
+    fn list_devices(&mut self, sys: &Directory) {
+        self.folder = None;
+        let Ok(folder) = sys.open_directory(self.class.path) else {
+            return;
+        };
+        let mut entries = Entries::new(folder);
+        while let Ok(Some(name)) = entries.next_name() {
+            self.is_over |= !insert_number(&mut self.devices, name, self.class.prefix, b"");
+        }
+        self.folder = Some(entries.into_directory());
+    }
+
+    /// Opens the device of this number, and lists its sensors; it has none if it cannot be opened.
+    fn open_device(&mut self, number: usize) -> Option<()> {
+        let folder = self.folder.as_ref()?;
+        self.kernel_name = numbered(self.class.prefix, number);
+        let kernel_name = self.kernel_name.bytes();
+        self.repeated = [BitSet::EMPTY; KINDS.len()];
+        let (mut place, mut target) = ([0; 256], [0; 256]);
+        let place = folder.link(kernel_name, &mut place).unwrap_or_default();
+        // The chip that the kernel makes of each thermal zone is left out.
+        if self.class.is_chip && is_in_zone(place) {
+            return None;
+        }
+        let mut device = folder.open_directory(kernel_name).ok()?;
+        let target = device.link(b"device", &mut target).unwrap_or_default();
+        // The first may be as short as `../../nvme0`, without an address.
+        let address = bus_address(target).or_else(|| bus_address(place));
+        self.address = Name::new(address.or_else(|| stable_name(target)).unwrap_or_default());
+        let mut buffer = [0; VALUE_MAX];
+        if !self.class.is_chip {
+            let kind = read_attribute(&device, &[b"type"], &mut buffer).filter(|kind| !kind.is_empty());
+            self.name = Name::new(kind.unwrap_or(kernel_name));
+            self.device = Some(device);
+            self.numbers[0].insert(0);
+            return Some(());
+        }
+        let mut name = read_attribute(&device, &[b"name"], &mut buffer);
+        if name.is_none() {
+            // Old kernels have the attributes in the folder of the chip's device.
+            device = device.open_directory(b"device").ok()?;
+            name = read_attribute(&device, &[b"name"], &mut buffer);
+        }
+        self.name = Name::new(name?);
+        let mut entries = Entries::new(device);
+        let mut labels = [BitSet::EMPTY; KINDS.len()];
+        while let Ok(Some(entry)) = entries.next_name() {
+            for (index, (_, prefix)) in KINDS.iter().enumerate() {
+                self.is_over |= !insert_number(&mut self.numbers[index], entry, prefix, b"_input");
+                insert_number(&mut labels[index], entry, prefix, b"_label");
+            }
+        }
+        self.device = Some(entries.into_directory());
+        for (index, (_, prefix)) in KINDS.iter().enumerate() {
+            self.repeated[index] = self.repeated_labels(prefix, labels[index]);
+        }
+        Some(())
+    }
+
+    /// Returns those of the numbers whose label is not the only one of its text. All label files of the chip count,
+    /// whichever sensors have a value: a name must not change because another sensor fails.
+    fn repeated_labels(&self, prefix: &[u8], labels: BitSet) -> BitSet {
+        let (mut repeated, mut hashes) = (BitSet::EMPTY, [0; 256]);
+        let mut rest = labels;
+        while let Some(number) = rest.pop_first() {
+            let label = hash(self.label(numbered(prefix, number).bytes(), &mut [0; VALUE_MAX]));
+            for (other, _) in hashes.iter().enumerate().filter(|(_, hash)| **hash == label) {
+                repeated.insert(other as u64);
+                repeated.insert(number as u64);
+            }
+            hashes[number] = label;
+        }
+        repeated
+    }
+
+    /// Returns the label of the sensor with these attributes, or the start of their names if it has none.
+    fn label<'b>(&self, attribute: &'b [u8], buffer: &'b mut [u8; VALUE_MAX]) -> &'b [u8] {
+        let label = self.read_attribute(&[attribute, b"_label"], buffer);
+        label.filter(|label| !label.is_empty()).unwrap_or(attribute)
+    }
+
+    /// Writes the sensor's name: `device/label`, `device/label temp2` where the label is not the only one of its text, or
+    /// `device` if it is the only sensor.
+    pub fn put_name(&self, text: &mut Text) {
+        text.put(self.name.bytes());
+        let attribute = self.attribute.bytes();
+        if attribute.is_empty() {
+            return;
+        }
+        text.put(b"/");
+        text.put(self.label(attribute, &mut [0; VALUE_MAX]));
+        if self.has_repeated_label {
+            text.put(b" ");
+            text.put(attribute);
+        }
+    }
+
+    /// Returns the kernel's name for the sensor's device, such as `hwmon2`.
+    pub fn kernel_name(&self) -> &[u8] {
+        self.kernel_name.bytes()
+    }
+
+    /// Returns the kernel's name for the sensor, such as `temp1`; empty if it is the only one of its device.
+    pub fn attribute(&self) -> &[u8] {
+        self.attribute.bytes()
+    }
+
+    /// Returns the address of the sensor's device on its bus, which tells equal devices apart; empty if it has none.
+    pub fn address(&self) -> &[u8] {
+        self.address.bytes()
+    }
+
+    /// Reads the sensor's value. Returns `None` if it cannot be read, if the chip reports a fault of the sensor, or if the
+    /// value is none.
+    pub fn read(&self) -> Option<Fixed> {
+        let mut buffer = [0; VALUE_MAX];
+        let path: [&[u8]; 2] = match self.attribute.bytes() {
+            [] => [b"temp", b""],
+            attribute => {
+                let fault = self.read_attribute(&[attribute, b"_fault"], &mut buffer);
+                if fault.and_then(parse_u64).is_some_and(|fault| fault != 0) {
+                    return None;
+                }
+                [attribute, b"_input"]
+            }
+        };
+        parse(self.kind, self.read_attribute(&path, &mut buffer)?)
+    }
+
+    fn read_attribute<'b>(&self, path: &[&[u8]], buffer: &'b mut [u8; VALUE_MAX]) -> Option<&'b [u8]> {
+        read_attribute(self.device.as_ref()?, path, buffer)
     }
 }
 
@@ -118,145 +276,43 @@ fn insert_number(numbers: &mut BitSet, name: &[u8], prefix: &[u8], suffix: &[u8]
         .is_none_or(|number| numbers.insert(number))
 }
 
-/// A thermal zone or a chip.
-pub struct Device {
-    class: Class,
-    folder: Directory,
-    /// The type of a zone, the name of a chip, such as `coretemp`.
-    name: Name<VALUE_MAX>,
-    /// The kernel's name for the device, such as `hwmon2`.
-    kernel_name: Name<24>,
-    /// The numbers of the sensors of each kind.
-    numbers: [BitSet; SensorKind::ALL.len()],
-    is_over: bool,
-}
-
-impl Device {
-    fn open_zone(class: &Directory, kernel_name: Name<24>) -> Option<Self> {
-        let folder = class.open_directory(kernel_name.bytes()).ok()?;
-        let mut buffer = [0; VALUE_MAX];
-        let kind = read_attribute(&folder, &[b"type"], &mut buffer).filter(|kind| !kind.is_empty());
-        let mut zone = Self {
-            class: Class::ThermalZone,
-            name: Name::new(kind.unwrap_or(kernel_name.bytes())),
-            folder,
-            kernel_name,
-            numbers: [BitSet::EMPTY; _],
-            is_over: false,
-        };
-        zone.numbers[0].insert(0);
-        Some(zone)
-    }
-
-    fn open_chip(class: &Directory, kernel_name: Name<24>) -> Option<Self> {
-        // The chip that the kernel makes of each thermal zone is left out.
-        let target = &mut [0; 256];
-        if class.link(kernel_name.bytes(), target).is_ok_and(is_in_zone) {
-            return None;
-        }
-        let folder = class.open_directory(kernel_name.bytes()).ok()?;
-        let mut buffer = [0; VALUE_MAX];
-        if let Some(name) = read_attribute(&folder, &[b"name"], &mut buffer) {
-            return Some(Self::new_chip(folder, Name::new(name), kernel_name));
-        }
-        // Old kernels have the attributes in the folder of the chip's device.
-        let folder = folder.open_directory(b"device").ok()?;
-        let name = read_attribute(&folder, &[b"name"], &mut buffer)?;
-        Some(Self::new_chip(folder, Name::new(name), kernel_name))
-    }
-
-    fn new_chip(folder: Directory, name: Name<VALUE_MAX>, kernel_name: Name<24>) -> Self {
-        let (mut numbers, mut is_over) = ([BitSet::EMPTY; _], false);
-        let mut entries = Entries::new(folder);
-        while let Ok(Some(entry)) = entries.next_name() {
-            for (kind, numbers) in SensorKind::ALL.iter().zip(&mut numbers) {
-                is_over |= !insert_number(numbers, entry, kind.prefix(), b"_input");
-            }
-        }
-        Self {
-            class: Class::Chip,
-            folder: entries.into_directory(),
-            name,
-            kernel_name,
-            numbers,
-            is_over,
-        }
-    }
-
-    /// Returns the sensors, those of a kind in the order of their numbers.
-    pub fn sensors(&self) -> impl Iterator<Item = Sensor<'_>> {
-        let kinds = SensorKind::ALL.into_iter().zip(&self.numbers);
-        kinds.flat_map(move |(kind, numbers)| {
-            numbers.iter().map(move |number| Sensor {
-                device: self,
-                kind,
-                attribute: match self.class {
-                    Class::ThermalZone => Name::NONE,
-                    Class::Chip => numbered(kind.prefix(), number),
-                },
-            })
-        })
-    }
-}
-
 /// Returns whether a link below `class/hwmon` leads to the folder of a thermal zone.
 fn is_in_zone(target: &[u8]) -> bool {
     let zone = b"/thermal_zone";
     target.windows(zone.len()).any(|part| part == zone)
 }
 
-/// A sensor of a device.
-pub struct Sensor<'d> {
-    device: &'d Device,
-    /// What it measures.
-    pub kind: SensorKind,
-    /// The start of its attributes' names, such as `temp1`; none if it is the only one of its device.
-    attribute: Name<24>,
+/// Returns the last part of a path that is an address on a bus: it has a digit, and a colon, a point or a hyphen, such as
+/// `0000:01:00.0` of `../../../devices/pci0000:00/0000:01:00.0/nvme/nvme1`, `1-004c` or `coretemp.0`.
+fn bus_address(target: &[u8]) -> Option<&[u8]> {
+    let is_address = |part: &&[u8]| {
+        part.iter().any(u8::is_ascii_digit) && part.iter().any(|byte| matches!(byte, b':' | b'.' | b'-'))
+    };
+    let mut parts = target.rsplit(|&byte| byte == b'/');
+    parts.find(is_address)
 }
 
-impl Sensor<'_> {
-    /// Writes the name: `device/label`, or `device` if the sensor is the only one.
-    pub fn put_name(&self, text: &mut Text) {
-        let mut buffer = [0; VALUE_MAX];
-        let attribute = self.attribute.bytes();
-        let label = read_attribute(&self.device.folder, &[attribute, b"_label"], &mut buffer);
-        let label = label.filter(|label| !label.is_empty() && !attribute.is_empty());
-        put_path(text, self.device.name.bytes(), label.unwrap_or(attribute));
-    }
-
-    /// Writes the kernel's name, which no other sensor has: `hwmon2/temp1`, or `thermal_zone0`.
-    pub fn put_kernel_name(&self, text: &mut Text) {
-        put_path(text, self.device.kernel_name.bytes(), self.attribute.bytes());
-    }
-
-    /// Reads the value. Returns `None` if the sensor cannot be read, or what it returns is no number of 32 bits.
-    pub fn read(&self) -> Option<Fixed> {
-        let path: [&[u8]; 2] = match self.device.class {
-            Class::ThermalZone => [b"temp", b""],
-            Class::Chip => [self.attribute.bytes(), b"_input"],
-        };
-        let mut buffer = [0; VALUE_MAX];
-        parse(
-            self.kind,
-            read_attribute(&self.device.folder, &path, &mut buffer)?,
-        )
-    }
+/// Returns the last part of a path if it has no number, which might be another one after a restart: `thinkpad_hwmon`.
+fn stable_name(target: &[u8]) -> Option<&[u8]> {
+    let last = target.rsplit(|&byte| byte == b'/').next()?;
+    let is_stable = last.iter().all(|byte| !byte.is_ascii_digit() && *byte != b'.');
+    Some(last).filter(|last| !last.is_empty() && is_stable)
 }
 
-fn put_path(text: &mut Text, device: &[u8], sensor: &[u8]) {
-    text.put(device);
-    if !sensor.is_empty() {
-        text.put(b"/");
-        text.put(sensor);
-    }
-}
-
-/// Parses a value: the kernel has thousandths of a degree, and revolutions per minute, in 32 bits each.
+/// Parses a value: thousandths of a degree, or revolutions per minute. `None` for what a driver has in place of a value:
+/// temperatures not above absolute zero (`THERMAL_TEMP_INVALID`) or above any sensor's range, −128 °C (the lowest number of 8
+/// bits, which chips have for an open diode), and 65535 of a fan.
 fn parse(kind: SensorKind, text: &[u8]) -> Option<Fixed> {
-    let value = Fixed::parse(text).filter(|value| value.is_whole() && value.parts().0 >> 31 == 0)?;
+    const ABSOLUTE_ZERO: u64 = 273_150;
+    const HOTTEST: u64 = 2_000_000;
+    const OPEN_DIODE: u64 = 128_000;
+    let value = Fixed::parse(text).filter(|value| value.is_whole())?;
+    let (number, is_negative) = (value.parts().0, value.is_negative());
     match kind {
+        SensorKind::Temperature if is_negative && (number >= ABSOLUTE_ZERO || number == OPEN_DIODE) => None,
+        SensorKind::Temperature if number > HOTTEST => None,
         SensorKind::Temperature => value.shifted(3),
-        SensorKind::Fan => Some(value).filter(|value| !value.is_negative()),
+        SensorKind::Fan => Some(value).filter(|_| !is_negative && number < 0xffff),
     }
 }
 
@@ -282,23 +338,57 @@ mod tests {
                 "{name}"
             );
         }
-        assert_eq!(numbers.iter().collect::<Vec<_>>(), [2, 10, 255]);
+        let listed =
+            |mut numbers: BitSet| std::iter::from_fn(move || numbers.pop_first()).collect::<Vec<_>>();
+        assert_eq!(listed(numbers), [2, 10, 255]);
         for large in ["temp256_input", "temp18446744073709551615_input"] {
             assert!(!insert_number(&mut numbers, large.as_bytes(), b"temp", b"_input"));
         }
-        assert_eq!(numbers.iter().count(), 3);
+        assert_eq!(listed(numbers).len(), 3);
     }
 
     #[test]
-    fn values_are_numbers_of_32_bits_and_fans_have_no_sign() {
+    fn bus_address_is_the_last_part_that_is_one() {
+        for (target, expected) in [
+            (
+                "../../../devices/pci0000:00/0000:02:00.0/nvme/nvme0",
+                "0000:02:00.0",
+            ),
+            ("../../../0000:00:18.3", "0000:00:18.3"),
+            ("../../../1-004c", "1-004c"),
+            ("../../../coretemp.0", "coretemp.0"),
+            (
+                "../../devices/LNXSYSTM:00/LNXSYBUS:00/PNP0C0A:00/power_supply/BAT0",
+                "PNP0C0A:00",
+            ),
+            ("../../../thinkpad_hwmon", ""),
+            ("../../../..", ""),
+            ("", ""),
+        ] {
+            assert_eq!(
+                bus_address(target.as_bytes()).unwrap_or_default(),
+                expected.as_bytes(),
+                "{target}"
+            );
+        }
+    }
+
+    #[test]
+    fn values_that_stand_for_none_are_left_out() {
         use SensorKind::{Fan, Temperature};
         assert_eq!(parse(Temperature, b"-5250"), Some(Fixed::signed(-5_250, 3)));
         assert_eq!(parse(Fan, b"1200"), Some(Fixed::whole(1_200)));
         for (kind, bad) in [
             (Temperature, "hot"),
             (Temperature, "1.5"),
-            (Temperature, "2147483648"),
+            (Temperature, "2147483647"),
+            (Temperature, "-273150"),
+            (Temperature, "-274000"),
+            (Temperature, "-128000"),
+            (Temperature, "-2147483648"),
             (Fan, "-1"),
+            (Fan, "65535"),
+            (Fan, "4294967295"),
         ] {
             assert_eq!(parse(kind, bad.as_bytes()), None, "{bad}");
         }

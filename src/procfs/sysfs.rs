@@ -17,15 +17,23 @@ pub(super) fn read_attribute<'b>(
 
 /// Opens the file whose path is the concatenation of these parts.
 pub(super) fn open(folder: &Directory, path: &[&[u8]]) -> Option<File> {
+    folder.open_path(join(path, &mut [0; 128])?).ok()
+}
+
+/// Returns whether a network interface has a device, and is not only software.
+pub fn is_physical(sys: &Directory, interface: &[u8]) -> bool {
     let mut buffer = [0; 128];
-    let mut text = Text::new(&mut buffer);
+    let path = join(&[b"class/net/", interface, b"/device"], &mut buffer);
+    path.is_some_and(|path| sys.link(path, &mut [0; 8]).is_ok())
+}
+
+/// Concatenates the parts of a path; `None` if it is too long.
+fn join<'b>(path: &[&[u8]], buffer: &'b mut [u8; 128]) -> Option<&'b [u8]> {
+    let mut text = Text::new(buffer);
     for part in path {
         text.put(part);
     }
-    if text.is_cut() {
-        return None;
-    }
-    folder.open_path(text.bytes()).ok()
+    (!text.is_cut()).then(|| text.into_bytes())
 }
 
 /// Reads an open attribute, without blanks around its value.

@@ -47,14 +47,12 @@ pub struct Resolv {
 }
 
 impl Resolv {
-    /// Returns the settings that hold without that file.
-    pub fn new() -> Self {
-        Self {
-            search: [0; SEARCH_BYTES],
-            length: 0,
-            options: [1, 5, 2],
-        }
-    }
+    /// The settings that hold without that file.
+    pub const DEFAULT: Self = Self {
+        search: [0; SEARCH_BYTES],
+        length: 0,
+        options: [1, 5, 2],
+    };
 
     /// Applies a line. Returns the address of a name server, as it is written there, if the line has one.
     pub fn line<'l>(&mut self, line: &'l [u8]) -> Option<&'l [u8]> {
@@ -103,11 +101,5 @@ impl Resolv {
     /// Returns how often all name servers are asked, at least once.
     pub fn attempts(&self) -> u32 {
         self.options[2].max(1)
-    }
-}
-
-impl Default for Resolv {
-    fn default() -> Self {
-        Self::new()
     }
 }

@@ -32,14 +32,12 @@ pub struct Query {
 }
 
 impl Query {
-    /// Returns a query without a name.
-    pub fn empty() -> Self {
-        Self {
-            bytes: [0; QUERY_MAX],
-            length: 0,
-            ids: [[0; 2]; 2],
-        }
-    }
+    /// A query without a name.
+    pub const NONE: Self = Self {
+        bytes: [0; QUERY_MAX],
+        length: 0,
+        ids: [[0; 2]; 2],
+    };
 
     /// Sets the name; `None` if it is not a valid one.
     pub fn set(&mut self, name: &[u8]) -> Option<()> {

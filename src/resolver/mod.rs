@@ -4,11 +4,9 @@
 //! It serves every build. musl's `getaddrinfo` would make a static binary 24 KB larger (18 %).
 
 mod files;
-mod ip;
 mod message;
 
 pub use files::{Resolv, SEARCH_MAX, address_in_hosts, is_localhost, without_dot, without_last};
-pub use ip::{Ip, parse};
 pub use message::{A, AAAA, Answer, KINDS, NAME_MAX, NO_ERROR, NO_SUCH_NAME, Query, SERVER_FAILED, read};
 
 #[cfg(test)]

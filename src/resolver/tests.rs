@@ -11,7 +11,7 @@ fn ip(octets: &[u8]) -> IpAddr {
 
 /// A question for each kind, with these ids.
 fn new(name: &[u8], ids: u32) -> Option<Query> {
-    let mut query = Query::empty();
+    let mut query = Query::NONE;
     query.draw_ids(ids);
     query.set(name).map(|()| query)
 }
@@ -272,79 +272,11 @@ fn nonsense_is_survived() {
         }
         bytes.truncate(random.number() as usize % (2 * bytes.len()) + 1);
         taken += addresses(&bytes, query).1.len();
-        let mut resolv = Resolv::new();
+        let mut resolv = Resolv::DEFAULT;
         resolv.line(&bytes);
         address_in_hosts(&bytes, b"a");
-        parse(&bytes);
     }
     assert!(taken > 50_000, "{taken}");
-}
-
-#[test]
-fn numeric_addresses_are_those_of_the_standard_library() {
-    let same = |text: &str| {
-        let parsed = parse(text.as_bytes()).map(|parsed| ip(parsed.octets()));
-        assert_eq!(parsed, text.parse().ok(), "{text:?}");
-    };
-    for text in [
-        "",
-        "localhost",
-        "1.2.3",
-        "1.2.3.4.5",
-        "256.1.1.1",
-        "1.2.3.4 ",
-        "01.2.3.4",
-        "0.0.0.0",
-        "1..2.3",
-        "1.2.3.-4",
-        "1.2.3.99999999999999999999",
-        "::",
-        "::1",
-        "1::",
-        ":",
-        ":::",
-        "1:::2",
-        "::1:",
-        ":1::",
-        "1::2::3",
-        "1:2:3:4:5:6:7:8",
-        "1:2:3:4:5:6:7:8:9",
-        "1:2:3:4:5:6:7",
-        "1:2:3:4:5:6:7::",
-        "::2:3:4:5:6:7:8",
-        "::1:2:3:4:5:6:7:8",
-        "::ffff:1.2.3.4",
-        "1:2:3:4:5:6:1.2.3.4",
-        "1:2:3:4:5:6:7:1.2.3.4",
-        "::1.2.3.4:5",
-        "1.2.3.4:5",
-        "::1%2",
-        "g::",
-        "12345::",
-        "::1\0",
-    ] {
-        same(text);
-    }
-    let mut random = Random(0x2545_f491_4f6c_dd1d);
-    let mut good = 0;
-    for round in 0..200_000 {
-        let parts = random.number() % 9 + 1;
-        let mut text = String::new();
-        for _ in 0..parts {
-            text += match random.number() % if round % 2 == 0 { 7 } else { 3 } {
-                0 => ":",
-                1 => "::",
-                2 => "1f:",
-                3 => "1.2.3.4",
-                4 => "7",
-                5 => ".",
-                _ => "0:",
-            };
-        }
-        same(&text);
-        good += u32::from(parse(text.as_bytes()).is_some());
-    }
-    assert!(good > 1_000, "{good}");
 }
 
 #[test]
@@ -380,7 +312,7 @@ fn localhost_is_a_last_label() {
 
 #[test]
 fn a_resolver_is_set_up_by_its_file() {
-    let mut resolv = Resolv::new();
+    let mut resolv = Resolv::DEFAULT;
     let domains = |resolv: &Resolv, name: &str| {
         let domains = resolv.domains(name.as_bytes()).map(<[u8]>::to_vec);
         domains

@@ -4,36 +4,29 @@
 const MARKS: usize = 10;
 const PARTS: u32 = 8;
 
-/// The times of acknowledgements, as far as they decide how long a line is kept.
-#[derive(Clone)]
-pub(super) struct AckTimes {
-    /// Acknowledgements on this connection.
-    current: Marks,
-    /// First acknowledgements of lines.
-    first: Marks,
-    /// The same, with a longer span, counted in the time of the connections that had the lines.
-    connected: Marks,
-}
+/// The times of acknowledgements, as far as they decide how long a line is kept. Three lists: acknowledgements on this
+/// connection; first acknowledgements of lines; and the latter with a longer span, counted in the time of the
+/// connections that had the lines.
+#[derive(Clone, Copy)]
+pub(super) struct AckTimes([Marks; 3]);
 
 impl AckTimes {
     /// Creates empty lists, for lines that are kept for `span` milliseconds.
     pub(super) fn new(span: u32) -> Self {
-        Self {
-            current: Marks::new(span),
-            first: Marks::new(span),
-            connected: Marks::new(connected_span(span)),
-        }
+        let mut times = Self([Marks::new(span); 3]);
+        times.set_span(span);
+        times
     }
 
     /// Changes the milliseconds for which lines are kept.
     pub(super) fn set_span(&mut self, span: u32) {
-        (self.current.span, self.first.span) = (span, span);
-        self.connected.span = connected_span(span);
+        let [current, first, connected] = &mut self.0;
+        (current.span, first.span, connected.span) = (span, span, connected_span(span));
     }
 
     /// Forgets all acknowledgements.
     pub(super) fn clear(&mut self) {
-        for marks in self.all() {
+        for marks in &mut self.0 {
             marks.clear();
         }
     }
@@ -41,52 +34,42 @@ impl AckTimes {
     /// Notes that lines before `position` are acknowledged now, some of them for the first time if `is_new`. Returns
     /// the position up to which lines need not be kept any longer.
     pub(super) fn acknowledge(&mut self, now: u32, position: usize, is_new: bool) -> Option<usize> {
-        self.connected.resume(now, position);
+        let [current, first, connected] = &mut self.0;
+        connected.resume(now, position);
         if is_new {
-            for marks in [&mut self.first, &mut self.connected] {
-                marks.note(now, position);
-                marks.shorten(now);
-            }
+            first.note_and_shorten(now, position);
+            connected.note_and_shorten(now, position);
         }
         // The receiver may have died right after its last acknowledgement before this one; this one may have been
         // under way then.
-        let last_sign = self.current.last_sign(now);
-        self.current.note(now, position);
-        self.current.expired(last_sign)
+        let last_sign = current.last_sign(now);
+        current.note(now, position);
+        current.expired(last_sign)
     }
 
     /// Notes that the connection has ended, and that the receiver has closed it and got all lines if `has_all`. Returns
     /// the position up to which lines need not be repeated.
     pub(super) fn disconnect(&mut self, now: u32, has_all: bool) -> Option<usize> {
-        let mut expired = None;
+        let [current, first, connected] = &mut self.0;
+        let last_sign = current.last_sign(now);
+        let mut expired = connected.expired(last_sign);
         if has_all {
-            expired = self.current.expired(now).max(self.first.expired(now));
+            expired = expired.max(current.expired(now)).max(first.expired(now));
         }
-        let last_sign = self.current.last_sign(now);
-        expired = expired.max(self.connected.expired(last_sign));
-        self.connected.pause(last_sign);
-        self.current.clear();
+        connected.pause(last_sign);
+        current.clear();
         expired
     }
 
     /// Adjusts the positions after the records between two positions were removed.
     pub(super) fn close_gap(&mut self, from: usize, to: usize) {
-        for mark in self.all().into_iter().flat_map(|marks| &mut marks.list) {
-            if mark.position > from {
-                mark.position = mark.position.max(to) - (to - from);
+        for marks in &mut self.0 {
+            for mark in &mut marks.list {
+                if mark.position > from {
+                    mark.position = mark.position.max(to) - (to - from);
+                }
             }
         }
-    }
-
-    /// Adjusts the positions after the records before one of them were removed.
-    pub(super) fn discard_to(&mut self, position: usize) {
-        for mark in self.all().into_iter().flat_map(|marks| &mut marks.list) {
-            mark.position = mark.position.saturating_sub(position);
-        }
-    }
-
-    fn all(&mut self) -> [&mut Marks; 3] {
-        [&mut self.current, &mut self.first, &mut self.connected]
     }
 }
 
@@ -114,7 +97,7 @@ impl Mark {
 }
 
 /// Positions with the times of their acknowledgement, the oldest first.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Marks {
     /// Milliseconds for which acknowledged lines are kept.
     span: u32,
@@ -188,8 +171,10 @@ impl Marks {
         }
     }
 
-    /// Removes all but one of the expired marks, which [`Marks::expired`] will find.
-    fn shorten(&mut self, now: u32) {
+    /// Does the same as [`Marks::note`], and removes all but one of the expired marks, which [`Marks::expired`] will
+    /// find.
+    fn note_and_shorten(&mut self, now: u32, position: usize) {
+        self.note(now, position);
         while self.live > 1 && is_past(self.list[1].moved, self.span, now) {
             self.remove_first();
         }

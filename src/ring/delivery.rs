@@ -143,9 +143,6 @@ impl Ring<'_> {
             start = self.end_of(start);
         }
         self.acked = start;
-        self.sent = start;
-        self.part = 0;
-        (self.in_flight, self.sent_unacked_lines) = (0, 0);
-        self.counts.dropped += self.dropped_in_flight.take_lost();
+        self.retract();
     }
 }

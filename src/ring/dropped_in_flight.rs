@@ -4,7 +4,7 @@
 const LINES_MAX: usize = 256;
 
 /// A queue of the lengths of these lines.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(super) struct DroppedInFlight {
     lengths: [u16; LINES_MAX],
     first: usize,

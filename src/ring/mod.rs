@@ -17,25 +17,23 @@
 //! while there is room, until [`Ring::rescue`] moves the remaining lines.
 
 mod ack_times;
+mod batch;
 mod delivery;
 mod dropped_in_flight;
 mod evict;
 mod record;
 mod recover;
-mod relocate;
-mod rewrite;
-mod storage;
 mod words;
 
-pub use record::{RECORD_MAX, THIN_LEVEL_MAX};
-pub use recover::{IsDated, Recovered, has_record};
-pub use rewrite::{Restamp, thin_level};
-pub use words::{Words, set_lost};
+pub use batch::{Batch, Bounds};
+pub use evict::thin_level;
+pub use record::THIN_LEVEL_MAX;
+pub use recover::{Recovered, has_record};
+pub use words::{Words, is_lost, set_lost};
 
 use ack_times::AckTimes;
 use dropped_in_flight::DroppedInFlight;
-use record::{HEAD, Head};
-use words::is_lost;
+use record::{HEAD, Head, RECORD_MAX};
 
 /// The longest line, its newline included.
 pub const LINE_MAX: usize = 2048;
@@ -43,6 +41,9 @@ pub const LINE_MAX: usize = 2048;
 pub const BUFFER_MIN: usize = 2 * LINE_MAX;
 /// Bytes that stay free: the next line and a rewrite need space for a record, and full memory would look empty.
 const SPARE: usize = RECORD_MAX + 1;
+
+/// Changes the stamp of a line by `seconds`, in place.
+pub type Restamp = fn(line: &mut [u8], seconds: i64);
 
 /// The options of a ring.
 #[derive(Clone, Copy)]
@@ -53,6 +54,12 @@ pub struct Policy {
     pub replay: u32,
     /// Lines get a check sum, because another agent may find the memory.
     pub is_checked: bool,
+    /// The boot of the machine; 0 if it is unknown.
+    pub boot: u32,
+    /// Changes the stamps after a step of the clock.
+    pub restamp: Restamp,
+    /// Returns whether the stamp of a line is a real time.
+    pub is_dated: fn(line: &[u8]) -> bool,
 }
 
 /// Counts of lines that have left the ring or are about to.
@@ -64,6 +71,10 @@ pub struct Counts {
     pub thinned: u64,
     /// Lines dropped because the buffer was full, except those that some connection has acknowledged.
     pub dropped: u64,
+    /// Lines dropped because their stamps are wrong, except those that some connection has acknowledged.
+    pub misdated: u64,
+    /// Bytes of the records that were appended.
+    pub pushed: u64,
 }
 
 /// The words and the memory of a ring.
@@ -122,11 +133,11 @@ impl<'m> Ring<'m> {
 
     /// Creates an empty ring in the memory, of at least [`Ring::memory_for`] [`BUFFER_MIN`] bytes.
     pub fn new(words: &'m mut Words, memory: &'m mut [u8], policy: Policy) -> Self {
-        words.clear(memory.len());
+        words.clear(memory.len(), policy.boot);
         Self::over(words, memory, policy)
     }
 
-    /// Creates a ring that ignores what the memory holds, before [`Ring::resume`] or [`Ring::salvage`].
+    /// Creates a ring that ignores what the memory holds, before [`Ring::resume`].
     pub fn over(words: &'m mut Words, memory: &'m mut [u8], policy: Policy) -> Self {
         debug_assert!(memory.len() >= Self::memory_for(BUFFER_MIN));
         Self {
@@ -160,14 +171,6 @@ impl<'m> Ring<'m> {
         self.ack_times.set_span(replay);
     }
 
-    /// Appends a line of at most [`LINE_MAX`] bytes that ends in its only `\n`.
-    pub fn push(&mut self, line: &[u8], thin_level: u8) {
-        self.push_with(thin_level, |buffer| {
-            buffer.get_mut(..line.len())?.copy_from_slice(line);
-            Some(line.len())
-        });
-    }
-
     /// Appends the line that `write` puts at the start of a buffer of [`LINE_MAX`] bytes. `write` returns the line's
     /// length, or `None` for no line; so does this function, also if the line had to be dropped. A line ends in its only
     /// `\n`. A full ring thins lines of low levels first, and never those of [`THIN_LEVEL_MAX`].
@@ -192,11 +195,11 @@ impl<'m> Ring<'m> {
         let length = write(place)?;
         let line = self.memory.get(start..start + length)?;
         debug_assert!(is_line(line));
-        let head = Head::new(length, thin_level.min(THIN_LEVEL_MAX));
-        if self.has_room(length) {
+        let head = Head::new(length, thin_level);
+        if self.free() >= HEAD + length {
             let checked = if self.policy.is_checked { line } else { b"" };
             self.commit(head.encode(checked), length);
-            self.unacked_lines += 1;
+            self.count_pushed(length);
         } else {
             self.push_evicting(head, start, length);
         }
@@ -204,7 +207,6 @@ impl<'m> Ring<'m> {
     }
 
     /// Appends a line that is in its place, after evictions, which may move other lines to this place.
-    #[cold]
     fn push_evicting(&mut self, head: Head, start: usize, length: usize) {
         let mut copy = [0; LINE_MAX];
         let copy = &mut copy[..length];
@@ -213,7 +215,6 @@ impl<'m> Ring<'m> {
     }
 
     /// Does the same as [`Ring::push_with`] with a buffer on the stack, for a line around the end of the memory.
-    #[cold]
     fn push_staged(
         &mut self,
         thin_level: u8,
@@ -223,7 +224,7 @@ impl<'m> Ring<'m> {
         let length = write(&mut stage)?;
         let line = stage.get(..length)?;
         debug_assert!(is_line(line));
-        self.push_record(Head::new(length, thin_level.min(THIN_LEVEL_MAX)), line);
+        self.push_record(Head::new(length, thin_level), line);
         Some(length)
     }
 
@@ -237,7 +238,12 @@ impl<'m> Ring<'m> {
             }
         }
         self.append(head, line);
+        self.count_pushed(line.len());
+    }
+
+    fn count_pushed(&mut self, length: usize) {
         self.unacked_lines += 1;
+        self.counts.pushed += (HEAD + length) as u64;
     }
 
     /// Returns the counts of lines.
@@ -253,11 +259,6 @@ impl<'m> Ring<'m> {
     /// Returns the bytes of the ring's memory.
     pub fn memory_length(&self) -> usize {
         self.memory.len()
-    }
-
-    /// Returns whether a line of `length` bytes fits without eviction.
-    fn has_room(&self, length: usize) -> bool {
-        self.free() >= HEAD + length
     }
 
     /// Returns the free bytes, without the spare ones.

@@ -1,15 +1,19 @@
-//! Records of the ring: a head of six bytes, then the line with its newline.
+//! Records in the memory of a ring, whose end is followed by its start: a head of six bytes, then the line with its
+//! newline.
 //!
 //! The head holds a check sum of all the rest (31 bits; the 32nd bit is set if the stamp is settled), then the line's
 //! length less one and its thin level. In an undamaged ring a newline only ends a line, so the record after a damaged one
 //! can be found.
 
-use super::LINE_MAX;
+#[cfg(test)]
+use super::tests::fuse;
+use super::words::{self, is_lost};
+use super::{LINE_MAX, Ring};
 
 /// Bytes before a line.
 pub(super) const HEAD: usize = 6;
 /// The longest record.
-pub const RECORD_MAX: usize = HEAD + LINE_MAX;
+pub(super) const RECORD_MAX: usize = HEAD + LINE_MAX;
 
 /// The level of a line that is never thinned.
 pub const THIN_LEVEL_MAX: u8 = 31;
@@ -32,11 +36,11 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Creates the head of a line of 1 to [`LINE_MAX`] bytes, its newline included, with a level of 0 to
-    /// [`THIN_LEVEL_MAX`].
+    /// Creates the head of a line of 1 to [`LINE_MAX`] bytes, its newline included. Levels above [`THIN_LEVEL_MAX`] count
+    /// as this.
     pub(super) fn new(length: usize, thin_level: u8) -> Self {
         Self {
-            size: (length.wrapping_sub(1) as u16) | u16::from(thin_level) << LENGTH_BITS,
+            size: (length.wrapping_sub(1) as u16) | u16::from(thin_level.min(THIN_LEVEL_MAX)) << LENGTH_BITS,
             is_settled: false,
         }
     }
@@ -82,6 +86,102 @@ fn check(start: u32, line: &[u8]) -> u32 {
         sum = step(sum, u32::from(*byte));
     }
     sum ^ sum >> 15
+}
+
+impl Ring<'_> {
+    /// Writes a record after the newest, where it fits, and validates it.
+    pub(super) fn append(&mut self, head: Head, line: &[u8]) {
+        let checked = if self.policy.is_checked { line } else { b"" };
+        let head = head.encode(checked);
+        self.write(self.newest + HEAD, line);
+        self.commit(head, line.len());
+    }
+
+    /// Writes the head of a line that is in its place, and validates the record.
+    pub(super) fn commit(&mut self, head: [u8; HEAD], length: usize) {
+        self.write(self.newest, &head);
+        self.newest += HEAD + length;
+        self.words.newest.set(self.index(self.newest));
+    }
+
+    /// Advances the start of the oldest record to this position.
+    pub(super) fn advance(&mut self, position: usize) {
+        self.start = self.index(position);
+        self.newest -= position;
+        self.words.oldest.set(self.start);
+        // Until then these lie outside and are ignored.
+        if self.sent_mark < position {
+            self.words.sent_mark.set(self.start);
+        }
+        if self.ever_acked < position {
+            self.words.ever_acked.set(self.start);
+        }
+        self.sent_mark = self.sent_mark.saturating_sub(position);
+        self.ever_acked = self.ever_acked.saturating_sub(position);
+    }
+
+    pub(super) fn set_ever_acked(&mut self, position: usize) {
+        if position != self.ever_acked {
+            self.ever_acked = position;
+            self.words.ever_acked.set(self.index(position));
+        }
+    }
+
+    pub(super) fn head(&self, position: usize) -> Head {
+        let at = self.index(position);
+        let mut bytes = [0; HEAD];
+        match self.memory.get(at..).and_then(<[u8]>::first_chunk) {
+            Some(head) => bytes = *head,
+            None => words::read(self.memory, at, &mut bytes),
+        }
+        #[cfg(test)]
+        fuse::after_read(at, &mut bytes, self.memory.len());
+        Head::decode(bytes)
+    }
+
+    /// Returns the end of the record at this position. In damaged memory, too, it is not after the newest.
+    pub(super) fn end_of(&self, position: usize) -> usize {
+        (position + HEAD + self.head(position).length()).min(self.newest)
+    }
+
+    /// Returns the length of the line at this position, and its end. A line in lost memory is longer than any, so that
+    /// no position passes it.
+    pub(super) fn line(&self, position: usize) -> (usize, usize) {
+        let end = self.end_of(position);
+        let length = end.saturating_sub(position + HEAD);
+        (if is_lost() { usize::MAX } else { length }, end)
+    }
+
+    pub(super) fn write(&mut self, position: usize, bytes: &[u8]) {
+        let at = self.index(position);
+        #[cfg(test)]
+        fuse::burn();
+        #[cfg(test)]
+        fuse::before_write(self.memory);
+        if let Some(whole) = self.memory.get_mut(at..at + bytes.len()) {
+            return whole.copy_from_slice(bytes);
+        }
+        let (head, tail) = bytes.split_at(self.memory.len() - at);
+        self.memory[at..].copy_from_slice(head);
+        self.memory[..tail.len()].copy_from_slice(tail);
+    }
+
+    pub(super) fn read(&self, position: usize, bytes: &mut [u8]) {
+        words::read(self.memory, self.index(position), bytes);
+        #[cfg(test)]
+        fuse::after_read(self.index(position), bytes, self.memory.len());
+    }
+
+    /// Returns the index of a position in the memory.
+    pub(super) fn index(&self, position: usize) -> usize {
+        // Both are below the capacity, which is at most 1 GiB and a record: no overflow on 32 bits.
+        let at = self.start + position;
+        if at < self.memory.len() {
+            at
+        } else {
+            at - self.memory.len()
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
-//! Recovery of the memory that another agent has left: of the whole ring, or of the lines in a damaged one.
+//! Moving a ring to other memory, and recovery of the memory that another agent has left: of the whole ring, or of the
+//! lines in a damaged one.
 
+#[cfg(doc)]
+use super::BUFFER_MIN;
 use super::record::{HEAD, Head};
-use super::rewrite::{Restamp, restamp_unsettled};
-use super::words::{self, Word, Words};
-use super::{LINE_MAX, Lent, Ring, SPARE};
+use super::words::{self, Words, is_lost};
+use super::{LINE_MAX, Lent, Policy, Ring, SPARE};
 
 /// Counts of recovered lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,18 +127,91 @@ pub fn has_record(bytes: &[u8]) -> bool {
 }
 
 impl<'m> Ring<'m> {
+    /// Returns whether memory of that length can hold all lines of the ring.
+    pub fn fits(&self, length: usize) -> bool {
+        self.newest + SPARE <= length
+    }
+
+    /// Copies the ring to other memory, in which it fits ([`Ring::fits`]).
+    #[must_use]
+    pub fn copy_to(&self, (words, memory): Lent<'m>, is_checked: bool) -> Ring<'m> {
+        words.clear(memory.len(), self.policy.boot);
+        words.clock.set(self.clock());
+        let mut copy = Ring {
+            words,
+            memory,
+            policy: Policy {
+                is_checked,
+                ..self.policy
+            },
+            start: 0,
+            newest: 0,
+            sent_mark: 0,
+            ever_acked: 0,
+            ..*self
+        };
+        let mut line = [0; LINE_MAX];
+        let mut position = 0;
+        while position < self.newest && !is_lost() {
+            let head = self.head(position);
+            let line = &mut line[..head.length()];
+            self.read(position + HEAD, line);
+            copy.append(head, line);
+            position = self.end_of(position);
+        }
+        copy.raise_sent_mark(self.sent_mark);
+        copy.set_ever_acked(self.ever_acked);
+        copy
+    }
+
+    /// Evicts lines, as a full ring does, until the others fit into memory of that length, at least
+    /// [`Ring::memory_for`] [`BUFFER_MIN`] bytes.
+    pub fn shrink_to(&mut self, length: usize) {
+        while !self.fits(length) && !is_lost() {
+            if !self.evict(self.newest + SPARE - length) {
+                // Too many lines in flight to account for.
+                self.counts.dropped += 1;
+                self.evict_first(self.end_of(0));
+            }
+        }
+    }
+
+    /// Moves the lines to other memory; those that do not fit are evicted ([`Ring::shrink_to`]). Returns the old memory,
+    /// which still holds the other lines.
+    pub fn move_to(&mut self, to: Lent<'m>, is_checked: bool) -> Lent<'m> {
+        self.shrink_to(to.1.len());
+        let copy = self.copy_to(to, is_checked);
+        core::mem::replace(self, copy).into_memory()
+    }
+
+    /// Exchanges the memory of an empty ring, before [`Ring::resume`]. Returns the old memory.
+    pub fn exchange(&mut self, (words, memory): Lent<'m>) -> Lent<'m> {
+        let words = core::mem::replace(&mut self.words, words);
+        (words, core::mem::replace(&mut self.memory, memory))
+    }
+
+    /// Empties the memory with one store, for a caller of [`Ring::into_memory`].
+    pub fn empty(&self) {
+        self.words.oldest.set(self.words.newest.get());
+    }
+
+    /// Returns the memory, which still holds the lines.
+    pub fn into_memory(self) -> Lent<'m> {
+        (self.words, self.memory)
+    }
+
     /// Continues the ring in the memory if it is whole to the last line. Lines of another boot are settled; those that
-    /// `is_dated` refuses are removed.
+    /// [`Policy::is_dated`] refuses are removed.
     // Inlined, its buffers would stay on the stack for good.
     #[inline(never)]
-    pub fn resume(&mut self, boot: u32, (restamp, is_dated): (Restamp, IsDated)) -> Option<Recovered> {
+    pub fn resume(&mut self) -> Option<Recovered> {
         let words = &*self.words;
         if words.capacity.get() != self.memory.len() || !words.can_be_of(self.memory.len()) {
             return None;
         }
         let mut scanner = Scanner::new(words, self.memory);
-        let [rewrite, ever_acked] = [&words.rewrite, &words.ever_acked].map(Word::get);
-        let (ever_acked, mut unacked_lines) = (scanner.distance(ever_acked), 0);
+        let rewrite = words.rewrite.get();
+        let (ever_acked, mut unacked_lines) = (scanner.distance(words.ever_acked.get()), 0);
         // A rewrite that has moved nothing yet, or everything, starts at the end.
         let (mut found, mut unmoved, mut first, mut last) = (Recovered::default(), None, 0, 0);
         let mut line = [0; LINE_MAX];
@@ -169,18 +244,20 @@ impl<'m> Ring<'m> {
         (self.sent_mark, self.ever_acked) = (sent_mark, ever_acked);
         (self.clock, self.unacked_lines) = (self.words.clock.get(), unacked_lines);
         if let Some(unmoved) = unmoved {
-            self.finish_rewrite(unmoved, last, restamp);
+            self.finish_rewrite(unmoved, last);
         }
+        let boot = self.policy.boot;
         if self.words.boot.get() != boot as usize || boot == 0 {
-            self.settle(&mut found, is_dated);
+            self.settle(&mut found);
             self.words.boot.set(boot as usize);
         }
         Some(found)
     }
 
     /// Settles all lines, which are of an earlier boot.
-    fn settle(&mut self, found: &mut Recovered, is_dated: IsDated) {
-        self.rewrite(self.clock(), None, &mut |_, head, line| {
+    fn settle(&mut self, found: &mut Recovered) {
+        let is_dated = self.policy.is_dated;
+        self.rewrite(self.clock(), &mut |_, head, line| {
             let is_kept = head.is_settled || is_dated(line);
             head.is_settled = true;
             found.undated += u32::from(!is_kept);
@@ -190,124 +267,96 @@ impl<'m> Ring<'m> {
         self.keep_clock(0);
     }
 
-    /// Starts with each whole line in the words and the memory of an old ring, in whatever state they are.
-    pub fn salvage(&mut self, left: (&Words, &[u8]), boot: u32, stamps: (Restamp, IsDated)) -> Recovered {
-        self.words.clear(self.memory.len());
-        self.words.boot.set(boot as usize);
-        self.add(left, boot, stamps)
-    }
-
     /// Continues in other memory with each whole line that remains of the ring, whose memory is lost in part. All lines
     /// are unsent then, and missing ones count as dropped. With `has_arrived`, all sent lines have arrived. Returns the
     /// old memory. The new one has the same length and is no file.
-    pub fn rescue(
-        &mut self,
-        (words, memory): Lent<'m>,
-        boot: u32,
-        restamp: Restamp,
-        has_arrived: bool,
-    ) -> Lent<'m> {
-        words.clear(memory.len());
-        words.boot.set(boot as usize);
-        let words = core::mem::replace(&mut self.words, words);
-        let memory = core::mem::replace(&mut self.memory, memory);
-        let mut scanner = Scanner {
-            memory,
-            start: self.start,
-            length: self.newest,
-            at: 0,
-            damaged: 0,
-        };
-        let (mut ever_acked, sent_mark, mut unacked_lines) = (
-            self.ever_acked.max(self.acked),
-            self.sent_mark,
-            self.unacked_lines,
-        );
+    pub fn rescue(&mut self, (new_words, new_memory): Lent<'m>, has_arrived: bool) -> Lent<'m> {
+        let (mut ever_acked, mut unacked_lines) = (self.ever_acked.max(self.acked), self.unacked_lines);
         if has_arrived {
             ever_acked = ever_acked.max(self.sent);
             unacked_lines = unacked_lines.saturating_sub(self.sent_unacked_lines);
             self.counts.arrived += self.sent_unacked_lines + self.dropped_in_flight.acknowledge(0);
         }
-        // Lines that an interrupted rewrite has moved have the new clock.
-        let (unmoved, clock) = self.unmoved.take().unwrap_or((0, self.clock));
-        let seconds = clock as i64 - self.clock as i64;
+        // The words in the memory may be lost, too.
+        let words = Words::default();
+        words.clear(self.memory.len(), self.policy.boot);
+        words.oldest.set(self.start);
+        words.newest.set(self.index(self.newest));
+        words.sent_mark.set(self.index(self.sent_mark));
+        words.ever_acked.set(self.index(ever_acked));
+        words.clock.set(self.clock);
+        if let Some((unmoved, clock)) = self.unmoved.take() {
+            words.rewrite.set(self.index(unmoved));
+            words.rewrite_clock.set(clock);
+        }
+        new_words.clear(new_memory.len(), self.policy.boot);
+        let (old_words, old_memory) = self.exchange((new_words, new_memory));
         (self.start, self.newest, self.acked, self.sent) = (0, 0, 0, 0);
         (self.part, self.in_flight, self.ever_acked, self.sent_mark) = (0, 0, 0, 0);
+        (self.unacked_lines, self.sent_unacked_lines) = (0, 0);
         self.ack_times.clear();
         self.policy.is_checked = false;
-        self.keep_clock(clock);
-        (self.unacked_lines, self.sent_unacked_lines) = (0, 0);
-        let mut line = [0; LINE_MAX];
-        while let Some(mut head) = scanner.next(&mut line) {
-            let line = &mut line[..head.length()];
-            head.is_settled |= scanner.at <= sent_mark;
-            if scanner.at <= unmoved {
-                restamp_unsettled(head, line, seconds, restamp);
-            }
-            self.append(head, line);
-            if scanner.at <= ever_acked {
-                self.set_ever_acked(self.newest);
-            } else {
-                self.unacked_lines += 1;
-            }
-        }
+        self.keep_clock(words.last_clock());
+        self.add_records((&words, old_memory), true, true);
         self.counts.dropped += unacked_lines.saturating_sub(self.unacked_lines);
-        (words, memory)
+        (old_words, old_memory)
     }
 
-    /// Appends each whole line in the words and the memory of another ring.
-    pub fn add(
-        &mut self,
-        (words, memory): (&Words, &[u8]),
-        boot: u32,
-        (restamp, is_dated): (Restamp, IsDated),
-    ) -> Recovered {
-        let mut found = Recovered::default();
+    /// Appends each whole line in the words and the memory of another ring, in whatever state they are. A new ring
+    /// adopts the clock of this boot's lines.
+    pub fn add(&mut self, (words, memory): (&Words, &[u8])) -> Recovered {
+        let boot = self.policy.boot;
         let is_known = words.can_be_of(memory.len());
         let is_of_this_boot = is_known && boot != 0 && words.boot.get() == boot as usize;
-        let mut seconds = [0; 2];
-        if is_of_this_boot {
-            let has_rewrite = words.rewrite.get() != Words::NO_REWRITE;
-            let clocks = [
-                if has_rewrite {
-                    &words.rewrite_clock
-                } else {
-                    &words.clock
-                },
-                &words.clock,
-            ];
-            if self.newest == 0 {
-                self.keep_clock(clocks[0].get());
-            }
-            seconds = clocks.map(|clock| self.clock() as i64 - clock.get() as i64);
+        if is_of_this_boot && self.newest == 0 && self.clock == 0 {
+            self.keep_clock(words.last_clock());
         }
-        let [moved, unmoved] = seconds;
+        self.add_records((words, memory), is_of_this_boot, false)
+    }
+
+    /// Appends the records; with `fits`, there is space for all of them, also for one that a rewrite has left twice.
+    fn add_records(
+        &mut self,
+        (words, memory): (&Words, &[u8]),
+        is_of_this_boot: bool,
+        fits: bool,
+    ) -> Recovered {
+        let mut found = Recovered::default();
         let mut scanner = Scanner::new(words, memory);
-        let sent_mark = scanner.distance(words.sent_mark.get());
-        // Acknowledged lines are no loss later. (An interrupted rewrite is rare.)
-        let is_sound = is_known && words.rewrite.get() == Words::NO_REWRITE;
-        let ever_acked = if is_sound {
-            scanner.distance(words.ever_acked.get())
-        } else {
-            0
+        // Lines that a rewrite has moved are older than the others.
+        let (rewrite, length) = (scanner.distance(words.rewrite.get()), scanner.length);
+        let order = |end: usize| match end {
+            0 => 0,
+            _ if end > rewrite => end - rewrite,
+            _ => end + length - rewrite,
         };
-        // Lines that a rewrite has moved come first; the others are still to be restamped.
-        let rewrite = scanner.distance(words.rewrite.get());
+        let sent_mark = order(scanner.distance(words.sent_mark.get()));
+        let ever_acked = order(scanner.distance(words.ever_acked.get()));
+        let is_known = words.can_be_of(memory.len());
         let mut line = [0; LINE_MAX];
-        for (from, to, seconds) in [(rewrite, scanner.length, moved), (0, rewrite, unmoved)] {
+        for (from, to, clock) in [
+            (rewrite, length, words.last_clock()),
+            (0, rewrite, words.clock.get()),
+        ] {
             (scanner.at, scanner.length) = (from, to);
             while let Some(mut head) = scanner.next(&mut line) {
                 let line = &mut line[..head.length()];
-                let place = scanner.at - HEAD - line.len();
-                if !(head.is_settled || is_of_this_boot || is_dated(line)) {
+                if !(head.is_settled || is_of_this_boot || (self.policy.is_dated)(line)) {
                     found.undated += 1;
                     continue;
                 }
-                head.is_settled |= !is_of_this_boot || place < sent_mark;
-                restamp_unsettled(head, line, seconds, restamp);
-                self.push_record(head, line);
+                let end = order(scanner.at);
+                head.is_settled |= !is_of_this_boot || end <= sent_mark;
+                self.restamp(head, line, self.clock as i64 - clock as i64);
+                if fits {
+                    self.append(head, line);
+                    self.unacked_lines += 1;
+                } else {
+                    self.push_record(head, line);
+                }
                 found.lines += 1;
-                if place < ever_acked && self.ever_acked + HEAD + line.len() == self.newest {
+                // Acknowledged lines are no loss later.
+                if is_known && end <= ever_acked && self.ever_acked + HEAD + line.len() == self.newest {
                     self.set_ever_acked(self.newest);
                     self.unacked_lines = self.unacked_lines.saturating_sub(1);
                 }
@@ -317,6 +366,3 @@ impl<'m> Ring<'m> {
         found
     }
 }
-
-/// Returns whether the stamp of a line is a real time.
-pub type IsDated = fn(line: &[u8]) -> bool;

@@ -1,6 +1,7 @@
 //! The ring: against a naive model that keeps a list of lines, thinned over long outages, and killed at
 //! every store.
 
+mod batched;
 mod counted;
 pub(super) mod fuse;
 mod killed;
@@ -13,21 +14,43 @@ mod thinned;
 use super::*;
 use crate::base::random::Random;
 
+/// The boot of the rings.
+const BOOT: u32 = 7;
+
 const DROPPING: Policy = Policy {
     is_thinning: false,
     replay: 0,
     is_checked: true,
+    boot: BOOT,
+    restamp,
+    is_dated: |_| true,
 };
 const REPLAYING: Policy = Policy {
     is_thinning: false,
     replay: 10_000,
     is_checked: true,
+    boot: BOOT,
+    restamp,
+    is_dated: |_| true,
 };
 const THINNING: Policy = Policy {
     is_thinning: true,
     replay: 10_000,
     is_checked: true,
+    boot: BOOT,
+    restamp,
+    is_dated: |_| true,
 };
+
+impl Ring<'_> {
+    /// Appends a line of at most [`LINE_MAX`] bytes that ends in its only `\n`.
+    fn push(&mut self, line: &[u8], thin_level: u8) {
+        self.push_with(thin_level, |buffer| {
+            buffer.get_mut(..line.len())?.copy_from_slice(line);
+            Some(line.len())
+        });
+    }
+}
 
 /// Words and memory for a ring, as a file would hold them.
 struct Store {
@@ -379,15 +402,15 @@ fn set_clock_restamps_only_unsent_lines() {
     ring.mark_sent(11);
     ring.acknowledge(6, 0);
     let mut other = Store::new(BUFFER_MIN);
-    ring.move_to((&mut other.words, &mut other.memory), true, 1);
-    ring.set_clock(20, restamp);
+    ring.move_to((&mut other.words, &mut other.memory), true);
+    ring.set_clock(20);
     assert_eq!(unsent(&ring), b" 12\nd 33\n");
     ring.push(b"e 34\n", 0);
-    ring.set_clock(15, restamp);
+    ring.set_clock(15);
     assert_eq!(unsent(&ring), b" 12\nd 28\ne 29\n");
     ring.acknowledge(1, 0);
     ring.rewind(0, false);
     assert_eq!(unsent(&ring), b"a 10\nb 11\nc 12\nd 28\ne 29\n");
-    ring.set_clock(16, restamp);
+    ring.set_clock(16);
     assert_eq!(unsent(&ring), b"a 10\nb 11\nc 12\nd 29\ne 30\n");
 }

@@ -11,7 +11,7 @@ pub fn set_lost(is_lost: bool) {
 }
 
 /// Returns whether earlier reads may have returned other bytes than were written.
-pub(super) fn is_lost() -> bool {
+pub fn is_lost() -> bool {
     #[cfg(test)]
     return super::tests::fuse::is_lost();
     #[cfg(not(test))]
@@ -53,7 +53,7 @@ impl Words {
     pub(super) const NO_REWRITE: usize = u32::MAX as usize;
 
     /// Writes the words of an empty ring in `capacity` bytes.
-    pub fn clear(&self, capacity: usize) {
+    pub(super) fn clear(&self, capacity: usize, boot: u32) {
         // Until the last store this is a spool, but not a ring.
         self.magic.set(UNFINISHED as usize);
         self.capacity.set(capacity);
@@ -63,31 +63,25 @@ impl Words {
         self.clock.set(0);
         self.rewrite_clock.set(0);
         self.sent_mark.set(0);
-        self.boot.set(0);
+        self.boot.set(boot as usize);
         self.ever_acked.set(0);
         self.magic.set(MAGIC as usize);
     }
 
-    /// Empties the ring with one store.
-    pub(super) fn empty(&self) {
-        self.oldest.set(self.newest.get());
+    /// Returns the clock of the lines that are appended now.
+    pub(super) fn last_clock(&self) -> usize {
+        if self.rewrite.get() == Self::NO_REWRITE {
+            self.clock.get()
+        } else {
+            self.rewrite_clock.get()
+        }
     }
 
-    /// Returns whether these are the words of a spool, of any version and byte order.
-    pub fn are_of_a_spool(&self) -> bool {
-        Self::is_magic(self.magic.get() as u32)
-    }
-
-    /// Returns whether the bytes start like a spool.
+    /// Returns whether the bytes start like a spool, of any version and byte order.
     pub fn are_at(bytes: &[u8]) -> bool {
-        let magic = bytes.first_chunk().copied();
-        magic.is_some_and(|magic| Self::is_magic(u32::from_ne_bytes(magic)))
-    }
-
-    fn is_magic(magic: u32) -> bool {
-        [magic, magic.swap_bytes()]
-            .iter()
-            .any(|magic| magic & !0x1f == UNFINISHED)
+        let is_magic = |magic: u32| magic & !0x1f == UNFINISHED;
+        let magic = bytes.first_chunk().copied().map(u32::from_ne_bytes);
+        magic.is_some_and(|magic| is_magic(magic) || is_magic(magic.swap_bytes()))
     }
 
     /// Returns whether these can be the words of a ring in `length` bytes, or in the first part of them.
@@ -97,30 +91,6 @@ impl Words {
             && capacity <= length
             && self.oldest.get() < capacity
             && self.newest.get() < capacity
-    }
-
-    /// Reads the words from the start of a file.
-    #[cfg(test)]
-    pub(super) fn from_bytes(bytes: &[u8; size_of::<Self>()]) -> Self {
-        let (words, _) = bytes.as_chunks::<4>();
-        let mut words = words.iter();
-        let mut word = || {
-            let bytes = words.next().copied().unwrap_or_default();
-            Word(AtomicU32::new(u32::from_ne_bytes(bytes)))
-        };
-        // In the order of the fields.
-        Self {
-            magic: word(),
-            capacity: word(),
-            oldest: word(),
-            newest: word(),
-            rewrite: word(),
-            clock: word(),
-            rewrite_clock: word(),
-            sent_mark: word(),
-            boot: word(),
-            ever_acked: word(),
-        }
     }
 }
 

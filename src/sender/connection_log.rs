@@ -1,6 +1,6 @@
 //! The log of the connection: each event when it is new, and seldom after that.
 
-use crate::base::rate_limit::Throttle;
+use super::{Context, Sender};
 use crate::platform::{Cause, LogArg, Platform, Transfer};
 
 /// Milliseconds after which a connection counts as stable.
@@ -8,111 +8,71 @@ const STANDING: u64 = 60_000;
 /// Bytes of a command that are shown.
 const COMMAND_SHOWN: usize = 60;
 
-/// What the log has of the connection.
-pub(super) struct ConnectionLog {
-    attempts: Throttle,
-    connections: Throttle,
-    /// The log has this connection, and so gets its end, too.
-    has_connection: bool,
-    /// Dropped lines that the log has.
-    dropped: u64,
-}
-
-impl ConnectionLog {
-    pub(super) const fn new() -> Self {
-        Self {
-            attempts: Throttle::new(),
-            connections: Throttle::new(),
-            has_connection: false,
-            dropped: 0,
-        }
-    }
-
-    pub(super) fn has_connection(&self) -> bool {
-        self.has_connection
-    }
-
+impl Sender {
     /// Logs a failed attempt, if not too many were logged before.
-    pub(super) fn attempt_failed<P: Platform>(
-        &mut self,
-        (doing, what): (&'static [u8], LogArg),
-        cause: Cause,
-        platform: &mut P,
-        now: u64,
-    ) {
-        if let Some(count) = self.attempts.pass(now) {
-            failed(doing, what, cause, count, platform);
+    pub(super) fn log_attempt(&mut self, doing: &'static [u8], what: LogArg, cause: Cause, cx: &mut Context) {
+        if let Some(count) = self.attempt_throttle.pass(cx.now) {
+            log_failure(doing, what, cause, count, cx.platform);
         }
     }
 
-    /// Returns whether to log a connection (a new one, or one that has stood `since` then), and the number of
-    /// connections that the log line stands for.
-    pub(super) fn should_log_connection(&mut self, is_new: bool, since: u64, now: u64) -> Option<u32> {
+    /// Logs a new connection, or one that is stable after many that came and went without being logged; and the number
+    /// of lines dropped before it.
+    pub(super) fn log_connection(&mut self, is_new: bool, cx: &mut Context) {
         let count = if is_new {
-            self.connections.pass(now)
-        } else if !self.has_connection && now >= since + STANDING {
-            // Many came and went without being logged, but this one stays.
-            self.connections.tell_held(now)
+            self.connection_throttle.pass(cx.now)
+        } else if !self.has_log && cx.now >= self.connected_since + STANDING {
+            self.connection_throttle.tell_held(cx.now)
         } else {
-            return None;
+            return;
         };
-        self.has_connection = count.is_some();
-        count
-    }
-
-    /// Logs a connection to that receiver, and the number of lines dropped before it.
-    pub(super) fn connected<P: Platform>(
-        &mut self,
-        receiver: &Transfer,
-        address: usize,
-        (count, dropped): (u32, u64),
-        platform: &mut P,
-    ) {
-        let none = LogArg::Text(b"");
-        // A command runs, and may never connect to anything; only TCP has a local address.
-        let (state, peer, [comma, local]) = match *receiver {
+        self.has_log = count.is_some();
+        let Some(count) = count else {
+            return;
+        };
+        let (mut state, mut peer) = (b"connected to ".as_slice(), LogArg::Address(self.address));
+        let [mut comma, mut local] = [LogArg::Text(b""); 2];
+        match *self.receiver(cx) {
+            // It has no address, and is nothing to wait for.
+            Transfer::Stdout => return,
+            // It runs, and may never connect to anything.
             Transfer::Command(command) => {
-                let start = command.get(..COMMAND_SHOWN).unwrap_or(command);
-                (b"started: ".as_slice(), LogArg::Text(start), [none; 2])
+                state = b"started: ";
+                peer = LogArg::Text(command.get(..COMMAND_SHOWN).unwrap_or(command));
             }
-            Transfer::Tcp { .. } => (
-                b"connected to ".as_slice(),
-                LogArg::Address(address),
-                [LogArg::Text(b", local addr:"), LogArg::Local],
-            ),
-            _ => (b"connected to ".as_slice(), LogArg::Address(address), [none; 2]),
-        };
-        let words = if count > 1 {
+            _ if self.via(cx).is_some() => state = b"started ",
+            Transfer::Tcp { .. } | Transfer::Http { .. } => {
+                (comma, local) = (LogArg::Text(b", local addr:"), LogArg::Local)
+            }
+            Transfer::Unix(_) => {}
+        }
+        let message = if count > 1 {
             "%%%% (% connections since the last one logged)"
         } else {
             "%%%%"
         };
-        let count = LogArg::Number(u64::from(count));
-        platform.log(words, &[LogArg::Text(state), peer, comma, local, count]);
-        if dropped > self.dropped {
-            self.dropped = dropped;
-            platform.log(
-                "% lines dropped since start (buffer full)",
-                &[LogArg::Number(dropped)],
-            );
+        let count = LogArg::Number(count.into());
+        cx.platform
+            .log(message, &[LogArg::Text(state), peer, comma, local, count]);
+        let dropped = cx.ring.counts().dropped;
+        if dropped > self.logged_dropped {
+            self.logged_dropped = dropped;
+            let dropped = LogArg::Number(dropped);
+            cx.platform
+                .log("% lines dropped since start (buffer full)", &[dropped]);
         }
     }
 }
 
 /// Logs a failure, and how often it has occurred.
-pub(super) fn failed<P: Platform>(
+pub(super) fn log_failure(
     doing: &'static [u8],
     what: LogArg,
     cause: Cause,
     count: u32,
-    platform: &mut P,
+    platform: &mut dyn Platform,
 ) {
-    let words = if count > 1 { "%%: % (% attempts)" } else { "%%: %" };
-    let given = [
-        LogArg::Text(doing),
-        what,
-        LogArg::Cause(cause),
-        LogArg::Number(u64::from(count)),
-    ];
-    platform.log(words, &given);
+    let message = if count > 1 { "%%: % (% attempts)" } else { "%%: %" };
+    let count = LogArg::Number(count.into());
+    platform.log(message, &[LogArg::Text(doing), what, LogArg::Cause(cause), count]);
 }

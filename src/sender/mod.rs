@@ -8,19 +8,34 @@
 //! | connected | lost, if the peer was silent for too long | read, go on writing, or lost | write, lost, or back to the first | ask what has arrived | |
 //! | ended | | | | | |
 //!
+//! A receiver of HTTP is connected only while there is something to send, and `http` has its events.
+//!
 //! An event leads to a chain of steps, each of which returns the next one, until the sender waits again. A round tries
 //! each receiver once; after the last one the sender waits. So a chain is no longer than receivers and addresses.
 
 mod connected;
 mod connection_log;
+mod encoded;
+mod http;
+
+pub use encoded::Memory;
 
 use crate::base::backoff::Backoff;
-use crate::platform::{Cause, LogArg, NEVER, Platform, Transfer};
-use crate::ring::Ring;
-use connection_log::ConnectionLog;
+use crate::base::rate_limit::Throttle;
+use crate::encode::{Encoding, Starts};
+use crate::format::json;
+use crate::platform::{Cause, LogArg, NEVER, Platform, TRANSFERS_MAX, Transfer};
+use crate::ring::{LINE_MAX, Ring};
+use encoded::Encoded;
+use http::Http;
 
+/// Seconds by which a stamp may be ahead of the clock: it was set back after the line had been sent for the first time.
+const AHEAD_MAX: u64 = 60;
 /// Milliseconds that a look-up, or a connect to one address, may take.
 const PATIENCE: u64 = 10_000;
+/// The least milliseconds after a failed connect to a server of HTTP. The first attempts of a fleet are spread by the
+/// phases of their flushes; with shorter delays, many of each agent's attempts would come in the seconds of a restart.
+const HTTP_RETRY: u32 = 1_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -42,14 +57,12 @@ enum Step {
     LookUp,
     /// Connects to the current address.
     Connect,
-    /// Sends the first lines on a new connection.
-    Flush,
+    /// Sends the next request of HTTP, if there is something to send.
+    Request,
     /// Tries the next receiver, unless this round has tried all of them.
     NextReceiver,
     /// Waits for the backoff's delay before the next round.
     Pause,
-    /// Leaves the connection for the first receiver.
-    FirstReceiver,
     /// Ends, since standard output is closed for good.
     End,
 }
@@ -59,10 +72,22 @@ enum Step {
 pub struct Targets<'a> {
     /// The receivers, at least one: the lines go to the first that accepts a connection.
     pub transfers: &'a [Transfer<'a>],
+    /// What each receiver gets in the place of the ring's lines; `None` for these.
+    pub encodings: [Option<Encoding>; TRANSFERS_MAX],
+    /// The command that the connection to each receiver goes through; `None` for a connection of its own.
+    pub via: [Option<&'a [u8]>; TRANSFERS_MAX],
+    /// Since when counters count.
+    pub starts: Starts,
+    /// Headers for requests to each receiver.
+    pub headers: [&'a [&'a [u8]]; TRANSFERS_MAX],
+    /// Bodies of requests are compressed.
+    pub gzip: bool,
     /// The index of the receiver with which each round starts.
     pub first: usize,
     /// The first receiver is preferred to the others.
     pub returns: bool,
+    /// Seconds after which a line is not worth sending, if there are any.
+    pub max_age: Option<u64>,
     /// Milliseconds for which a peer may owe an answer.
     pub timeout: u32,
     /// Each step is logged.
@@ -85,17 +110,26 @@ pub enum Event {
 }
 
 /// What a sender works with in one step.
-struct Context<'c, 'm, P> {
-    platform: &'c mut P,
+struct Context<'c, 'm> {
+    platform: &'c mut dyn Platform,
     ring: &'c mut Ring<'m>,
     targets: &'c Targets<'c>,
     now: u64,
+}
+
+impl Context<'_, '_> {
+    /// Returns the second of now since 1970, if the wall clock has been known.
+    fn wall_second(&self) -> Option<u64> {
+        Some(self.targets.starts.machine? + self.now / 1000)
+    }
 }
 
 /// The sender, which carries the ring's lines to a receiver.
 pub struct Sender {
     /// The index of the current receiver.
     current: usize,
+    /// When it became the current one.
+    chosen_at: u64,
     state: State,
     /// The index of the address that is connected or tried, and the number of addresses.
     address: usize,
@@ -108,11 +142,25 @@ pub struct Sender {
     /// Bytes that the connection has taken, and those of them that have been acknowledged.
     taken: u64,
     acknowledged: u64,
+    /// When the first bytes were sent on a stream.
+    first_sent_at: Option<u64>,
+    /// Streams in a row that ended soon after that.
+    early_ends: u8,
     /// When the peer last acknowledged more, or owed no acknowledgement.
     advanced_at: u64,
+    /// When the receiver last acknowledged lines, or the start.
+    acknowledged_at: u64,
+    /// Until when each receiver wants to be left alone.
+    holds: [u64; TRANSFERS_MAX],
     /// The first address of this receiver that failed, and how.
     failure: Option<(usize, Cause)>,
-    log: ConnectionLog,
+    attempt_throttle: Throttle,
+    connection_throttle: Throttle,
+    early_throttle: Throttle,
+    /// The log has this connection, and so gets its end, too.
+    has_log: bool,
+    /// Dropped lines that the log has.
+    logged_dropped: u64,
     /// Connections so far.
     connections: u64,
     /// Nothing is sent and no connection is made.
@@ -121,13 +169,19 @@ pub struct Sender {
     has_caught_up: bool,
     /// The connection is not left for the first receiver: the end is near.
     keeps_open: bool,
+    /// The machine's start by the clock of which no unsent line is ahead.
+    checked_start: Option<u64>,
+    encoded: Encoded,
+    http: Http,
+    memory: &'static mut Memory,
 }
 
 impl Sender {
     /// A sender that is due at once and starts with the receiver of that index. Equal seeds give equal delays.
-    pub fn new(first: usize, seed: u32, now: u64) -> Self {
+    pub fn new(first: usize, seed: u32, now: u64, memory: &'static mut Memory) -> Self {
         Self {
             current: first,
+            chosen_at: now,
             state: State::Waiting,
             address: 0,
             addresses: 0,
@@ -137,13 +191,25 @@ impl Sender {
             connected_since: now,
             taken: 0,
             acknowledged: 0,
+            first_sent_at: None,
+            early_ends: 0,
             advanced_at: now,
+            acknowledged_at: now,
+            holds: [0; TRANSFERS_MAX],
             failure: None,
-            log: ConnectionLog::new(),
+            attempt_throttle: Throttle::new(),
+            connection_throttle: Throttle::new(),
+            early_throttle: Throttle::new(),
+            has_log: false,
+            logged_dropped: 0,
             connections: 0,
             is_paused: false,
             has_caught_up: false,
             keeps_open: false,
+            checked_start: None,
+            encoded: Encoded::NONE,
+            http: Http::NEW,
+            memory,
         }
     }
 
@@ -157,9 +223,20 @@ impl Sender {
         self.is_stalled
     }
 
-    /// Whether there is a connection or an attempt, so that lines may still leave.
-    pub fn can_send(&self) -> bool {
-        !self.is_paused && !matches!(self.state, State::Waiting | State::Ended)
+    /// Whether a request has no answer yet.
+    pub fn awaits_answer(&self) -> bool {
+        self.http.awaits_answer()
+    }
+
+    /// Lines that receivers have refused, and which were dropped.
+    pub fn rejected(&self) -> u64 {
+        self.http.rejected
+    }
+
+    /// Whether there is a connection or an attempt, or one is due, so that lines may still leave.
+    pub fn can_send(&self, now: u64) -> bool {
+        let is_waiting = self.state == State::Waiting && self.deadline > now;
+        !self.is_paused && !is_waiting && self.state != State::Ended
     }
 
     /// Pauses the sender, or lets it go on at `now`. Returns whether it was paused before.
@@ -180,6 +257,11 @@ impl Sender {
         self.state == State::Ended
     }
 
+    /// Returns when the receiver last acknowledged lines, or the start.
+    pub fn acknowledged_at(&self) -> u64 {
+        self.acknowledged_at
+    }
+
     /// Connections after the first one.
     pub fn reconnects(&self) -> u64 {
         self.connections.saturating_sub(1)
@@ -192,7 +274,9 @@ impl Sender {
 
     /// Returns the state as text for the log, and the address if there is one.
     pub fn state(&self, targets: &Targets) -> [LogArg<'static>; 2] {
-        let is_command = matches!(targets.transfers.get(self.current), Some(Transfer::Command(_)));
+        let is_tunnel = targets.via.get(self.current).is_some_and(Option::is_some);
+        let is_command =
+            is_tunnel || matches!(targets.transfers.get(self.current), Some(Transfer::Command(_)));
         let address = LogArg::Address(self.address);
         let none = LogArg::Text(b"");
         let (text, address): (&[u8], _) = match self.state {
@@ -208,10 +292,10 @@ impl Sender {
     }
 
     /// Reacts to an event.
-    pub fn on<P: Platform>(
+    pub fn on(
         &mut self,
         event: Event,
-        platform: &mut P,
+        platform: &mut dyn Platform,
         ring: &mut Ring,
         targets: &Targets,
         now: u64,
@@ -222,30 +306,30 @@ impl Sender {
             targets,
             now,
         };
+        if event == Event::Flush {
+            self.http.note_pushed(cx.ring.counts().pushed);
+        }
         let mut step = self.first_step(event, cx);
         loop {
             step = match step {
                 Step::Wait => return,
                 Step::LookUp => {
-                    let found = cx.platform.resolve(self.receiver(cx));
+                    let found = cx.platform.resolve(self.receiver(cx), self.via(cx));
                     self.on_resolved(found, cx)
                 }
                 Step::Connect => {
                     let result = cx.platform.connect(self.address);
                     self.on_connect_result(result, cx)
                 }
-                Step::Flush => self.on_flush(cx),
+                Step::Request => self.start_request(cx),
                 Step::NextReceiver => self.next_receiver(cx),
                 Step::Pause => {
                     self.close(State::Waiting, cx);
-                    self.current = cx.targets.first;
-                    self.deadline = cx.now + u64::from(self.backoff.next_delay());
+                    let at = cx.now + u64::from(self.backoff.next_delay());
+                    let (index, at) = self.next_free(at, cx);
+                    self.choose(index, cx.now);
+                    self.deadline = at;
                     Step::Wait
-                }
-                Step::FirstReceiver => {
-                    self.close(State::Waiting, cx);
-                    self.current = cx.targets.first;
-                    Step::LookUp
                 }
                 Step::End => {
                     self.close(State::Ended, cx);
@@ -256,16 +340,34 @@ impl Sender {
     }
 
     /// The table of states and events.
-    fn first_step<P: Platform>(&mut self, event: Event, cx: &mut Context<P>) -> Step {
+    fn first_step(&mut self, event: Event, cx: &mut Context) -> Step {
         match (self.state, event) {
             (State::Waiting, Event::Due) if self.is_paused => {
                 self.deadline = NEVER;
                 Step::Wait
             }
+            (State::Waiting, Event::Due) if self.waits_for_lines(cx) => {
+                self.deadline = NEVER;
+                Step::Wait
+            }
             (State::Waiting, Event::Due) => Step::LookUp,
+            (State::Waiting, Event::Flush | Event::Crowded)
+                if self.is_http(cx) && self.deadline == NEVER && !self.is_paused =>
+            {
+                self.begin_http_flush(event, cx);
+                if self.is_time_to_return(cx) {
+                    self.choose(cx.targets.first, cx.now);
+                }
+                if self.may_request(cx) {
+                    self.next_attempt(cx)
+                } else {
+                    Step::Wait
+                }
+            }
             (State::Waiting, Event::Retry) if !self.is_paused => {
                 self.backoff.reset();
-                Step::LookUp
+                self.holds = [0; TRANSFERS_MAX];
+                self.next_attempt(cx)
             }
             (State::Resolving, Event::Due) => self.on_resolved(Err(Cause::TimedOut), cx),
             (State::Resolving, Event::Ready) => {
@@ -277,6 +379,7 @@ impl Sender {
                 let result = cx.platform.connect_result();
                 self.on_connect_result(result.map(|()| true), cx)
             }
+            (State::Connected, event) if self.is_http(cx) => self.on_http(event, cx),
             (State::Connected, Event::Ready) => self.on_readable(cx),
             (State::Connected, Event::Flush) => self.on_flush(cx),
             (State::Connected, Event::Due) => self.on_timeout(cx),
@@ -285,11 +388,24 @@ impl Sender {
         }
     }
 
+    /// Whether there is no reason to connect: HTTP does so only when there is something to send.
+    fn waits_for_lines(&self, cx: &Context) -> bool {
+        self.is_http(cx) && cx.ring.unsent_length() == 0
+    }
+
+    fn next_attempt(&self, cx: &Context) -> Step {
+        if self.waits_for_lines(cx) {
+            Step::Wait
+        } else {
+            Step::LookUp
+        }
+    }
+
     /// Adopts other targets. A connection to a receiver that is among them is kept.
-    pub fn change<P: Platform>(
+    pub fn change(
         &mut self,
         [before, next]: [&Targets; 2],
-        platform: &mut P,
+        platform: &mut dyn Platform,
         ring: &mut Ring,
         now: u64,
     ) {
@@ -299,6 +415,14 @@ impl Sender {
             // Standard output continues where it stopped, even within a line.
             .filter(|one| self.state == State::Connected || **one == Transfer::Stdout);
         let kept = connected.and_then(|one| next.transfers.iter().position(|other| other == one));
+        // Lines that are on their way in another form would be sent again after it.
+        let kept = kept.filter(|index| {
+            let ways = [(before, self.current), (next, *index)]
+                .map(|(targets, at)| (targets.encodings.get(at), targets.via.get(at)));
+            let is_same = ways[0] == ways[1] && before.headers == next.headers;
+            is_same || next.transfers.get(*index) == Some(&Transfer::Stdout)
+        });
+        self.holds = [0; TRANSFERS_MAX];
         match kept {
             Some(index) => self.current = index,
             None => self.reconnect(platform, ring, next, now),
@@ -306,12 +430,12 @@ impl Sender {
     }
 
     /// Asks whether everything that this connection has taken has arrived.
-    pub fn has_all_arrived<P: Platform>(&self, platform: &mut P) -> bool {
-        self.state == State::Connected && platform.unacked() == 0
+    pub fn has_all_arrived(&self, platform: &mut dyn Platform) -> bool {
+        self.state == State::Connected && !self.awaits_answer() && platform.unacked() == 0
     }
 
     /// Closes the connection, and is due for the next one.
-    pub fn reconnect<P: Platform>(&mut self, platform: &mut P, ring: &mut Ring, targets: &Targets, now: u64) {
+    pub fn reconnect(&mut self, platform: &mut dyn Platform, ring: &mut Ring, targets: &Targets, now: u64) {
         if self.state == State::Ended {
             return;
         }
@@ -326,22 +450,34 @@ impl Sender {
         };
         self.close(State::Waiting, cx);
         self.backoff.reset();
-        (self.current, self.deadline) = (targets.first, now);
+        self.choose(targets.first, now);
+        self.deadline = now;
     }
 
-    fn receiver<'c, P>(&self, cx: &Context<'c, '_, P>) -> &'c Transfer<'c> {
-        cx.targets
-            .transfers
-            .get(self.current)
-            .unwrap_or(&Transfer::Stdout)
+    /// Makes this receiver the current one. A search of another one proves nothing about it.
+    fn choose(&mut self, index: usize, now: u64) {
+        if index != self.current {
+            self.http.leave();
+            self.chosen_at = now;
+        }
+        self.current = index;
     }
 
-    fn is_stdout<P>(&self, cx: &Context<P>) -> bool {
+    fn receiver<'c>(&self, cx: &Context<'c, '_>) -> &'c Transfer<'c> {
+        &cx.targets.transfers[self.current]
+    }
+
+    /// Returns the command that the connection to the current receiver goes through.
+    fn via<'c>(&self, cx: &Context<'c, '_>) -> Option<&'c [u8]> {
+        cx.targets.via.get(self.current).copied().flatten()
+    }
+
+    fn is_stdout(&self, cx: &Context) -> bool {
         matches!(self.receiver(cx), Transfer::Stdout)
     }
 
     /// Addresses have been found, or the look-up goes on (`None`).
-    fn on_resolved<P: Platform>(&mut self, found: Result<Option<usize>, Cause>, cx: &mut Context<P>) -> Step {
+    fn on_resolved(&mut self, found: Result<Option<usize>, Cause>, cx: &mut Context) -> Step {
         match found {
             Ok(Some(0)) => Step::NextReceiver,
             Ok(Some(count)) => {
@@ -350,11 +486,13 @@ impl Sender {
             }
             Ok(None) => self.await_answer(State::Resolving, cx.now),
             Err(cause) => {
-                let what = match self.receiver(cx) {
-                    Transfer::Tcp { host, .. } => (b"dial tcp: lookup ".as_slice(), LogArg::Text(host)),
+                let (doing, what) = match self.receiver(cx) {
+                    Transfer::Tcp { host, .. } | Transfer::Http { host, .. } => {
+                        (b"dial tcp: lookup ".as_slice(), LogArg::Text(host))
+                    }
                     _ => (b"dial ".as_slice(), LogArg::Address(0)),
                 };
-                self.log.attempt_failed(what, cause, cx.platform, cx.now);
+                self.log_attempt(doing, what, cause, cx);
                 Step::NextReceiver
             }
         }
@@ -367,7 +505,7 @@ impl Sender {
     }
 
     /// The address is connected, or the attempt goes on (`false`), or it has failed.
-    fn on_connect_result<P: Platform>(&mut self, result: Result<bool, Cause>, cx: &mut Context<P>) -> Step {
+    fn on_connect_result(&mut self, result: Result<bool, Cause>, cx: &mut Context) -> Step {
         match result {
             Ok(true) => self.on_connected(cx),
             Ok(false) => self.await_answer(State::Connecting, cx.now),
@@ -377,8 +515,12 @@ impl Sender {
                 if self.address < self.addresses {
                     return Step::Connect;
                 }
-                let what = (b"dial ".as_slice(), LogArg::Address(address));
-                self.log.attempt_failed(what, cause, cx.platform, cx.now);
+                self.log_attempt(b"dial ", LogArg::Address(address), cause, cx);
+                // A server may have died after the end of its last connection.
+                cx.ring.rewind(cx.now, false);
+                if self.is_http(cx) {
+                    self.backoff.raise(HTTP_RETRY);
+                }
                 if self.is_stdout(cx) {
                     Step::End
                 } else {
@@ -388,51 +530,89 @@ impl Sender {
         }
     }
 
-    fn on_connected<P: Platform>(&mut self, cx: &mut Context<P>) -> Step {
+    fn on_connected(&mut self, cx: &mut Context) -> Step {
         self.state = State::Connected;
+        // What is sent again may have stamps of a clock that has been set back since.
+        self.checked_start = None;
         self.deadline = NEVER;
         self.failure = None;
         (self.connected_since, self.advanced_at) = (cx.now, cx.now);
-        (self.taken, self.acknowledged) = (0, 0);
+        (self.taken, self.acknowledged, self.first_sent_at) = (0, 0, None);
+        if self.is_http(cx) {
+            return self.on_http_connected(cx);
+        }
         self.connections += 1;
         self.log_connection(true, cx);
-        Step::Flush
+        self.on_flush(cx)
     }
 
-    fn next_receiver<P: Platform>(&mut self, cx: &mut Context<P>) -> Step {
-        let next = self.current + 1;
-        let next = if next < cx.targets.transfers.len() {
-            next
-        } else {
-            0
+    /// Drops unsent lines that are too old, or that are stamped ahead of the clock and have been sent before, so that their
+    /// stamps have to stay: one of them can make a server refuse those of all others for hours.
+    fn drop_misdated_lines(&mut self, cx: &mut Context) {
+        let Some(now) = cx.wall_second() else {
+            self.checked_start = None;
+            return;
         };
-        if next == cx.targets.first {
-            return Step::Pause;
+        let dates = now.saturating_sub(cx.targets.max_age.unwrap_or(now))..=now + AHEAD_MAX;
+        let is_wrong = |line: &[u8]| json::stamp(line).is_some_and(|stamp| !dates.contains(&stamp));
+        // Without a step of the clock the oldest line is the first to be too old.
+        let start = cx.targets.starts.machine;
+        if start != self.checked_start || is_wrong(cx.ring.oldest_unsent(&mut [0; LINE_MAX])) {
+            self.checked_start = start;
+            cx.ring.drop_lines(&mut |line| is_wrong(line));
+        }
+    }
+
+    fn next_receiver(&mut self, cx: &mut Context) -> Step {
+        let mut next = self.current;
+        loop {
+            next += 1;
+            if next >= cx.targets.transfers.len() {
+                next = 0;
+            }
+            if next == cx.targets.first {
+                return Step::Pause;
+            }
+            if self.held_until(next) <= cx.now {
+                break;
+            }
         }
         self.close(State::Waiting, cx);
-        self.current = next;
+        self.choose(next, cx.now);
         Step::LookUp
     }
 
-    fn close<P: Platform>(&mut self, state: State, cx: &mut Context<P>) {
-        cx.platform.close();
+    /// Returns the receiver with which the next round starts, `at` this moment or when the first of them may be tried.
+    fn next_free(&self, at: u64, cx: &Context) -> (usize, u64) {
+        let (first, count) = (cx.targets.first, cx.targets.transfers.len());
+        let in_order = (first..count).chain(0..first);
+        let moments = in_order.map(|index| (index, self.held_until(index).max(at)));
+        moments.min_by_key(|moment| moment.1).unwrap_or((first, at))
+    }
+
+    /// Returns until when a receiver wants to be left alone.
+    fn held_until(&self, index: usize) -> u64 {
+        self.holds.get(index).copied().unwrap_or_default()
+    }
+
+    /// Leaves the current receiver alone for these milliseconds, and up to a tenth more: a fleet does not come back at once.
+    fn leave_alone(&mut self, millis: u64, now: u64) {
+        let spread = self.backoff.draw((millis / 10) as u32);
+        if let Some(hold) = self.holds.get_mut(self.current) {
+            *hold = now + millis + u64::from(spread);
+        }
+    }
+
+    fn close(&mut self, state: State, cx: &mut Context) {
+        cx.platform.close(0);
+        self.http.close();
+        // After a reload the current receiver may be one of fewer.
+        if cx.targets.transfers.get(self.current) != Some(&Transfer::Stdout) {
+            self.encoded.clear();
+        }
         self.state = state;
         self.is_stalled = false;
         self.failure = None;
         self.deadline = NEVER;
-    }
-
-    /// Logs a new connection, or one of which many came and went before it.
-    fn log_connection<P: Platform>(&mut self, is_new: bool, cx: &mut Context<P>) {
-        let count = self
-            .log
-            .should_log_connection(is_new, self.connected_since, cx.now);
-        // Standard output has no address, and is nothing to wait for.
-        if let Some(count) = count.filter(|_| !self.is_stdout(cx)) {
-            let dropped = cx.ring.counts().dropped;
-            let receiver = self.receiver(cx);
-            self.log
-                .connected(receiver, self.address, (count, dropped), cx.platform);
-        }
     }
 }

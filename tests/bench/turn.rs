@@ -8,7 +8,7 @@
 use cpu_time::ThreadTime;
 use mini_monitor::base::decimal::Fixed;
 use mini_monitor::families::{self, AgentStats, Collector, Emitter, FAMILIES, Filters, Metric, Tags};
-use mini_monitor::format::json::Writer;
+use mini_monitor::format::json::{self, Writer};
 use mini_monitor::platform::{self, PIECES_MAX};
 use mini_monitor::procfs::{self, Host};
 use mini_monitor::ring::{Policy, Ring, Words};
@@ -153,9 +153,18 @@ impl<'m> Ours<'m> {
             is_thinning: true,
             replay: 10_000,
             is_checked: false,
+            boot: 0,
+            restamp: json::move_stamp,
+            is_dated: |_| true,
         };
         Self {
-            host: Host::open(b"/proc", b"/sys", Box::leak(Box::new(procfs::Memory::EMPTY))).unwrap(),
+            host: Host::open(
+                b"/proc",
+                b"/sys",
+                b"/",
+                Box::leak(Box::new(procfs::Memory::EMPTY)),
+            )
+            .unwrap(),
             collector: Collector::new(Box::leak(Box::new(families::Memory::EMPTY))),
             lines: Lines {
                 writer: Writer::new(b"jungle85", "linux", &[]).unwrap(),

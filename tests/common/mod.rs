@@ -6,7 +6,9 @@
 // Each test crate uses a part of it, and none exports it.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod http;
 pub mod reloaded;
+pub mod tls;
 
 use miniserde::{Deserialize, json};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -130,6 +132,12 @@ fn has_host_errors() -> bool {
     *HAS
 }
 
+/// Whether `/proc/net/unix` has another machine's numbers of socket types: under an emulator of MIPS it is the host's, where
+/// streams and datagrams have each other's number.
+pub fn has_host_socket_types() -> bool {
+    runner().contains("mips")
+}
+
 /// The message of an error as the agent's C library words it, given that of glibc.
 pub fn error_message(glibc: &'static str) -> &'static str {
     static IS_GLIBC: LazyLock<bool> = LazyLock::new(|| {
@@ -141,8 +149,10 @@ pub fn error_message(glibc: &'static str) -> &'static str {
     });
     match glibc {
         _ if *IS_GLIBC => glibc,
+        "address already in use" => "address in use",
         "connection timed out" => "operation timed out",
         "device or resource busy" => "resource busy",
+        "file name too long" => "filename too long",
         "illegal seek" => "invalid seek",
         "too many open files" => "no file descriptors available",
         _ => glibc,
@@ -373,6 +383,11 @@ impl Transfer {
     pub fn accept(&self) -> TcpStream {
         accept(&self.listener)
     }
+
+    /// The next connection, which the agent is asked for.
+    pub fn accept_at_once(&self, agent: &Agent) -> TcpStream {
+        accept_at_once(&self.listener, agent)
+    }
 }
 
 impl Transfer {
@@ -412,6 +427,19 @@ pub fn narrow_listener() -> TcpListener {
 pub fn accept(listener: &TcpListener) -> TcpStream {
     SockRef::from(listener).set_read_timeout(Some(PATIENCE)).unwrap();
     let (stream, _) = listener.accept().expect("no connection came");
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// The next connection, which the agent is asked for: after connections that ended early it waits longer and longer.
+pub fn accept_at_once(listener: &TcpListener, agent: &Agent) -> TcpStream {
+    listener.set_nonblocking(true).unwrap();
+    let ask = || {
+        agent.signal("HUP");
+        listener.accept().ok()
+    };
+    let (stream, _) = poll(ask, "a connection");
+    listener.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }

@@ -132,6 +132,7 @@ impl Bench {
             host: Host::open(
                 leaked(root.join("proc")),
                 leaked(root.join("sys")),
+                b"/",
                 Box::leak(Box::new(procfs::Memory::EMPTY)),
             )
             .unwrap(),

@@ -5,13 +5,14 @@
 //!
 //! `MUTATIONS` and `SEED` are as in `fixtures.rs`.
 
+mod encodings;
 mod mutate;
 
+use mini_monitor::agent::FAMILY_TABLE;
 use mini_monitor::base::decimal::Fixed;
 use mini_monitor::base::text::Text;
-use mini_monitor::config::{Config, ConfigFile, FILE_MEMORY, FileText, Origin};
+use mini_monitor::config::{Config, ConfigFile, ConfigMemory};
 use mini_monitor::custom::{self, CustomError, read_line};
-use mini_monitor::families::{find, name};
 use mini_monitor::format::{Sample, json::Writer};
 use mini_monitor::resolver::{self, Query};
 use mini_monitor::ring::LINE_MAX;
@@ -54,22 +55,16 @@ fn each(name: &str, text: &[u8], mut read: impl FnMut(&[u8])) {
     println!("{name}: seed {}, {} mutations and every prefix", seed(), count());
 }
 
-fn file_text(document: &[u8]) -> FileText {
-    FileText {
-        length: document.len(),
-        is_private: true,
-    }
-}
-
 /// Reads a configuration file; the message if it is invalid.
-fn check(document: &[u8], memory: &mut [u8]) -> Option<String> {
-    memory[..document.len()].copy_from_slice(document);
+fn check(document: &[u8], memory: &mut ConfigMemory) -> Option<String> {
+    memory.text[..document.len()].copy_from_slice(document);
     let mut config = Config::default();
-    let mut file = ConfigFile::new(b"x", memory, file_text(document));
-    let wrong = file.apply(&mut config, find, name).err()?;
     let mut buffer = [0; 1024];
     let mut text = Text::new(&mut buffer);
-    wrong.describe(&mut text);
+    let (document, mut memory) = memory.split(document.len());
+    let file = ConfigFile::new(b"x", document, true);
+    file.apply(&mut config, &FAMILY_TABLE, &mut memory, &mut text)
+        .err()?;
     assert!(!text.is_cut());
     let line = String::from_utf8_lossy(text.into_line()).into_owned();
     Some(line.strip_suffix('\n')?.to_owned())
@@ -77,29 +72,32 @@ fn check(document: &[u8], memory: &mut [u8]) -> Option<String> {
 
 #[test]
 fn configuration() {
-    let mut memory = vec![0; FILE_MEMORY];
-    let example = include_bytes!("../../contrib/mini-monitor.json");
+    let mut memory = Box::new(ConfigMemory::EMPTY);
+    let example = include_bytes!("../../contrib/reference.json");
     assert_eq!(check(example, &mut memory), None);
+    let addresses = br#"{"trans": ["a:1", {"url": "http://me:pw@b:80/w,x?y=z", "header": "A: b"}, "exec:c d",
+        {"header": ["C: d", "E: f"], "url": "http://[::1]/"}, {"url": "unix:/g"}], "header": "none"}"#;
+    assert_eq!(check(addresses, &mut memory), None);
     let (mut good, mut bad) = (0, 0);
-    each("configuration", example, |document| {
-        match check(document, &mut memory) {
-            None => good += 1,
-            Some(message) => {
-                bad += 1;
-                let has_line = message
-                    .strip_prefix("x:")
-                    .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-                assert!(has_line, "{message}");
-                assert!(!message.contains(|c: char| c.is_control()), "{message}");
-            }
+    let mut read = |document: &[u8]| match check(document, &mut memory) {
+        None => good += 1,
+        Some(message) => {
+            bad += 1;
+            let has_line = message
+                .strip_prefix("x:")
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+            assert!(has_line, "{message}");
+            assert!(!message.contains(|c: char| c.is_control()), "{message}");
         }
-    });
+    };
+    each("configuration", example, &mut read);
+    each("addresses", addresses, &mut read);
     assert!(good > 0 && bad > 0, "{good} good, {bad} bad");
 }
 
 #[test]
 fn answers_of_name_servers() {
-    let mut query = Query::empty();
+    let mut query = Query::NONE;
     query.draw_ids(0x1234_5678);
     query.set(b"receiver.example.org").unwrap();
     let mut answer = query.of_kind(1).to_vec();
@@ -349,11 +347,18 @@ fn custom_numbers() {
             {{"metric": "c", "file": "{0}", "key": "Dirty", "field": 1, "scale": 9, "ratio": "9/7"}}]}}"#,
         path.display()
     );
-    let mut memory = vec![0; FILE_MEMORY];
-    memory[..document.len()].copy_from_slice(document.as_bytes());
+    let mut memory = Box::new(ConfigMemory::EMPTY);
+    memory.text[..document.len()].copy_from_slice(document.as_bytes());
     let mut config = Config::default();
-    let applied =
-        ConfigFile::new(b"x", &mut memory, file_text(document.as_bytes())).apply(&mut config, find, name);
+    let (text, mut memory) = memory.split(document.len());
+    let file = ConfigFile::new(b"x", text, true);
+    let mut buffer = [0; 1024];
+    let applied = file.apply(
+        &mut config,
+        &FAMILY_TABLE,
+        &mut memory,
+        &mut Text::new(&mut buffer),
+    );
     assert!(applied.is_ok());
     let (mut good, mut bad) = (0_u64, 0_u64);
     each(
@@ -361,14 +366,11 @@ fn custom_numbers() {
         b"Dirty2: 1\n\tDirty: -34.125 kB\nDirty=5,6\n",
         |text| {
             fs::write(&path, text).unwrap();
-            let mut all = config.custom().filter_map(|custom| match custom.origin {
-                Origin::File(number) => Some(number),
-                Origin::Script(_) => None,
-            });
+            let mut all = config.custom().map(|custom| &custom.number);
             for key in [None, Some(&b"Dirty"[..])] {
                 let number = if key.is_some() { 1 } else { 2 };
                 let found = field(text, key, number);
-                match custom::read(&all.next().unwrap()) {
+                match custom::read(all.next().unwrap()) {
                     Ok(value) => {
                         good += 1;
                         assert!(is_amount(value, found.unwrap()));
@@ -381,7 +383,7 @@ fn custom_numbers() {
                     }
                 }
             }
-            if let Ok(value) = custom::read(&all.next().unwrap()) {
+            if let Ok(value) = custom::read(all.next().unwrap()) {
                 amount(value);
             }
         },

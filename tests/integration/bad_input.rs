@@ -50,7 +50,8 @@ const SPOILERS: [Spoiler; 7] = [
     (|file| fs::write(file, "").unwrap(), "empty"),
     (|file| fs::remove_file(file).unwrap(), "no such file or directory"),
     (cut, "truncated"),
-    (|file| fs::write(file, [0; 3000]).unwrap(), "truncated"),
+    // NUL bytes are the end.
+    (|file| fs::write(file, [0; 3000]).unwrap(), "no"),
     (
         |file| fs::write(file, b"\xff\xfe\0\n\x80 12\n\n\n").unwrap(),
         "no",
@@ -101,6 +102,9 @@ fn check_spoilt(name: &str, (family, file, metrics): Source, (spoil, words): Spo
         &transfer.flag(),
         "-proc",
         folder.path(),
+        // Each has its own, so that none is warned of another.
+        "-endpoint",
+        name,
         "-interval=30ms",
         "-flush=30ms",
     ]);
@@ -260,8 +264,13 @@ fn mount_point_in_the_log_has_its_control_bytes_masked() {
     fs::write(folder.join("self/mountinfo"), line).unwrap();
     let output = crate::common::output(&["-once", "-metrics=disk", "-proc", folder.path()]);
     let log = assert_plain(output.stderr);
-    let expected = " disk: /no/such?forged?[31m????é?: no such file or directory\n";
-    assert!(log.ends_with(expected) && log.lines().count() == 1, "{log:?}");
+    let expected = " disk: /no/such?forged?[31m????é?: no such file or directory";
+    let lines: Vec<&str> = log.lines().collect();
+    assert!(lines.len() == 2 && lines[0].ends_with(expected), "{log:?}");
+    assert!(
+        lines[1].ends_with(" no line to print: no sample of the enabled families: disk"),
+        "{log:?}"
+    );
 }
 
 #[test]
@@ -280,14 +289,17 @@ fn flags_and_keys_in_messages_have_their_control_bytes_masked() {
 
     // A path may have those control characters that take two bytes, `ESC [` in one among them.
     let (status, _, error) = output(&["-check", "-config=/no\u{9b}where"]);
-    assert_eq!(assert_plain(error), "/no??where: no such file or directory\n");
+    assert_eq!(
+        assert_plain(error),
+        "mini-monitor: /no??where: no such file or directory\n"
+    );
     assert_eq!(status, Some(1));
 
     let config = folder.join("config.json");
     for (text, expected) in [
         // A key is spelled as in the file.
         (r#"{"a\nb\u001b\u009b": 5}"#, r":1: a\nb\u001b\u009b: unknown key"),
-        ("{\"a\u{9b}b\": 5}", ":1: a??b: unknown key\n"),
+        ("{\"a\u{9b}b\": 5}", ":1: a??b: unknown key (accepted: trans, "),
         (
             "{\"flush\": \"a\u{9b}b\"}",
             ":1: flush: \"a??b\" is not a duration",
@@ -384,7 +396,7 @@ fn instances_beyond_a_limit_are_left_out_and_logged_once() {
     agent.stop();
     for (metric, last, count) in [
         ("net.in.bytes", "iface=eth63", 64),
-        ("diskio.reads", "device=disk63", 64),
+        ("diskio.read.ops", "device=disk63", 64),
         ("arp.entries", "iface=eth63", 64),
         ("wifi.signal", "iface=wlan63", 64),
     ] {
@@ -403,5 +415,23 @@ fn instances_beyond_a_limit_are_left_out_and_logged_once() {
         let words = words.replace("PROC", folder.path());
         let count = log.iter().filter(|line| line.contains(&words)).count();
         assert_eq!(count, 1, "{words}: {log:#?}");
+    }
+}
+
+#[test]
+fn more_mounts_than_the_tree_holds_are_logged_and_visible_ones_are_kept() {
+    let folder = Folder::of_machine("mounts", "vm-6.18");
+    let line = |id: u32| format!("{id} 1 0:{id} / /proc/{id} rw - proc none rw\n");
+    let hidden: String = (2..1_100).map(line).collect();
+    let table = format!("1 0 8:1 / / rw - ext4 /dev/x rw\n{hidden}2000 1 8:2 / /tmp rw - ext4 /dev/y rw\n");
+    fs::write(folder.join("self/mountinfo"), table).unwrap();
+    let flags = [&format!("-proc={}", folder.path()), "-metrics=disk", "-once"];
+    let output = crate::common::output(&flags);
+    let log = String::from_utf8(output.stderr).unwrap();
+    let words = "disk: PROC/self/mountinfo: more than 1024 mounts: collecting the first ones";
+    assert!(log.contains(&words.replace("PROC", folder.path())), "{log}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    for mount in ["\"mount=/\"", "\"mount=/tmp\""] {
+        assert!(lines.contains(mount), "{lines}");
     }
 }

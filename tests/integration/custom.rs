@@ -69,6 +69,61 @@ fn custom_number_is_found_by_line_and_field_or_by_key() {
 }
 
 #[test]
+fn custom_number_has_its_tags_after_those_of_each_line() {
+    let folder = Folder::new("custom-tags");
+    let path = folder.join("value");
+    fs::write(&path, "7\n8\n").unwrap();
+    let number = |keys: &str| format!(r#"{{"metric": "own", "file": "{}"{keys}}}"#, path.display());
+    let customs = [
+        number(r#", "tag": ["place=at\"tic", "plain"]"#),
+        number(r#", "tag": "place=cellar", "line": 2"#),
+        number(""),
+    ];
+    let file = folder.config(&format!(
+        r#"{{"metrics": "load", "tag": "site=a", "custom": [{}]}}"#,
+        customs.join(", ")
+    ));
+    let checked = String::from_utf8(output(&[&file, "-check"]).stdout).unwrap();
+    assert!(checked.contains("value, tag place=cellar\n"), "{checked}");
+    let printed = String::from_utf8(output(&[&file, "-once"]).stdout).unwrap();
+    let own: Vec<_> = printed
+        .lines()
+        .map(Line::parse)
+        .filter(|line| line.metric == "own")
+        .collect();
+    let tags: Vec<_> = own.iter().map(|line| line.tag.join(" ")).collect();
+    assert_eq!(
+        tags,
+        [
+            "linux site=a place=at\"tic plain",
+            "linux site=a place=cellar",
+            "linux site=a"
+        ]
+    );
+    assert!(is(Some(own[0].value), 7.0) && is(Some(own[1].value), 8.0));
+}
+
+#[test]
+fn tags_that_do_not_fit_into_a_line_are_refused() {
+    let folder = Folder::new("custom-long-tags");
+    let check = |length: usize| {
+        let tag = "x".repeat(length);
+        let file = folder.config(&format!(
+            "{{\n\"custom\": [{{\"metric\": \"a\", \"file\": \"/b\",\n\"tag\": \"{tag}\"}}]}}"
+        ));
+        let output = output(&[&file, "-check"]);
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(check(1000), (Some(0), String::new()));
+    let (status, error) = check(2000);
+    assert_eq!(status, Some(1));
+    assert!(
+        error.ends_with(":3: custom.tag: a line with these tags takes more than 2048 bytes\n"),
+        "{error}"
+    );
+}
+
+#[test]
 fn custom_number_that_is_invalid_is_logged_once_and_counted() {
     let folder = Folder::new("custom-fault");
     let path = folder.join("value");
@@ -164,45 +219,62 @@ fn custom_number_has_its_own_interval_and_its_file_may_be_replaced() {
     agent.stop();
 }
 
-#[test]
-fn example_file_has_every_key_and_runs() {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/mini-monitor.json");
-    let text = fs::read_to_string(&example).unwrap();
-    let file = format!("-config={}", example.display());
-    let help = String::from_utf8(output(&["-h"]).stdout).unwrap();
-    let flags = help.lines().filter_map(|line| line.trim().strip_prefix('-'));
-    let names = flags.map(|line| line.split(' ').next().unwrap());
-    let settings: Vec<_> = names.take_while(|name| *name != "config").collect();
-    assert!(settings.len() > 15);
-    let told = String::from_utf8(output(&[&file, "-check"]).stdout).unwrap();
-    for key in settings.iter().chain(&[
-        "families", "custom", "on", "line", "key", "field", "scale", "ratio",
-    ]) {
-        // What says the same in another way is in `families`.
-        let is_there = ["metrics"].contains(key) || text.contains(&format!("\"{key}\":"));
-        assert!(is_there, "{key} is not in the example");
-    }
-    assert!(
-        told.contains("net: every 5s, only eth*,br-lan, without eth9"),
-        "{told}"
-    );
-    assert!(
-        told.contains("mem.dirty.mb: every 5s, from /proc/meminfo"),
-        "{told}"
-    );
+fn contrib(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib").join(name);
+    format!("-config={}", path.display())
+}
 
-    let spool = Folder::new("example");
-    let path = format!("-spool={}", spool.join("spool").display());
+#[test]
+fn reference_file_runs() {
+    let file = contrib("reference.json");
+    let told = String::from_utf8(output(&[&file, "-check"]).stdout).unwrap();
+    for line in [
+        "net: every 5s, only eth*,br-lan, without eth9\n",
+        "mem.dirty.mb: every 5s, from /proc/meminfo, tag unit=mb\n",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    // All else is at its default.
+    let settings: Vec<&str> = told
+        .lines()
+        .filter(|line| line.starts_with("setting: "))
+        .collect();
+    assert_eq!(settings, ["setting: endpoint router-7"]);
+
     let transfer = Transfer::new();
-    let mut agent = Agent::start(&[&file, &path, &transfer.flag(), "-flush=20ms"]);
+    let mut agent = Agent::start(&[&file, &transfer.flag(), "-flush=20ms", "-tag=site=attic"]);
     let lines = Lines::of(transfer.accept());
-    let dirty = lines.wait_for("mem.dirty.mb");
-    let line = Line::parse(&dirty);
-    assert_eq!(
-        (line.endpoint.as_str(), &line.tag[1..]),
-        ("router-7", &["site=attic".to_owned(), "rack=1".into()][..])
-    );
-    lines.wait_for("files.open");
-    lines.wait_for("example.words");
+    let mut missing = vec![
+        "files.open",
+        "mem.dirty.mb",
+        "descriptors.limit",
+        "directories.in.tmp",
+    ];
+    while !missing.is_empty() {
+        let line = lines.next_of(|line| missing.contains(&line.metric.as_str()));
+        assert_eq!(
+            (line.endpoint.as_str(), line.tag[1].as_str()),
+            ("router-7", "site=attic")
+        );
+        missing.retain(|metric| *metric != line.metric);
+    }
     agent.stop();
+}
+
+#[test]
+fn sample_file_changes_nothing() {
+    let told = |flags: &[&str]| {
+        // Files of a machine that stays as it is.
+        let proc = format!("-proc={}", crate::common::fixture("bare").display());
+        let output = output(&[&["-check", "-metrics=load", &proc], flags].concat());
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (_, rest) = text.split_once('\n').unwrap();
+        rest.to_owned()
+    };
+    let empty = Folder::new("no-keys");
+    assert_eq!(
+        told(&[&contrib("mini-monitor.json")]),
+        told(&[&empty.config("{}")])
+    );
 }

@@ -1,6 +1,6 @@
 //! The command line from outside.
 
-use crate::common::{Transfer, command, output, refused};
+use crate::common::{Transfer, command, error_message, output, refused};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
@@ -26,58 +26,34 @@ fn help_lists_every_flag_with_its_default_on_standard_output() {
 }
 
 #[test]
-fn invalid_flag_or_value_is_one_line_and_exit_status_2() {
-    let bad: [(&[&str], &str); 21] = [
-        (&["-nope"], "\"-nope\""),
-        (&["stray"], "\"stray\""),
-        (&["-"], "\"-\""),
-        (&["-trans"], "-trans: needs a value: an address (host:port"),
-        (
-            &["-trans=nowhere"],
-            "-trans: \"nowhere\" is not an address (host:port",
-        ),
-        (&["-trans=[::1]"], "\"[::1]\""),
-        (&["-trans=a:1,"], "-trans: \"a:1,\" is not an address (host:port"),
-        (&["-trans=a:1,,b:1"], "\"a:1,,b:1\""),
-        (
-            &["-trans=a:1,-"],
-            "up to 8 of them with commas between, or - (try",
-        ),
-        (
-            &["-trans=:1,:2,:3,:4,:5,:6,:7,:8,:9"],
-            "\":1,:2,:3,:4,:5,:6,:7,:8,:9\"",
-        ),
-        (&["-spread=often"], "-spread: \"often\" is not true or false"),
-        (&["-timeout=0"], "-timeout: \"0\" is not a duration"),
-        (&["-timeout"], "-timeout: needs a value: a duration"),
-        (&["-interval=0"], "-interval: \"0\" is not a duration"),
-        (&["-interval", "fast"], "\"fast\""),
-        (
-            &["-flush=99999999999999999999s"],
-            "-flush: \"99999999999999999999s\" is not a duration",
-        ),
-        (&["-buffer=1K"], "-buffer: \"1K\" is not a size from 4K to 1G"),
-        (&["-buffer=2G"], "-buffer: \"2G\" is not a size from 4K to 1G"),
-        (&["-endpoint="], "-endpoint: \"\" is not a name"),
-        (&["-proc=/nowhere"], "-proc: \"/nowhere\" is not a directory"),
-        (&["-debug=perhaps"], "-debug: \"perhaps\" is not true or false"),
-    ];
-    for (arguments, words) in bad {
+fn help_takes_precedence_wherever_it_stands() {
+    for arguments in [
+        &["-h", "-once"][..],
+        &["-check", "-list", "-h"],
+        &["-nope", "--help"],
+        &["-flush=soon", "-h"],
+        &["-endpoint", "-h"],
+        &["stray", "-config=/nowhere", "-help=true"],
+    ] {
         let output = output(arguments);
-        let error = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
-        assert!(output.stdout.is_empty());
-        assert!(
-            error.starts_with("mini-monitor: ") && error.contains(words),
-            "{error}"
-        );
-        assert_eq!(error.matches('\n').count(), 1, "{error}");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(text(&output.stdout).starts_with("Usage of mini-monitor:\n"));
+        assert!(output.stderr.is_empty());
     }
-    let long = "x".repeat(255);
-    let tags: Vec<String> = (0..4).map(|_| format!("-tag={long}")).collect();
-    let output = command().args(&tags).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("endpoint and tags together"));
+}
+
+#[test]
+fn check_warns_of_repeated_flags_of_one_value() {
+    let flags = ["-interval=2s", "-tag=a", "-check", "--interval", "3s", "-tag=b"];
+    let output = output(&flags);
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        printed.contains("warning: -interval: given twice; \"3s\" replaces \"2s\"\n"),
+        "{printed}"
+    );
+    assert_eq!(printed.matches("warning: ").count(), 1, "{printed}");
+    assert!(printed.contains("\nmem: every 3s\n"), "{printed}");
 }
 
 #[test]
@@ -91,19 +67,58 @@ fn version_has_the_target() {
     assert!(version.contains("linux"), "{version}");
 }
 
+/// Runs the agent from the shell, with that redirection: status and standard error.
+fn redirected(arguments: &str, redirection: &str) -> (Option<i32>, String) {
+    let output = in_shell(&format!("\"$0\" \"$@\" {arguments} {redirection}"));
+    (output.status.code(), text(&output.stderr))
+}
+
+/// Runs a script, in which `"$0" "$@"` is the agent.
+fn in_shell(script: &str) -> std::process::Output {
+    let plain = command();
+    std::process::Command::new("sh")
+        .args(["-c", script])
+        .arg(plain.get_program())
+        .args(plain.get_args())
+        .output()
+        .unwrap()
+}
+
 #[test]
-fn closed_standard_output_is_a_failure_and_no_signal() {
-    for arguments in ["-trans=- -interval=20ms", "-once", "-h"] {
-        let script = format!("exec \"$0\" \"$@\" {arguments} >&-");
-        let plain = command();
-        let status = std::process::Command::new("sh")
-            .args(["-c", &script])
-            .arg(plain.get_program())
-            .args(plain.get_args())
-            .output()
-            .unwrap()
-            .status;
-        assert_eq!(status.code(), Some(1), "{arguments}");
+fn closed_or_full_standard_output_is_reported_and_has_a_status_of_its_own() {
+    let reasons = [
+        (">&-", error_message("bad file descriptor")),
+        (">/dev/full", "no space left on device"),
+    ];
+    for (redirection, reason) in reasons {
+        for arguments in ["-h", "-list", "-version", "-check"] {
+            let expected = format!("mini-monitor: standard output: {reason}\n");
+            assert_eq!(
+                redirected(arguments, redirection),
+                (Some(3), expected),
+                "{arguments} {redirection}"
+            );
+        }
+        let (status, log) = redirected("-once", redirection);
+        assert_eq!(status, Some(3), "{redirection}: {log}");
+        assert!(log.contains(reason), "{log}");
+    }
+    let (status, log) = redirected("-trans=- -interval=20ms", ">&-");
+    assert_eq!(status, Some(3), "{log}");
+}
+
+/// A reader that reads nothing has no message, but it is no success.
+#[test]
+fn broken_pipe_is_no_signal_and_no_success() {
+    for arguments in ["-h", "-list", "-check", "-once"] {
+        // The reader has gone before the first byte is written.
+        let script = format!("{{ sleep 0.5; \"$0\" \"$@\" {arguments}; echo $? >&2; }} | exec true");
+        let output = in_shell(&script);
+        let error = text(&output.stderr);
+        assert!(
+            error == "3\n" || arguments == "-once" && error.ends_with("\n3\n"),
+            "{arguments}: {error}"
+        );
     }
 }
 

@@ -1,7 +1,8 @@
 //! Each key of the configuration file, changed once while the agent runs, and seen to take effect.
 
+use crate::common::http::{Request, Server, status};
 use crate::common::reloaded::{Reloaded, file};
-use crate::common::{Folder, Line, Lines, Transfer, fixture, poll};
+use crate::common::{Agent, Folder, Line, Lines, Transfer, fixture, poll};
 use miniserde::json::{self, Object, Value};
 use socket2::SockRef;
 use std::collections::BTreeSet;
@@ -12,8 +13,12 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The keys, and what shows that another value counts.
-const KEYS: [(&str, fn()); 26] = [
+const KEYS: [(&str, fn()); 33] = [
     ("trans", trans),
+    ("format", format_key),
+    ("via", via),
+    ("header", header),
+    ("gzip", gzip),
     ("spread", spread),
     ("timeout", timeout),
     ("interval", interval),
@@ -23,6 +28,7 @@ const KEYS: [(&str, fn()); 26] = [
     ("buffer", buffer),
     ("overflow", overflow),
     ("replay", replay),
+    ("max-age", max_age),
     ("spool", spool),
     ("metrics", metrics),
     ("only", only),
@@ -34,10 +40,12 @@ const KEYS: [(&str, fn()); 26] = [
     ("process", process),
     ("leases", leases),
     ("custom", custom),
+    ("user", user),
     ("listen", listen),
     ("proc", proc),
     ("proc", proc_of_another_machine),
     ("sys", sys),
+    ("root", root),
     ("debug", debug),
 ];
 
@@ -131,6 +139,120 @@ fn trans() {
     let other = Transfer::new();
     scene.reloaded.take(&file(&other, ""));
     Lines::of(other.accept()).next();
+}
+
+fn format_key() {
+    let scene = Scene::new("");
+    scene
+        .reloaded
+        .take(&file(&scene.transfer, r#", "format": "influx""#));
+    // The connection is another one: lines of both forms are not mixed.
+    let lines = Lines::of(scene.transfer.accept());
+    lines.wait_for("cpu,endpoint=");
+}
+
+/// Servers to which requests come with other headers than before.
+fn requests(keys: &str, is_it: impl Fn(&Request) -> bool) {
+    let server = Server::start(|_, _| status(204));
+    let url = server.url("/");
+    let text = |keys: &str| {
+        format!(r#"{{"trans": "{url}", "interval": "20ms", "flush": "20ms", "replay": 0{keys}}}"#)
+    };
+    let reloaded = Reloaded::start("key", &text(""), &[]);
+    assert!(!server.wait_for(1).iter().any(&is_it));
+    reloaded.take(&text(keys));
+    server.wait_until(|requests| requests.iter().any(&is_it));
+}
+
+fn header() {
+    requests(r#", "header": ["A: 1", "X-Token: t"]"#, |request| {
+        request.header("X-Token") == Some("t") && request.header("A") == Some("1")
+    });
+}
+
+/// Root that was given up does not come back, so that a reload cannot change the user.
+fn user() {
+    let transfer = Transfer::new();
+    let folder = Folder::new("user-key");
+    let config = folder.config(&file(&transfer, ""));
+    let mut agent = Agent::start(&[&config]);
+    let lines = Lines::of(transfer.accept());
+    folder.config(&file(&transfer, r#", "user": "nobody""#));
+    agent.signal("HUP");
+    agent
+        .log
+        .wait_for("user: another one needs a restart; the previous configuration stays in force");
+    lines.next();
+    agent.stop();
+}
+
+/// A mount point that exists only below the root.
+fn root() {
+    let folder = Folder::new("root");
+    let machine = folder.join("proc/self");
+    fs::create_dir_all(&machine).unwrap();
+    fs::create_dir_all(folder.join("host/no/such/mount")).unwrap();
+    fs::write(
+        machine.join("mountinfo"),
+        "1 0 8:1 / /no/such/mount rw - ext4 /dev/sda1 rw\n",
+    )
+    .unwrap();
+    let transfer = Transfer::new();
+    let text = |keys: &str| {
+        let proc = folder.join("proc");
+        format!(
+            r#"{{"trans": "{}", "flush": "20ms", "metrics": "disk=20ms,agent=20ms", "proc": "{}"{keys}}}"#,
+            transfer.address(),
+            proc.display()
+        )
+    };
+    let reloaded = Reloaded::start("root-key", &text(""), &[]);
+    let lines = Lines::of(transfer.accept());
+    lines.wait_for("agent.errors");
+    let host = folder.join("host");
+    reloaded.take(&text(&format!(r#", "root": "{}""#, host.display())));
+    assert!(lines.wait_for("disk.total").contains("mount=/no/such/mount"));
+}
+
+/// Lines that wait for a receiver are dropped once they are a second old.
+fn max_age() {
+    let folder = Folder::new("max-age");
+    let absent = Transfer::absent();
+    let text = |keys: &str| {
+        format!(r#"{{"trans": "{absent}", "flush": "20ms", "metrics": "load=100ms,agent=100ms"{keys}}}"#)
+    };
+    let reloaded = Reloaded::start("max-age", &text(""), &[]);
+    // The first line is made within a second or two.
+    std::thread::sleep(Duration::from_secs(5));
+    let transfer = Transfer::new();
+    let to = transfer.address();
+    reloaded.take(&text(r#", "max-age": "1s""#).replace(&absent.to_string(), &to.to_string()));
+    let lines = Lines::of(transfer.accept());
+    let dropped = std::iter::repeat_with(|| Line::parse(&lines.next()));
+    let mut dropped = dropped.filter(|line| line.metric == "agent.lines.dropped");
+    assert!(dropped.any(|line| line.value > 0.0));
+    drop(folder);
+}
+
+fn via() {
+    let other = Server::start(|_, _| status(204));
+    let command = format!("nc 127.0.0.1 {}", other.address.port());
+    // The server of the URL has no more requests.
+    let server = Server::start(|_, _| status(204));
+    let text = |keys: &str| {
+        let url = server.url("/");
+        format!(r#"{{"trans": "{url}", "interval": "20ms", "flush": "20ms", "replay": 0{keys}}}"#)
+    };
+    let reloaded = Reloaded::start("key", &text(""), &[]);
+    server.wait_for(1);
+    reloaded.take(&text(&format!(r#", "via": "{command}""#)));
+    other.wait_for(1);
+}
+
+fn gzip() {
+    requests(r#", "gzip": true"#, |request| {
+        request.header("Content-Encoding") == Some("gzip")
+    });
 }
 
 /// From the same two transfers, some agents choose the second one first, by their endpoints.
@@ -452,8 +574,8 @@ fn names(object: &Object) -> impl Iterator<Item = &String> {
 }
 
 #[test]
-fn every_key_of_the_example_is_tested() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/mini-monitor.json");
+fn every_key_of_the_reference_is_tested() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/reference.json");
     let example: Object = json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let mut keys = BTreeSet::new();
     for key in names(&example) {

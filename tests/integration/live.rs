@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// Values by series: `net.in.bytes iface=eth0`.
 type Values = BTreeMap<String, f64>;
@@ -45,29 +45,38 @@ const SNMP6: Names = &[
     ("ip6.in.packets", "Ip6InReceives"),
     ("ip6.out.packets", "Ip6OutRequests"),
     ("ip6.forwarded", "Ip6OutForwDatagrams"),
-    ("ip6.in.discards", "Ip6InDiscards"),
-    ("ip6.out.discards", "Ip6OutDiscards"),
+    ("ip6.in.dropped", "Ip6InDiscards"),
+    ("ip6.out.dropped", "Ip6OutDiscards"),
     ("ip6.in.errors", "Ip6InHdrErrors"),
+    ("icmp6.in.messages", "Icmp6InMsgs"),
+    ("icmp6.out.messages", "Icmp6OutMsgs"),
+    ("icmp6.in.errors", "Icmp6InErrors"),
+    ("udp6.in.datagrams", "Udp6InDatagrams"),
+    ("udp6.out.datagrams", "Udp6OutDatagrams"),
+    ("udp6.in.errors", "Udp6InErrors"),
+    ("udp6.no.ports", "Udp6NoPorts"),
+    ("udp6.rcvbuf.errors", "Udp6RcvbufErrors"),
+    ("udp6.sndbuf.errors", "Udp6SndbufErrors"),
 ];
 const SNMP: Names = &[
     ("ip.in.packets", "Ip.InReceives"),
     ("ip.out.packets", "Ip.OutRequests"),
     ("ip.forwarded", "Ip.ForwDatagrams"),
-    ("ip.in.discards", "Ip.InDiscards"),
-    ("ip.out.discards", "Ip.OutDiscards"),
+    ("ip.in.dropped", "Ip.InDiscards"),
+    ("ip.out.dropped", "Ip.OutDiscards"),
     ("ip.in.errors", "Ip.InHdrErrors"),
-    ("icmp.in", "Icmp.InMsgs"),
-    ("icmp.out", "Icmp.OutMsgs"),
+    ("icmp.in.messages", "Icmp.InMsgs"),
+    ("icmp.out.messages", "Icmp.OutMsgs"),
     ("icmp.in.errors", "Icmp.InErrors"),
-    ("udp.in", "Udp.InDatagrams"),
-    ("udp.out", "Udp.OutDatagrams"),
+    ("udp.in.datagrams", "Udp.InDatagrams"),
+    ("udp.out.datagrams", "Udp.OutDatagrams"),
     ("udp.in.errors", "Udp.InErrors"),
     ("udp.no.ports", "Udp.NoPorts"),
     ("udp.rcvbuf.errors", "Udp.RcvbufErrors"),
     ("udp.sndbuf.errors", "Udp.SndbufErrors"),
     ("tcp.active.opens", "Tcp.ActiveOpens"),
     ("tcp.passive.opens", "Tcp.PassiveOpens"),
-    ("tcp.attempt.fails", "Tcp.AttemptFails"),
+    ("tcp.attempt.errors", "Tcp.AttemptFails"),
     ("tcp.estab.resets", "Tcp.EstabResets"),
     ("tcp.established", "Tcp.CurrEstab"),
     ("tcp.in.segs", "Tcp.InSegs"),
@@ -76,7 +85,7 @@ const SNMP: Names = &[
     ("tcp.in.errors", "Tcp.InErrs"),
     ("tcp.out.resets", "Tcp.OutRsts"),
     ("tcp.listen.overflows", "TcpExt.ListenOverflows"),
-    ("tcp.listen.drops", "TcpExt.ListenDrops"),
+    ("tcp.listen.dropped", "TcpExt.ListenDrops"),
     ("tcp.timeouts", "TcpExt.TCPTimeouts"),
     ("tcp.syn.retrans", "TcpExt.TCPSynRetrans"),
 ];
@@ -114,10 +123,10 @@ const NET: [(&str, usize); 14] = [
     ("out.carrier", 14),
 ];
 const DISKIO: [(&str, usize, f64); 8] = [
-    ("reads", 3, 1.0),
+    ("read.ops", 3, 1.0),
     ("read.bytes", 5, 512.0),
     ("read.ms", 6, 1.0),
-    ("writes", 7, 1.0),
+    ("write.ops", 7, 1.0),
     ("write.bytes", 9, 512.0),
     ("write.ms", 10, 1.0),
     ("inflight", 11, 1.0),
@@ -207,7 +216,8 @@ fn take_network(values: &mut Values) {
     for line in read("net/dev").lines().skip(2) {
         let (name, numbers) = line.split_once(':').unwrap();
         let name = name.trim();
-        if name == "lo" || name.starts_with("veth") {
+        let left_out = ["veth", "cali", "lxc", "docker", "vnet", "tap"];
+        if name == "lo" || left_out.iter().any(|start| name.starts_with(start)) {
             continue;
         }
         let numbers: Vec<&str> = numbers.split_whitespace().collect();
@@ -317,12 +327,35 @@ fn take_sensors(values: &mut Values) {
         let text = fs::read_to_string(path).ok()?;
         Some(text.trim().to_owned()).filter(|text| !text.is_empty())
     };
-    let mut insert = |metric: &str, name: String, place: String, value: f64| {
-        let series = format!("{metric} sensor={name}");
-        let series = if values.contains_key(&series) {
-            format!("{series} {place}")
+    // The last part of a link that has a digit and a mark, or one without a digit.
+    let device_of = |folder: &Path| {
+        let link = |path: &Path| {
+            fs::read_link(path)
+                .unwrap_or_default()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        };
+        let (device, place) = (link(&folder.join("device")), link(folder));
+        let is_address = |part: &&str| {
+            part.contains(|letter: char| letter.is_ascii_digit()) && part.contains([':', '.', '-'])
+        };
+        let address = |path: &str| path.rsplit('/').find(is_address).map(str::to_owned);
+        let last = device.rsplit('/').next().unwrap().to_owned();
+        let is_stable =
+            !last.is_empty() && !last.contains(|letter: char| letter.is_ascii_digit() || letter == '.');
+        let found = address(&device)
+            .or_else(|| address(&place))
+            .or(Some(last).filter(|_| is_stable));
+        found.map_or(String::new(), |device| format!(" device={device}"))
+    };
+    let mut insert = |metric: &str, name: String, folder: &Path, place: String, value: f64| {
+        let device = device_of(folder);
+        let series = |name: &str| format!("{metric} sensor={name}{device}");
+        let series = if values.contains_key(&series(&name)) {
+            format!("{metric} sensor={name} device={place}")
         } else {
-            series
+            series(&name)
         };
         values.insert(series, value);
     };
@@ -330,7 +363,7 @@ fn take_sensors(values: &mut Values) {
         let zone = Path::new("/sys/class/thermal").join(format!("thermal_zone{number}"));
         if let (Some(kind), Some(degrees)) = (text(&zone.join("type")), text(&zone.join("temp"))) {
             let place = format!("thermal_zone{number}");
-            insert("temp.celsius", kind, place, self::number(&degrees) / 1e3);
+            insert("temp.celsius", kind, &zone, place, self::number(&degrees) / 1e3);
         }
     }
     for number in 0..256 {
@@ -341,13 +374,14 @@ fn take_sensors(values: &mut Values) {
         };
         for (metric, prefix, unit) in [("temp.celsius", "temp", 1e3), ("fan.rpm", "fan", 1.0)] {
             for sensor in (0..256).map(|sensor| format!("{prefix}{sensor}")) {
-                if let Some(value) = text(&chip.join(format!("{sensor}_input"))) {
+                let has_fault = text(&chip.join(format!("{sensor}_fault"))).is_some_and(|fault| fault == "1");
+                if let Some(value) = text(&chip.join(format!("{sensor}_input"))).filter(|_| !has_fault) {
                     let label = text(&chip.join(format!("{sensor}_label"))).unwrap_or(sensor.clone());
-                    let place = format!("hwmon{number}/{sensor}");
                     insert(
                         metric,
                         format!("{name}/{label}"),
-                        place,
+                        &chip,
+                        format!("hwmon{number}"),
                         self::number(&value) / unit,
                     );
                 }
@@ -382,6 +416,13 @@ fn look() -> Values {
     ] {
         values.insert(metric.into(), number(fields[at]));
     }
+    take_network(&mut values);
+    // Pages in the kernel's files.
+    for metric in ["vm.swap.in", "vm.swap.out", "sockets.tcp.mem", "sockets.udp.mem"] {
+        if let Some(value) = values.get_mut(metric) {
+            *value *= mini_monitor::platform::page_size() as f64;
+        }
+    }
     for resource in ["cpu", "io", "memory", "irq"] {
         for line in read(&format!("pressure/{resource}")).lines() {
             let (kind, rest) = line.split_once(' ').unwrap();
@@ -395,7 +436,6 @@ fn look() -> Values {
     values.insert("kernel.files.max".into(), files[2]);
     values.insert("mem.used".into(), values["mem.total"] - values["mem.available"]);
     values.insert("swap.used".into(), values["swap.total"] - values["swap.free"]);
-    take_network(&mut values);
     take_disks(&mut values);
     take_sensors(&mut values);
     percent(&mut values, "mem.percent", "mem.used", "mem.total");
@@ -517,6 +557,13 @@ fn live_percentages_are_in_range_and_the_agent_measures_itself() {
         assert_eq!(said[none], 0.0, "{none}");
     }
     assert!((50e3..50e6).contains(&said["agent.rss"]));
+    let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    let age = since_1970 - said["agent.start.s"];
+    assert!(
+        (0.0..PATIENCE.as_secs_f64()).contains(&age),
+        "started {age} s ago"
+    );
+    assert!((0.0..age + 1.0).contains(&said["agent.acknowledged.age.s"]));
     assert!(said["agent.cpu.us"] > 0.0);
     assert!([0.0, 1.0].contains(&said["clock.synced"]));
     assert!(said["clock.offset.us"].abs() < 1e6);

@@ -91,17 +91,21 @@ fn file_in_etc_is_read_unless_another_one_is_named() {
     let named = format!("-config={}", named.display());
     let check = |flags: &[&str]| {
         let told = output(&[&["-check"], flags].concat()).stdout;
-        String::from_utf8(told)
-            .unwrap()
-            .lines()
-            .next()
-            .unwrap()
-            .to_owned()
+        let text = String::from_utf8(told).unwrap();
+        let shown = |start: &str| {
+            let mut lines = text.lines();
+            lines
+                .find_map(|line| line.strip_prefix(start))
+                .unwrap()
+                .to_owned()
+        };
+        [shown("configuration file: "), shown("receiver: ")]
     };
-    assert_eq!(check(&[]), "receiver: 127.0.0.1:6000");
+    assert_eq!(check(&[]), ["none", "127.0.0.1:6000"]);
     fs::write(path, r#"{"trans": "10.0.0.1:2"}"#).unwrap();
-    assert_eq!(check(&[]), "receiver: 10.0.0.1:2");
-    assert_eq!(check(&[&named]), "receiver: 10.0.0.1:3");
+    assert_eq!(check(&[]), [path, "10.0.0.1:2"]);
+    let other = named.strip_prefix("-config=").unwrap();
+    assert_eq!(check(&[&named]), [other, "10.0.0.1:3"]);
 
     let transfer = Transfer::new();
     let write = |endpoint: &str| {
@@ -311,4 +315,56 @@ fn peer_that_vanishes_times_out_and_no_line_is_lost() {
         idle_got.extend(lines.rest());
         idle_got
     });
+}
+
+/// A machine with an interface and a file system, and a container on it that has neither.
+#[test]
+fn agent_in_a_container_reads_the_host_whose_files_it_is_given() {
+    let spaces = ["-m", "-n", "-p", "-f", "--mount-proc"];
+    if !can(
+        &spaces,
+        "mount -t tmpfs none /mnt && ip link add hosta type veth peer name hostb",
+    ) {
+        return;
+    }
+    let folder = Folder::new("container");
+    let (agent, path) = (command(), folder.path());
+    let words: Vec<_> = agent.get_args().map(|word| word.to_str().unwrap()).collect();
+    let flags = format!(
+        "-once -metrics=net,disk -only=net=lo,host* -only=disk={path}/data -proc {path}/host/proc -root {path}/host"
+    );
+    // The container's own mount is of another size. The first process of the machine stays in its name spaces.
+    let script = format!(
+        "cd {path}; mkdir data host; mount -t tmpfs -o size=3M none data
+        ip link add hosta type veth peer name hostb; mount --rbind / host
+        unshare {} sh -ec 'mount -t tmpfs -o size=5M none {path}/data; exec {} {} {flags}'
+        exit",
+        spaces.join(" "),
+        agent.get_program().to_str().unwrap(),
+        words.join(" "),
+    );
+    let output = Command::new("unshare")
+        .args(spaces)
+        .args(["sh", "-ec", &script])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<Line> = text.lines().map(Line::parse).collect();
+    let interfaces: BTreeSet<&str> = lines
+        .iter()
+        .filter(|line| line.metric == "net.in.bytes")
+        .map(|line| line.tag[1].as_str())
+        .collect();
+    assert_eq!(
+        interfaces,
+        BTreeSet::from(["iface=hosta", "iface=hostb", "iface=lo"]),
+        "{error}"
+    );
+    let total = lines
+        .iter()
+        .find(|line| line.metric == "disk.total")
+        .expect("a disk");
+    assert_eq!(total.tag[1], format!("mount={path}/data"));
+    assert!((total.value - 3.0 * 1_048_576.0).abs() < 1.0, "{}", total.value);
 }

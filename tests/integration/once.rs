@@ -98,7 +98,7 @@ fn once_leaves_no_process_when_standard_output_closes() {
     let script = Line::parse(&out.wait_for("\"own\"")).value as u32;
     assert!(socket.exists());
     drop(out);
-    assert_eq!(agent.wait().code(), Some(1));
+    assert_eq!(agent.wait().code(), Some(3));
     assert!(!socket.exists());
     assert!(!Path::new(&format!("/proc/{script}")).exists());
 }
@@ -140,7 +140,7 @@ fn check_reports_a_buffer_smaller_than_a_turn() {
         let output = command().args(["-check", buffer]).args(roots).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
-    let warning = "\nthe buffer holds less than one turn of samples (";
+    let warning = "\nwarning: the buffer holds less than one turn of samples (";
     assert!(check("-buffer=4K").contains(warning), "{}", check("-buffer=4K"));
     assert!(!check("-buffer=256K").contains(warning));
 }

@@ -164,12 +164,12 @@ fn script_error_is_one_line_of_the_log_and_the_loop_continues() {
     for (script, words) in [
         ("n=signal; kill -9 $$", "killed by signal 9"),
         ("exit 3", "exit status 3"),
-        ("/nowhere/at all", "exit status 127"),
+        ("/nowhere/at all", "no such program"),
+        ("n=nothing; :", "printed nothing"),
     ] {
         let count = times(&format!("{script}: {words}"));
         assert!(count <= 1 + late(script), "{script}: {log:?}");
     }
-    assert_eq!(times("n=nothing"), late("n=nothing; :"), "{log:?}");
 }
 
 #[test]
@@ -193,13 +193,38 @@ fn script_error_is_logged_by_kind() {
     told("yes 'y 1'", seldom, "yes 'y 1': printed more than 16384 bytes");
     told("kill -11 $$", seldom, "kill -11 $$: killed by signal 11");
     told("exit 42", seldom, "exit 42: exit status 42");
-    told("not-a-program", seldom, "not-a-program: exit status 127");
+    told(
+        "not-a-program",
+        seldom,
+        "not-a-program: no such program; standard error: ",
+    );
+    told("exit 126", seldom, "exit 126: cannot be run, or not as that user");
+    told(
+        "echo why >&2; exit 7",
+        seldom,
+        "echo why >&2; exit 7: exit status 7; standard error: why",
+    );
+    told("true", seldom, "true: printed nothing");
+    told(
+        "missing | awk '/x/'",
+        seldom,
+        "missing | awk '/x/': printed nothing; standard error: ",
+    );
+    told(
+        "echo warned 1; echo careful >&2",
+        seldom,
+        "echo warned 1; echo careful >&2: succeeded; standard error: careful",
+    );
     told(
         "echo one two",
         seldom,
-        "echo one two: malformed line \\\"one two\\\" (expected a name, a value and tags"
-            .replace('\\', "")
-            .as_str(),
+        "echo one two: malformed line \"one two\" (expected a name that no built-in metric has, a value and tags, \
+         at most 512 bytes)",
+    );
+    told(
+        "echo agent.alive 1 x=y",
+        seldom,
+        "malformed line \"agent.alive 1 x=y\" (expected a name that no built-in metric has",
     );
     // Each byte of the tag takes six in a line of JSON, which has room for 2048.
     let bytes = "$(head -c 400 /dev/zero | tr '\\\\0' '\\\\1')";
@@ -215,15 +240,18 @@ fn script_error_is_counted_once_a_run() {
         "echo one two; echo three four",
         "printf 'no end'",
         "echo good 1",
+        "true",
+        "echo good 1; echo careful >&2",
+        "missing | cat",
     ];
     let scripts = start(
         &folder,
         &all.map(|text| script(text, r#", "interval": "24h", "timeout": "30s""#)),
     );
     let errors = || scripts.next("agent.errors").value as u32;
-    assert!((0..500).any(|_| errors() == 3), "{}", errors());
+    assert!((0..500).any(|_| errors() == 4), "{}", errors());
     for _ in 0..20 {
-        assert_eq!(errors(), 3);
+        assert_eq!(errors(), 4);
     }
     scripts.log();
 }
@@ -278,12 +306,58 @@ fn script_that_still_runs_is_not_started_again() {
 }
 
 #[test]
+fn script_error_is_logged_again_when_its_cause_changes() {
+    let folder = Folder::new("cause");
+    let cause = folder.join("cause");
+    let set = |text: &str| {
+        let new = folder.join("new");
+        fs::write(&new, text).unwrap();
+        fs::rename(&new, &cause).unwrap();
+    };
+    set("exit 3");
+    // Each run has another number of its process.
+    let text = format!("echo $$ is my number >&2; . {}", cause.display());
+    let scripts = start(&folder, &[script(&text, r#", "interval": "100ms""#)]);
+    let log = &scripts.agent.log;
+    log.wait_for(": exit status 3; standard error: ");
+    set("true");
+    log.wait_for(": printed nothing; standard error: ");
+    set("missing program");
+    log.wait_for(": no such program; standard error: ");
+    set("echo good 1");
+    log.wait_for(": succeeded; standard error: ");
+    for _ in 0..5 {
+        scripts.next("good");
+    }
+    let rest = scripts.log();
+    assert!(
+        !rest.iter().any(|line| line.contains("standard error")),
+        "{rest:?}"
+    );
+}
+
+#[test]
+fn script_is_not_stopped_by_what_it_writes_to_standard_error() {
+    let folder = Folder::new("flood");
+    let text = "head -c 1000000 /dev/zero >&2; echo flooded 1";
+    let scripts = start(
+        &folder,
+        &[script(text, r#", "interval": "24h", "timeout": "60s""#)],
+    );
+    scripts.next("flooded");
+    scripts.log();
+}
+
+#[test]
 fn script_that_recovers_is_logged() {
     let folder = Folder::new("again");
     let flag = folder.join("flag");
     let scripts = start(
         &folder,
-        &[script(&format!("n=again; test -e {}", flag.display()), OFTEN)],
+        &[script(
+            &format!("n=again; test -e {} && echo again 1", flag.display()),
+            OFTEN,
+        )],
     );
     scripts.agent.log.wait_for(": exit status 1");
     fs::write(&flag, "").unwrap();
@@ -361,7 +435,9 @@ fn script_runs_as_its_user_with_default_signals_and_streams() {
     scripts.next("input");
     assert!(scripts.next("others").value < 0.5, "descriptors of the agent");
     let log = scripts.log();
-    assert!(!log.iter().any(|line| line.contains("to the log")), "{log:?}");
+    let warning = ": succeeded; standard error: to the log";
+    let count = log.iter().filter(|line| line.ends_with(warning)).count();
+    assert_eq!(count, 1, "{log:?}");
 }
 
 #[test]
@@ -445,7 +521,10 @@ fn script_of_the_agents_own_user_needs_no_right_to_leave_groups() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace(&format!(r#""user": "{user}""#), root)).unwrap();
     scripts.agent.signal("HUP");
-    scripts.agent.log.wait_for("echo own 1: exit status 126");
+    scripts
+        .agent
+        .log
+        .wait_for("echo own 1: cannot be run, or not as that user");
 }
 
 /// An agent with a secret in its environment, a directory and a mask of its own, and a descriptor that it has inherited.
@@ -593,7 +672,7 @@ fn script_leaves_descriptors_for_the_connection() {
     let errors = || scripts.next("agent.errors").value;
     assert!((0..500).any(|_| errors() > 0.5));
     scripts.log();
-    let scripts = start_by(&mut with_descriptors(15), &folder, &[script(text, OFTEN)]);
+    let scripts = start_by(&mut with_descriptors(16), &folder, &[script(text, OFTEN)]);
     for _ in 0..3 {
         scripts.next("few");
     }

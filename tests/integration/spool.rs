@@ -83,7 +83,10 @@ fn error(output: &Output) -> String {
 fn assert_refused(path: &str, more: &[&str], reason: &str) {
     let trans = nowhere();
     let mut agent = Agent::start(&flags(&trans, path, "refused", more));
-    assert_eq!(agent.log.next(), format!("mini-monitor: {path}: {reason}"));
+    assert_eq!(
+        agent.log.next(),
+        format!("mini-monitor: -spool: {path}: {reason}")
+    );
     assert_eq!(agent.wait().code(), Some(1));
     assert_eq!(agent.rest_of_log(), [""; 0]);
 }

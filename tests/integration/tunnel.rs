@@ -1,14 +1,13 @@
 //! The transfer behind a command's standard input: a file, a command that dies or reads nothing; TLS by openssl, to a
-//! real server of it, ssh, and TLS by stunnel, each by the README's own words. Where ssh's server or stunnel is
-//! missing, a test says so and does nothing.
+//! real server of it, ssh, and TLS by stunnel, each by the command of docs/tunnels.md. Where ssh's server, dropbear
+//! or stunnel is missing, a test reports that and does nothing.
 
+use crate::common::tls::{certificate, free_port, serve};
 use crate::common::{Agent, Folder, Line, Lines, Transfer, behind, poll, told, wait_for_no_child};
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Instant;
 
 /// Lines come often, and every one is in the log.
@@ -267,35 +266,6 @@ fn command_that_reads_nothing_times_out_and_its_group_is_ended() {
     agent.stop();
 }
 
-/// A certificate for localhost and collect.lan, signed by itself, and its key.
-fn certificate(folder: &Folder, name: &str) -> (String, String) {
-    let [certificate, key] =
-        ["pem", "key"].map(|kind| folder.join(&format!("{name}.{kind}")).display().to_string());
-    let output = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-        ])
-        .args([
-            "-days",
-            "2",
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost,DNS:collect.lan",
-        ])
-        .args(["-out", &certificate, "-keyout", &key])
-        .output()
-        .expect("openssl is needed");
-    assert!(output.status.success(), "{output:?}");
-    (certificate, key)
-}
-
 /// A server of TLS, which prints what it gets.
 struct Server {
     child: Child,
@@ -307,26 +277,8 @@ impl Server {
         Self::start_with(port, identity, &[])
     }
 
-    fn start_with(port: u16, (certificate, key): &(String, String), more: &[&str]) -> Self {
-        let mut child = Command::new("openssl")
-            .args([
-                "s_server",
-                "-quiet",
-                "-naccept",
-                "100",
-                "-accept",
-                &format!("127.0.0.1:{port}"),
-            ])
-            .args(["-cert", certificate, "-key", key])
-            .args(more)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = Lines::of(child.stdout.take().unwrap());
-        let listens = || is_listening(port).then_some(());
-        poll(listens, "the server of TLS");
+    fn start_with(port: u16, identity: &(String, String), more: &[&str]) -> Self {
+        let (child, lines) = serve(&format!("127.0.0.1:{port}"), port, identity, more);
         Self { child, lines }
     }
 
@@ -365,24 +317,7 @@ impl Drop for Server {
     }
 }
 
-/// A port at which nobody listens, of those that no connection gets by itself.
-fn free_port() -> u16 {
-    static COUNT: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + std::process::id() as u16 % 1_000 * 12;
-    let mut ports = std::iter::repeat_with(|| first + COUNT.fetch_add(1, Ordering::Relaxed) % 500);
-    ports
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .unwrap()
-}
-
-/// Whether a process listens at this port of 127.0.0.1 (`/proc/net/tcp`: in hexadecimal, state 0A).
-fn is_listening(port: u16) -> bool {
-    let table = fs::read_to_string("/proc/net/tcp").unwrap();
-    let address = format!(" 0100007F:{port:04X} 00000000:0000 0A ");
-    table.contains(&address)
-}
-
-/// The README's command, to a server that this certificate is trusted of.
+/// The documentation's command, to a server that this certificate is trusted of.
 fn tls(port: u16, trusted: &str) -> String {
     recipe("exec:openssl ")
         .trim_start_matches("exec:")
@@ -469,21 +404,23 @@ fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// The README's command that begins like this.
+const PAGE: &str = include_str!("../../docs/tunnels.md");
+
+/// The documentation's command that begins like this.
 fn recipe(start: &str) -> &'static str {
-    let readme = include_str!("../../README.md").lines();
-    let mut recipes = readme.filter_map(|line| line.strip_prefix("    mini-monitor -trans '"));
+    let mut recipes = PAGE
+        .lines()
+        .filter_map(|line| line.strip_prefix("    mini-monitor -trans '"));
     let recipe = recipes.find(|recipe| recipe.starts_with(start)).unwrap();
     recipe.split('\'').next().unwrap()
 }
 
-/// The words of the README between back quotes that begin with this one.
+/// The words of the documentation between back quotes that begin with this one.
 fn words(start: &str) -> &'static str {
-    let readme = include_str!("../../README.md");
-    let (_, behind) = readme.split_once(&format!("`{start} ")).unwrap();
-    let end = readme.len() - behind.len();
+    let (_, behind) = PAGE.split_once(&format!("`{start} ")).unwrap();
+    let end = PAGE.len() - behind.len();
     let begin = end - start.len() - 1;
-    readme[begin..].split('`').next().unwrap()
+    PAGE[begin..].split('`').next().unwrap()
 }
 
 /// A server in the foreground with all that it has started, until the test is done with it.
@@ -558,6 +495,7 @@ fn keys(file: &Path) -> String {
 /// A host with a server of ssh, `collect.lan` by the name, that knows this user's key.
 struct SshHost {
     server: PathBuf,
+    port: u16,
     folder: Folder,
 }
 
@@ -585,7 +523,7 @@ impl SshHost {
              GlobalKnownHostsFile /dev/null\n"
         );
         fs::write(folder.join("client"), config).unwrap();
-        Some(Self { server, folder })
+        Some(Self { server, port, folder })
     }
 
     fn serve(&self) -> Daemon {
@@ -594,12 +532,43 @@ impl SshHost {
         Daemon::start(&mut command, "Server listening on")
     }
 
-    /// The README's command, to that host and the receiver behind it.
+    /// The documentation's command, to that host and a receiver there.
     fn command(&self, receiver: &Transfer) -> String {
         let client = format!("ssh -F {} ", self.folder.join("client").display());
         let port = receiver.address().port().to_string();
         let recipe = recipe("exec:ssh ").trim_start_matches("exec:");
         recipe.replacen("ssh ", &client, 1).replace("6000", &port)
+    }
+
+    /// The documentation's command for dropbear, with a key of its own, to that host by its address; `None` if there is
+    /// no dropbear. The client knows the host by this public key.
+    fn dropbear(&self, known: &Path, receiver: &Transfer) -> Option<String> {
+        program("dbclient").and(program("dropbearkey"))?;
+        let key = self.folder.join("dropbear");
+        let output = Command::new("dropbearkey")
+            .args(["-t", "ed25519", "-f"])
+            .arg(&key)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let public = text
+            .lines()
+            .find(|line| line.starts_with("ssh-ed25519 "))
+            .unwrap();
+        fs::write(self.folder.join("authorized"), format!("{public}\n")).unwrap();
+        let known = fs::read_to_string(known.with_extension("pub")).unwrap();
+        let known: Vec<&str> = known.split(' ').take(2).collect();
+        fs::create_dir(self.folder.join(".ssh")).unwrap();
+        let line = format!("127.0.0.1 {}\n", known.join(" "));
+        fs::write(self.folder.join(".ssh/known_hosts"), line).unwrap();
+        let client = format!("HOME={} dbclient -p {} ", self.folder.path(), self.port);
+        let receiver = receiver.address().port().to_string();
+        let command = recipe("exec:dbclient ")
+            .trim_start_matches("exec:")
+            .replace("6000", &receiver)
+            .replace("/etc/dropbear/collect", key.to_str().unwrap())
+            .replace("collect.lan", "127.0.0.1");
+        Some(command.replacen("dbclient ", &client, 1))
     }
 }
 
@@ -660,6 +629,41 @@ fn ssh_forwarding_carries_every_line_over_the_death_of_its_server() {
 }
 
 #[test]
+fn dropbear_carries_every_line_over_the_death_of_its_server() {
+    let Some(host) = SshHost::new("dropbear") else {
+        return;
+    };
+    let receiver = Transfer::localhost();
+    let Some(command) = host.dropbear(&host.folder.join("host"), &receiver) else {
+        return;
+    };
+    carry_over_deaths(&host, &command, &receiver);
+}
+
+#[test]
+fn dropbear_gives_nothing_to_a_host_with_another_key() {
+    let Some(host) = SshHost::new("wrong-dropbear") else {
+        return;
+    };
+    let receiver = Transfer::localhost();
+    let other = host.folder.join("other");
+    keys(&other);
+    let Some(command) = host.dropbear(&other, &receiver) else {
+        return;
+    };
+    // Unknown hosts are accepted with -y, but no other key of a known host.
+    let command = command.replacen("dbclient ", "dbclient -y ", 1);
+    let _server = host.serve();
+    let mut agent = start(&command, &[]);
+    agent.log.wait_for("host key mismatch");
+    for _ in 0..2 {
+        agent.log.wait_for("broken pipe");
+    }
+    assert!(!receiver.has_one_waiting());
+    agent.stop();
+}
+
+#[test]
 fn ssh_gives_nothing_to_a_host_with_another_key() {
     let Some(host) = SshHost::new("wrong-ssh") else {
         return;
@@ -677,13 +681,12 @@ fn ssh_gives_nothing_to_a_host_with_another_key() {
     agent.stop();
 }
 
-/// The README's command, with its file, to a server that this certificate is trusted of; `None` if there is no
+/// The documentation's command, with its file, to a server that this certificate is trusted of; `None` if there is no
 /// stunnel.
 fn stunnel(folder: &Folder, port: u16, trusted: &str) -> Option<String> {
     program("stunnel")?;
-    let readme = include_str!("../../README.md");
-    let start = readme.find("    client = yes\n").unwrap();
-    let config = readme[start..].split("\n\n").next().unwrap();
+    let start = PAGE.find("    client = yes\n").unwrap();
+    let config = PAGE[start..].split("\n\n").next().unwrap();
     let config = config
         .replace("collect.lan:6514", &format!("127.0.0.1:{port}"))
         .replace("/etc/ssl/collect.pem", trusted);

@@ -1,616 +1,355 @@
-//! A platform with virtual time and a network of moods.
+//! The agent's platform: its time, the signals to it, when it dies, and what it has asked for.
 
-use mini_monitor::platform::{Cause, Ended, Errno, LogArg, Platform, Ready, Signal, Transfer, format_args};
-use std::collections::VecDeque;
+mod calls;
 
-const REFUSED: Cause = Cause::System(Errno(libc::ECONNREFUSED));
-const RESET: Cause = Cause::System(Errno(libc::ECONNRESET));
-/// Room in the socket, in bytes.
-const SOCKET: usize = 16 * 1024;
-/// The same where no whole line is to arrive.
-const LESS_THAN_A_LINE: usize = 50;
+use super::chance::Chance;
+use super::clock::{Look, truth};
+use super::network::Network;
+use super::plan::{Boot, End, MINUTE, Noise, Plan, SCRIPTS};
+use super::programs::{OnTerm, Programs, Script};
+use super::receiver::Kind;
+use mini_monitor::platform::{Ended, LogArg, Signal};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::panic::resume_unwind;
+use std::rc::Rc;
 
-/// The transfers' names, in the order of their weathers.
-const NAMES: [&str; 3] = ["receiver", "second", "third"];
+/// The first delay of an attempt, and what calls may take meanwhile, in milliseconds.
+const SOON: u64 = 400;
+/// Milliseconds that a look-up, or a connect to one address, is given.
+const PATIENCE: u64 = 10_000;
 
-/// How the network behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Weather {
-    /// The receiver is always there.
-    Calm,
-    /// It is never there.
-    Absent,
-    /// Its name cannot be looked up.
-    Nameless,
-    /// It never answers.
-    Silent,
-    /// It is there from this time on (in milliseconds since the start).
-    From(u64),
-    /// It accepts and closes at once, before a whole line has arrived.
-    SlamsTheDoor,
-    /// It is away, then there for this time (in milliseconds since the start), then away for good.
-    Window(u64, u64),
-    /// It is there, away for this time (in milliseconds since the start), and then there again.
-    Outage(u64, u64),
-    /// It accepts, and reads only from this time on (in milliseconds since the start).
-    ReadsAt(u64),
-    /// It closes so many connections soon after each has carried something, and then stays.
-    Flaps(u64),
-    /// It breaks each connection after so many milliseconds.
-    Stands(u64),
-    /// Names fail, receivers come and go, stall, close, reset, half-take.
-    Stormy,
+/// What a killed agent unwinds with.
+pub(crate) struct Killed;
+
+/// A line: in which life it was made, the index of its metric in [`METRICS`], and its number.
+pub(crate) type Key = (usize, usize, u64);
+
+/// The metrics: those of the family, of datagrams, and of scripts.
+pub(crate) const METRICS: [&str; DATAGRAMS + 1 + SCRIPTS] =
+    ["test.number", "datagram.number", "s0.number", "s1.number"];
+/// The index of the metric of datagrams; scripts follow.
+pub(crate) const DATAGRAMS: usize = 1;
+
+/// What an agent has done of which no other knows.
+struct Life {
+    number: usize,
+    end: Option<End>,
+    calls_left: u64,
+    asked_to_end: Option<u64>,
+    /// The next number of each metric that other programs print.
+    numbers: [u64; METRICS.len()],
+    /// What a script has printed of a line.
+    parts: [Vec<u8>; SCRIPTS],
+    /// Calls since the last look at the wall clock, and what the look before it had shown.
+    since_look: usize,
+    look_before: Look,
 }
 
-/// What becomes of an attempt to connect.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Accept,
-    Refuse,
-    Silence,
-}
+impl Life {
+    fn new(number: usize, end: Option<End>, since_look: usize) -> Self {
+        Self {
+            number,
+            end,
+            calls_left: end.and_then(|end| end.kill).unwrap_or(0),
+            asked_to_end: None,
+            numbers: [0; METRICS.len()],
+            parts: [const { Vec::new() }; SCRIPTS],
+            since_look,
+            look_before: Look::Impossible,
+        }
+    }
 
-enum Link {
-    Nothing,
-    LookingUp {
-        since: u64,
-        at: u64,
-        addresses: Option<usize>,
-    },
-    Connecting {
-        since: u64,
-        at: u64,
-        answer: Answer,
-    },
-    Up(Connection),
-}
-
-struct Connection {
-    /// Sent and not yet arrived.
-    flying: Vec<u8>,
-    /// When it breaks, and how.
-    breaks_at: u64,
-    breaks_with: Cause,
-    is_broken: bool,
-    /// The receiver does not read before then.
-    reads_at: u64,
-    /// How much may fly.
-    room: usize,
-    /// The agent has been told that it took less than it was given.
-    is_known_full: bool,
+    /// The next line of that metric, and its key.
+    fn next_line(&mut self, metric: usize) -> (Key, String) {
+        let number = self.numbers[metric];
+        self.numbers[metric] += 1;
+        let line = format!("{} {number}\n", METRICS[metric]);
+        ((self.number, metric, number), line)
+    }
 }
 
 pub(crate) struct Sim {
-    random: u64,
-    start: u64,
-    now: u64,
-    /// Told of the time whenever the agent wakes.
-    watcher: Box<dyn FnMut(u64)>,
-    end: u64,
-    is_over: bool,
-    /// That of the transfer asked for last.
-    weather: Weather,
-    /// Those of all transfers.
-    weathers: Vec<Weather>,
-    signals: VecDeque<(u64, Signal)>,
-    link: Link,
-    /// The receiver is away until then.
-    away_until: u64,
-    streams: Vec<Vec<u8>>,
-    log: Vec<String>,
-    attempts: Vec<u64>,
-    dials: Vec<(u64, usize)>,
-    connections: Vec<(u64, usize)>,
-    wake_ups: u64,
-    idle_wake_ups: u64,
-    acted: bool,
-    breaks: u64,
-    left_behind: usize,
-    sends: u64,
+    pub(crate) plan: Rc<Plan>,
+    chance: Chance,
+    /// Milliseconds of true time since the start.
+    pub(crate) time: u64,
+    /// What the monotonic clock shows more than that; it may have started anew.
+    uptime: i64,
+    pub(crate) network: Network,
+    pub(crate) signals: VecDeque<(u64, Signal)>,
+    /// Called with the time at each wake-up.
+    pub(crate) watcher: Box<dyn FnMut(u64)>,
+    life: Life,
+    /// What the agent knows of the wall clock.
+    pub(crate) look: Look,
+    steps: usize,
+    /// When each line was made, in true seconds, as far as the log tells.
+    pub(crate) made: HashMap<Key, i64>,
+    /// The same lines in their order.
+    pub(crate) made_order: Vec<Key>,
+    /// Lines of other programs that the agent has read.
+    pub(crate) read: BTreeSet<Key>,
+    programs: Programs,
+    /// The log without what -debug adds, and when each line was written.
+    pub(crate) log: Vec<(u64, String)>,
+    /// Milliseconds by which wake-ups were late.
+    pub(crate) late: u64,
+    /// When the present look-up or connect started, and `late` at that time.
+    attempt: Option<(u64, u64)>,
+    /// When a connection was lost that had been of use: the next attempt comes soon, but for what wake-ups
+    /// were late by before.
+    lost_at: Option<(u64, u64)>,
+    pub(crate) wake_ups: u64,
+    /// Wake-ups after which the agent slept again without having asked for anything.
+    pub(crate) idle_wake_ups: u64,
+    has_asked: bool,
+    pub(crate) sends: u64,
 }
 
 impl Sim {
-    pub(crate) fn new(seed: u64, length: u64, weather: Weather) -> Self {
-        let start = 1_000_000 + seed % 100_000;
+    /// A run with receivers of these kinds ([`Plan::of`]).
+    pub(crate) fn of(seed: u64, length: u64, receivers: &[Kind]) -> Self {
+        Self::new(Rc::new(Plan::of(seed, length, receivers)))
+    }
+
+    pub(crate) fn new(plan: Rc<Plan>) -> Self {
+        let mut chance = Chance::new(plan.seed.rotate_left(32));
         Self {
-            random: seed | 1,
-            start,
-            now: start,
+            time: 0,
+            uptime: chance.between(100, 100_000_000) as i64,
+            chance,
+            network: Network::draw(&plan),
+            signals: plan.signals.iter().copied().collect(),
             watcher: Box::new(|_| {}),
-            end: start + length,
-            is_over: false,
-            weather,
-            weathers: vec![weather],
-            signals: VecDeque::new(),
-            link: Link::Nothing,
-            away_until: 0,
-            streams: Vec::new(),
+            life: Life::new(0, None, 0),
+            look: Look::Impossible,
+            steps: 0,
+            made: HashMap::new(),
+            made_order: Vec::new(),
+            read: BTreeSet::new(),
+            programs: Programs::sending(plan.datagrams.clone()),
             log: Vec::new(),
-            attempts: Vec::new(),
-            dials: Vec::new(),
-            connections: Vec::new(),
+            late: 0,
+            attempt: None,
+            lost_at: None,
             wake_ups: 0,
             idle_wake_ups: 0,
-            acted: true,
-            breaks: 0,
-            left_behind: 0,
+            has_asked: true,
             sends: 0,
+            plan,
         }
     }
 
-    /// Calls `watcher` with the milliseconds since the start whenever the agent wakes.
-    pub(crate) fn watch(&mut self, watcher: impl FnMut(u64) + 'static) {
-        self.watcher = Box::new(watcher);
+    /// An agent starts, which ends as said, or with the day. Answers what the monotonic clock shows.
+    pub(crate) fn begin(&mut self, number: usize, end: Option<End>) -> u64 {
+        let boot = number
+            .checked_sub(1)
+            .map_or(Boot::Same, |last| self.plan.ends[last].boot);
+        if boot != Boot::Same {
+            self.uptime = self.chance.between(5_000, 30_000) as i64 - self.time as i64;
+        }
+        self.network.begin(number);
+        (self.lost_at, self.attempt) = (None, None);
+        (self.late, self.look) = (0, Look::Impossible);
+        self.life = Life::new(number, end, usize::MAX);
+        self.programs.begin(self.time);
+        self.monotonic()
     }
 
-    /// Adds a second or third transfer.
-    pub(crate) fn beside(mut self, weather: Weather) -> Self {
-        self.weathers.push(weather);
-        self
-    }
-
-    /// The value of `-trans` for all transfers.
-    pub(crate) fn transfers(&self) -> String {
-        let names = NAMES.iter().take(self.weathers.len());
-        let list: Vec<String> = names.map(|name| format!("{name}.example:6000")).collect();
-        list.join(",")
-    }
-
-    /// Asks the agent for something so many milliseconds after the start; in their order.
-    pub(crate) fn signal(&mut self, time: u64, signal: Signal) {
-        self.signals.push_back((self.start + time, signal));
-    }
-
-    /// When the agent was asked to end, by the wall clock, and the milliseconds that it took to.
+    /// When the agent was asked to end, in seconds since 1970, and after how many milliseconds it did.
     pub(crate) fn ending(&self) -> (u64, u64) {
-        (wall_at(self.end), self.now - self.end)
+        let asked = self.life.asked_to_end.expect("an agent that was asked to end");
+        (self.plan.clock.shows(asked) / 1_000, self.time - asked)
     }
 
-    /// What arrived, a connection each.
-    pub(crate) fn streams(&self) -> Vec<Vec<u8>> {
-        self.streams.clone()
+    fn monotonic(&self) -> u64 {
+        (self.time as i64 + self.uptime) as u64
     }
 
-    pub(crate) fn log(&self) -> &[String] {
-        &self.log
+    /// Nobody is there for so long.
+    pub(crate) fn pass(&mut self, span: u64) {
+        self.network.close(self.time, true);
+        self.advance(self.time + span);
     }
 
-    /// When each attempt at a transfer started.
-    pub(crate) fn attempts(&self) -> &[u64] {
-        &self.attempts
-    }
-
-    /// When each attempt at a transfer started, in milliseconds since the start, and at which.
-    pub(crate) fn dials(&self) -> &[(u64, usize)] {
-        &self.dials
-    }
-
-    /// When each connection came about, in milliseconds since the start, and to which transfer.
-    pub(crate) fn connections(&self) -> &[(u64, usize)] {
-        &self.connections
-    }
-
-    pub(crate) fn wake_ups(&self) -> u64 {
-        self.wake_ups
-    }
-
-    /// Wake-ups after which the agent slept again without having asked for anything.
-    pub(crate) fn idle_wake_ups(&self) -> u64 {
-        self.idle_wake_ups
-    }
-
-    pub(crate) fn breaks(&self) -> u64 {
-        self.breaks
-    }
-
-    /// Bytes that were still on their way when the agent gave up a connection, other than at the end.
-    pub(crate) fn left_behind(&self) -> usize {
-        self.left_behind
-    }
-
-    pub(crate) fn sends(&self) -> u64 {
-        self.sends
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random % bound
-    }
-
-    fn one_in(&mut self, bound: u64) -> bool {
-        self.below(bound) == 0
-    }
-
-    fn is_stormy(&self) -> bool {
-        self.weather == Weather::Stormy
-    }
-
-    fn answer(&mut self) -> Answer {
-        match self.weather {
-            Weather::Outage(from, to) if (from..to).contains(&(self.now - self.start)) => Answer::Refuse,
-            Weather::Calm
-            | Weather::SlamsTheDoor
-            | Weather::Flaps(_)
-            | Weather::Stands(_)
-            | Weather::Outage(..)
-            | Weather::ReadsAt(_) => Answer::Accept,
-            Weather::Window(from, to) if (from..to).contains(&(self.now - self.start)) => Answer::Accept,
-            Weather::From(time) if self.now >= self.start + time => Answer::Accept,
-            Weather::Silent => Answer::Silence,
-            Weather::Absent | Weather::Nameless | Weather::From(_) | Weather::Window(..) => Answer::Refuse,
-            Weather::Stormy if self.now < self.away_until => Answer::Refuse,
-            Weather::Stormy => match self.below(8) {
-                0 => Answer::Silence,
-                1 => Answer::Refuse,
-                _ => Answer::Accept,
-            },
-        }
-    }
-
-    fn accept(&mut self) {
-        let breaks_at = match self.weather {
-            Weather::SlamsTheDoor => self.now + 1,
-            Weather::Window(_, to) => self.start + to,
-            Weather::Outage(from, _) if self.now < self.start + from => self.start + from,
-            Weather::Flaps(count) if self.breaks < count => self.now + 50,
-            Weather::Stands(time) => self.now + time,
-            Weather::Stormy => self.now + self.below(10) * self.below(30_000),
-            _ => u64::MAX,
-        };
-        let breaks_with = if self.one_in(2) { RESET } else { Cause::Closed };
-        let stalls = self.is_stormy() && self.one_in(3) || self.weather == Weather::SlamsTheDoor;
-        let reads_at = if let Weather::ReadsAt(time) = self.weather {
-            self.start + time
-        } else if stalls {
-            self.now + 30 + self.below(200_000)
+    /// What all lines that had not been sent were stamped by when the agent ended.
+    pub(crate) fn last_look(&self) -> Look {
+        // One that was killed while it looked may or may not have taken notice.
+        if self.life.since_look < 3 && self.life.look_before != self.look {
+            Look::Wrong
         } else {
-            self.now
-        };
-        self.streams.push(Vec::new());
-        let current = self.dials.last().map_or(0, |dial| dial.1);
-        self.connections.push((self.now - self.start, current));
-        self.link = Link::Up(Connection {
-            flying: Vec::new(),
-            breaks_at,
-            breaks_with,
-            is_broken: false,
-            reads_at,
-            is_known_full: false,
-            room: if self.weather == Weather::SlamsTheDoor {
-                LESS_THAN_A_LINE
-            } else {
-                SOCKET
-            },
-        });
-    }
-
-    /// What has happened on the network by now: whether the agent would be told.
-    fn happen(&mut self, writing: bool) -> bool {
-        let now = self.now;
-        let arrives = 1 + self.below(8);
-        match &mut self.link {
-            Link::Nothing => false,
-            Link::LookingUp { at, .. } => *at <= now,
-            Link::Connecting { at, answer, .. } => *at <= now && *answer != Answer::Silence,
-            Link::Up(connection) => {
-                let stream = self.streams.last_mut().unwrap();
-                if connection.is_broken {
-                    return true;
-                }
-                if connection.breaks_at <= now {
-                    connection.is_broken = true;
-                    self.breaks += 1;
-                    // Some of what was flying has arrived, unknown to the sender.
-                    let part = connection.flying.len() * arrives as usize / 10;
-                    let landed = if self.weather == Weather::Stormy { part } else { 0 };
-                    stream.extend(&connection.flying[..landed]);
-                    self.away_until = now + self.random % 4 * (self.random % 120_000);
-                    return true;
-                }
-                if connection.reads_at <= now {
-                    stream.append(&mut connection.flying);
-                }
-                writing && connection.flying.len() < connection.room
-            }
+            self.look
         }
     }
 
-    /// A look-up or a connect is given its ten seconds before it is given up.
-    fn check_patience(&self) {
-        if let Link::Connecting { since, at, .. } | Link::LookingUp { since, at, .. } = self.link {
-            let is_early = self.now < since + 10_000 && self.now < at;
+    fn advance(&mut self, until: u64) {
+        loop {
+            let next = self.network.next_event(self.time);
+            if next > until {
+                break;
+            }
+            self.time = self.time.max(next);
+            self.network.happen(self.time);
+        }
+        self.time = self.time.max(until);
+    }
+
+    fn kill_time(&self) -> Option<u64> {
+        self.life.end.filter(|end| end.kill.is_some()).map(|end| end.time)
+    }
+
+    /// Each call may be the agent's last. On a day it takes time; otherwise it only lets happen what is due.
+    fn call(&mut self) {
+        self.life.since_look = self.life.since_look.saturating_add(1);
+        if self.plan.noise != Noise::Day {
+            self.advance(self.time);
+        } else if self.chance.one_in(400) {
+            let span = self.chance.below(20);
+            self.advance(self.time + span);
+        }
+        if self.kill_time().is_some_and(|at| at <= self.time) {
+            if self.life.calls_left == 0 {
+                resume_unwind(Box::new(Killed));
+            }
+            self.life.calls_left -= 1;
+        }
+    }
+
+    fn stop_time(&self) -> u64 {
+        let end = self.life.end.filter(|end| end.kill.is_none());
+        end.map_or(self.plan.length, |end| end.time)
+    }
+
+    fn signal(&mut self) -> Option<Signal> {
+        if self.stop_time() <= self.time && self.life.asked_to_end.is_none() {
+            self.life.asked_to_end = Some(self.time);
+            return Some(Signal::Stop);
+        }
+        if self.programs.has_child_ended(self.time) {
+            return Some(Signal::Child);
+        }
+        let is_due = self.signals.front().is_some_and(|signal| signal.0 <= self.time);
+        is_due
+            .then(|| self.signals.pop_front())
+            .flatten()
+            .map(|signal| signal.1)
+    }
+
+    fn next_signal(&self) -> u64 {
+        let signal = self.signals.front().map_or(u64::MAX, |signal| signal.0);
+        let stop = self.life.asked_to_end.map_or(self.stop_time(), |_| u64::MAX);
+        let kill = self.kill_time().filter(|_| self.life.calls_left == 0);
+        signal.min(stop).min(kill.unwrap_or(u64::MAX))
+    }
+
+    /// A busy machine wakes the agent late; one that was suspended, very late.
+    fn oversleep(&mut self) {
+        let late = match self.plan.noise {
+            Noise::Storm if self.chance.one_in(10) => self.chance.below(3_000),
+            Noise::Quiet | Noise::Storm => 0,
+            Noise::Day => match self.chance.below(4_000) {
+                0..20 => self.chance.below(2_000),
+                20 => self.chance.span(2_000, 10 * MINUTE),
+                _ => 0,
+            },
+        };
+        if self.time < self.plan.trouble && self.life.asked_to_end.is_none() {
+            self.late += late;
+            self.advance(self.time + late);
+        }
+    }
+
+    /// Ends a look-up or a connect, which has had its time if it has no result.
+    fn end_attempt(&mut self) {
+        let is_ready = self.network.is_ready(self.time, false);
+        if let Some((since, _)) = self.attempt.take().filter(|_| !is_ready) {
+            let waited = self.time - since;
+            // The agent counts from its last look at the clock.
+            let slack = if self.plan.noise == Noise::Day { SOON } else { 0 };
             assert!(
-                self.is_over || !is_early,
-                "given up after {} ms",
-                self.now - since
+                waited + slack >= PATIENCE || self.life.asked_to_end.is_some(),
+                "given up after {waited} ms"
             );
         }
     }
 
-    /// And no more than that, and what a wake-up may be late by.
-    fn check_impatience(&self) {
-        if let Link::Connecting { since, .. } | Link::LookingUp { since, .. } = self.link {
-            assert!(
-                self.now < since + 10_000 + 3_000,
-                "waited for {} ms",
-                self.now - since
-            );
-        }
+    /// Notes the start of a look-up or a connect that has no result yet.
+    fn start_attempt(&mut self, goes_on: bool) {
+        self.attempt = goes_on.then_some((self.time, self.late));
     }
 
-    /// When something happens on the network next.
-    fn next_happening(&self, writing: bool) -> u64 {
-        match &self.link {
-            Link::LookingUp { at, .. } => *at,
-            Link::Connecting { at, answer, .. } if *answer != Answer::Silence => *at,
-            Link::Up(connection) if writing => connection.breaks_at.min(connection.reads_at.max(self.now)),
-            Link::Up(connection) => connection.breaks_at,
-            _ => u64::MAX,
-        }
-    }
-}
-
-/// What the wall clock shows at the start of the monotonic one.
-const WALL: u64 = 1_800_000_000_000;
-
-fn wall_at(now: u64) -> u64 {
-    (WALL + now) / 1_000
-}
-
-impl Platform for Sim {
-    fn now(&mut self) -> u64 {
-        self.now
-    }
-
-    fn wall(&mut self) -> u64 {
-        self.acted = true;
-        WALL + self.now
-    }
-
-    fn sleep(&mut self, until: Option<u64>, writing: bool) -> Ready {
-        self.wake_ups += 1;
-        self.check_impatience();
-        assert!(self.wake_ups < 1_000_000, "the agent does not sleep");
-        self.idle_wake_ups += u64::from(!self.acted);
-        self.acted = false;
-        let mut transfer = self.happen(writing);
-        if !transfer {
-            let signal = self.signals.front().map_or(u64::MAX, |signal| signal.0);
-            let next = self
-                .next_happening(writing)
-                .min(until.unwrap_or(u64::MAX))
-                .min(signal);
-            self.now = self.now.max(next);
-            // A busy machine wakes the agent late.
-            if self.is_stormy() && !self.is_over && self.one_in(10) {
-                self.now += self.below(3_000);
-            }
-            transfer = self.happen(writing);
-        }
-        (self.watcher)(self.now - self.start);
-        let stop = self.now >= self.end && !self.is_over;
-        if stop {
-            self.end = self.now;
-        }
-        self.is_over |= stop;
-        let mut signal = stop.then_some(Signal::Stop);
-        if let Some(&(at, asked)) = self.signals.front()
-            && at <= self.now
-            && !stop
-        {
-            self.signals.pop_front();
-            signal = Some(asked);
-        }
-        Ready {
-            connection: transfer,
-            signal,
-            ..Ready::default()
-        }
-    }
-
-    fn resolve(&mut self, transfer: &Transfer) -> Result<Option<usize>, Cause> {
-        self.close();
-        let Transfer::Tcp { host, port: 6000 } = transfer else {
-            panic!("asked for what nobody gave");
+    /// A line has been made: its metric and its number.
+    fn note_line(&mut self, given: &[LogArg]) {
+        let [LogArg::Text(metric), LogArg::Text(number)] = *given else {
+            panic!("not a sample");
         };
-        let host = std::str::from_utf8(host).unwrap();
-        let current = NAMES
-            .iter()
-            .position(|name| host.strip_suffix(".example") == Some(*name));
-        let current = current.unwrap();
-        self.weather = self.weathers[current];
-        self.acted = true;
-        self.attempts.push(self.now);
-        self.dials.push((self.now - self.start, current));
-        if self.weather == Weather::Nameless {
-            return Err(Cause::Lookup(-2));
-        }
-        if !self.is_stormy() {
-            return Ok(Some(1));
-        }
-        match self.below(6) {
-            0 => Err(Cause::System(Errno(libc::EAGAIN))),
-            1 => {
-                // Late, very late, or in vain.
-                let at = self.now + self.below(12_000);
-                let addresses = (!self.one_in(3)).then(|| 1 + self.random as usize % 3);
-                self.link = Link::LookingUp {
-                    since: self.now,
-                    at,
-                    addresses,
-                };
-                Ok(None)
-            }
-            count => Ok(Some(count as usize - 1)),
-        }
-    }
-
-    fn resolved(&mut self) -> Result<usize, Cause> {
-        self.acted = true;
-        let Link::LookingUp { at, addresses, .. } = self.link else {
-            panic!("asked for a look-up that nobody started");
-        };
-        assert!(at <= self.now);
-        self.link = Link::Nothing;
-        addresses.ok_or(Cause::Lookup(-2))
-    }
-
-    fn connect(&mut self, _: usize) -> Result<bool, Cause> {
-        self.acted = true;
-        self.check_patience();
-        match self.answer() {
-            Answer::Accept if self.one_in(4) => {
-                self.accept();
-                Ok(true)
-            }
-            Answer::Refuse if self.one_in(2) => {
-                self.link = Link::Nothing;
-                Err(REFUSED)
-            }
-            answer => {
-                let delay = if self.is_stormy() { self.below(3_000) } else { 0 };
-                self.link = Link::Connecting {
-                    since: self.now,
-                    at: self.now + delay,
-                    answer,
-                };
-                Ok(false)
-            }
-        }
-    }
-
-    fn connect_result(&mut self) -> Result<(), Cause> {
-        self.acted = true;
-        let Link::Connecting { at, answer, .. } = self.link else {
-            panic!("asked how a connect went that nobody started");
-        };
-        assert!(at <= self.now);
-        if answer == Answer::Accept {
-            self.accept();
-            return Ok(());
-        }
-        self.link = Link::Nothing;
-        Err(REFUSED)
-    }
-
-    fn send(&mut self, pieces: &[&[u8]]) -> Result<usize, Cause> {
-        let bytes = &pieces.concat();
-        self.acted = true;
-        self.sends += 1;
-        let half = self.is_stormy() && self.one_in(4);
-        let most = if half {
-            1 + self.below(200) as usize
-        } else {
-            SOCKET
-        };
-        let Link::Up(connection) = &mut self.link else {
-            panic!("sent without a connection");
-        };
-        if connection.is_broken {
-            return Err(Cause::System(Errno(libc::EPIPE)));
-        }
-        let room = connection.room - connection.flying.len();
-        assert!(
-            room > 0 || !connection.is_known_full,
-            "written to while it had no room"
+        let metric = METRICS.iter().position(|name| name.as_bytes() == metric);
+        let number = std::str::from_utf8(number).unwrap().parse();
+        let key = (
+            self.life.number,
+            metric.expect("a metric"),
+            number.expect("a number"),
         );
-        let taken = bytes.len().min(most).min(room);
-        connection.is_known_full = taken < bytes.len();
-        connection.flying.extend(&bytes[..taken]);
-        Ok(taken)
+        self.made_order.push(key);
+        let again = self.made.insert(key, truth(self.time) / 1_000);
+        assert!(again.is_none(), "made twice: {key:?}");
     }
 
-    fn unacked(&mut self) -> u64 {
-        let Link::Up(connection) = &mut self.link else {
-            panic!("asked for acknowledgements without a connection");
-        };
-        if !connection.is_broken && connection.reads_at <= self.now {
-            let stream = self.streams.last_mut().unwrap();
-            stream.append(&mut connection.flying);
-        }
-        connection.flying.len() as u64
-    }
-
-    /// A receiver that does not read yet has a closed window.
-    fn silence(&mut self) -> Option<u64> {
-        None
-    }
-
-    fn drain(&mut self) -> Result<(), Cause> {
-        self.acted = true;
-        match &self.link {
-            Link::Up(connection) if connection.is_broken => Err(connection.breaks_with),
-            _ => Ok(()),
-        }
-    }
-
-    fn close(&mut self) {
-        self.check_patience();
-        if let Link::Up(connection) = &mut self.link
-            && !connection.is_broken
-        {
-            if !self.is_over {
-                self.left_behind += connection.flying.len();
+    /// Draws what a script does that starts now.
+    fn draw_script(&mut self, index: usize) -> Script {
+        let (metric, chance) = (DATAGRAMS + 1 + index, &mut self.chance);
+        let (mut output, mut time) = (VecDeque::new(), self.time);
+        let floods = chance.one_in(60);
+        for _ in 0..chance.pick(&[1, 1, 2, 4]) {
+            time += chance.pick(&[0, 0, 5, 300, 20_000]);
+            let mut text = Vec::new();
+            let lines = if floods { 1_000 } else { chance.between(0, 4) };
+            for _ in 0..lines {
+                text.extend(self.life.next_line(metric).1.into_bytes());
             }
-            // The kernel goes on with what it has taken.
-            let stream = self.streams.last_mut().unwrap();
-            stream.append(&mut connection.flying);
-        }
-        self.link = Link::Nothing;
-    }
-
-    fn has_lost_memory(&mut self) -> bool {
-        false
-    }
-
-    fn end(&mut self) {
-        let _ = self.drain();
-        self.close();
-    }
-
-    fn start_script(
-        &mut self,
-        _: usize,
-        _: &mut dyn Iterator<Item = &[u8]>,
-        _: Option<&[u8]>,
-    ) -> Result<(), Errno> {
-        panic!("there is no script in any weather")
-    }
-
-    fn read_script(&mut self, _: usize, _: &mut [u8]) -> Option<usize> {
-        None
-    }
-
-    fn script_has_ended(&mut self, _: usize) -> bool {
-        true
-    }
-
-    fn terminate_script(&mut self, _: usize) {}
-
-    fn end_script(&mut self, _: usize) -> Option<Ended> {
-        None
-    }
-
-    fn stop_listening(&mut self) {}
-
-    fn receive(&mut self, _: &mut [u8]) -> Option<usize> {
-        None
-    }
-
-    fn log(&mut self, words: &'static str, given: &[LogArg]) {
-        let text = |part: LogArg| match part {
-            LogArg::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            LogArg::Number(number) => number.to_string(),
-            LogArg::Cause(REFUSED) => "connection refused".into(),
-            LogArg::Cause(cause) => format!("{cause:?}"),
-            LogArg::Address(number) => {
-                let current = self.dials.last().map_or(0, |dial| dial.1);
-                format!("tcp {} {number}", NAMES[current])
+            if chance.one_in(10) {
+                text.extend(b"no line\n");
             }
-            LogArg::Local => "sim".into(),
+            output.push_back((time, text));
+        }
+        output.retain(|output: &(u64, Vec<u8>)| !output.1.is_empty());
+        let hangs = chance.one_in(8);
+        if hangs {
+            // The rest of the line never comes.
+            output.push_back((time, METRICS[metric].into()));
+        }
+        let on_term = match chance.below(4) {
+            0 => OnTerm::Ignores,
+            1 => OnTerm::StuckUntil(time + chance.span(1_000, 60 * MINUTE)),
+            _ => OnTerm::Ends,
         };
-        self.log.push(format_args(words, given).map(text).collect());
+        Script {
+            output,
+            ends_at: if hangs {
+                u64::MAX
+            } else {
+                time + chance.pick(&[0, 1, 200])
+            },
+            ended: chance.pick(&[Ended::Exit(0), Ended::Exit(0), Ended::Exit(1), Ended::Signal(11)]),
+            on_term,
+        }
+    }
+
+    /// The agent has read what a script has printed: each whole line becomes one of its lines.
+    fn note_read(&mut self, index: usize, text: &[u8]) {
+        let part = &mut self.life.parts[index];
+        for &byte in text {
+            if byte != b'\n' {
+                part.push(byte);
+                continue;
+            }
+            let line = String::from_utf8(std::mem::take(part)).unwrap();
+            if let Some((metric, number)) = line.split_once(' ')
+                && metric != "no"
+            {
+                let key = (self.life.number, DATAGRAMS + 1 + index, number.parse().unwrap());
+                assert!(self.read.insert(key));
+            }
+        }
     }
 }

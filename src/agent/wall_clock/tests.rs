@@ -1,8 +1,8 @@
 //! Stamps of the schedule's turns: late wake-ups, steps of the wall clock, restarts and reloads at random.
 
 use super::*;
+use crate::base::bit_set::set_bits;
 use crate::base::random::Random;
-use crate::base::wheel::set_bits;
 use crate::families::FAMILY_COUNT;
 use crate::schedule::{ALL_FAMILIES, Sched};
 use std::collections::BTreeMap;
@@ -137,7 +137,7 @@ impl Run {
             }
             _ => self.random.below(3),
         };
-        let next = self.sched.next().unwrap();
+        let next = self.sched.next();
         self.machine.now = self.machine.now.max(next + late);
         match self.random.below(200) {
             // Years, hours, or what is no step.

@@ -1,9 +1,7 @@
 //! The agent is killed at any store, and the next one goes on.
 
 use super::*;
-use crate::ring::rewrite::thin_level;
-
-const BOOT: u32 = 7;
+use crate::ring::evict::thin_level;
 
 /// What a line of these tests says: its number, when it was made, and its stamp.
 fn stamped(number: u64, made: usize, clock: usize, length: usize) -> Vec<u8> {
@@ -54,7 +52,7 @@ fn story(seed: u64, ring: &mut Ring, steps: usize, told: &mut dyn FnMut(Vec<Stri
             _ => {
                 // Up and down, so that two digits are enough.
                 let clock = if ring.clock() < 40 { ring.clock() + 17 } else { 3 };
-                ring.set_clock(clock, restamp);
+                ring.set_clock(clock);
             }
         }
         told(held(ring));
@@ -62,16 +60,16 @@ fn story(seed: u64, ring: &mut Ring, steps: usize, told: &mut dyn FnMut(Vec<Stri
 }
 
 fn resumed(store: &mut Store, boot: u32) -> (Ring<'_>, Recovered) {
-    let mut ring = Ring::over(&mut store.words, &mut store.memory, THINNING);
-    let found = ring.resume(boot, (restamp, |_| true)).expect("a whole ring");
+    let policy = Policy { boot, ..THINNING };
+    let mut ring = Ring::over(&mut store.words, &mut store.memory, policy);
+    let found = ring.resume().expect("a whole ring");
     (ring, found)
 }
 
 /// A ring of this boot with so many lines, and the clock at 20.
 fn filled(store: &mut Store, count: u64) -> Ring<'_> {
     let mut ring = store.ring(THINNING);
-    ring.words.boot.set(BOOT as usize);
-    ring.set_clock(20, restamp);
+    ring.set_clock(20);
     for number in 0..count {
         ring.push(&stamped(number, 5, 20, 40), 0);
     }
@@ -88,7 +86,6 @@ fn killed_agent_leaves_every_line_whole_and_in_order() {
         let mut store = Store::new(buffer);
         let mut before = vec![Vec::new()];
         let mut ring = store.ring(THINNING);
-        ring.words.boot.set(BOOT as usize);
         let killed = fuse::kills(after, || {
             story(seed, &mut ring, 500, &mut |lines| before.push(lines));
         });
@@ -128,7 +125,7 @@ fn killed_change_of_the_clock_is_finished_by_the_next_agent() {
     for after in 0..200 {
         let mut store = Store::new(BUFFER_MIN);
         let mut ring = filled(&mut store, 30);
-        fuse::kills(after, || ring.set_clock(50, restamp));
+        fuse::kills(after, || ring.set_clock(50));
         let (mut ring, _) = resumed(&mut store, BOOT);
         let clock = ring.clock();
         assert!(clock == 20 || clock == 50);
@@ -141,7 +138,7 @@ fn killed_change_of_the_clock_is_finished_by_the_next_agent() {
             }
         };
         all(&ring, 5 + clock);
-        ring.set_clock(30, restamp);
+        ring.set_clock(30);
         all(&ring, 35);
     }
     assert!(halves > 20, "none was killed in the middle");
@@ -157,7 +154,7 @@ fn lines_of_an_earlier_boot_keep_their_stamps_after_any_kill() {
         assert!(found.lines >= 30);
         assert_eq!(ring.clock(), 0);
         ring.push(&stamped(30, 5, 0, 40), 0);
-        ring.set_clock(60, restamp);
+        ring.set_clock(60);
         let lines = held(&ring);
         let (last, first) = lines.split_last().unwrap();
         assert!(last.ends_with(" 005 65\n"), "{last}");
@@ -174,10 +171,13 @@ fn undated_lines_of_an_earlier_boot_are_removed() {
     let mut ring = store.ring(THINNING);
     ring.push(&stamped(1, 5, 0, 40), 0);
     ring.push(&stamped(2, 5, 50, 40), 0);
-    let is_dated = |line: &[u8]| line.ends_with(b"55\n");
-    let both = (restamp as Restamp, is_dated as IsDated);
-    let mut ring = Ring::over(&mut store.words, &mut store.memory, THINNING);
-    let found = ring.resume(1, both).unwrap();
+    let policy = Policy {
+        boot: BOOT + 1,
+        is_dated: |line| line.ends_with(b"55\n"),
+        ..THINNING
+    };
+    let mut ring = Ring::over(&mut store.words, &mut store.memory, policy);
+    let found = ring.resume().unwrap();
     assert_eq!((found.lines, found.undated), (1, 1));
     assert_eq!(held(&ring).len(), 1);
 }
@@ -192,10 +192,10 @@ fn next_agent_repeats_sent_lines_with_the_same_stamp() {
         let length = stamped(0, 5, 20, 40).len();
         ring.mark_sent(10 * length + 1);
         let touched = first..=first + 10;
-        fuse::kills(after, || ring.set_clock(40, restamp));
+        fuse::kills(after, || ring.set_clock(40));
         let (mut ring, _) = resumed(&mut store, BOOT);
         let clock = ring.clock();
-        ring.set_clock(60, restamp);
+        ring.set_clock(60);
         for line in held(&ring) {
             let stamp = if touched.contains(&number(&line)) { 25 } else { 65 };
             let ending = format!(" 005 {stamp}\n");
@@ -215,14 +215,13 @@ fn full_ring_killed_in_a_rewrite_has_each_line_once() {
     {
         let mut store = Store::new(BUFFER_MIN);
         let mut ring = store.ring(THINNING);
-        ring.words.boot.set(BOOT as usize);
-        ring.set_clock(20, restamp);
+        ring.set_clock(20);
         let mut count = 0;
         while ring.free() >= HEAD + length {
             ring.push(&stamped(count, 5, 20, length - 7), 0);
             count += 1;
         }
-        fuse::kills(after, || ring.set_clock(50, restamp));
+        fuse::kills(after, || ring.set_clock(50));
         let (mut ring, _) = resumed(&mut store, BOOT);
         let numbers: Vec<u64> = held(&ring).iter().map(|line| number(line)).collect();
         assert!(
@@ -242,7 +241,7 @@ fn killed_rewrite_is_finished_in_a_buffer_of_another_size() {
     for after in 0..150 {
         let mut store = Store::new(BUFFER_MIN);
         let mut ring = filled(&mut store, 30);
-        fuse::kills(after, || ring.set_clock(50, restamp));
+        fuse::kills(after, || ring.set_clock(50));
         let mut file = salvaged::bytes(&store);
         if after % 2 == 0 {
             // It has been made longer, and then the next agent was killed, too.

@@ -1,7 +1,7 @@
-//! How long an outage may be until what is left of it is sparse: the table of the README.
+//! How long an outage may be until what is left of it is sparse: the table of `docs/delivery.md`.
 
 use super::*;
-use crate::ring::rewrite::thin_level;
+use crate::ring::evict::thin_level;
 
 /// Series of a machine with 179 of them, by milliseconds between two samples.
 const GROUPS: [(usize, u64); 4] = [(80, 5_000), (60, 10_000), (25, 30_000), (14, 60_000)];
@@ -62,8 +62,11 @@ fn text(seconds: u64) -> String {
 }
 
 #[test]
-fn table_of_outages_in_the_readme_matches() {
-    let readme = include_str!("../../../README.md");
+fn tables_of_outages_in_the_documentation_match() {
+    let pages = [
+        include_str!("../../../docs/delivery.md"),
+        include_str!("../../../README.md"),
+    ];
     let mut rows = Vec::new();
     for (name, buffer) in [
         ("64K", 64 << 10),
@@ -74,6 +77,8 @@ fn table_of_outages_in_the_readme_matches() {
         let times: Vec<String> = lasting(buffer).into_iter().map(text).collect();
         rows.push(format!("| {name} | {} |", times.join(" | ")));
     }
-    let is_there = |row: &String| readme.contains(row);
-    assert!(rows.iter().all(is_there), "{rows:#?}");
+    for page in pages {
+        let is_there = |row: &String| page.contains(row);
+        assert!(rows.iter().all(is_there), "{rows:#?}");
+    }
 }

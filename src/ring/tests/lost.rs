@@ -28,15 +28,22 @@ fn step(ring: &mut Ring, random: &mut Random, number: u64) {
         }
         5 => _ = ring.acknowledge(random.index(500) as u64, number * 50),
         6 if random.index(20) == 0 => ring.rewind(number * 50, random.index(2) == 0),
-        7 if random.index(20) == 0 => ring.set_clock(ring.clock() + 1, |_, _| {}),
+        7 if random.index(20) == 0 => ring.set_clock(ring.clock() + 1),
         _ => {}
+    }
+}
+
+/// One of the policies; the lines have no stamps.
+fn any_policy(random: &mut Random) -> Policy {
+    Policy {
+        restamp: |_, _| {},
+        ..[DROPPING, REPLAYING, THINNING][random.index(3)]
     }
 }
 
 /// A ring that has been through much.
 fn used<'s>(store: &'s mut Store, random: &mut Random) -> (Ring<'s>, u64) {
-    let policy = [DROPPING, REPLAYING, THINNING][random.index(3)];
-    let mut ring = store.ring(policy);
+    let mut ring = store.ring(any_policy(random));
     let count = random.index(400) as u64;
     for number in 0..count {
         step(&mut ring, random, number);
@@ -64,7 +71,7 @@ fn rescue_keeps_lines_of_remaining_memory_and_counts_the_others() {
         let (waiting, dropped) = (ring.unacked_lines, ring.counts().dropped);
         fuse::wipe(ring.memory);
         fuse::recover();
-        ring.rescue((&mut other.words, &mut other.memory), 7, |_, _| {}, false);
+        ring.rescue((&mut other.words, &mut other.memory), false);
         let after = held(&ring);
         for (index, line) in &before {
             let is_left = index + HEAD + line.len() <= from;
@@ -90,8 +97,7 @@ fn count_of_unacknowledged_lines_is_always_exact() {
     for seed in seeds(200) {
         let mut random = Random(seed);
         let mut store = Store::new(BUFFER_MIN + random.index(2_000));
-        let policy = [DROPPING, REPLAYING, THINNING][random.index(3)];
-        let mut ring = store.ring(policy);
+        let mut ring = store.ring(any_policy(&mut random));
         for number in 0..500 {
             step(&mut ring, &mut random, number);
             let known = ring.ever_acked.max(ring.acked);
@@ -118,7 +124,7 @@ fn memory_lost_at_any_access_gives_only_whole_pushed_lines() {
         }
         fuse::wipe(ring.memory);
         fuse::recover();
-        ring.rescue((&mut other.words, &mut other.memory), 7, |_, _| {}, false);
+        ring.rescue((&mut other.words, &mut other.memory), false);
         for (_, text) in held(&ring) {
             let number = crate::base::decimal::parse_u64(&text[..7]).unwrap();
             assert_eq!(text, line(number, text.len()), "seed {seed:#x}");

@@ -160,7 +160,7 @@ fn against_naive(seed: u64) {
                 naive.rewind();
             }
             _ if below(4) == 0 => {
-                spare = ring.move_to(spare, below(2) == 0, 7);
+                spare = ring.move_to(spare, below(2) == 0);
                 (buffer, other) = (other, buffer);
                 naive.capacity = buffer + 2 * HEAD;
                 naive.fit(0);

@@ -1,16 +1,14 @@
 //! A file in which something has been damaged.
 
 use super::*;
+use crate::ring::words::Word;
 use std::collections::BTreeSet;
-
-const BOOT: u32 = 7;
 
 /// A file with the words and the memory of a ring, and the lines in it.
 fn file(seed: u64) -> (Vec<u8>, BTreeSet<Vec<u8>>) {
     let mut random = Random(seed);
     let mut store = Store::new(BUFFER_MIN + random.index(3_000));
     let mut ring = store.ring(DROPPING);
-    ring.words.boot.set(BOOT as usize);
     let count = random.index(300) as u64;
     let mut lines = BTreeSet::new();
     for number in 0..count {
@@ -24,9 +22,9 @@ fn file(seed: u64) -> (Vec<u8>, BTreeSet<Vec<u8>>) {
     (bytes(&store), lines)
 }
 
-pub(super) fn bytes(store: &Store) -> Vec<u8> {
-    let words = &store.words;
-    let words = [
+/// The words in the order of their memory.
+fn in_order(words: &Words) -> [&Word; 10] {
+    [
         &words.magic,
         &words.capacity,
         &words.oldest,
@@ -37,9 +35,21 @@ pub(super) fn bytes(store: &Store) -> Vec<u8> {
         &words.sent_mark,
         &words.boot,
         &words.ever_acked,
-    ];
-    let words = words.map(|word| (word.get() as u32).to_ne_bytes());
+    ]
+}
+
+pub(super) fn bytes(store: &Store) -> Vec<u8> {
+    let words = in_order(&store.words).map(|word| (word.get() as u32).to_ne_bytes());
     [words.as_flattened(), &store.memory].concat()
+}
+
+/// Reads the words from the start of a file.
+fn words_from(bytes: &[u8; size_of::<Words>()]) -> Words {
+    let words = Words::default();
+    for (word, bytes) in in_order(&words).into_iter().zip(bytes.as_chunks().0) {
+        word.set(u32::from_ne_bytes(*bytes) as usize);
+    }
+    words
 }
 
 /// As the agent does it: in place if it is whole, otherwise line by line.
@@ -47,11 +57,10 @@ fn opened(file: &[u8], buffer: usize) -> (BTreeSet<Vec<u8>>, Recovered) {
     let mut store = Store::new(buffer);
     if file.len() == size_of::<Words>() + store.memory.len() {
         let (words, memory) = file.split_first_chunk().unwrap();
-        store.words = Words::from_bytes(words);
+        store.words = words_from(words);
         store.memory = memory.to_vec();
-        let both = (restamp as Restamp, (|_| true) as IsDated);
         let mut ring = Ring::over(&mut store.words, &mut store.memory, DROPPING);
-        if let Some(found) = ring.resume(BOOT, both) {
+        if let Some(found) = ring.resume() {
             return (lines_and_more(&mut ring), found);
         }
     }
@@ -75,7 +84,7 @@ fn lines_and_more(ring: &mut Ring) -> BTreeSet<Vec<u8>> {
 pub(super) fn salvage(ring: &mut Ring, file: &[u8]) -> Recovered {
     let none = [0; size_of::<Words>()];
     let (words, memory) = file.split_first_chunk().unwrap_or((&none, &[]));
-    ring.salvage((&Words::from_bytes(words), memory), BOOT, (restamp, |_| true))
+    ring.add((&words_from(words), memory))
 }
 
 fn lines(ring: &Ring) -> BTreeSet<Vec<u8>> {
@@ -189,12 +198,12 @@ fn moved_ring_is_recovered_unchanged() {
     ring.push(b"a 10\n", 0);
     ring.push(b"b 11\n", 0);
     ring.mark_sent(5);
-    ring.move_to((&mut other.words, &mut other.memory), true, BOOT);
+    ring.move_to((&mut other.words, &mut other.memory), true);
     let mut next = Ring::over(&mut other.words, &mut other.memory, DROPPING);
-    let found = next.resume(BOOT, (restamp, |_| true)).expect("a whole ring");
+    let found = next.resume().expect("a whole ring");
     assert_eq!((found.lines, found.damaged), (2, 0));
     // The first has been sent.
-    next.set_clock(20, restamp);
+    next.set_clock(20);
     assert_eq!(unsent(&next), b"a 10\nb 31\n");
 }
 
@@ -203,18 +212,17 @@ fn lines_of_two_rings_of_one_boot_get_one_clock() {
     let mut stores = [BUFFER_MIN; 2].map(Store::new);
     for (store, clock) in stores.iter_mut().zip([20, 50]) {
         let mut ring = store.ring(DROPPING);
-        ring.words.boot.set(BOOT as usize);
         ring.push(b"settled 10\n", 0);
         ring.mark_sent(11);
-        ring.set_clock(clock, restamp);
+        ring.set_clock(clock);
         ring.push(format!("a {}\n", clock + 1).as_bytes(), 0);
     }
     let [store, left] = stores;
     let mut next = Store::new(BUFFER_MIN);
     let mut ring = Ring::new(&mut next.words, &mut next.memory, DROPPING);
-    ring.salvage((&store.words, &store.memory), BOOT, (restamp, |_| true));
+    ring.add((&store.words, &store.memory));
     assert_eq!(ring.clock(), 20);
-    ring.add((&left.words, &left.memory), BOOT, (restamp, |_| true));
+    ring.add((&left.words, &left.memory));
     assert_eq!(unsent(&ring), b"settled 10\na 21\nsettled 10\na 21\n");
 }
 
@@ -240,9 +248,8 @@ fn overfull(length: usize, free: usize, rewrite: usize) -> Vec<u8> {
     }
     let newest = file.len() - size_of::<Words>();
     file.resize(end + free, 0);
-    store.words.clear(store.memory.len());
+    store.words.clear(store.memory.len(), BOOT);
     let words = &store.words;
-    words.boot.set(BOOT as usize);
     words.newest.set(newest);
     words.rewrite.set(rewrite);
     file[..size_of::<Words>()].copy_from_slice(&bytes(&store)[..size_of::<Words>()]);

@@ -1,7 +1,7 @@
 //! Long outages: what is kept of them.
 
 use super::*;
-use crate::ring::rewrite::thin_level;
+use crate::ring::evict::thin_level;
 use std::collections::BTreeMap;
 
 /// Series that are told together every so many milliseconds, from a first turn on.

@@ -1,0 +1,125 @@
+//! The connection to a receiver, and its text for the log.
+
+use super::address::{self, Addresses};
+use super::command::Command;
+use super::errno;
+use super::fd::Fd;
+use super::lookup::{self, Lookup};
+use super::socket::{self, UNIX_PATH_MAX};
+use crate::base::text::Text;
+use crate::platform::{Cause, Errno, LogArg, Transfer};
+
+/// The open connection, or the attempt at one.
+#[derive(Default)]
+pub(super) enum Link {
+    #[default]
+    Nothing,
+    LookingUp(Lookup),
+    Connecting(Fd),
+    Connected(Fd),
+    Stdout {
+        fd: Fd,
+        is_socket: bool,
+    },
+    Command(Command),
+}
+
+/// A kind of receiver.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Stdout,
+    Unix,
+    Command,
+    /// A command that the connection to a port goes through.
+    Tunnel,
+    Tcp,
+}
+
+/// Bytes of a command in the log, and of the host of a tunnel.
+const COMMAND_SHOWN: usize = 60;
+const HOST_SHOWN: usize = 100;
+
+/// The link, and the receiver that was looked up last.
+pub(super) struct Connection {
+    pub(super) link: Link,
+    pub(super) kind: Kind,
+    /// The path of a socket, the start of a command, or host and port of a tunnel.
+    name: [u8; UNIX_PATH_MAX],
+    length: usize,
+    /// The addresses of a TCP receiver.
+    pub(super) addresses: Addresses,
+}
+
+impl Connection {
+    pub(super) const NONE: Self = Self {
+        link: Link::Nothing,
+        kind: Kind::Stdout,
+        name: [0; UNIX_PATH_MAX],
+        length: 0,
+        addresses: Addresses::NONE,
+    };
+
+    /// Sets the receiver, without addresses.
+    pub(super) fn set(&mut self, receiver: &Transfer, is_tunnel: bool) -> Result<(), Errno> {
+        self.addresses.clear();
+        if let (Transfer::Tcp { host, port } | Transfer::Http { host, port, .. }, true) =
+            (receiver, is_tunnel)
+        {
+            let mut name = Text::new(&mut self.name);
+            for part in [host.get(..HOST_SHOWN).unwrap_or(host), b":"] {
+                name.put(part);
+            }
+            name.number(u64::from(*port));
+            (self.kind, self.length) = (Kind::Tunnel, name.bytes().len());
+            return Ok(());
+        }
+        let (kind, name): (_, &[u8]) = match *receiver {
+            Transfer::Stdout => (Kind::Stdout, b""),
+            Transfer::Unix(path) => (Kind::Unix, path),
+            Transfer::Command(command) => (Kind::Command, command.get(..COMMAND_SHOWN).unwrap_or(command)),
+            Transfer::Tcp { .. } | Transfer::Http { .. } => (Kind::Tcp, b""),
+        };
+        let place = self.name.get_mut(..name.len());
+        place.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(name);
+        (self.kind, self.length) = (kind, name.len());
+        Ok(())
+    }
+
+    pub(super) fn name(&self) -> &[u8] {
+        self.name.get(..self.length).unwrap_or_default()
+    }
+
+    /// Writes an argument of a log message.
+    pub(super) fn put(&self, text: &mut Text, arg: LogArg) {
+        match arg {
+            LogArg::Text(bytes) => text.put(bytes),
+            LogArg::Number(number) => text.number(number),
+            LogArg::Cause(Cause::System(errno)) => errno::describe(text, errno),
+            LogArg::Cause(Cause::Lookup(code)) => text.put(lookup::message(code)),
+            LogArg::Cause(Cause::TimedOut) => text.put(b"i/o timeout"),
+            // The kernel's own error of an idle connection.
+            LogArg::Cause(Cause::Silent) => errno::describe(text, Errno(libc::ETIMEDOUT)),
+            LogArg::Cause(Cause::Closed) => text.put(b"EOF"),
+            LogArg::Address(index) => {
+                text.put(match self.kind {
+                    Kind::Stdout => b"-",
+                    Kind::Unix => b"unix ",
+                    Kind::Command => b"command ",
+                    Kind::Tunnel => b"tunnel ",
+                    Kind::Tcp => b"tcp ",
+                });
+                text.put(self.name());
+                if let Some(address) = self.addresses.all().get(index) {
+                    address::put(text, address);
+                }
+            }
+            LogArg::Local => {
+                if let Link::Connected(fd) = &self.link
+                    && let Ok(address) = socket::local_address(fd)
+                {
+                    address::put(text, &address);
+                }
+            }
+        }
+    }
+}
