@@ -49,7 +49,7 @@ pub fn start(arguments: Args) -> ! {
     let mut message = Text::new(&mut large.message);
     message.put(PREFIX);
     if arguments.clone().any(config::is_help) {
-        print_all(message, |put| put(config::USAGE.as_bytes()));
+        print_all(message, config::help);
     }
     let source = Source::new(arguments);
     let Ok(command) = source.command(&mut large.documents[1], &mut message) else {

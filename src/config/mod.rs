@@ -7,6 +7,7 @@ mod family_keys;
 mod file;
 mod format;
 mod headers;
+mod help;
 mod kind;
 mod memory;
 mod options;
@@ -25,9 +26,9 @@ pub(crate) use error::{ErrorKind, report};
 pub use file::ConfigFile;
 pub use format::Format;
 use headers::Headers;
+pub use help::help;
 pub(crate) use memory::load;
 pub use memory::{ConfigMemory, FileText, FreeMemory};
-pub use options::USAGE;
 use options::{KEY_COUNT, OPTIONS};
 pub use value::metric_name;
 

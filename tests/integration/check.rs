@@ -4,6 +4,7 @@ use crate::common::{
     Agent, Folder, Transfer, can, command, error_message, fixture, has_host_socket_types, passed_inside,
     poll, runner, test_name, with_descriptors,
 };
+use crate::docs::help_options;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixDatagram, UnixListener};
@@ -522,11 +523,11 @@ fn check_prints_file_settings_names_filters_and_bytes() {
 #[test]
 fn check_shows_each_setting_that_is_not_the_default() {
     let folder = Folder::new("check-settings");
-    let help = String::from_utf8(command().arg("-h").output().unwrap().stdout).unwrap();
     let path = |name: &str| folder.join(name).display().to_string();
-    let flags = help.lines().filter_map(|line| line.strip_prefix("  -"));
+    let flags = help_options().into_iter().map(|[flag, _, _]| flag);
     let mut count = 0;
-    for flag in flags.take_while(|flag| !flag.starts_with("config ")) {
+    for flag in flags.take_while(|flag| !flag.starts_with("-config ")) {
+        let flag = &flag[1..];
         let (name, argument) = flag.split_once(' ').unwrap_or((flag, ""));
         let value = match (name, argument) {
             ("proc", _) => fixture("router-6.12").display().to_string(),

@@ -1,6 +1,6 @@
 //! README, manual pages and documents say what the binary says, and agree with themselves.
 
-use crate::common::{Folder, output};
+use crate::common::{Folder, command, output};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -29,22 +29,50 @@ fn table(text: &str, heading: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn options_page_has_every_flag_with_its_default_and_meaning() {
-    let help = printed("-h");
-    let mut expected = Vec::new();
-    let mut lines = help.lines().skip(1);
-    while let (Some(flag), Some(meaning)) = (lines.next(), lines.next()) {
-        let (meaning, default) = match meaning.trim().rsplit_once(" (default ") {
-            Some((meaning, default)) => (meaning, default.trim_end_matches(')')),
-            None => (meaning.trim(), ""),
-        };
-        expected.push(vec![
-            flag.trim().to_owned(),
-            default.to_owned(),
-            meaning.to_owned(),
-        ]);
-    }
+    let expected = help_options();
     assert!(expected.len() > 10);
     assert_eq!(table(&file("docs/options.md"), "Flags"), expected);
+}
+
+/// The options that -h prints: the flag with the name of its value, the default (or nothing), the meaning.
+pub(crate) fn help_options() -> Vec<[String; 3]> {
+    let help = printed("-h");
+    let (options, _) = help.split_once("\nExamples:\n").unwrap();
+    let entries = options.split("\n  -").skip(1);
+    let option = |entry: &str| {
+        let (flag, text) = entry.split_once('\n').unwrap();
+        let lines = text.lines().map_while(|line| line.strip_prefix("      "));
+        let text = lines.collect::<Vec<_>>().join(" ");
+        let (meaning, default) = match text.rsplit_once(" (default ") {
+            Some((meaning, default)) => (meaning, default.trim_end_matches(')')),
+            None => (text.as_str(), ""),
+        };
+        [&format!("-{flag}"), default, meaning].map(str::to_owned)
+    };
+    entries.map(option).collect()
+}
+
+#[test]
+fn examples_of_help_are_accepted() {
+    let help = printed("-h");
+    let (_, examples) = help.split_once("\nExamples:\n").unwrap();
+    let examples = examples
+        .lines()
+        .filter_map(|line| line.strip_prefix("  mini-monitor "));
+    let folder = Folder::new("help-examples");
+    let spool = folder.join("spool").display().to_string();
+    let mut count = 0;
+    for example in examples.map(|example| example.replace("/root/spool", &spool)) {
+        // Two commands are refused; -once shows itself that it works.
+        let mut arguments: Vec<&str> = example.split(' ').collect();
+        if !arguments.contains(&"-once") {
+            arguments.push("-check");
+        }
+        let output = command().args(&arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        count += 1;
+    }
+    assert_eq!(count, 2);
 }
 
 #[test]

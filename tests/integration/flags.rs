@@ -13,12 +13,16 @@ fn help_lists_every_flag_with_its_default_on_standard_output() {
         assert_eq!(output.status.code(), Some(0));
         assert!(output.stderr.is_empty());
         let help = text(&output.stdout);
-        assert!(help.starts_with("Usage of mini-monitor:\n"), "{help}");
+        assert!(help.starts_with("mini-monitor samples "), "{help}");
         for part in [
+            "\nusage: mini-monitor [-flag [value]] ...\n",
+            "\nSamples:\n",
             "  -trans addresses\n",
             "(default 127.0.0.1:6000)\n",
             "  -once\n",
             "(default 256K)\n",
+            "\nExamples:\n",
+            "\nExit status:\n",
         ] {
             assert!(help.contains(part), "{part:?} is not in {help}");
         }
@@ -37,7 +41,7 @@ fn help_takes_precedence_wherever_it_stands() {
     ] {
         let output = output(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
-        assert!(text(&output.stdout).starts_with("Usage of mini-monitor:\n"));
+        assert!(text(&output.stdout).starts_with("mini-monitor samples "));
         assert!(output.stderr.is_empty());
     }
 }

@@ -7,8 +7,9 @@ use super::*;
 use crate::agent::FAMILY_TABLE;
 use crate::base::glob::Filter;
 use crate::base::text::Text;
-use crate::families::{FAMILIES, Family, find};
+use crate::families::{FAMILIES, find};
 use crate::platform::Transfer;
+use std::collections::BTreeSet;
 
 fn parsed(arguments: &[&'static str]) -> Result<Config<'static>, String> {
     let (_, mut memory) = Box::leak(Box::new(ConfigMemory::EMPTY)).split(0);
@@ -33,10 +34,10 @@ fn parsed(arguments: &[&'static str]) -> Result<Config<'static>, String> {
 
 /// The default of an option in the help.
 fn default_of(name: &str) -> Option<&'static str> {
-    let (_, rest) = USAGE
+    let (_, rest) = OPTION_HELP
         .split_once(&format!("\n  -{name} "))
-        .or(USAGE.split_once(&format!("\n  -{name}\n")))?;
-    let help = rest.split("\n  -").next()?;
+        .or(OPTION_HELP.split_once(&format!("\n  -{name}\n")))?;
+    let help = rest.split("\n  -").next()?.split("\n\n").next()?;
     let (_, default) = help.rsplit_once("(default ")?;
     default.trim_end().strip_suffix(')')
 }
@@ -90,19 +91,20 @@ fn options_of_the_file_stand_first() {
 /// The tables of the families have the default.
 #[test]
 fn default_of_ignore_is_as_in_the_help() {
-    let mut shown: Vec<_> = default_of("ignore")
+    let shown: BTreeSet<(&str, &str)> = default_of("ignore")
         .unwrap()
         .split(' ')
-        .map(str::to_owned)
+        .flat_map(|item| {
+            let (family, patterns) = item.split_once('=').unwrap();
+            patterns.split(',').map(move |pattern| (family, pattern))
+        })
         .collect();
-    let ignored = |family: &Family| family.ignored.filter(|list| !list.is_empty());
-    let mut expected: Vec<_> = FAMILIES
-        .iter()
-        .filter_map(|family| Some(format!("{}={}", family.name, ignored(family)?)))
-        .collect();
-    shown.sort_unstable();
-    expected.sort_unstable();
-    assert_eq!(shown, expected);
+    let expected = FAMILIES.iter().flat_map(|family| {
+        let patterns = family.ignored.unwrap_or_default().split(',');
+        let patterns = patterns.filter(|pattern| !pattern.is_empty());
+        patterns.map(|pattern| (family.name, pattern))
+    });
+    assert_eq!(shown, expected.collect());
     let to_choose = FAMILIES.iter().filter(|family| family.ignored.is_some());
     for family in to_choose {
         let error = parsed(&["-only=cpu=1"]).err().unwrap();

@@ -343,6 +343,24 @@ fn poisoned_line_costs_itself_and_its_series_an_hour() {
 }
 
 #[test]
+fn search_for_refused_lines_sends_at_most_twenty_requests_a_second() {
+    // Each line is refused but for the probe, so that a probe comes before each line that is dropped.
+    let server = Server::new(|request, _| {
+        let is_probe = request.lines().len() == 1 && has(request, "agent.alive");
+        Reply::status(if is_probe { 204 } else { 400 })
+    });
+    let outcome = run(10, 10 * MINUTE, server, &[]);
+    check_accounts(&outcome);
+    let requests = requests(&outcome);
+    assert!(requests.len() > 100, "{} requests", requests.len());
+    // The batch with which a search starts and its first probe do not wait.
+    for window in requests.windows(41) {
+        let span = window[40].at - window[0].at;
+        assert!(span >= 1800, "41 requests in {span} ms");
+    }
+}
+
+#[test]
 fn poisoned_line_that_is_answered_as_if_the_server_were_busy_is_found() {
     // "Too many series" comes with these, too.
     for status in [429, 503] {
