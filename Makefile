@@ -37,7 +37,7 @@ CROSS = mips mipsel arm aarch64 riscv64gc powerpc
 # Those of the container image.
 IMAGE = x86_64 i686 aarch64 armv7 riscv64gc
 
-.PHONY: all run test test-debug test-release test-numbered check lint fuzz chaos sim bench bench-peers toolchain static cross-test receivers load dashboard first-page docs dist deb packages-lint manual oci apk ipk packages-test twice size cost instructions install uninstall clean help
+.PHONY: all run test test-debug test-release test-numbered check lint fuzz chaos sim bench bench-peers toolchain static cross-test receivers load dashboard first-page docs dist deb rpm packages-lint manual oci apk ipk packages-test twice size cost instructions install uninstall clean help
 
 all: ## build the release binary, target/release/mini-monitor
 	$(CARGO) build --release --locked
@@ -138,19 +138,24 @@ twice: ## build the static binaries of all TARGETS in two new folders: the same 
 deb: ## pack the static binaries of TARGETS that are built for Debian, into target/deb (needs dpkg)
 	contrib/debian/deb $(BUILT)
 
-packages-lint: ## faults of manual pages, service, Debian package and archive, in seconds (needs mandoc, systemd, lintian)
+rpm: ## pack the static binaries of x86_64 and aarch64 that are built as RPMs, into target/rpm (needs rpmbuild)
+	contrib/rpm/rpm $(filter x86_64 aarch64,$(BUILT))
+
+packages-lint: ## faults of manual pages, service, packages and archive, in a minute (needs mandoc, systemd, lintian, rpm, shellcheck)
 	tests/packages/manual.sh
 	tests/packages/systemd.py --score
 	tests/packages/deb.py --lint
+	tests/packages/rpm.py --lint
 	tests/packages/dist.py
 
-packages-test: packages-lint ## as root: install the packages, start what they start, and read its lines at a receiver (needs systemd-container, debootstrap)
+packages-test: packages-lint ## as root: install the packages, start what they start, and read its lines at a receiver (needs systemd-container, debootstrap, rpm)
 	contrib/static/build x86_64
 	tests/packages/openwrt.py
 	tests/packages/alpine.py
 	tests/packages/oci.py
 	tests/packages/systemd.py
 	tests/packages/deb.py
+	tests/packages/rpm.py
 
 size: all ## bytes of the binaries of all TARGETS, their memory after a minute; fails above what is allowed
 	contrib/static/build $(TARGETS)
