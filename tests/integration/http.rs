@@ -274,34 +274,43 @@ fn busy_server_gets_the_same_batch_again() {
 #[test]
 fn lines_are_kept_whatever_the_server_answers() {
     // Statuses of mistakes in the configuration, and of a server that is not well.
-    for code in [
+    let codes = [
         301, 401, 403, 404, 405, 408, 415, 429, 500, 502, 503, 504, 400, 409, 422,
-    ] {
-        let is_well = Arc::new(AtomicBool::new(false));
-        let well = is_well.clone();
-        let accepted = Arc::new(Mutex::new(BTreeSet::new()));
-        let all_accepted = accepted.clone();
-        let server = Server::start(move |_, request| {
-            if well.load(Ordering::Relaxed) {
-                accepted.lock().unwrap().extend(request.lines());
-                status(204)
-            } else {
-                status(code)
-            }
-        });
-        let agent = quick(&server.url("/"), &["-metrics=load"]);
-        server.wait_for(5);
-        is_well.store(true, Ordering::Relaxed);
-        server.wait_for(server.requests().len() + 4);
-        let first: BTreeSet<String> = server.requests()[0].lines().into_iter().collect();
-        assert!(first.is_subset(&all_accepted.lock().unwrap()), "{code}");
-        let log = agent.log.so_far();
-        let count = log
-            .iter()
-            .filter(|line| line.contains(&format!("HTTP status {code} from")))
-            .count();
-        assert_eq!(count, 1, "{code}: {log:#?}");
-    }
+    ];
+    // Side by side: each one waits for delays most of the time.
+    std::thread::scope(|scope| {
+        for code in codes {
+            scope.spawn(move || check_lines_are_kept(code));
+        }
+    });
+}
+
+/// Lines that a server refuses with the status come when it accepts requests again.
+fn check_lines_are_kept(code: u16) {
+    let is_well = Arc::new(AtomicBool::new(false));
+    let well = is_well.clone();
+    let accepted = Arc::new(Mutex::new(BTreeSet::new()));
+    let all_accepted = accepted.clone();
+    let server = Server::start(move |_, request| {
+        if well.load(Ordering::Relaxed) {
+            accepted.lock().unwrap().extend(request.lines());
+            status(204)
+        } else {
+            status(code)
+        }
+    });
+    let agent = quick(&server.url("/"), &["-metrics=load"]);
+    server.wait_for(5);
+    is_well.store(true, Ordering::Relaxed);
+    server.wait_for(server.requests().len() + 4);
+    let first: BTreeSet<String> = server.requests()[0].lines().into_iter().collect();
+    assert!(first.is_subset(&all_accepted.lock().unwrap()), "{code}");
+    let log = agent.log.so_far();
+    let count = log
+        .iter()
+        .filter(|line| line.contains(&format!("HTTP status {code} from")))
+        .count();
+    assert_eq!(count, 1, "{code}: {log:#?}");
 }
 
 #[test]
