@@ -317,7 +317,7 @@ fn script_error_is_logged_again_when_its_cause_changes() {
     set("exit 3");
     // Each run has another number of its process.
     let text = format!("echo $$ is my number >&2; . {}", cause.display());
-    let scripts = start(&folder, &[script(&text, r#", "interval": "100ms""#)]);
+    let scripts = start(&folder, &[script(&text, r#", "interval": "1s""#)]);
     let log = &scripts.agent.log;
     log.wait_for(": exit status 3; standard error: ");
     set("true");
