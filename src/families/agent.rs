@@ -72,7 +72,7 @@ pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     read_resident(&mut cx.host.files, values).or_else(ReadError::unless_missing)
 }
 
-/// Reads the resident memory. Since Linux 6.2 `statm` may lag behind by megabytes, as each processor counts on its own;
+/// Reads the resident memory. Since Linux 6.2 `statm` may lag by megabytes, as each processor counts on its own;
 /// `smaps_rollup` counts the pages, but many kernels for routers lack it.
 fn read_resident(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
     if let Ok(lines) = files.lines(ProcFile::SmapsRollup) {

@@ -146,9 +146,9 @@ fn collect_disks(cx: &mut FamilyContext, disks: &mut Disks) -> Result<(), ReadEr
     Ok(())
 }
 
-/// Parses a line, and adds the name of the device: that name, and a key that tells it from others: the kernel's number, which all hidden
-/// paths of `NVMe` share, and a hash of the name, which another device may get. Before Linux 2.6.25 a partition has four
-/// numbers only: it is left out.
+/// Parses a line, and adds the name of the device. Returns that name, and a key that identifies the device: the kernel's
+/// number, which all hidden paths of `NVMe` share, and a hash of the name, which another device may get. Before Linux
+/// 2.6.25 a partition has four numbers only: it is left out.
 fn parse<'l>(line: &'l [u8], names: &mut Names, values: &mut FamilyValues) -> Option<(&'l [u8], u64)> {
     let mut fields = fields(line);
     let (major, minor) = (fields.next_u64(), fields.next_u64());

@@ -6,7 +6,7 @@ use crate::base::glob::{Filter, fits};
 use crate::procfs::{Limit, ProcFile, ReadError, ReadErrorKind};
 use core::cell::Cell;
 
-/// Tells one instance of a family from another, such as `iface=` and `eth0`; empty where a family has one only.
+/// The identity of an instance of a family, such as `iface=` and `eth0`; empty where a family has one only.
 pub type Tags<'t> = &'t [(&'static [u8], &'t [u8])];
 
 /// Most keys of a family.
@@ -33,7 +33,7 @@ impl Emitter for Discard {
 /// Emits samples of one family, of the instances that the user wants.
 pub(super) struct FamilyEmitter<'e> {
     pub(super) metrics: &'static [Metric],
-    /// The keys of the tags that tell its instances apart.
+    /// The keys of the tags that distinguish its instances.
     pub(super) keys: &'static [&'static [u8]],
     /// Which instances the user wants.
     pub(super) filter: Filter<'e>,

@@ -55,7 +55,7 @@ pub struct Family {
     pub interval: u32,
     /// Whether some of its values come from two reads: the second follows the first after a second.
     pub is_paired: bool,
-    /// The keys, each with its `=`, of the tags that tell its instances apart.
+    /// The keys, each with its `=`, of the tags that distinguish its instances.
     pub keys: &'static [&'static [u8]],
     /// Its metrics.
     pub metrics: &'static [Metric],
@@ -186,7 +186,7 @@ pub fn find_by_metric(text: &[u8]) -> Option<usize> {
         .or_else(|| find_by(|name, text| name.split(|byte| *byte == b'.').any(|part| part == text)))
 }
 
-/// Returns whether a family tells its instances apart by tags with that key.
+/// Returns whether a family distinguishes its instances by tags with that key.
 pub fn is_instance_key(key: &[u8]) -> bool {
     let mut keys = FAMILIES.iter().flat_map(|family| family.keys);
     keys.any(|known| known.strip_suffix(b"=") == Some(key))

@@ -47,9 +47,11 @@ pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     collect_step(cx, STEP_MAX)
 }
 
-/// Collects the sensors that the user wants until the step has taken this many milliseconds. Of sensors of a kind with one
-/// name, on devices that no address tells apart, all but the first have the kernel's name of the device in its place; of
-/// those on devices of one address, all but the first have the kernel's name for them appended.
+/// Collects the sensors that the user wants until the step has taken this many milliseconds.
+///
+/// Sensors of one kind may have one name. If their devices have no address, all but the first get the kernel's name of the
+/// device in place of an address; if their devices share an address, all but the first get the kernel's name of the sensor
+/// appended.
 fn collect_step(cx: &mut FamilyContext, millis_max: u64) -> Result<(), ReadError> {
     let pass = &mut cx.collector.memory.sensors;
     let sensors = &mut cx.host.sensors;

@@ -81,7 +81,7 @@ impl Writer {
         self.tail_length = text.bytes().len();
     }
 
-    /// Sets the tags that tell the instance of the following lines from others: a key such as `iface=`, in plain
+    /// Sets the tags that identify the instance of the following lines: a key such as `iface=`, in plain
     /// characters, and `eth0`, any bytes.
     pub fn set_instance(&mut self, tags: &[(&[u8], &[u8])]) {
         let mut text = Text::new(self.shared.get_mut(self.identity_length..).unwrap_or_default());
@@ -149,13 +149,13 @@ fn escape(text: &mut Text, bytes: &[u8]) {
         let (these, special) = rest.split_at(plain);
         text.put(these);
         let (length, is_whole) = character(special);
-        let (these, behind) = special.split_at(length.min(special.len()));
+        let (these, after) = special.split_at(length.min(special.len()));
         match these {
             [byte] if *byte < 0x80 => escape_byte(text, *byte),
             _ if is_whole => text.put(these),
             _ => text.put("\u{FFFD}".as_bytes()),
         }
-        rest = behind;
+        rest = after;
     }
 }
 

@@ -9,7 +9,7 @@ use crate::base::decimal::Fixed;
 pub struct Sample<'a> {
     /// The metric's name, in plain characters that no format escapes (`a-z`, `0-9`, `.`).
     pub metric: &'a [u8],
-    /// The tags that tell one instance from another: a key such as `iface=`, in plain characters, and a value such as
+    /// The tags that identify an instance: a key such as `iface=`, in plain characters, and a value such as
     /// `eth0`, any bytes.
     pub instance: &'a [(&'a [u8], &'a [u8])],
     /// The value, in the metric's unit.
