@@ -248,7 +248,9 @@ fn receiver_that_never_reads_costs_only_old_lines() {
     let early = agent.status("VmRSS");
     let newest = collected(3_000);
     let late = agent.status("VmRSS");
-    assert!(late <= early + 64, "{early} kB have become {late} kB");
+    // 3,000 lines are 300 kB. An emulator also keeps the code that it has translated meanwhile.
+    let most = if runner().is_empty() { 64 } else { 192 };
+    assert!(late <= early + most, "{early} kB have become {late} kB");
 
     // What was there at first, then what is left: whole lines in their order, none cut at the seam.
     // No flush comes: the lines go as the connection has room again.
