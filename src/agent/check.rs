@@ -207,7 +207,7 @@ pub(super) fn warn_of_repeated(mut arguments: Args, put: Put) {
 
 /// Writes a line for the file, each setting that is not the default, each receiver, the names, the buffer, each family that
 /// would run, and each custom metric, and then the warnings.
-pub(super) fn describe(config: &Config, found: &Found, mut series: Series, host: &Host, put: Put) {
+pub(super) fn describe(config: &Config, found: &Found, series: &mut Series, host: &Host, put: Put) {
     let text = LogArg::Text;
     let file = found.file.unwrap_or(b"none");
     put_line("configuration file: %", &[text(file)], put);
@@ -228,7 +228,7 @@ pub(super) fn describe(config: &Config, found: &Found, mut series: Series, host:
     let name = endpoint(config, &mut buffer);
     put_line("endpoint: %%", &[text(name), text(origin)], put);
     put_names("tags: ", OS.as_bytes(), &mut config.tags().iter().copied(), put);
-    put_buffer(&series, put);
+    put_buffer(series, put);
     let bytes = LogArg::Number(series.bytes_a_day());
     put_line("lines: % bytes a day", &[bytes], put);
     for (number, family) in FAMILIES.iter().enumerate() {
@@ -258,7 +258,7 @@ pub(super) fn describe(config: &Config, found: &Found, mut series: Series, host:
         let args = [name, amount, unit, as_user, user, from, file, tags];
         put_line("%: every %%%%%%%", &args, put);
     }
-    warnings::warn(config, found, &mut series, host, put);
+    warnings::warn(config, found, series, host, put);
 }
 
 /// Writes a line: the message with its [`format_args`].

@@ -8,6 +8,7 @@ mod error_log;
 mod once;
 mod plan;
 mod reload;
+mod resources;
 mod ring_memory;
 mod script_runs;
 mod source;

@@ -1,11 +1,10 @@
 //! Reload: a running agent adopts another configuration.
 
-use super::source::{report_spool, report_system};
+use super::resources::{next_listener, open_roots, report_spool};
 use super::{Agent, plan, ring_memory};
 use crate::base::text::Text;
 use crate::config::{Config, Format, Reported};
 use crate::platform::{Kernel, Platform, Spool};
-use crate::procfs::Roots;
 use crate::schedule;
 
 impl Agent<'static> {
@@ -27,8 +26,7 @@ impl Agent<'static> {
             return Err(Reported { is_usage: false });
         }
         let has_other_roots = (before.proc, before.sys, before.root) != (next.proc, next.sys, next.root);
-        let roots = Roots::open(next.proc, next.sys, next.root);
-        let roots = roots.map_err(|errno| report_system("proc", next.proc, errno, message))?;
+        let roots = open_roots(next, message)?;
         self.reopen([before, next], file, platform, message)?;
         if has_other_roots {
             self.host.change(roots);
@@ -48,9 +46,7 @@ impl Agent<'static> {
         platform: &mut Kernel,
         message: &mut Text,
     ) -> Result<(), Reported> {
-        let path = next.listen.unwrap_or_default();
-        let listener = platform.next_listener(next.listen);
-        let listener = listener.map_err(|errno| report_system("listen", path, errno, message))?;
+        let listener = next_listener(next, platform, message)?;
         let moved = ring_memory::change(&mut self.output.ring, file, next, platform);
         moved.map_err(|error| report_spool(next, error, message))?;
         if let Some(listener) = listener {

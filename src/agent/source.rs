@@ -1,12 +1,11 @@
 //! The sources of the configuration: the command line, and a file for options that are not given there.
 
 use super::plan::{self, FAMILY_TABLE};
-use super::ring_memory;
 use crate::base::text::Text;
 use crate::config::{
     self, Command, Config, ConfigFile, ConfigMemory, ErrorKind, FileText, FreeMemory, Reported,
 };
-use crate::platform::{self, Args, Errno, Slot, SpoolError};
+use crate::platform::{Args, Errno, Slot};
 use core::mem::discriminant;
 
 /// The file if the command line names none; it need not exist.
@@ -127,46 +126,5 @@ impl Source {
             config.print();
         }
         Ok(config)
-    }
-}
-
-/// The error that what the configuration names is not available.
-const UNAVAILABLE: Reported = Reported { is_usage: false };
-
-/// Writes that what an option names is not available.
-pub(super) fn report_system(option: &str, what: &[u8], errno: Errno, message: &mut Text) -> Reported {
-    put_option(option, what, message);
-    message.put(b": ");
-    if errno == Errno::BUSY {
-        message.put(b"another agent has it");
-    } else {
-        platform::describe(message, errno);
-    }
-    UNAVAILABLE
-}
-
-/// Writes that the memory of the ring is not available.
-pub(super) fn report_spool(config: &Config, error: SpoolError, message: &mut Text) -> Reported {
-    let (option, what) = ring_memory::option(config);
-    match error {
-        SpoolError::System(errno) => return report_system(option, what, errno, message),
-        SpoolError::Beside(errno) => {
-            put_option(option, what, message);
-            message.put(b".new cannot be made or take its place: ");
-            platform::describe(message, errno);
-        }
-        SpoolError::Refused(reason) => {
-            put_option(option, what, message);
-            message.put(b": ");
-            message.put(reason.as_bytes());
-        }
-    }
-    UNAVAILABLE
-}
-
-/// Writes an option and its value.
-fn put_option(option: &str, value: &[u8], message: &mut Text) {
-    for part in [b"-", option.as_bytes(), b": ", value] {
-        message.put(part);
     }
 }
