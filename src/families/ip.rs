@@ -171,22 +171,13 @@ impl Section {
 
 /// Reads lines such as `Ip6InReceives 4`.
 fn read_snmp6(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
-    let wanted = values.count()
-        + SNMP6
-            .iter()
-            .map(|start| KEYS.count_starting_with(start))
-            .sum::<usize>();
-    let lines = files.lines(ProcFile::Snmp6)?;
-    while values.count() < wanted
-        && let Some(line) = lines.next_line()
-    {
-        let mut fields = fields(line);
-        // (The names of the sections have a blank, which no field has.)
-        if let Some(id) = fields.next().and_then(|name| KEYS.find(name)) {
-            values.set_u64(*id, fields.next_u64());
-        }
-    }
-    lines.finish(true)
+    let counts = SNMP6.iter().map(|start| KEYS.count_starting_with(start));
+    let wanted = values.count() + counts.sum::<usize>();
+    // (The names of the sections have a blank, which no field has.)
+    let parse = |line: &[u8], values: &mut FamilyValues| values.set_named(&KEYS, line);
+    values
+        .read_lines(files, ProcFile::Snmp6, wanted, parse)?
+        .finish(true)
 }
 
 /// Returns a number that differs between headings, at a fourth of the cost of a hash by bytes. It is not 0.

@@ -36,12 +36,7 @@ pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
 }
 
 fn read(files: &mut Files, values: &mut FamilyValues) -> Result<(), ReadError> {
-    let lines = files.lines(ProcFile::Meminfo)?;
-    while values.count() < KEYS.count()
-        && let Some(line) = lines.next_line()
-    {
-        parse(line, values);
-    }
+    let lines = values.read_lines(files, ProcFile::Meminfo, KEYS.count(), parse)?;
     lines.finish(values.get(TOTAL).is_some())?;
     // Linux before 3.14 prints no MemAvailable. Of the others, what is missing counts as 0, as in free(1).
     if values.get(AVAILABLE).is_none() {

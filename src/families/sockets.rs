@@ -18,12 +18,7 @@ metrics! {
 
 pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let values = &mut cx.values;
-    let lines = cx.host.files.lines(ProcFile::Sockstat)?;
-    while values.count() < KEYS.count()
-        && let Some(line) = lines.next_line()
-    {
-        parse(line, values);
-    }
+    let lines = values.read_lines(&mut cx.host.files, ProcFile::Sockstat, KEYS.count(), parse)?;
     // The kernel counts pages.
     for id in [TCP_MEM, UDP_MEM] {
         values.multiply(id, page_size());

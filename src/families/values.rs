@@ -2,7 +2,7 @@
 
 use crate::base::decimal::Fixed;
 use crate::base::fields::{Fields, fields};
-use crate::procfs::{Files, ProcFile, ReadError};
+use crate::procfs::{Files, Keys, ProcFile, ReadError};
 
 /// Identifies a metric within its family. The table of the family makes it, so that it always means the row of its
 /// name.
@@ -73,6 +73,31 @@ impl FamilyValues {
             }
         }
         columns.len()
+    }
+
+    /// Sets a metric to the number of a line such as `pgfault 34124663`, if its name is one of the keys.
+    pub(super) fn set_named(&mut self, keys: &Keys<MetricId>, line: &[u8]) {
+        let mut fields = fields(line);
+        if let Some(id) = fields.next().and_then(|name| keys.find(name)) {
+            self.set_u64(*id, fields.next_u64());
+        }
+    }
+
+    /// Parses the lines of a file until this many metrics have a value. Returns the file, which the caller has to finish.
+    pub(super) fn read_lines<'f>(
+        &mut self,
+        files: &'f mut Files,
+        file: ProcFile,
+        wanted: usize,
+        parse: impl Fn(&[u8], &mut Self),
+    ) -> Result<&'f mut Files, ReadError> {
+        let lines = files.lines(file)?;
+        while self.count() < wanted
+            && let Some(line) = lines.next_line()
+        {
+            parse(line, self);
+        }
+        Ok(lines)
     }
 
     /// Sets metrics to the numbers of a file's first line, the first of which has to be there.

@@ -1,8 +1,7 @@
 //! Paging: `/proc/vmstat` (`proc(5)`), lines such as `pgfault 34124663`.
 
-use super::FamilyContext;
 use super::metrics::metrics;
-use crate::base::fields::fields;
+use super::{FamilyContext, FamilyValues};
 use crate::procfs::{ProcFile, ReadError, page_size};
 
 metrics! {
@@ -15,15 +14,8 @@ metrics! {
 
 pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let values = &mut cx.values;
-    let lines = cx.host.files.lines(ProcFile::Vmstat)?;
-    while values.count() < KEYS.count()
-        && let Some(line) = lines.next_line()
-    {
-        let mut fields = fields(line);
-        if let Some(id) = fields.next().and_then(|name| KEYS.find(name)) {
-            values.set_u64(*id, fields.next_u64());
-        }
-    }
+    let parse = |line: &[u8], values: &mut FamilyValues| values.set_named(&KEYS, line);
+    let lines = values.read_lines(&mut cx.host.files, ProcFile::Vmstat, KEYS.count(), parse)?;
     // The kernel counts pages.
     for id in [SWAP_IN, SWAP_OUT] {
         values.multiply(id, page_size());
