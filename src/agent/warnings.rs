@@ -8,7 +8,7 @@ use super::plan;
 use crate::base::fields::has;
 use crate::base::glob::items;
 use crate::base::text::{Put, Text};
-use crate::base::url::Url;
+use crate::base::url::path;
 use crate::config::{Config, Format, Script};
 use crate::families::FAMILIES;
 use crate::platform::{self, LogArg, Transfer};
@@ -95,24 +95,20 @@ fn warn_of_receiver(transfer: &Transfer, via: Option<&[u8]>, warn: Warn) {
 
 /// Warns of a path that takes no lines of JSON: some servers answer them with success, and store nothing.
 fn warn_of_format(transfer: &Transfer, format: Format, warn: Warn) {
-    let Transfer::Http { url, .. } = transfer else {
+    let (Transfer::Http { url, .. }, Format::Json | Format::JsonLabels) = (transfer, format) else {
         return;
     };
-    if !matches!(format, Format::Json | Format::JsonLabels) {
-        return;
-    }
-    let path = Url::parse(url).map_or(b"".as_slice(), |url| url.path);
-    let usual = Format::of(transfer);
-    if path.ends_with(b"/api/v1/import") {
-        warn(
+    let path = path(url);
+    match Format::at_path(path) {
+        Some(Format::Json) => {}
+        Some(usual) => {
+            let args = [path, usual.name().as_bytes()].map(LogArg::Text);
+            warn("%: takes % as a rule; leave out -format", &args);
+        }
+        None => warn(
             "%: takes JSON of another form; give /write (influx)",
             &[LogArg::Text(path)],
-        );
-    } else if usual != Format::Json {
-        warn(
-            "%: takes % as a rule; leave out -format",
-            &[LogArg::Text(path), LogArg::Text(usual.name().as_bytes())],
-        );
+        ),
     }
 }
 

@@ -56,6 +56,11 @@ impl<'u> Url<'u> {
     }
 }
 
+/// Returns the path of the text after `http://` or `https://`; an empty one if the text is invalid.
+pub fn path(text: &[u8]) -> &[u8] {
+    Url::parse(text).map_or(b"", |url| url.path)
+}
+
 /// Splits `host:port`, where a host of IPv6 is in brackets. The host is not empty, and has no colon without them.
 pub fn split_port(authority: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     let (host, rest) = if let Some(inside) = authority.strip_prefix(b"[") {

@@ -1,6 +1,6 @@
 //! The form in which samples leave the agent.
 
-use crate::base::url::Url;
+use crate::base::url::path;
 use crate::platform::Transfer;
 
 /// Makes rows of: a form, and its name as a value of `-format`.
@@ -45,28 +45,33 @@ formats! {
     Text "text";
 }
 
-/// Ends of paths, and the form that servers expect there.
-const PATHS: [(&str, Format); 9] = [
-    ("/v1/metrics", Format::Otlp),
-    ("/api/v1/write", Format::Prometheus),
-    ("/api/v1/push", Format::Prometheus),
-    ("/api/v1/receive", Format::Prometheus),
-    ("/api/prom/push", Format::Prometheus),
-    ("/prom/write", Format::Prometheus),
-    ("/v1/prometheus/write", Format::Prometheus),
-    ("/api/v3/write_lp", Format::Influx),
-    ("/write", Format::Influx),
+/// Ends of paths, and the form that servers expect there; none where they expect JSON of another form than this agent's.
+const PATHS: [(&str, Option<Format>); 10] = [
+    ("/v1/metrics", Some(Format::Otlp)),
+    ("/api/v1/write", Some(Format::Prometheus)),
+    ("/api/v1/push", Some(Format::Prometheus)),
+    ("/api/v1/receive", Some(Format::Prometheus)),
+    ("/api/prom/push", Some(Format::Prometheus)),
+    ("/prom/write", Some(Format::Prometheus)),
+    ("/v1/prometheus/write", Some(Format::Prometheus)),
+    ("/api/v3/write_lp", Some(Format::Influx)),
+    ("/write", Some(Format::Influx)),
+    ("/api/v1/import", None),
 ];
 
 impl Format {
-    /// Returns the form for a receiver whose form is not given: its URL's path may tell.
-    pub fn of(receiver: &Transfer) -> Self {
-        let Transfer::Http { url, .. } = receiver else {
-            return Self::Json;
-        };
-        let path = Url::parse(url).map_or(b"".as_slice(), |url| url.path);
+    /// Returns the form for a receiver whose form is not given: that of its URL's path, or JSON.
+    pub(super) fn of(receiver: &Transfer) -> Self {
+        match receiver {
+            Transfer::Http { url, .. } => Self::at_path(path(url)).unwrap_or(Self::Json),
+            _ => Self::Json,
+        }
+    }
+
+    /// Returns the form that servers expect at a path: JSON at an unknown one, none if it is JSON of another form.
+    pub fn at_path(path: &[u8]) -> Option<Self> {
         let known = PATHS.iter().find(|(end, _)| path.ends_with(end.as_bytes()));
-        known.map_or(Self::Json, |(_, format)| *format)
+        known.map_or(Some(Self::Json), |(_, format)| *format)
     }
 
     /// Whether a receiver takes this form.
