@@ -7,7 +7,7 @@ use crate::base::decimal::{Fixed, divide};
 use crate::base::fields::{has, until};
 use crate::base::text::{Put, Text};
 use crate::base::url::Url;
-use crate::config::{self, CUSTOM_MAX, Config, Format};
+use crate::config::{self, CUSTOM_MAX, Config, Custom, Format};
 use crate::custom::{self, CustomError};
 use crate::families::{self, AgentStats, Collector, Emitter, FAMILIES, FAMILY_COUNT, Family, Metric, Tags};
 use crate::format::json;
@@ -35,7 +35,6 @@ pub(super) struct Found<'a> {
 /// The series that this machine has, those of scripts and of other programs apart.
 pub(super) struct Series<'a> {
     writer: &'a mut json::Writer,
-    count: u32,
     /// The turns of each family and each custom metric.
     turns: [Turn; CUSTOM + CUSTOM_MAX],
     config: &'a Config<'a>,
@@ -50,6 +49,8 @@ pub(super) struct Series<'a> {
 /// What a turn of a family or a custom metric costs.
 #[derive(Clone, Copy)]
 struct Turn {
+    /// Samples.
+    count: u32,
     /// Bytes of the buffer.
     buffered: u32,
     /// Bytes of the lines.
@@ -61,9 +62,20 @@ struct Turn {
 impl Turn {
     fn every(period: u32) -> Self {
         Self {
+            count: 0,
             buffered: 0,
             sent: 0,
             period,
+        }
+    }
+
+    /// Adds a sample of the writer's instance, if it fits into a line.
+    #[inline(never)]
+    fn add(&mut self, writer: &mut json::Writer, metric: &[u8], value: Fixed) {
+        if let Some(length) = writer.write(&mut [0; LINE_MAX], metric, value) {
+            self.count += 1;
+            self.buffered += Ring::bytes_for(length) as u32;
+            self.sent += length as u32;
         }
     }
 }
@@ -78,7 +90,6 @@ impl<'a> Series<'a> {
     ) -> Self {
         let mut series = Self {
             writer,
-            count: 0,
             turns: [Turn::every(1); CUSTOM + CUSTOM_MAX],
             config,
             collector: Collector::new(memory),
@@ -88,20 +99,17 @@ impl<'a> Series<'a> {
         series.collect(host, 0);
         platform::pause(PAUSE);
         // What needs two reads has all of its samples now.
-        series.count = 0;
         series.collect(host, PAUSE.into());
-        for number in 0..CUSTOM_MAX {
-            if let Some(custom) = config.custom_at(number)
-                && !custom.is_script()
-            {
-                let result = custom::read(&custom.number);
-                series.custom_errors[number] = result.err();
-                let number = CUSTOM + number;
-                series.turns[number] = Turn::every(custom.interval.unwrap_or(config.interval));
-                if let Ok(value) = result {
+        let numbers = config.custom().enumerate();
+        for (number, custom) in numbers.filter(|(_, custom)| !custom.is_script()) {
+            let turn = &mut series.turns[CUSTOM + number];
+            *turn = Turn::every(custom.interval.unwrap_or(config.interval));
+            match custom::read(&custom.number) {
+                Ok(value) => {
                     series.writer.set_instance(custom.number.tags());
-                    series.note(number, custom.number.metric, value);
+                    turn.add(series.writer, custom.number.metric, value);
                 }
+                Err(error) => series.custom_errors[number] = Some(error),
             }
         }
         series
@@ -124,7 +132,6 @@ impl<'a> Series<'a> {
                 let mut counter = Counter {
                     writer: self.writer,
                     turn: &mut self.turns[number],
-                    count: &mut self.count,
                 };
                 let result = self.collector.collect(number, host, filters, &mut counter);
                 self.family_errors[number] = result.err();
@@ -133,15 +140,6 @@ impl<'a> Series<'a> {
                 }
             }
         }
-    }
-
-    fn note(&mut self, number: usize, metric: &[u8], value: Fixed) {
-        let mut counter = Counter {
-            writer: self.writer,
-            turn: &mut self.turns[number],
-            count: &mut self.count,
-        };
-        counter.note(metric, value);
     }
 
     /// Bytes of the buffer that one turn of all families takes.
@@ -173,18 +171,6 @@ impl<'a> Series<'a> {
 struct Counter<'c> {
     writer: &'c mut json::Writer,
     turn: &'c mut Turn,
-    count: &'c mut u32,
-}
-
-impl Counter<'_> {
-    #[inline(never)]
-    fn note(&mut self, metric: &[u8], value: Fixed) {
-        if let Some(length) = self.writer.write(&mut [0; LINE_MAX], metric, value) {
-            self.turn.buffered += Ring::bytes_for(length) as u32;
-            self.turn.sent += length as u32;
-            *self.count += 1;
-        }
-    }
 }
 
 impl Emitter for Counter<'_> {
@@ -193,7 +179,7 @@ impl Emitter for Counter<'_> {
     }
 
     fn emit(&mut self, metric: &'static Metric, value: Fixed) {
-        self.note(metric.name.as_bytes(), value);
+        self.turn.add(self.writer, metric.name.as_bytes(), value);
     }
 }
 
@@ -243,20 +229,7 @@ pub(super) fn describe(config: &Config, found: &Found, series: &mut Series, host
         put_names("off: ", first.name.as_bytes(), &mut others, put);
     }
     for custom in config.custom() {
-        let [amount, unit] = interval(custom.interval.unwrap_or(config.interval));
-        let [as_user, user] = list(b", as ", custom.script.user.unwrap_or_default());
-        let [from, file] = list(b", from ", custom.number.file);
-        let mut buffer = [0; LINE_LENGTH];
-        let mut tags = Text::new(&mut buffer);
-        for (_, tag) in custom.number.tags() {
-            for part in [b", tag ", *tag] {
-                tags.put(part);
-            }
-        }
-        let tags = LogArg::Text(tags.bytes());
-        let name = LogArg::Text(custom.name());
-        let args = [name, amount, unit, as_user, user, from, file, tags];
-        put_line("%: every %%%%%%%", &args, put);
+        put_custom(custom, config, put);
     }
     warnings::warn(config, found, series, host, put);
 }
@@ -315,6 +288,22 @@ fn put_family(config: &Config, number: usize, family: &Family, period: u32, put:
     put_line("%: every %%%%%%%%%%", &args, put);
 }
 
+fn put_custom(custom: &Custom, config: &Config, put: Put) {
+    let [amount, unit] = interval(custom.interval.unwrap_or(config.interval));
+    let [as_user, user] = list(b", as ", custom.script.user.unwrap_or_default());
+    let [from, file] = list(b", from ", custom.number.file);
+    let mut buffer = [0; LINE_LENGTH];
+    let mut tags = Text::new(&mut buffer);
+    for (_, tag) in custom.number.tags() {
+        for part in [b", tag ", *tag] {
+            tags.put(part);
+        }
+    }
+    let [name, tags] = [custom.name(), tags.bytes()].map(LogArg::Text);
+    let args = [name, amount, unit, as_user, user, from, file, tags];
+    put_line("%: every %%%%%%%", &args, put);
+}
+
 /// Returns an interval as it is given.
 fn interval<'t>(millis: u32) -> [LogArg<'t>; 2] {
     let (amount, unit): (u32, &[u8]) = if millis.is_multiple_of(1_000) {
@@ -342,7 +331,8 @@ fn put_buffer(series: &Series, put: Put) {
     let size = LogArg::Number(series.config.buffer as u64 >> 10);
     let [[full, seconds], [minute, minutes], [ten, hours]] =
         [0, 60_000, 600_000].map(|spacing| span(series.lasting(spacing)));
-    let count = LogArg::Number(series.count.into());
+    let count = series.turns.iter().map(|turn| u64::from(turn.count)).sum();
+    let count = LogArg::Number(count);
     let args = [size, count, full, seconds, minute, minutes, ten, hours];
     put_line(message, &args, put);
 }
@@ -366,38 +356,32 @@ fn put_headers(headers: &[&[u8]], put: Put) {
 
 /// Writes a receiver and the form that it gets. User, password and query of a URL may be secrets.
 fn put_transfer(transfer: &Transfer, format: Format, put: Put) {
-    let text = LogArg::Text;
-    let (before, name): (&[u8], _) = match format {
-        Format::Json => (b"", ""),
-        _ => (b" as ", format.name()),
-    };
-    let [before, form] = [before, name.as_bytes()].map(LogArg::Text);
-    match *transfer {
-        Transfer::Stdout => put_line("receiver: standard output%%", &[before, form], put),
-        Transfer::Unix(path) => put_line("receiver: unix:%%%", &[text(path), before, form], put),
-        Transfer::Command(command) => put_line("receiver: exec:%%%", &[text(command), before, form], put),
+    let none = LogArg::Text(b"");
+    let (scheme, address, rest, port): (&str, _, &[u8], _) = match *transfer {
+        Transfer::Stdout => ("standard output", b"".as_slice(), b"", none),
+        Transfer::Unix(path) => ("unix:", path, b"", none),
+        Transfer::Command(command) => ("exec:", command, b"", none),
         Transfer::Tcp { host, port } => {
-            let is_v6 = has(host, b':');
-            let message = if is_v6 {
-                "receiver: [%]:%%%"
-            } else {
-                "receiver: %:%%%"
-            };
-            put_line(
-                message,
-                &[text(host), LogArg::Number(port.into()), before, form],
-                put,
-            );
+            let (open, close): (_, &[u8]) = if has(host, b':') { ("[", b"]:") } else { ("", b":") };
+            (open, host, close, LogArg::Number(port.into()))
         }
         Transfer::Http { url, is_tls, .. } => {
-            if let Some(Url { authority, path, .. }) = Url::parse(url) {
-                let message = if is_tls {
-                    "receiver: https://%%%%"
-                } else {
-                    "receiver: http://%%%%"
-                };
-                put_line(message, &[text(authority), text(path), before, form], put);
-            }
+            let Some(Url { authority, path, .. }) = Url::parse(url) else {
+                return;
+            };
+            let scheme = if is_tls { "https://" } else { "http://" };
+            (scheme, authority, path, none)
         }
-    }
+    };
+    let (before, format) = match format {
+        Format::Json => ("", ""),
+        _ => (" as ", format.name()),
+    };
+    let [scheme, before, format] = [scheme, before, format].map(|text| LogArg::Text(text.as_bytes()));
+    let [address, rest] = [address, rest].map(LogArg::Text);
+    put_line(
+        "receiver: %%%%%%",
+        &[scheme, address, rest, port, before, format],
+        put,
+    );
 }
