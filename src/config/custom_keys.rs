@@ -5,6 +5,7 @@ use super::error::ErrorKind::TooManyOwnTags;
 use super::error::ValueError::Part;
 use super::error::ValueResult;
 use super::kind::ValueKind;
+use super::list::List;
 use super::tags::check_tag;
 use super::value::{self, set};
 
@@ -63,8 +64,7 @@ pub struct Number<'a> {
     /// The metric's name.
     pub metric: &'a [u8],
     /// Its tags, each after an empty key.
-    tags: [(&'a [u8], &'a [u8]); TAGS_MAX],
-    tag_count: usize,
+    tags: List<(&'a [u8], &'a [u8]), TAGS_MAX>,
     /// The file.
     pub file: &'a [u8],
     /// Its line.
@@ -80,26 +80,23 @@ pub struct Number<'a> {
 impl<'a> Number<'a> {
     /// Returns its tags, each after an empty key, as the writer of lines has those of an instance.
     pub fn tags(&self) -> &[(&'a [u8], &'a [u8])] {
-        self.tags.get(..self.tag_count).unwrap_or_default()
+        self.tags.all()
     }
 
     /// Adds a tag; `none` removes those before.
     fn add_tag(&mut self, text: &'a [u8], families: &FamilyTable) -> ValueResult<'a> {
         if text == b"none" {
-            self.tag_count = 0;
+            self.tags.clear();
             return Ok(());
         }
         check_tag(text, self.tags().iter().map(|(_, tag)| *tag), families)?;
-        let slot = self.tags.get_mut(self.tag_count);
-        slot.ok_or(Part(TooManyOwnTags, text))?.1 = text;
-        self.tag_count += 1;
-        Ok(())
+        self.tags.push((b"", text)).ok_or(Part(TooManyOwnTags, text))
     }
 
     /// Whether its samples have the name and the tags of another's.
     pub(super) fn is_same_series(&self, other: &Self) -> bool {
         let has_all = |tags: &[_]| tags.iter().all(|tag| other.tags().contains(tag));
-        self.metric == other.metric && self.tag_count == other.tag_count && has_all(self.tags())
+        self.metric == other.metric && self.tags().len() == other.tags().len() && has_all(self.tags())
     }
 }
 
@@ -122,8 +119,7 @@ impl<'a> Custom<'a> {
     pub(super) const NONE: Self = Self {
         number: Number {
             metric: b"",
-            tags: [(b"", b""); TAGS_MAX],
-            tag_count: 0,
+            tags: List::empty((b"", b"")),
             file: b"",
             line: Line::Number(1),
             field: 1,

@@ -4,11 +4,12 @@ use super::custom_keys::{Custom, Group, KEYS, LIST};
 use super::error::ValueError::{NotOfKind, Part};
 use super::error::{ConfigError, ErrorKind, Hint, Reported, ValueResult};
 use super::family_keys::FAMILY_KEYS;
+use super::headers::{NO_HEADERS, add_header};
 use super::kind::{Form, ValueKind};
 use super::memory::FreeMemory;
 use super::options::{ConfigOption, KEY_COUNT, OPTIONS, SetterContext};
 use super::suggest::{family_hint, hint};
-use super::{Config, FamilyTable, Headers, Name, receivers, tags};
+use super::{Config, FamilyTable, Name, receivers, tags};
 use crate::base::fields::has;
 use crate::base::text::Text;
 use crate::json::{Document, Event, Events, Kind, place};
@@ -187,7 +188,7 @@ impl<'a, 'd> Reader<'_, 'a, 'd> {
         self.object()?;
         let start = self.number;
         let (mut seen, mut transfer) = (0, None);
-        let (mut headers, mut header_event) = (Headers::NONE, start);
+        let (mut headers, mut header_event) = (NO_HEADERS, start);
         while let Some(key) = self.key()? {
             let event = self.number;
             if self.index(key, &mut seen, address_key_name, ErrorKind::UnknownKey)? == URL {
@@ -197,7 +198,7 @@ impl<'a, 'd> Reader<'_, 'a, 'd> {
                 })?;
             } else {
                 header_event = event;
-                self.value(ValueKind::Header, &mut |text, _| headers.add(text))?;
+                self.value(ValueKind::Header, &mut |text, _| add_header(&mut headers, text))?;
             }
         }
         self.number = start;
@@ -239,26 +240,22 @@ impl<'a, 'd> Reader<'_, 'a, 'd> {
         if self.next().kind != Kind::ListStart {
             return Err(ErrorKind::NotList);
         }
-        for index in 0.. {
+        loop {
             match self.next().kind {
-                Kind::ListEnd => break,
+                Kind::ListEnd => return Ok(()),
                 Kind::ObjectStart => {}
                 _ => return Err(ErrorKind::NotObject),
             }
-            let (before, free) = config.custom.split_at_mut_checked(index).unwrap_or_default();
-            let (Some(custom), Some(slot)) = (self.memory.next_custom(), free.first_mut()) else {
-                return Err(ErrorKind::TooManyMetrics);
-            };
+            let custom = self.memory.next_custom().ok_or(ErrorKind::TooManyMetrics)?;
             self.metric(custom)?;
             self.check_exec(custom.is_script())?;
-            let mut numbers = before.iter().flatten().filter(|other| !other.is_script());
-            if !custom.is_script() && numbers.any(|other| other.number.is_same_series(&custom.number)) {
+            let is_same = |other: &Custom| !other.is_script() && other.number.is_same_series(&custom.number);
+            if !custom.is_script() && config.custom().any(is_same) {
                 self.number = custom.name_event;
                 return Err(ErrorKind::DuplicateMetric);
             }
-            *slot = Some(custom);
+            config.custom.push(custom).ok_or(ErrorKind::TooManyMetrics)?;
         }
-        Ok(())
     }
 
     /// Reads a custom metric after the start of its object, which later errors are about.

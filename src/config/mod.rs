@@ -9,6 +9,7 @@ mod format;
 mod headers;
 mod help;
 mod kind;
+mod list;
 mod memory;
 mod options;
 mod receivers;
@@ -25,7 +26,7 @@ pub use error::Reported;
 pub(crate) use error::{ErrorKind, report};
 pub use file::ConfigFile;
 pub use format::Format;
-use headers::Headers;
+use headers::{Headers, NO_HEADERS};
 pub use help::help;
 pub(crate) use memory::load;
 pub use memory::{ConfigMemory, FileText, FreeMemory};
@@ -40,6 +41,7 @@ use error::ErrorKind::{
 use error::ValueError::{NotOfKind, Part};
 use error::ValueResult;
 use kind::ValueKind;
+use list::List;
 use options::SetterContext;
 use value::set;
 
@@ -113,8 +115,7 @@ impl Command {
 pub struct Config<'a> {
     /// What the program does.
     pub command: Command,
-    transfers: [Transfer<'a>; TRANSFERS_MAX],
-    transfer_count: usize,
+    transfers: List<Transfer<'a>, TRANSFERS_MAX>,
     /// The form of the samples; the receiver tells where it is not given.
     pub format: Option<Format>,
     /// The text for the shell through which connections go, if it is given.
@@ -137,8 +138,7 @@ pub struct Config<'a> {
     pub flush: u32,
     /// The endpoint, if not the host's name.
     pub endpoint: Option<&'a [u8]>,
-    tags: [&'a [u8]; TAGS_MAX],
-    tag_count: usize,
+    tags: List<&'a [u8], TAGS_MAX>,
     /// The numbers of the events of the file's last keys that set headers, the endpoint or tags, and families.
     pub(crate) header_event: u32,
     pub(crate) name_event: u32,
@@ -169,8 +169,7 @@ pub struct Config<'a> {
     pub user: Option<&'a [u8]>,
     /// The socket that receives lines of other programs.
     pub listen: Option<&'a [u8]>,
-    /// The custom metrics, from index 0 up.
-    custom: [Option<&'a Custom<'a>>; CUSTOM_MAX],
+    custom: List<&'a Custom<'a>, CUSTOM_MAX>,
     /// The directory that is `/proc`.
     pub proc: &'a [u8],
     /// The directory that is `/sys`.
@@ -184,7 +183,7 @@ pub struct Config<'a> {
 impl<'a> Config<'a> {
     /// Returns the receivers, in order of preference. At least one.
     pub fn transfers(&self) -> &[Transfer<'a>] {
-        self.transfers.get(..self.transfer_count).unwrap_or_default()
+        self.transfers.all()
     }
 
     /// Whether commands are given for connections.
@@ -219,8 +218,7 @@ impl<'a> Config<'a> {
 
     /// Makes standard output the only receiver.
     pub fn print(&mut self) {
-        self.transfers[0] = Transfer::Stdout;
-        self.transfer_count = 1;
+        self.transfers = List::one(Transfer::Stdout);
     }
 
     /// Returns the form in which a receiver gets samples.
@@ -230,7 +228,7 @@ impl<'a> Config<'a> {
 
     /// Returns the headers of requests to the receiver of an index.
     pub fn headers_of(&self, index: usize) -> &[&'a [u8]] {
-        let own = self.own_headers.get(index).map_or([].as_slice(), Headers::all);
+        let own = self.own_headers.get(index).map_or([].as_slice(), List::all);
         if own.is_empty() && self.first_http() == Some(index) {
             return self.headers.all();
         }
@@ -264,7 +262,7 @@ impl<'a> Config<'a> {
 
     /// Returns the tags, in the order given.
     pub fn tags(&self) -> &[&'a [u8]] {
-        self.tags.get(..self.tag_count).unwrap_or_default()
+        self.tags.all()
     }
 
     /// Returns whether and how often the family of an index runs.
@@ -284,12 +282,12 @@ impl<'a> Config<'a> {
 
     /// Returns the custom metrics, at most [`CUSTOM_MAX`].
     pub fn custom(&self) -> impl Iterator<Item = &'a Custom<'a>> {
-        self.custom.iter().map_while(|custom| *custom)
+        self.custom.all().iter().copied()
     }
 
     /// Returns the custom metric of an index.
     pub fn custom_at(&self, index: usize) -> Option<&'a Custom<'a>> {
-        self.custom.get(index).copied().flatten()
+        self.custom.all().get(index).copied()
     }
 
     /// Returns name and text of each option that has one value, and another one than by default.
@@ -302,11 +300,11 @@ impl<'a> Config<'a> {
     fn clear(&mut self, kind: ValueKind) {
         match kind {
             ValueKind::Receivers => {
-                self.transfer_count = 0;
-                self.own_headers = [Headers::NONE; TRANSFERS_MAX];
+                self.transfers.clear();
+                self.own_headers = [NO_HEADERS; TRANSFERS_MAX];
             }
-            ValueKind::Tag => self.tag_count = 0,
-            ValueKind::Header => self.headers = Headers::NONE,
+            ValueKind::Tag => self.tags.clear(),
+            ValueKind::Header => self.headers.clear(),
             ValueKind::Families => {
                 self.intervals = [None; FAMILIES_MAX];
                 self.is_selective = false;
@@ -318,20 +316,16 @@ impl<'a> Config<'a> {
 
     /// Adds receivers; standard output must be the only one.
     fn add_transfers(&mut self, text: &'a [u8]) -> ValueResult<'a> {
-        receivers::receivers(text, |transfer| self.add_transfer(transfer, Headers::NONE))
+        receivers::receivers(text, |transfer| self.add_transfer(transfer, NO_HEADERS))
     }
 
     /// Adds a receiver with headers of its own.
     fn add_transfer(&mut self, transfer: Transfer<'a>, headers: Headers<'a>) -> ValueResult<'a> {
-        let (Some(slot), Some(own)) = (
-            self.transfers.get_mut(self.transfer_count),
-            self.own_headers.get_mut(self.transfer_count),
-        ) else {
-            return Err(Part(TooManyReceivers, b""));
-        };
-        (*slot, *own) = (transfer, headers);
-        self.transfer_count += 1;
-        if self.transfer_count > 1 && self.transfers().contains(&Transfer::Stdout) {
+        let index = self.transfers().len();
+        let pushed = self.transfers.push(transfer);
+        pushed.ok_or(Part(TooManyReceivers, b""))?;
+        self.own_headers[index] = headers;
+        if index > 0 && self.transfers().contains(&Transfer::Stdout) {
             return Err(Part(StdoutAlone, b""));
         }
         Ok(())
@@ -340,14 +334,11 @@ impl<'a> Config<'a> {
     /// Adds a tag; `none`, the default, removes those before.
     fn add_tag(&mut self, text: &'a [u8], families: &FamilyTable) -> ValueResult<'a> {
         if text == b"none" {
-            self.tag_count = 0;
+            self.tags.clear();
             return Ok(());
         }
         tags::check_tag(text, self.tags().iter().copied(), families)?;
-        let slot = self.tags.get_mut(self.tag_count);
-        *slot.ok_or(Part(TooManyTags, text))? = text;
-        self.tag_count += 1;
-        Ok(())
+        self.tags.push(text).ok_or(Part(TooManyTags, text))
     }
 
     /// Sets the command if the switch is on; there may be only one.
@@ -449,15 +440,14 @@ impl Default for Config<'_> {
     fn default() -> Self {
         Self {
             command: Command::Run,
-            transfers: [Transfer::Tcp {
+            transfers: List::one(Transfer::Tcp {
                 host: b"127.0.0.1",
                 port: 6000,
-            }; TRANSFERS_MAX],
-            transfer_count: 1,
+            }),
             format: None,
             via: None,
-            headers: Headers::NONE,
-            own_headers: [Headers::NONE; TRANSFERS_MAX],
+            headers: NO_HEADERS,
+            own_headers: [NO_HEADERS; TRANSFERS_MAX],
             gzip: false,
             spread: false,
             timeout: 30_000,
@@ -465,8 +455,7 @@ impl Default for Config<'_> {
             interval: 5_000,
             flush: 5_000,
             endpoint: None,
-            tags: [&[]; TAGS_MAX],
-            tag_count: 0,
+            tags: List::empty(b""),
             header_event: 0,
             name_event: 0,
             families_event: 0,
@@ -484,7 +473,7 @@ impl Default for Config<'_> {
             leases: b"/tmp/dhcp.leases",
             user: None,
             listen: None,
-            custom: [None; CUSTOM_MAX],
+            custom: List::empty(&Custom::NONE),
             proc: b"/proc",
             sys: b"/sys",
             root: b"/",

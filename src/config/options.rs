@@ -1,6 +1,7 @@
 //! The table of options: flags of the command line, most of which are also keys of the configuration file.
 
 use super::error::ValueResult;
+use super::headers::add_header;
 use super::kind::ValueKind;
 use super::memory::FreeMemory;
 use super::value::{self, set};
@@ -66,7 +67,7 @@ options! {
             |config, text, _| set(&mut config.via, value::unless_none(text, None, |text| value::via(text).map(Some)));
         key "header" ("header", "none") Header
             "a header of the requests to the first URL, as in 'Authorization: Bearer 5e3f'; may be repeated"
-            |config, text, _| config.headers.add(text);
+            |config, text, _| add_header(&mut config.headers, text);
         key "gzip" Switch
             "compress the bodies of requests, except those of prometheus"
             |config, text, _| set(&mut config.gzip, value::switch(text));
@@ -125,22 +126,13 @@ options! {
             |config, text, _| set(&mut config.listen, value::unless_none(text, None, |path| value::socket(path).map(Some)));
         key "proc" ("directory", "/proc") Directory
             "read this directory instead of /proc"
-            |config, text, _| {
-                config.proc = value::directory(text)?;
-                Ok(())
-            };
+            |config, text, _| value::directory(text).map(|path| config.proc = path);
         key "sys" ("directory", "/sys") Directory
             "read this directory instead of /sys"
-            |config, text, _| {
-                config.sys = value::directory(text)?;
-                Ok(())
-            };
+            |config, text, _| value::directory(text).map(|path| config.sys = path);
         key "root" ("directory", "/") Root
             "the root of the mount points in a container, such as /host"
-            |config, text, _| {
-                config.root = value::root(text)?;
-                Ok(())
-            };
+            |config, text, _| value::root(text).map(|path| config.root = path);
     }
     "Agent" {
         key "user" ("name", "none") User

@@ -131,15 +131,6 @@ pub(super) fn name(text: &[u8]) -> Option<&[u8]> {
     not_empty(text).filter(|name| name.len() <= NAME_MAX)
 }
 
-/// Headers that say where a request ends and what its body is: these are the agent's own.
-const OWN_HEADERS: [&str; 5] = [
-    "Connection",
-    "Content-Encoding",
-    "Content-Length",
-    "Expect",
-    "Transfer-Encoding",
-];
-
 /// Checks a text for the shell, in which each `%` is followed by `h`, `p` or `%`.
 pub(super) fn via(text: &[u8]) -> Option<&[u8]> {
     let mut rest = text;
@@ -149,20 +140,6 @@ pub(super) fn via(text: &[u8]) -> Option<&[u8]> {
             .filter(|_| matches!(rest.get(at + 1), Some(b'h' | b'p' | b'%')))?;
     }
     not_empty(text).filter(|text| text.len() <= COMMAND_MAX && !has(text, 0))
-}
-
-/// Checks `Name: value`: letters, digits and dashes, and text without control characters.
-pub(super) fn header(text: &[u8]) -> Option<&[u8]> {
-    let colon = text.iter().position(|byte| *byte == b':')?;
-    let name = not_empty(text.get(..colon)?)?;
-    let is_name = name
-        .iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    let is_plain = !text.iter().any(u8::is_ascii_control);
-    let is_own = OWN_HEADERS
-        .iter()
-        .any(|own| own.as_bytes().eq_ignore_ascii_case(name));
-    (is_name && is_plain && !is_own).then_some(text)
 }
 
 /// Checks the path of a file; control characters cannot be shown in the log.
