@@ -38,7 +38,7 @@ use crate::config::{Config, Format};
 use crate::encode::Starts;
 use crate::families::{self, Collector, FAMILY_COUNT};
 use crate::format::json;
-use crate::platform::{LogArg, NEVER, Platform, Signal};
+use crate::platform::{LogArg, NEVER, Platform, Ready, Signal};
 use crate::procfs::{self, Host, ReadError, Roots};
 use crate::ring::{self, Ring};
 use crate::schedule::{self, Sched};
@@ -266,27 +266,7 @@ impl<'m> Agent<'m> {
     /// Sleeps until something is due or ready (at most until `at_most`), collects, and then lets the sender send.
     /// Nothing is collected when the user asks the agent to end. Returns the signal that has come.
     fn step(&mut self, cx: &mut Cx, at_most: u64) -> Option<Signal> {
-        let next = self
-            .sched
-            .next()
-            .min(self.custom.next())
-            .min(self.sender.deadline());
-        let ready = cx.platform.sleep(next.min(at_most), self.sender.is_stalled());
-        self.now = cx.platform.now();
-        if ready.connection
-            || ready.received
-            || ready.scripts != 0
-            || ready.signal.is_some()
-            || next <= self.now
-        {
-            self.check_wall_clock(cx);
-        }
-        if next <= self.now && !self.is_once {
-            self.write_tables(cx);
-        }
-        if ready.connection {
-            self.notify_sender(Event::Ready, cx);
-        }
+        let ready = self.wait(cx, at_most);
         match ready.signal {
             Some(Signal::Stop) => return ready.signal,
             // The sender retries after the reload, which may change the receiver.
@@ -324,6 +304,25 @@ impl<'m> Agent<'m> {
             self.notify_sender(Event::Due, cx);
         }
         ready.signal
+    }
+
+    /// Sleeps until something is due or ready, at most until `at_most`.
+    fn wait(&mut self, cx: &mut Cx, at_most: u64) -> Ready {
+        let deadlines = [self.sched.next(), self.custom.next(), self.sender.deadline()];
+        let next = deadlines.into_iter().fold(NEVER, u64::min);
+        let ready = cx.platform.sleep(next.min(at_most), self.sender.is_stalled());
+        self.now = cx.platform.now();
+        let is_due = next <= self.now;
+        if is_due || ready.connection || ready.received || ready.scripts != 0 || ready.signal.is_some() {
+            self.check_wall_clock(cx);
+        }
+        if is_due && !self.is_once {
+            self.write_tables(cx);
+        }
+        if ready.connection {
+            self.notify_sender(Event::Ready, cx);
+        }
+        ready
     }
 
     fn notify_sender(&mut self, event: Event, cx: &mut Cx) {
@@ -394,11 +393,7 @@ impl<'m> Agent<'m> {
         self.now = cx.platform.now();
         let until = self.now + LAST_FLUSH;
         self.notify_sender(Event::Flush, cx);
-        while (self.output.ring.unsent_length() > 0 || self.sender.awaits_answer())
-            && self.sender.can_send(self.now)
-            && self.now < until
-            && !ring::is_lost()
-        {
+        while self.has_unsent() && self.sender.can_send(self.now) && self.now < until && !ring::is_lost() {
             let deadline = self.sender.deadline();
             let ready = cx.platform.sleep(deadline.min(until), self.sender.is_stalled());
             self.now = cx.platform.now();
@@ -411,6 +406,11 @@ impl<'m> Agent<'m> {
                 self.notify_sender(Event::Due, cx);
             }
         }
+    }
+
+    /// Returns whether lines are unsent, or sent in a request that is not answered.
+    fn has_unsent(&self) -> bool {
+        self.output.ring.unsent_length() > 0 || self.sender.awaits_answer()
     }
 
     /// Checks the wall clock, and collects these families.

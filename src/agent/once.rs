@@ -22,47 +22,13 @@ impl Agent<'_> {
         let second = self.now + PAIR_GAP;
         self.check_wall_clock(cx);
         self.notify_sender(Event::Due, cx);
-        let families = self.sched.families();
-        let mut twice = PAIRED & families;
-        if self.output.tables.is_some() {
-            // Rates need two reads of counters, and keep what the first one has.
-            twice |= with_counters() & families;
-            self.collect(families, cx);
-        } else {
-            // The first read of families that need two makes no samples.
-            self.begin_turn(config);
-            for family in set_bits(twice) {
-                let filters = plan::filters(config);
-                let _ = self
-                    .collector
-                    .collect(family, &mut self.host, filters, &mut Discard);
-            }
-            self.collect(families & !twice, cx);
-        }
+        let twice = self.collect_once(cx);
         let now = self.now;
         self.custom.begin(config, &|_| now);
         self.collect_custom(cx);
         self.notify_sender(Event::Flush, cx);
-        let mut is_stopped = false;
-        while !is_stopped
-            && (cx.platform.now() < second || self.custom.are_running())
-            && !self.sender.has_ended()
-        {
-            let until = if cx.platform.now() < second { second } else { NEVER };
-            is_stopped = self.step(cx, until) == Some(Signal::Stop);
-        }
-        if !is_stopped {
-            self.collect_now(twice, cx);
-            self.write_tables(cx);
-            self.notify_sender(Event::Flush, cx);
-        }
-        let is_open = |agent: &Self| agent.output.ring.unsent_length() > 0 || agent.sender.awaits_answer();
-        while !is_stopped && is_open(self) && self.sender.can_send(self.now) {
-            is_stopped = self.step(cx, NEVER) == Some(Signal::Stop);
-        }
+        let is_stopped = self.collect_again(twice, second, cx).is_none();
         let ending = self.finish(cx);
-        let counts = self.output.ring.counts();
-        let lost = counts.dropped + counts.thinned;
         if is_stopped {
             // It was not asked to print the rest.
             return Ending::Failed;
@@ -71,15 +37,61 @@ impl Agent<'_> {
             log_no_line(cx);
             return Ending::Failed;
         }
-        if is_open(self) {
+        if self.has_unsent() {
             return Ending::OutputFailed;
         }
+        let counts = self.output.ring.counts();
+        let lost = counts.dropped + counts.thinned;
         if lost > 0 {
             let message = "not enough memory: % lines are missing";
             cx.platform.log(message, &[LogArg::Number(lost)]);
             return Ending::Failed;
         }
         ending
+    }
+
+    /// Collects the families. Returns those to collect a second time.
+    fn collect_once(&mut self, cx: &mut Cx) -> Timers {
+        let families = self.sched.families();
+        let paired = PAIRED & families;
+        if self.output.tables.is_some() {
+            self.collect(families, cx);
+            // Rates need two reads of counters, and keep what the first one has.
+            return paired | with_counters() & families;
+        }
+        // The first read of families that need two makes no samples.
+        self.begin_turn(cx.config);
+        let filters = plan::filters(cx.config);
+        for family in set_bits(paired) {
+            let host = &mut self.host;
+            let _ = self.collector.collect(family, host, filters, &mut Discard);
+        }
+        self.collect(families & !paired, cx);
+        paired
+    }
+
+    /// Waits for the scripts and until `second`, collects these families, and prints all lines. Returns `None` if the user
+    /// asks the agent to end.
+    fn collect_again(&mut self, families: Timers, second: u64, cx: &mut Cx) -> Option<()> {
+        loop {
+            let is_early = cx.platform.now() < second;
+            if self.sender.has_ended() || !is_early && !self.custom.are_running() {
+                break;
+            }
+            self.step_unless_stopped(cx, if is_early { second } else { NEVER })?;
+        }
+        self.collect_now(families, cx);
+        self.write_tables(cx);
+        self.notify_sender(Event::Flush, cx);
+        while self.has_unsent() && self.sender.can_send(self.now) {
+            self.step_unless_stopped(cx, NEVER)?;
+        }
+        Some(())
+    }
+
+    /// Does [`Agent::step`]; returns `None` if the user asks the agent to end.
+    fn step_unless_stopped(&mut self, cx: &mut Cx, at_most: u64) -> Option<()> {
+        (self.step(cx, at_most) != Some(Signal::Stop)).then_some(())
     }
 }
 

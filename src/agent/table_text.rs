@@ -85,16 +85,19 @@ impl Tables {
     }
 
     fn write_table(&self, table: usize, page: &mut Page) {
-        let family = FAMILIES.get(table);
-        let (name, metrics) = family.map_or(("custom", None), |family| (family.name, Some(family.metrics)));
-        let rows = metrics.map_or(1, <[_]>::len);
+        // A custom metric is an instance with the metric's name; its only row has none.
+        let (name, metrics): (_, &'static [Metric]) = match FAMILIES.get(table) {
+            Some(family) => (family.name, family.metrics),
+            None => ("custom", &[]),
+        };
+        let rows = metrics.len().max(1);
         // Instances with values; that without a name is the family itself.
         let (mut instances, mut count, mut own) = ([0; INSTANCES_MAX], 0, None);
         for index in self.instances(table) {
             if (0..rows).all(|row| self.cell(index, row).is_none()) {
                 continue;
             }
-            if metrics.is_some() && self.names(index)[1].is_empty() {
+            if table != OWN && self.names(index)[1].is_empty() {
                 own = Some(index);
             } else {
                 instances[count] = index;
@@ -108,32 +111,33 @@ impl Tables {
         page.end_line();
         page.line.put(name.as_bytes());
         page.end_line();
-        let metric = |row: usize| metrics.and_then(|metrics| metrics.get(row));
         let mut columns = [0; VALUES_MAX];
         if let Some(own) = own {
             let columns = self.columns(&[own], rows, &mut columns);
             let pair = |index: usize| {
                 let row = columns[index];
-                (short_name(name, metric(row)), self.cell(own, row), metric(row))
+                let metric = metrics.get(row);
+                (short_name(name, metric), self.cell(own, row), metric)
             };
             page.write_pairs(&pair, columns.len());
         }
         match self.columns(instances, rows, &mut columns) {
             [] => {}
             [row] => {
-                if metrics.is_some() {
-                    page.put_left(short_name(name, metric(*row)), 0);
+                let metric = metrics.get(*row);
+                if metric.is_some() {
+                    page.put_left(short_name(name, metric), 0);
                     page.line.put(b" by ");
                     page.line.put(self.names(instances[0])[0]);
                     page.end_line();
                 }
                 let pair = |index: usize| {
                     let instance = instances[index];
-                    (self.names(instance)[1], self.cell(instance, *row), metric(*row))
+                    (self.names(instance)[1], self.cell(instance, *row), metric)
                 };
                 page.write_pairs(&pair, count);
             }
-            columns => self.write_grid(name, columns, &metric, instances, page),
+            columns => self.write_grid(name, metrics, columns, instances, page),
         }
     }
 
@@ -159,8 +163,8 @@ impl Tables {
     fn write_grid(
         &self,
         family: &str,
+        metrics: &'static [Metric],
         columns: &[usize],
-        metric: &dyn Fn(usize) -> Option<&'static Metric>,
         instances: &[usize],
         page: &mut Page,
     ) {
@@ -170,7 +174,7 @@ impl Tables {
             name_width = name_width.max(width(self.names(*instance)[1]));
         }
         for (target, row) in widths.iter_mut().zip(columns) {
-            let metric = metric(*row);
+            let metric = metrics.get(*row);
             *target = width(short_name(family, metric));
             for instance in instances {
                 *target = (*target).max(value_width(self.cell(*instance, *row), metric));
@@ -186,7 +190,7 @@ impl Tables {
             let block = start..end;
             page.put_left(heading, name_width);
             for column in block.clone() {
-                page.put_right(short_name(family, metric(columns[column])), widths[column]);
+                page.put_right(short_name(family, metrics.get(columns[column])), widths[column]);
             }
             page.end_line();
             for instance in instances {
@@ -196,7 +200,7 @@ impl Tables {
                 }
                 page.put_left(self.names(*instance)[1], name_width);
                 for column in block.clone() {
-                    page.put_value(cell(column), metric(columns[column]), widths[column]);
+                    page.put_value(cell(column), metrics.get(columns[column]), widths[column]);
                 }
                 page.end_line();
             }
