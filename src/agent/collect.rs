@@ -8,7 +8,7 @@ use crate::base::bit_set::{Timers, set_bits};
 use crate::base::decimal::Fixed;
 use crate::base::text::{Text, hash};
 use crate::config::Config;
-use crate::custom::{PUSHED_MAX, read_line};
+use crate::custom::{RECEIVED_MAX, read_line};
 use crate::families::{AgentStats, Emitter, FAMILIES, Metric, Tags, is_metric};
 use crate::format::{Sample, json};
 use crate::platform::LogArg;
@@ -237,7 +237,7 @@ impl Agent<'_> {
     /// written.
     pub(super) fn collect_received(&mut self, most: usize, cx: &mut Cx) {
         // A longer datagram is malformed as a whole.
-        let mut buffer = [0; PUSHED_MAX + 1];
+        let mut buffer = [0; RECEIVED_MAX + 1];
         self.set_time(self.now);
         for _ in 0..most {
             self.make_room(cx);
@@ -245,7 +245,7 @@ impl Agent<'_> {
                 return;
             };
             let mut malformed = None;
-            if (1..=PUSHED_MAX).contains(&length) {
+            if (1..=RECEIVED_MAX).contains(&length) {
                 for line in buffer[..length].split(|byte| *byte == b'\n') {
                     if read_line(line, &mut |sample| self.push_received(sample, cx)).is_none() {
                         malformed.get_or_insert(line);

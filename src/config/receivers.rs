@@ -85,30 +85,34 @@ fn receiver(text: &[u8]) -> ValueResult<'_, Transfer<'_>> {
         let path = socket(path).ok_or(Part(Value(ValueKind::Socket), path))?;
         return Ok(Transfer::Unix(path));
     }
-    let (http, https) = (text.strip_prefix(HTTP), text.strip_prefix(HTTPS));
-    if let Some(url) = http.or(https) {
-        let is_valid =
-            |parsed: &Url| url.len() <= URL_MAX && parsed.host.len() <= HOST_MAX && !has(parsed.host, b',');
-        let parsed = Url::parse(url).filter(is_valid);
-        let Url { host, port, .. } = parsed.ok_or_else(|| url_error(text, url))?;
-        let (is_tls, default) = (
-            https.is_some(),
-            if https.is_some() { HTTPS_PORT } else { HTTP_PORT },
-        );
-        return Ok(Transfer::Http {
-            host,
-            port: port.unwrap_or(default),
-            url,
-            is_tls,
-        });
+    for (prefix, is_tls) in [(HTTP, false), (HTTPS, true)] {
+        if let Some(url) = text.strip_prefix(prefix) {
+            return http(url, is_tls).ok_or_else(|| url_error(text, url));
+        }
     }
-    if let Some(scheme) = scheme(text) {
-        return Err(Part(UnknownScheme, scheme));
+    match scheme(text) {
+        Some(scheme) => Err(Part(UnknownScheme, scheme)),
+        None => tcp(text),
     }
+}
+
+/// Parses a URL after `http://` or `https://`.
+fn http(url: &[u8], is_tls: bool) -> Option<Transfer<'_>> {
+    let Url { host, port, .. } = Url::parse(url)?;
+    let is_valid = url.len() <= URL_MAX && host.len() <= HOST_MAX && !has(host, b',');
+    is_valid.then_some(Transfer::Http {
+        host,
+        port: port.unwrap_or(if is_tls { HTTPS_PORT } else { HTTP_PORT }),
+        url,
+        is_tls,
+    })
+}
+
+/// Parses `host:port`, `:port` or `[v6]:port`.
+fn tcp(text: &[u8]) -> ValueResult<'_, Transfer<'_>> {
     let colon = text.iter().rposition(|byte| *byte == b':');
-    let end_of_address = text.ends_with(b"]").then_some(text.len());
-    let (host, port) = match (colon, end_of_address) {
-        (Some(colon), None) => text.split_at_checked(colon).unwrap_or_default(),
+    let (host, port) = match colon {
+        Some(colon) if !text.ends_with(b"]") => text.split_at(colon),
         _ => return Err(Part(NoPort, text)),
     };
     let host = match host.strip_prefix(b"[") {

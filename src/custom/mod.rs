@@ -5,7 +5,7 @@ mod number_file;
 mod text_line;
 
 pub use number_file::CustomError;
-pub use text_line::{PUSHED_MAX, read_line};
+pub use text_line::{RECEIVED_MAX, read_line};
 
 use crate::base::decimal::Fixed;
 use crate::config::Number;

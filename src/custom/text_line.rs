@@ -8,7 +8,7 @@ use crate::format::Sample;
 use crate::json::Document;
 
 /// Bytes of the longest received line.
-pub const PUSHED_MAX: usize = 2048;
+pub const RECEIVED_MAX: usize = 2048;
 
 /// Tags that a text line may have.
 pub(super) const TAGS_MAX: usize = 8;
