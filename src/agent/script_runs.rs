@@ -90,6 +90,18 @@ impl Run {
         (self.stage, self.deadline) = (stage, deadline);
     }
 
+    /// Returns the error of a run that has ended, and whether it counts as a failure. `has_written`: it has written to its
+    /// standard error.
+    fn result(&self, has_written: bool) -> (Option<CustomError>, bool) {
+        match self.error {
+            // A script may have nothing to report; one that also complains has failed, whatever its status is: the status
+            // of `missing | awk` is that of awk.
+            None if !self.has_sample => (Some(CustomError::Silent), has_written),
+            None if has_written => (Some(CustomError::Warning), false),
+            error => (error, error.is_some()),
+        }
+    }
+
     /// Keeps the error, unless there was one before.
     fn note(&mut self, error: CustomError) {
         self.error.get_or_insert(error);
@@ -97,6 +109,20 @@ impl Run {
 }
 
 impl CustomSchedule {
+    fn run(&mut self, number: usize) -> &mut Run {
+        &mut self.metrics[number].run
+    }
+
+    /// Appends to the unfinished line of a script, as far as it fits.
+    fn hold(&mut self, number: usize, text: &[u8]) {
+        let held = &mut self.metrics[number].run.held;
+        let free = self.lines.0[number].get_mut(*held..).unwrap_or_default();
+        for (to, from) in free.iter_mut().zip(text) {
+            *to = *from;
+        }
+        *held += text.len();
+    }
+
     /// Returns whether a script runs that will end.
     pub(super) fn are_running(&self) -> bool {
         let mut stages = self.metrics.iter().map(|metric| metric.run.stage);
@@ -112,7 +138,7 @@ impl CustomSchedule {
 
     /// Ends the script, if it runs. A script that cannot be ended keeps its index until it has ended.
     pub(super) fn end_run(&mut self, number: usize, platform: &mut dyn Platform) {
-        let run = &mut self.metrics[number].run;
+        let run = self.run(number);
         if run.is_idle() {
             return;
         }
@@ -133,7 +159,7 @@ impl Agent<'_> {
         (period, started): (u32, u64),
         cx: &mut Cx,
     ) {
-        let run = &mut self.custom.metrics[number].run;
+        let run = self.custom.run(number);
         if !run.is_idle() {
             return;
         }
@@ -162,7 +188,7 @@ impl Agent<'_> {
             }
         }
         for number in 0..self.custom.used {
-            if self.custom.metrics[number].run.deadline <= self.now {
+            if self.custom.run(number).deadline <= self.now {
                 self.check_script(number, cx);
             }
         }
@@ -177,7 +203,7 @@ impl Agent<'_> {
 
     /// Finishes the script if it has ended; asks it to end, and then kills it, if its time is over.
     fn check_script(&mut self, number: usize, cx: &mut Cx) {
-        let run = &mut self.custom.metrics[number].run;
+        let run = self.custom.run(number);
         if run.is_idle() {
             return;
         }
@@ -205,19 +231,12 @@ impl Agent<'_> {
         };
         for line in buffer[..length].split_inclusive(|byte| *byte == b'\n') {
             let text = line.strip_suffix(b"\n").unwrap_or(line);
-            let run = &mut self.custom.metrics[number].run;
-            let free = self.custom.lines.0[number]
-                .get_mut(run.held..)
-                .unwrap_or_default();
-            for (to, from) in free.iter_mut().zip(text) {
-                *to = *from;
-            }
-            run.held += text.len();
+            self.custom.hold(number, text);
             if text.len() < line.len() {
                 self.collect_line(number, cx);
             }
         }
-        let run = &mut self.custom.metrics[number].run;
+        let run = self.custom.run(number);
         run.printed += length as u32;
         if run.printed <= OUTPUT_MAX {
             return true;
@@ -257,7 +276,7 @@ impl Agent<'_> {
 
     /// Ends all that is left of the script, and logs its result.
     fn finish_script(&mut self, number: usize, cx: &mut Cx) {
-        let run = &mut self.custom.metrics[number].run;
+        let run = self.custom.run(number);
         // A script may have written more than one read takes; its first line is known by then.
         let written = Name::<FIRST_ERROR_MAX>::start_of(cx.platform.read_script_errors(number));
         let ended = cx.platform.end_script(number);
@@ -279,21 +298,10 @@ impl Agent<'_> {
         } else {
             run.set_stage(Stage::Stuck, self.now + AGAIN);
         }
-        let run = &self.custom.metrics[number].run;
-        let (is_left, has_written) = (run.is_left, !written.is_none());
-        let error = match run.error {
-            // A script may have nothing to report; one that also complains has failed, whatever its status is: the status
-            // of `missing | awk` is that of awk.
-            None if !run.has_sample => Some(CustomError::Silent),
-            None if has_written => Some(CustomError::Warning),
-            error => error,
-        };
-        let is_failure = match error {
-            Some(CustomError::Silent) => has_written,
-            Some(CustomError::Warning) | None => false,
-            Some(_) => true,
-        };
-        self.output.errors += u64::from(run.is_idle() && is_failure);
+        let run = self.custom.run(number);
+        let (is_idle, is_left) = (run.is_idle(), run.is_left);
+        let (error, is_failure) = run.result(!written.is_none());
+        self.output.errors += u64::from(is_idle && is_failure);
         // A malformed line has been logged already.
         if error != Some(CustomError::InvalidLine) && !is_left {
             self.log_custom(number, error, b"", written.bytes(), cx);
