@@ -25,7 +25,7 @@ const PAUSE: u32 = 50;
 const DAY: u64 = 86_400_000;
 
 /// What a start would find.
-pub(super) struct Found<'a> {
+pub(super) struct FoundResources<'a> {
     /// The configuration file.
     pub(super) file: Option<&'a [u8]>,
     /// The spool and the socket of the listener, if another agent has them.
@@ -129,7 +129,7 @@ impl<'a> Series<'a> {
                 };
                 self.collector.begin_turn(now, stats);
                 let filters = plan::filters(self.config);
-                let mut counter = Counter {
+                let mut counter = SampleCounter {
                     writer: self.writer,
                     turn: &mut self.turns[number],
                 };
@@ -168,12 +168,12 @@ impl<'a> Series<'a> {
 }
 
 /// Counts the samples of a family.
-struct Counter<'c> {
+struct SampleCounter<'c> {
     writer: &'c mut json::Writer,
     turn: &'c mut Turn,
 }
 
-impl Emitter for Counter<'_> {
+impl Emitter for SampleCounter<'_> {
     fn set_instance(&mut self, tags: Tags) {
         self.writer.set_instance(tags);
     }
@@ -193,7 +193,7 @@ pub(super) fn warn_of_repeated(mut arguments: Args, put: Put) {
 
 /// Writes a line for the file, each setting that is not the default, each receiver, the names, the buffer, each family that
 /// would run, and each custom metric, and then the warnings.
-pub(super) fn describe(config: &Config, found: &Found, series: &mut Series, host: &Host, put: Put) {
+pub(super) fn describe(config: &Config, found: &FoundResources, series: &mut Series, host: &Host, put: Put) {
     let text = LogArg::Text;
     let file = found.file.unwrap_or(b"none");
     put_line("configuration file: %", &[text(file)], put);

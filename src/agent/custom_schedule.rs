@@ -1,7 +1,7 @@
 //! Custom metrics: when each is due, and reads of the files.
 
 use super::error_log::LoggedError;
-use super::script_runs::{Lines, Run};
+use super::script_runs::{Run, UnfinishedLines};
 use super::thin_levels::CUSTOM;
 use super::{Agent, Cx};
 use crate::config::{CUSTOM_MAX, Config, Custom, Number};
@@ -27,12 +27,12 @@ pub(super) struct CustomSchedule {
     pub(super) metrics: [CustomMetric; CUSTOM_MAX],
     /// Those from this index on have never been configured.
     pub(super) used: usize,
-    pub(super) lines: &'static mut Lines,
+    pub(super) lines: &'static mut UnfinishedLines,
 }
 
 impl CustomSchedule {
     /// Metrics of which none is due.
-    pub(super) fn new(lines: &'static mut Lines) -> Self {
+    pub(super) fn new(lines: &'static mut UnfinishedLines) -> Self {
         let none = CustomMetric {
             due: NEVER,
             is_first: false,

@@ -26,7 +26,7 @@ pub use start::start;
 use collect::Output;
 use custom_schedule::CustomSchedule;
 use error_log::LoggedError;
-use script_runs::Lines;
+use script_runs::UnfinishedLines;
 use tables::Tables;
 use thin_levels::ThinLevels;
 use wall_clock::Clock;
@@ -118,7 +118,7 @@ pub struct Memory {
     writer: json::Writer,
     host: procfs::Memory,
     families: families::Memory,
-    lines: Lines,
+    lines: UnfinishedLines,
     sender: sender::Memory,
     tables: Tables,
 }
@@ -129,7 +129,7 @@ impl Memory {
         writer: json::Writer::EMPTY,
         host: procfs::Memory::EMPTY,
         families: families::Memory::EMPTY,
-        lines: Lines::EMPTY,
+        lines: UnfinishedLines::EMPTY,
         sender: sender::Memory::EMPTY,
         tables: Tables::EMPTY,
     };

@@ -1,7 +1,7 @@
 //! What the configuration names: the roots, the listener, the user and the memory of the ring. `open` opens it, `check` only
 //! looks whether a start could. Each function writes the message of its error.
 
-use super::check::Found;
+use super::check::FoundResources;
 use super::ring_memory;
 use crate::base::text::Text;
 use crate::config::{Command, Config, Reported};
@@ -38,7 +38,7 @@ pub(super) fn check<'c>(
     config: &Config<'c>,
     file: Option<&'c [u8]>,
     message: &mut Text,
-) -> Result<(Roots, Found<'c>), Reported> {
+) -> Result<(Roots, FoundResources<'c>), Reported> {
     // The first descriptors of a start are those of signals and log.
     platform::reserve_descriptor().map_err(|errno| report_signals(errno, message))?;
     let _ = platform::reserve_descriptor();
@@ -52,7 +52,7 @@ pub(super) fn check<'c>(
         config.spool.filter(|_| spool),
         config.listen.filter(|_| listener == Some(true)),
     ];
-    Ok((roots, Found { file, in_use }))
+    Ok((roots, FoundResources { file, in_use }))
 }
 
 /// Opens `/proc` and `/sys`, or what is configured in their place.

@@ -30,9 +30,9 @@ const FIRST_ERROR_MAX: usize = 120;
 const _: () = assert!(CUSTOM_MAX == SCRIPTS_MAX);
 
 /// The unfinished line of each script. It is zero at first, so that unused pages take no memory.
-pub(super) struct Lines([[u8; PRINTED_MAX]; SCRIPTS_MAX]);
+pub(super) struct UnfinishedLines([[u8; PRINTED_MAX]; SCRIPTS_MAX]);
 
-impl Lines {
+impl UnfinishedLines {
     /// No unfinished line.
     pub(super) const EMPTY: Self = Self([[0; PRINTED_MAX]; SCRIPTS_MAX]);
 }

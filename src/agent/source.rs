@@ -13,12 +13,12 @@ const FILE: &[u8] = b"/etc/mini-monitor.json";
 
 /// A configuration, and its memory.
 #[repr(C)]
-pub(super) struct Document {
+pub(super) struct StoredConfig {
     memory: ConfigMemory,
     config: Slot<{ size_of::<Config>() }>,
 }
 
-impl Document {
+impl StoredConfig {
     pub(super) const EMPTY: Self = Self {
         memory: ConfigMemory::EMPTY,
         config: Slot::EMPTY,
@@ -57,8 +57,8 @@ impl Source {
     }
 
     /// Checks the command line alone, and returns its command. After an error it writes the message.
-    pub(super) fn command(&self, document: &mut Document, message: &mut Text) -> Result<Command, Reported> {
-        let (config, memory) = document.reset();
+    pub(super) fn command(&self, stored: &mut StoredConfig, message: &mut Text) -> Result<Command, Reported> {
+        let (config, memory) = stored.reset();
         let (_, mut memory) = memory.split(0);
         self.parse(config, &mut memory, message)?;
         Ok(config.command)
@@ -83,10 +83,10 @@ impl Source {
     /// Reads the file. Returns `None` if there is none and none is required. After an error it writes the message.
     pub(super) fn load(
         &self,
-        document: &mut Document,
+        stored: &mut StoredConfig,
         message: &mut Text,
     ) -> Result<Option<FileText>, Reported> {
-        match config::load(self.path, &mut document.memory) {
+        match config::load(self.path, &mut stored.memory) {
             Ok(text) => Ok(Some(text)),
             Err(ErrorKind::System(Errno::NOT_FOUND)) if !self.is_required => Ok(None),
             Err(kind) => Err(config::report(kind, Some(self.path), message)),
@@ -97,11 +97,11 @@ impl Source {
     /// message.
     pub(super) fn fill<'a>(
         &self,
-        document: &'a mut Document,
+        stored: &'a mut StoredConfig,
         loaded: Option<FileText>,
         message: &mut Text,
     ) -> Result<&'a Config<'a>, Reported> {
-        let (config, memory) = document.reset();
+        let (config, memory) = stored.reset();
         let (text, mut memory) = memory.split(loaded.map_or(0, |text| text.length));
         let file = loaded.map(|loaded| ConfigFile::new(self.path, text, loaded.is_private));
         if let Some(file) = &file {

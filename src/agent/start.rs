@@ -2,7 +2,7 @@
 
 use super::check::{self, Series};
 use super::resources::{self, report_signals};
-use super::source::{Document, Source};
+use super::source::{Source, StoredConfig};
 use super::{Agent, Ending, Memory, endpoint};
 use crate::base::text::{Put, Text};
 use crate::config::{self, Command, Config, Reported};
@@ -29,19 +29,19 @@ struct Large {
     agent: Memory,
     message: [u8; MESSAGE_MAX],
     /// The configuration that the first one is replaced with, and the first one.
-    documents: [Document; 2],
+    stored: [StoredConfig; 2],
 }
 
 static LARGE: Once<Large> = Once::new(Large {
     agent: Memory::EMPTY,
     message: [0; MESSAGE_MAX],
-    documents: [Document::EMPTY; 2],
+    stored: [StoredConfig::EMPTY; 2],
 });
 
 /// The exit status after an error whose message is written.
-struct Status(i32);
+struct ExitStatus(i32);
 
-impl From<Reported> for Status {
+impl From<Reported> for ExitStatus {
     fn from(error: Reported) -> Self {
         Self(if error.is_usage { BAD_USAGE } else { FAILED })
     }
@@ -56,7 +56,7 @@ pub fn start(arguments: Args) -> ! {
     };
     let mut message = Text::new(&mut large.message);
     message.put(b"mini-monitor: ");
-    let Err(Status(status)) = execute(arguments, &mut large.documents, &mut large.agent, &mut message);
+    let Err(ExitStatus(status)) = execute(arguments, &mut large.stored, &mut large.agent, &mut message);
     let _ = platform::print(2, message.into_line());
     platform::exit(status)
 }
@@ -64,15 +64,15 @@ pub fn start(arguments: Args) -> ! {
 /// Executes the command. After an error it writes the message.
 fn execute(
     arguments: Args,
-    documents: &'static mut [Document; 2],
+    stored: &'static mut [StoredConfig; 2],
     memory: &'static mut Memory,
     message: &mut Text<'static>,
-) -> Result<Infallible, Status> {
+) -> Result<Infallible, ExitStatus> {
     if arguments.clone().any(config::is_help) {
         return print_all(&mut config::help, message);
     }
     let mut source = Source::new(arguments);
-    let [second, first] = documents;
+    let [second, first] = stored;
     match source.command(second, message)? {
         Command::List => return print_all(&mut families::list, message),
         Command::Version => {
@@ -104,7 +104,7 @@ fn execute(
         source,
         message,
     };
-    // Two documents take turns, so that one stays in force until the next one is.
+    // Two stored configurations take turns, so that one stays in force until the next one is.
     loop {
         let next = loop {
             if let Some(next) = running.run(config, second) {
@@ -125,7 +125,7 @@ fn check(
     source: &Source,
     memory: &'static mut Memory,
     message: &mut Text,
-) -> Result<Infallible, Status> {
+) -> Result<Infallible, ExitStatus> {
     let (roots, found) = resources::check(config, source.file(), message)?;
     endpoint::set_names(config, &mut memory.writer);
     let mut host = Host::new(roots, &mut memory.host);
@@ -149,15 +149,15 @@ struct Running<'r> {
 }
 
 impl Running<'_> {
-    /// Runs with this configuration. Returns the next one, in that document, if that is in force from now on.
-    fn run<'a>(&mut self, config: &Config, document: &'a mut Document) -> Option<&'a Config<'a>> {
+    /// Runs with this configuration. Returns the next one, stored there, if that is in force from now on.
+    fn run<'a>(&mut self, config: &Config, stored: &'a mut StoredConfig) -> Option<&'a Config<'a>> {
         let ending = self.agent.run(config, self.platform);
         if ring::is_lost() {
             self.agent.rescue(config, self.spool, self.platform);
         }
         match ending {
             Ending::Lost => None,
-            Ending::Reload => self.reload(config, document),
+            Ending::Reload => self.reload(config, stored),
             ending => platform::exit(status(ending)),
         }
     }
@@ -165,9 +165,9 @@ impl Running<'_> {
     /// Reads the configuration again, and adopts what it says. After an error all stays as it was.
     // Its large variables are not on the stack of the loop.
     #[inline(never)]
-    fn reload<'a>(&mut self, before: &Config, document: &'a mut Document) -> Option<&'a Config<'a>> {
+    fn reload<'a>(&mut self, before: &Config, stored: &'a mut StoredConfig) -> Option<&'a Config<'a>> {
         self.message.truncate(0);
-        self.try_reload(before, document).unwrap_or_else(|_| {
+        self.try_reload(before, stored).unwrap_or_else(|_| {
             let message = LogArg::Text(self.message.bytes());
             self.platform
                 .log("%; the previous configuration stays in force", &[message]);
@@ -178,15 +178,15 @@ impl Running<'_> {
     fn try_reload<'a>(
         &mut self,
         before: &Config,
-        document: &'a mut Document,
+        stored: &'a mut StoredConfig,
     ) -> Result<Option<&'a Config<'a>>, Reported> {
         let (spool, platform, message) = (&mut *self.spool, &mut *self.platform, &mut *self.message);
-        let loaded = self.source.load(document, message)?;
+        let loaded = self.source.load(stored, message)?;
         if loaded.is_none() {
             self.agent.reopen([before, before], spool, platform, message)?;
             return Ok(None);
         }
-        let next = self.source.fill(document, loaded, message)?;
+        let next = self.source.fill(stored, loaded, message)?;
         self.agent.reload([before, next], spool, platform, message)?;
         self.source.is_required = true;
         Ok(Some(next))
@@ -203,7 +203,7 @@ fn status(ending: Ending) -> i32 {
 
 /// Prints to standard output the pieces that `write` passes, up to the first error, and ends. A reader that has gone needs
 /// no message.
-fn print_all(write: &mut dyn FnMut(Put), message: &mut Text) -> Result<Infallible, Status> {
+fn print_all(write: &mut dyn FnMut(Put), message: &mut Text) -> Result<Infallible, ExitStatus> {
     let mut result = Ok(());
     write(&mut |piece| {
         if result.is_ok() {
@@ -216,7 +216,7 @@ fn print_all(write: &mut dyn FnMut(Put), message: &mut Text) -> Result<Infallibl
         Err(errno) => {
             message.put(b"standard output: ");
             platform::describe(message, errno);
-            Err(Status(OUTPUT_FAILED))
+            Err(ExitStatus(OUTPUT_FAILED))
         }
     }
 }

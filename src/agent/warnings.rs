@@ -1,6 +1,6 @@
 //! What `-check` warns of: a start would log it, or it may be another way by the time of a start.
 
-use super::check::{Found, Series, put_line};
+use super::check::{FoundResources, Series, put_line};
 use super::collect::PATTERNS_SHOWN;
 use super::endpoint::{COMMON_NAME, endpoint, is_common};
 use super::error_log::{describe_custom, describe_family};
@@ -23,7 +23,7 @@ const PLAIN: &[u8] = b"+-./:=@_";
 
 /// Writes a line for each warning.
 #[inline(never)]
-pub(super) fn warn(config: &Config, found: &Found, series: &mut Series, host: &Host, put: Put) {
+pub(super) fn warn(config: &Config, found: &FoundResources, series: &mut Series, host: &Host, put: Put) {
     let warn = &mut |message: &'static str, args: &[LogArg]| {
         put(b"warning: ");
         put_line(message, args, put);

@@ -20,7 +20,7 @@ const NAME_MAX: usize = 40;
 
 /// The line of a number in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line<'a> {
+pub enum NumberLine<'a> {
     /// Its number, from 1 up.
     Number(u32),
     /// The first line that begins with this, blanks aside, followed by a separator.
@@ -68,7 +68,7 @@ pub struct Number<'a> {
     /// The file.
     pub file: &'a [u8],
     /// Its line.
-    pub line: Line<'a>,
+    pub line: NumberLine<'a>,
     /// Its field, from 1 up, counted after the key if there is one.
     pub field: u32,
     /// The power of ten that the number is multiplied by.
@@ -121,7 +121,7 @@ impl<'a> Custom<'a> {
             metric: b"",
             tags: List::empty((b"", b"")),
             file: b"",
-            line: Line::Number(1),
+            line: NumberLine::Number(1),
             field: 1,
             scale: 0,
             ratio: (1, 1),
@@ -164,7 +164,7 @@ impl<'a> Custom<'a> {
 }
 
 /// A key of a custom metric.
-pub(super) struct Key {
+pub(super) struct CustomKey {
     pub(super) name: &'static str,
     pub(super) kind: ValueKind,
     pub(super) group: Group,
@@ -185,7 +185,7 @@ pub(super) enum Group {
 macro_rules! keys {
     ($($name:literal $kind:ident $group:ident $set:expr;)*) => {
         /// All keys of a custom metric.
-        pub(super) static KEYS: &[Key] = &[$(Key {
+        pub(super) static KEYS: &[CustomKey] = &[$(CustomKey {
             name: $name,
             kind: ValueKind::$kind,
             group: Group::$group,
@@ -198,8 +198,8 @@ keys! {
     "metric" Metric File |custom, text, _| set(&mut custom.number.metric, value::metric_name(text));
     "tag" Tag File |custom, text, families| custom.number.add_tag(text, families);
     "file" Path File |custom, text, _| set(&mut custom.number.file, value::path(text));
-    "line" Number File |custom, text, _| set(&mut custom.number.line, value::number(text).map(Line::Number));
-    "key" LineKey File |custom, text, _| set(&mut custom.number.line, value::not_empty(text).map(Line::Key));
+    "line" Number File |custom, text, _| set(&mut custom.number.line, value::number(text).map(NumberLine::Number));
+    "key" LineKey File |custom, text, _| set(&mut custom.number.line, value::not_empty(text).map(NumberLine::Key));
     "field" Number File |custom, text, _| set(&mut custom.number.field, value::number(text));
     "scale" Scale File |custom, text, _| set(&mut custom.number.scale, value::scale(text));
     "ratio" Ratio File |custom, text, _| set(&mut custom.number.ratio, value::ratio(text));

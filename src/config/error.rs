@@ -135,7 +135,7 @@ pub(super) enum Hint {
     /// A similar flag, without its dash.
     SimilarFlag(&'static [u8]),
     /// One of the names that this returns.
-    OneOf(super::Name),
+    OneOf(super::NameAt),
     /// One of the flags.
     Flags,
 }

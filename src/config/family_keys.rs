@@ -7,10 +7,10 @@ use super::kind::ValueKind;
 use super::value::{self, set};
 use crate::base::glob::Filter;
 
-type Setter = for<'a> fn(&mut Option<Interval>, &mut Filter<'a>, &'a [u8]) -> ValueResult<'a>;
+type FamilySetter = for<'a> fn(&mut Option<Interval>, &mut Filter<'a>, &'a [u8]) -> ValueResult<'a>;
 
 /// All keys of a family.
-pub(super) static FAMILY_KEYS: [(&str, ValueKind, Setter); 4] = [
+pub(super) static FAMILY_KEYS: [(&str, ValueKind, FamilySetter); 4] = [
     ("interval", ValueKind::Duration, |interval, _, text| {
         let period = value::duration(text).ok_or(NotOfKind)?;
         // A family that is off stays off.

@@ -9,7 +9,7 @@ use super::kind::{Form, ValueKind};
 use super::memory::FreeMemory;
 use super::options::{ConfigOption, KEY_COUNT, OPTIONS, SetterContext};
 use super::suggest::{family_hint, hint};
-use super::{Config, FamilyTable, Name, receivers, tags};
+use super::{Config, FamilyTable, NameAt, receivers, tags};
 use crate::base::fields::has;
 use crate::base::text::Text;
 use crate::json::{Document, Event, Events, Kind, place};
@@ -347,7 +347,7 @@ impl<'a, 'd> Reader<'_, 'a, 'd> {
         &mut self,
         key: &[u8],
         seen: &mut u64,
-        known: Name,
+        known: NameAt,
         unknown: ErrorKind,
     ) -> Result<usize, ErrorKind> {
         let mut names = (0..).map_while(known);

@@ -21,7 +21,7 @@ mod value;
 mod via;
 
 pub use command_line::{Repeated, is_help, last_value, parse, repeated};
-pub use custom_keys::{CUSTOM_MAX, Custom, Line, Number, Script};
+pub use custom_keys::{CUSTOM_MAX, Custom, Number, NumberLine, Script};
 pub use error::Reported;
 pub(crate) use error::{ErrorKind, report};
 pub use file::ConfigFile;
@@ -57,14 +57,14 @@ const PROCESSES_MAX: usize = 32;
 const PROCESS_NAME_MAX: usize = 255;
 
 /// Returns the name of an index.
-pub type Name = fn(usize) -> Option<&'static [u8]>;
+pub type NameAt = fn(usize) -> Option<&'static [u8]>;
 
 /// Looks up the tables of the metric families.
 pub struct FamilyTable {
     /// Returns the index of the family of a name; with `true`, only of one that has instances.
     pub find: fn(&[u8], bool) -> Option<usize>,
     /// Returns the name of the family of an index.
-    pub name: Name,
+    pub name: NameAt,
     /// Returns the index of the family that has metrics of such a name, or part of a name.
     pub find_by_metric: fn(&[u8]) -> Option<usize>,
     /// Returns whether a built-in metric has that name.

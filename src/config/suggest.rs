@@ -1,7 +1,7 @@
 //! Suggestions for misspelt names.
 
 use super::error::Hint;
-use super::{FamilyTable, Name};
+use super::{FamilyTable, NameAt};
 
 /// Longest known name that is compared.
 const NAME_MAX: usize = 16;
@@ -10,7 +10,7 @@ const NAME_MAX: usize = 16;
 const PREFIX_MIN: usize = 3;
 
 /// Returns what is accepted in place of what was written: a similar name, or one of the names.
-pub(super) fn hint(written: &[u8], name: Name) -> Hint {
+pub(super) fn hint(written: &[u8], name: NameAt) -> Hint {
     suggest(written, name).map_or(Hint::OneOf(name), Hint::Similar)
 }
 
@@ -22,7 +22,7 @@ pub(super) fn family_hint(written: &[u8], families: &FamilyTable) -> Hint {
 
 /// Returns the name with the smallest edit distance (Levenshtein) to what was written, if that is at most half the
 /// length of the shorter of the two; otherwise the only name that begins with it, or that it begins with.
-pub(super) fn suggest(written: &[u8], name: Name) -> Option<&'static [u8]> {
+pub(super) fn suggest(written: &[u8], name: NameAt) -> Option<&'static [u8]> {
     let names = || (0..).map_while(name);
     let (least, similar) = names()
         .filter_map(|name| Some((distance(written, name)?, name)))

@@ -1,6 +1,6 @@
 //! A received line in the agent's own JSON format.
 
-use super::text_line::{self, Parsed, Tag};
+use super::text_line::{self, ParsedLine, Tag};
 use crate::base::fields::has;
 use crate::config;
 use crate::json::{Document, Kind};
@@ -20,7 +20,7 @@ enum Key {
 
 /// Parses a line such as `{"metric":"a.b","tag":["k=v"],"value":1.5}`. Other keys, and tags without a `=`, are
 /// ignored. Returns `None` if the line is invalid.
-pub(super) fn parse<'a>(document: &'a Document, tags: &mut [Tag<'a>]) -> Option<Parsed<'a>> {
+pub(super) fn parse<'a>(document: &'a Document, tags: &mut [Tag<'a>]) -> Option<ParsedLine<'a>> {
     let (mut metric, mut value, mut count) = (None, None, 0);
     let (mut key, mut depth) = (Key::Other, 0);
     for event in document.events() {

@@ -1,7 +1,7 @@
 //! Reads a number from a field of a file.
 
 use crate::base::decimal::Fixed;
-use crate::config::Line;
+use crate::config::NumberLine;
 use crate::platform::{Ended, Errno, File};
 
 /// Bytes of a file that are searched.
@@ -34,9 +34,9 @@ pub enum CustomError {
 
 /// Reads the number in a field, from 1 up, of a line. Fields are separated by blanks, `:`, `=` and `,`, and counted after
 /// the key if the line is found by one. The file is opened each time, as it may be replaced.
-pub(super) fn read(path: &[u8], line: Line, field: u32) -> Result<Fixed, CustomError> {
+pub(super) fn read(path: &[u8], line: NumberLine, field: u32) -> Result<Fixed, CustomError> {
     let file = File::open(path).map_err(CustomError::System)?;
-    let mut search = Search::new(line, field);
+    let mut search = FieldSearch::new(line, field);
     let mut buffer = [0; 1024];
     let mut offset = 0;
     while offset < LENGTH_MAX {
@@ -58,12 +58,12 @@ pub(super) fn read(path: &[u8], line: Line, field: u32) -> Result<Fixed, CustomE
 }
 
 /// A search for a field in a text that is pushed byte by byte.
-struct Search<'a> {
-    wanted: Line<'a>,
+struct FieldSearch<'a> {
+    wanted: NumberLine<'a>,
     field: u32,
     /// The number of the current line, from 1 up.
     line: u32,
-    state: State,
+    state: LineState,
     /// Fields of the line that have begun.
     fields: u32,
     text: [u8; FIELD_MAX],
@@ -72,7 +72,7 @@ struct Search<'a> {
 
 /// The position in the current line.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum LineState {
     /// After this many bytes of the key.
     Key(usize),
     /// Between two fields of the wanted line.
@@ -87,13 +87,13 @@ fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b':' | b'=' | b',')
 }
 
-impl<'a> Search<'a> {
-    fn new(wanted: Line<'a>, field: u32) -> Self {
+impl<'a> FieldSearch<'a> {
+    fn new(wanted: NumberLine<'a>, field: u32) -> Self {
         let mut search = Self {
             wanted,
             field,
             line: 0,
-            state: State::Other,
+            state: LineState::Other,
             fields: 0,
             text: [0; FIELD_MAX],
             length: 0,
@@ -106,9 +106,9 @@ impl<'a> Search<'a> {
         self.line = self.line.saturating_add(1);
         self.fields = 0;
         self.state = match self.wanted {
-            Line::Key(_) => State::Key(0),
-            Line::Number(number) if number == self.line => State::Between,
-            Line::Number(_) => State::Other,
+            NumberLine::Key(_) => LineState::Key(0),
+            NumberLine::Number(number) if number == self.line => LineState::Between,
+            NumberLine::Number(_) => LineState::Other,
         };
     }
 
@@ -116,15 +116,15 @@ impl<'a> Search<'a> {
     fn push(&mut self, byte: u8) -> bool {
         let is_gap = is_separator(byte);
         self.state = match (self.state, self.wanted) {
-            (State::Within, _) if is_gap && self.fields == self.field => return true,
-            (State::Between | State::Within, _) if is_gap => State::Between,
-            (State::Between, _) => {
+            (LineState::Within, _) if is_gap && self.fields == self.field => return true,
+            (LineState::Between | LineState::Within, _) if is_gap => LineState::Between,
+            (LineState::Between, _) => {
                 self.fields += 1;
                 self.length = 0;
                 self.keep(byte)
             }
-            (State::Within, _) => self.keep(byte),
-            (State::Key(seen), Line::Key(key)) => Self::key(seen, key, byte),
+            (LineState::Within, _) => self.keep(byte),
+            (LineState::Key(seen), NumberLine::Key(key)) => Self::key(seen, key, byte),
             (state, _) => state,
         };
         if byte == b'\n' {
@@ -133,17 +133,17 @@ impl<'a> Search<'a> {
         false
     }
 
-    fn key(seen: usize, key: &[u8], byte: u8) -> State {
+    fn key(seen: usize, key: &[u8], byte: u8) -> LineState {
         match key.get(seen) {
-            None if is_separator(byte) => State::Between,
-            Some(wanted) if *wanted == byte => State::Key(seen + 1),
-            Some(_) if seen == 0 && is_separator(byte) => State::Key(0),
-            _ => State::Other,
+            None if is_separator(byte) => LineState::Between,
+            Some(wanted) if *wanted == byte => LineState::Key(seen + 1),
+            Some(_) if seen == 0 && is_separator(byte) => LineState::Key(0),
+            _ => LineState::Other,
         }
     }
 
     /// Keeps a byte of a field. A field that does not fit becomes one that is not a number.
-    fn keep(&mut self, byte: u8) -> State {
+    fn keep(&mut self, byte: u8) -> LineState {
         match self.text.get_mut(self.length) {
             Some(slot) => {
                 *slot = byte;
@@ -151,7 +151,7 @@ impl<'a> Search<'a> {
             }
             None => self.text[0] = b'?',
         }
-        State::Within
+        LineState::Within
     }
 
     fn found(&self) -> &[u8] {
@@ -163,20 +163,20 @@ impl<'a> Search<'a> {
 mod tests {
     use super::*;
 
-    fn find(text: &str, line: Line, field: u32) -> Option<String> {
-        let mut search = Search::new(line, field);
+    fn find(text: &str, line: NumberLine, field: u32) -> Option<String> {
+        let mut search = FieldSearch::new(line, field);
         let found = text.bytes().chain([b'\n']).any(|byte| search.push(byte));
         found.then(|| String::from_utf8(search.found().to_vec()).unwrap())
     }
 
     fn by_key(text: &str, key: &'static str, field: u32) -> Option<String> {
-        find(text, Line::Key(key.as_bytes()), field)
+        find(text, NumberLine::Key(key.as_bytes()), field)
     }
 
     #[test]
     fn fields_are_counted_from_the_start_of_a_line() {
         let text = "12\n  a, b:c=3\t4 \n\nlast";
-        let field = |line, field| find(text, Line::Number(line), field);
+        let field = |line, field| find(text, NumberLine::Number(line), field);
         assert_eq!(field(1, 1).unwrap(), "12");
         assert_eq!(field(2, 1).unwrap(), "a");
         assert_eq!(field(2, 4).unwrap(), "3");
@@ -207,18 +207,18 @@ mod tests {
     fn long_field_is_not_a_number() {
         let long = "1".repeat(40);
         assert_eq!(
-            Fixed::parse(find(&long, Line::Number(1), 1).unwrap().as_bytes()),
+            Fixed::parse(find(&long, NumberLine::Number(1), 1).unwrap().as_bytes()),
             None
         );
         let fits = format!("0.{}", "1".repeat(30));
-        assert!(Fixed::parse(find(&fits, Line::Number(1), 1).unwrap().as_bytes()).is_some());
+        assert!(Fixed::parse(find(&fits, NumberLine::Number(1), 1).unwrap().as_bytes()).is_some());
     }
 
     #[test]
     fn file_is_read_to_its_end_or_to_a_bound() {
         let path = std::env::temp_dir().join(format!("mini-monitor-custom-{}", std::process::id()));
         let path_bytes = path.to_str().unwrap().as_bytes();
-        let number = |line| read(path_bytes, Line::Number(line), 1);
+        let number = |line| read(path_bytes, NumberLine::Number(line), 1);
         assert!(matches!(number(1), Err(CustomError::System(Errno::NOT_FOUND))));
         let numbers: Vec<_> = (1..2_000).map(|number| number.to_string()).collect();
         std::fs::write(&path, numbers.join("\n") + "\n2000").unwrap();
@@ -229,6 +229,9 @@ mod tests {
         assert_eq!(number(1), Ok(Fixed::whole(12)));
         assert_eq!(number(2), Err(CustomError::NotNumber));
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(read(b"/dev/zero", Line::Number(2), 1), Err(CustomError::Missing));
+        assert_eq!(
+            read(b"/dev/zero", NumberLine::Number(2), 1),
+            Err(CustomError::Missing)
+        );
     }
 }

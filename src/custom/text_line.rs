@@ -17,7 +17,7 @@ pub(super) const TAGS_MAX: usize = 8;
 pub(super) type Tag<'a> = (&'a [u8], &'a [u8]);
 
 /// The name and the value of a line, and the number of its tags.
-pub(super) type Parsed<'a> = (&'a [u8], &'a [u8], usize);
+pub(super) type ParsedLine<'a> = (&'a [u8], &'a [u8], usize);
 
 /// Parses a text line or a JSON line and pushes its sample; an empty line has none. Returns `None` if the line is
 /// invalid, or if `push` does so because the sample does not fit.
@@ -40,7 +40,7 @@ pub fn read_line(line: &[u8], push: &mut dyn FnMut(&Sample) -> Option<()>) -> Op
     })
 }
 
-fn parse<'a>(line: &'a [u8], tags: &mut [Tag<'a>]) -> Option<Parsed<'a>> {
+fn parse<'a>(line: &'a [u8], tags: &mut [Tag<'a>]) -> Option<ParsedLine<'a>> {
     let mut fields = fields(line);
     let (name, value) = (fields.next()?, fields.next()?);
     let mut count = 0;

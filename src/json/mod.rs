@@ -11,7 +11,7 @@ mod tokens;
 
 pub use lexer::{Token, put_shortened};
 pub(crate) use syntax::SyntaxErrorKind;
-pub use syntax::{Keys, Place, SyntaxError, place};
+pub use syntax::{KeyPath, Place, SyntaxError, place};
 
 use lexer::Lexer;
 use tokens::Tokens;

@@ -8,7 +8,7 @@ use crate::base::text::Text;
 const KEYS_MAX: usize = 3;
 
 /// The keys that lead to a token, from the outermost object inwards; unused ones are empty.
-pub type Keys<'t> = [&'t [u8]; KEYS_MAX];
+pub type KeyPath<'t> = [&'t [u8]; KEYS_MAX];
 
 /// A token, and the keys that lead to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Place<'t> {
     /// The token.
     pub token: Token<'t>,
     /// The keys.
-    pub keys: Keys<'t>,
+    pub keys: KeyPath<'t>,
 }
 
 /// What may follow at a position.
@@ -95,7 +95,7 @@ struct Position<'t> {
     /// Whether each open bracket is that of an object.
     open: [bool; DEPTH_MAX],
     depth: usize,
-    keys: Keys<'t>,
+    keys: KeyPath<'t>,
     expected: Expected,
 }
 

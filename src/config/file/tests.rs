@@ -1,6 +1,6 @@
 //! Documents and the options that they set.
 
-use super::super::{CUSTOM_MAX, ConfigMemory, Interval, Line};
+use super::super::{CUSTOM_MAX, ConfigMemory, Interval, NumberLine};
 use super::*;
 use crate::agent::FAMILY_TABLE;
 use crate::families::find;
@@ -122,9 +122,9 @@ fn custom_number_has_the_values_of_its_keys() {
         assert_eq!(
             numbers,
             [
-                (Line::Number(1), 1, 0, (1, 1)),
-                (Line::Key(b"e"), 2, -3, (1, 8)),
-                (Line::Number(7), 1, 0, (1, 1))
+                (NumberLine::Number(1), 1, 0, (1, 1)),
+                (NumberLine::Key(b"e"), 2, -3, (1, 8)),
+                (NumberLine::Number(7), 1, 0, (1, 1))
             ]
         );
         assert_eq!(all[1].interval, Some(60_000));
