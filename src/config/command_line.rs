@@ -115,7 +115,7 @@ fn set_all<'a>(
                 kind
             }
         })?;
-        option.keep(config, value);
+        config.keep(index, value);
     }
     Ok(())
 }

@@ -125,7 +125,7 @@ impl<'a, 'd> Reader<'_, 'a, 'd> {
             } else if index == CUSTOM {
                 self.custom(config)?;
             } else {
-                self.option(&OPTIONS[index], config)?;
+                self.option(index, config)?;
             }
         }
         // `families` takes precedence over `metrics`, `only` and `ignore`, wherever it stands.
@@ -136,7 +136,8 @@ impl<'a, 'd> Reader<'_, 'a, 'd> {
         Ok(())
     }
 
-    fn option(&mut self, option: &ConfigOption, config: &mut Config<'a>) -> Result<(), ErrorKind> {
+    fn option(&mut self, index: usize, config: &mut Config<'a>) -> Result<(), ErrorKind> {
+        let option = &OPTIONS[index];
         match option.kind {
             ValueKind::Header => config.header_event = self.number,
             ValueKind::Name | ValueKind::Tag => config.name_event = self.number,
@@ -149,7 +150,7 @@ impl<'a, 'd> Reader<'_, 'a, 'd> {
         }
         let families = self.families;
         self.value(option.kind, &mut |text, memory| {
-            option.keep(config, text);
+            config.keep(index, text);
             let mut cx = SetterContext { families, memory };
             (option.set)(config, text, &mut cx)
         })?;

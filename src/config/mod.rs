@@ -296,6 +296,14 @@ impl<'a> Config<'a> {
         texts.filter_map(|(option, text)| Some((option.name, text.filter(|text| option.is_changed(text))?)))
     }
 
+    /// Keeps the text of a value of the option of an index, for [`Config::settings`].
+    fn keep(&mut self, index: usize, text: &'a [u8]) {
+        // Those of the command line alone are no settings.
+        if let Some(given) = self.given.get_mut(index) {
+            *given = Some(text);
+        }
+    }
+
     /// Removes the values of an option of this kind if it collects several.
     fn clear(&mut self, kind: ValueKind) {
         match kind {

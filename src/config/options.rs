@@ -168,15 +168,6 @@ options! {
 }
 
 impl ConfigOption {
-    /// Keeps the text of a value, for [`Config::settings`].
-    pub(super) fn keep<'a>(&self, config: &mut Config<'a>, text: &'a [u8]) {
-        if let Some((index, _)) = Self::find(self.name.as_bytes())
-            && let Some(given) = config.given.get_mut(index)
-        {
-            *given = Some(text);
-        }
-    }
-
     /// Returns whether the text is another value than the default of an option that has one value.
     #[inline(never)]
     pub(super) fn is_changed(&self, text: &[u8]) -> bool {
@@ -189,12 +180,7 @@ impl ConfigOption {
         });
         match self.kind {
             // What -check prints of these is everything that is in force.
-            ValueKind::Receivers
-            | ValueKind::Header
-            | ValueKind::Tag
-            | ValueKind::Families
-            | ValueKind::FamilyPatterns
-            | ValueKind::Programs => false,
+            kind if kind.is_repeatable() => false,
             ValueKind::Switch => value::switch(text) == Some(true),
             _ if value.is_some() => value != default,
             _ => text != self.default.as_bytes(),

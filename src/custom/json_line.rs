@@ -8,38 +8,30 @@ use crate::json::{Document, Kind};
 /// Tags with a `=` that a line may have: as many as another agent sends, those of its flags and those of a script.
 pub(super) const TAGS_MAX: usize = config::TAGS_MAX + text_line::TAGS_MAX;
 
-/// A key of the outermost object.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Key {
-    Metric,
-    Value,
-    Tag,
-    /// The endpoint and the timestamp, of which the agent has its own, or an unknown key.
-    Other,
-}
-
 /// Parses a line such as `{"metric":"a.b","tag":["k=v"],"value":1.5}`. Other keys, and tags without a `=`, are
 /// ignored. Returns `None` if the line is invalid.
 pub(super) fn parse<'a>(document: &'a Document, tags: &mut [Tag<'a>]) -> Option<ParsedLine<'a>> {
     let (mut metric, mut value, mut count) = (None, None, 0);
-    let (mut key, mut depth) = (Key::Other, 0);
+    let (mut key, mut depth) = (b"".as_slice(), 0);
     for event in document.events() {
+        // The agent has its own endpoint and timestamp.
+        let is_ignored = !matches!(key, b"metric" | b"value" | b"tag");
         match event.kind {
-            Kind::Key if depth == 1 => key = Key::of(event.text),
+            Kind::Key if depth == 1 => key = event.text,
             Kind::ObjectStart | Kind::ListStart => {
                 let is_expected = match depth {
                     0 => event.kind == Kind::ObjectStart,
-                    1 => key == Key::Other || (key == Key::Tag && event.kind == Kind::ListStart),
-                    _ => key == Key::Other,
+                    1 => is_ignored || key == b"tag" && event.kind == Kind::ListStart,
+                    _ => is_ignored,
                 };
                 depth += 1;
                 is_expected.then_some(())?;
             }
             Kind::ObjectEnd | Kind::ListEnd => depth -= 1,
-            _ if key == Key::Other => {}
-            Kind::Text if key == Key::Metric => metric = Some(event.text),
-            Kind::Number if key == Key::Value => value = Some(event.source),
-            Kind::Text if key == Key::Tag && depth == 2 => {
+            _ if is_ignored => {}
+            Kind::Text if key == b"metric" => metric = Some(event.text),
+            Kind::Number if key == b"value" => value = Some(event.source),
+            Kind::Text if key == b"tag" && depth == 2 => {
                 if has(event.text, b'=') {
                     tags.get_mut(count)?.1 = event.text;
                     count += 1;
@@ -49,17 +41,6 @@ pub(super) fn parse<'a>(document: &'a Document, tags: &mut [Tag<'a>]) -> Option<
         }
     }
     Some((metric?, value?, count))
-}
-
-impl Key {
-    fn of(text: &[u8]) -> Self {
-        match text {
-            b"metric" => Self::Metric,
-            b"value" => Self::Value,
-            b"tag" => Self::Tag,
-            _ => Self::Other,
-        }
-    }
 }
 
 #[cfg(test)]
