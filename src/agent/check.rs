@@ -70,7 +70,6 @@ impl Turn {
     }
 
     /// Adds a sample of the writer's instance, if it fits into a line.
-    #[inline(never)]
     fn add(&mut self, writer: &mut json::Writer, metric: &[u8], value: Fixed) {
         if let Some(length) = writer.write(&mut [0; LINE_MAX], metric, value) {
             self.count += 1;
@@ -155,7 +154,6 @@ impl<'a> Series<'a> {
     }
 
     /// Seconds that the buffer lasts if the samples of a series are at least these milliseconds apart.
-    #[inline(never)]
     fn lasting(&self, spacing: u32) -> u64 {
         // Bytes in a million seconds.
         let mut rate = 1;
@@ -235,7 +233,6 @@ pub(super) fn describe(config: &Config, found: &FoundResources, series: &mut Ser
 }
 
 /// Writes a line: the message with its [`format_args`].
-#[inline(never)]
 pub(super) fn put_line(message: &'static str, args: &[LogArg], put: &mut dyn FnMut(&[u8])) {
     let mut buffer = [0; LINE_LENGTH];
     let mut line = Text::new(&mut buffer);
@@ -267,7 +264,6 @@ fn put_names(start: &str, first: &[u8], others: &mut dyn Iterator<Item = &[u8]>,
 }
 
 /// Writes interval and filters of a family, those that are left out by default among them.
-#[inline(never)]
 fn put_family(config: &Config, number: usize, family: &Family, period: u32, put: Put) {
     let filter = config.filters().get(number).copied().unwrap_or_default();
     let [amount, unit] = interval(period);
@@ -321,7 +317,6 @@ fn list<'t>(words: &'t [u8], list: &'t [u8]) -> [LogArg<'t>; 2] {
 
 /// Writes how long an outage may be until samples are left out, and until those that are left of a series are, on
 /// average, a minute and ten minutes apart.
-#[inline(never)]
 fn put_buffer(series: &Series, put: Put) {
     let message = if series.config.is_thinning {
         "buffer %K: % series, %% at full density, thinned after that: %% at a sample a minute, %% at one every 10 minutes"

@@ -22,7 +22,6 @@ const SHELL_WORDS: &[u8] = b".,:,alias,bg,break,builtin,case,cd,command,continue
 const PLAIN: &[u8] = b"+-./:=@_";
 
 /// Writes a line for each warning.
-#[inline(never)]
 pub(super) fn warn(config: &Config, found: &FoundResources, series: &mut Series, host: &Host, put: Put) {
     let warn = &mut |message: &'static str, args: &[LogArg]| {
         put(b"warning: ");

@@ -169,7 +169,6 @@ options! {
 
 impl ConfigOption {
     /// Returns whether the text is another value than the default of an option that has one value.
-    #[inline(never)]
     pub(super) fn is_changed(&self, text: &[u8]) -> bool {
         let [value, default] = [text, self.default.as_bytes()].map(|text| match self.kind {
             ValueKind::Size => value::size(text),
