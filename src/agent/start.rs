@@ -87,8 +87,10 @@ fn execute(
     if config.command == Command::Check {
         return check(config, &source, memory, message);
     }
-    let mut platform =
-        Kernel::new(config.buffer, config.timeout).map_err(|errno| report_signals(errno, message))?;
+    let mut platform = match Kernel::new(config.buffer, config.timeout) {
+        Ok(platform) => platform,
+        Err(errno) => return Err(report_signals(errno, message).into()),
+    };
     let mut spool = None;
     let (roots, ring) = resources::open(config, &mut platform, &mut spool, source.file(), message)?;
     let (seed, now) = (platform::random(), platform.now());
@@ -120,6 +122,8 @@ fn execute(
 }
 
 /// Prints what would run, or fails as a start would.
+// Its large variables are not on the stack of the loop.
+#[inline(never)]
 fn check(
     config: &Config,
     source: &Source,
