@@ -68,6 +68,7 @@ impl Output<'_> {
         self.lines += 1;
         self.bytes += Ring::bytes_for(length) as u64;
         if cx.config.debug {
+            // A line of the log is in the ring, also if the agent is killed now: it is encoded again for the log.
             let mut buffer = [0; LINE_MAX];
             let length = writer.write(&mut buffer, metric, value)?;
             log_sample(metric, value, cx);
