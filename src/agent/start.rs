@@ -68,19 +68,8 @@ fn execute(
     memory: &'static mut Memory,
     message: &mut Text<'static>,
 ) -> Result<Infallible, ExitStatus> {
-    if arguments.clone().any(config::is_help) {
-        return print_all(&mut config::help, message);
-    }
-    let mut source = Source::new(arguments);
     let [second, first] = stored;
-    match source.command(second, message)? {
-        Command::List => return print_all(&mut families::list, message),
-        Command::Version => {
-            let version = concat!(env!("MINI_MONITOR_VERSION"), "\n");
-            return print_all(&mut |put| put(version.as_bytes()), message);
-        }
-        Command::Check | Command::Once | Command::Run => {}
-    }
+    let mut source = source(arguments, second, message)?;
     let loaded = source.load(first, message)?;
     source.is_required |= loaded.is_some();
     let mut config = source.fill(first, loaded, message)?;
@@ -121,6 +110,22 @@ fn execute(
     }
 }
 
+/// Returns the source of the configuration, unless a command needs none: it prints, and ends.
+fn source(arguments: Args, stored: &mut StoredConfig, message: &mut Text) -> Result<Source, ExitStatus> {
+    if arguments.clone().any(config::is_help) {
+        return Err(print_all(&mut config::help, message));
+    }
+    let source = Source::new(arguments);
+    match source.command(stored, message)? {
+        Command::List => Err(print_all(&mut families::list, message)),
+        Command::Version => {
+            let version = concat!(env!("MINI_MONITOR_VERSION"), "\n");
+            Err(print_all(&mut |put| put(version.as_bytes()), message))
+        }
+        Command::Check | Command::Once | Command::Run => Ok(source),
+    }
+}
+
 /// Prints what would run, or fails as a start would.
 // Its large variables are not on the stack of the loop.
 #[inline(never)]
@@ -138,7 +143,7 @@ fn check(
         check::warn_of_repeated(source.arguments(), put);
         check::describe(config, &found, &mut series, &host, put);
     };
-    print_all(describe, message)
+    Err(print_all(describe, message))
 }
 
 /// A running agent, and what it runs on.
@@ -205,9 +210,9 @@ fn status(ending: Ending) -> i32 {
     }
 }
 
-/// Prints to standard output the pieces that `write` passes, up to the first error, and ends. A reader that has gone needs
-/// no message.
-fn print_all(write: &mut dyn FnMut(Put), message: &mut Text) -> Result<Infallible, ExitStatus> {
+/// Prints to standard output the pieces that `write` passes, and ends. Returns the status after an error, whose message it
+/// writes; a reader that has gone needs none.
+fn print_all(write: &mut dyn FnMut(Put), message: &mut Text) -> ExitStatus {
     let mut result = Ok(());
     write(&mut |piece| {
         if result.is_ok() {
@@ -220,7 +225,7 @@ fn print_all(write: &mut dyn FnMut(Put), message: &mut Text) -> Result<Infallibl
         Err(errno) => {
             message.put(b"standard output: ");
             platform::describe(message, errno);
-            Err(ExitStatus(OUTPUT_FAILED))
+            ExitStatus(OUTPUT_FAILED)
         }
     }
 }
