@@ -1,6 +1,6 @@
 //! Directories and files.
 
-use super::errno::{check, check_length};
+use super::errno::{WOULD_BLOCK, check, check_length};
 use super::fd::{BESIDE_FILE, Fd, control};
 use super::spool::is_held_at;
 use crate::base::fields::until;
@@ -322,8 +322,14 @@ pub fn print(descriptor: u8, text: &[u8]) -> Result<(), Errno> {
     let output = ManuallyDrop::new(Fd::new(descriptor.into()));
     let mut rest = text;
     while !rest.is_empty() {
-        let written = output.write(&[rest])?;
-        rest = rest.get(written..).unwrap_or_default();
+        match output.write(&[rest]) {
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            // Another process that has the same pipe or terminal has made it non-blocking.
+            Err(WOULD_BLOCK) => {
+                output.is_ready(libc::POLLOUT, u32::MAX);
+            }
+            Err(errno) => return Err(errno),
+        }
     }
     Ok(())
 }
@@ -370,7 +376,7 @@ pub(super) fn without_waiting(descriptor: c_int) -> Result<Fd, Errno> {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
-    use std::{env, fs, process};
+    use std::{env, fs, process, thread};
 
     #[test]
     fn odd_paths_are_errors() {
@@ -421,6 +427,25 @@ mod tests {
             assert_eq!(lines(&format!("{fill} {name}\nb\n")), [&fill, "b"]);
         }
         assert_eq!(lines(&"z".repeat(3 * LINE_MAX)), [""]);
+    }
+
+    #[test]
+    fn whole_text_is_printed_to_a_full_pipe_that_does_not_wait() {
+        let (reading, writing) = crate::platform::socket::pipe().unwrap();
+        let text = vec![b'x'; 1 << 20];
+        let reader = thread::spawn(move || {
+            let (mut total, mut buffer) = (0, [0; 4096]);
+            loop {
+                assert!(reading.is_ready(libc::POLLIN | libc::POLLHUP, u32::MAX));
+                match reading.read(&mut buffer) {
+                    Ok(0) => return total,
+                    length => total += length.unwrap(),
+                }
+            }
+        });
+        let result = print(writing.number() as u8, &text);
+        drop(writing);
+        assert_eq!((result, reader.join().unwrap()), (Ok(()), text.len()));
     }
 
     fn names(entries: &mut Entries) -> BTreeSet<String> {
