@@ -91,7 +91,7 @@ impl Address {
 /// Parses the number or the name of a network interface (`netdevice(7)`).
 fn interface(text: &[u8]) -> Option<u32> {
     if let Some(number) = parse_u64(text) {
-        return Some(number as u32);
+        return u32::try_from(number).ok();
     }
     let mut buffer = [0; libc::IF_NAMESIZE];
     let name = c_text(text, &mut buffer)?;

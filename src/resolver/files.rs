@@ -77,9 +77,9 @@ impl Resolv {
 
     fn option(&mut self, field: &[u8]) -> Option<()> {
         let name = until(field, b':');
-        let number = OPTIONS.iter().position(|option| *option == name)?;
-        let value = parse_u64(field.get(name.len() + 1..)?)? as u32;
-        *self.options.get_mut(number)? = value.min(*OPTIONS_MAX.get(number)?);
+        let index = OPTIONS.iter().position(|option| *option == name)?;
+        let value = parse_u64(field.get(name.len() + 1..)?)?;
+        *self.options.get_mut(index)? = value.min(u64::from(*OPTIONS_MAX.get(index)?)) as u32;
         Some(())
     }
 

@@ -348,6 +348,8 @@ fn a_resolver_is_set_up_by_its_file() {
     assert!(domains(&resolv, "x.y.z").is_empty());
     assert!(domains(&resolv, "x.").is_empty());
     assert_eq!((resolv.timeout(), resolv.attempts()), (1_000, 10));
+    resolv.line(b"options timeout:4294967297");
+    assert_eq!(resolv.timeout(), 60_000);
     let long = "x".repeat(256);
     resolv.line(format!("search {long}").as_bytes());
     assert_eq!(domains(&resolv, "x"), [long.as_str()]);

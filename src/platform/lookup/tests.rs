@@ -291,6 +291,7 @@ fn this_host_s_own_names_need_no_server() {
     for text in [
         "fe80::1%nowhere",
         "fe80::1%",
+        "fe80::1%4294967297",
         "1.2.3.4%lo",
         "fe80::1%sixteen-letters-",
     ] {
