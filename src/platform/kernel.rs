@@ -1,7 +1,7 @@
 //! The real platform.
 
 use super::address::Address;
-use super::child::{Left, Script};
+use super::child::Left;
 use super::command::Command;
 use super::complaints::Complaints;
 use super::connection::{Connection, Kind, Link};
@@ -12,6 +12,7 @@ use super::file::{is_kind, without_waiting};
 use super::listener::Listener;
 use super::log::Log;
 use super::lookup::Lookup;
+use super::script::Script;
 use super::{clock, fault, signal, socket};
 use crate::base::rate_limit::Throttle;
 use crate::platform::{Cause, Ended, Errno, LogArg, NEVER, Platform, Ready, SCRIPTS_MAX, Signal, Transfer};

@@ -7,6 +7,7 @@
 mod address;
 mod check;
 mod child;
+mod child_setup;
 mod clock;
 mod command;
 mod complaints;
@@ -27,6 +28,7 @@ mod memory;
 mod once;
 #[cfg(static_pie)]
 mod relro;
+mod script;
 mod signal;
 mod socket;
 mod spool;
