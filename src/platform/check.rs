@@ -3,9 +3,10 @@
 use super::address::Address;
 use super::environment::{PATH, variable};
 use super::fd::reserve_descriptor;
-use super::file::{PATH_MAX, Status, call_with, for_each_line};
+use super::file::{PATH_MAX, call_with, for_each_line};
 use super::lookup;
 use super::socket::unix_address;
+use super::status::Status;
 use crate::base::fields::{fields, has};
 use crate::base::text::Text;
 use crate::platform::Errno;

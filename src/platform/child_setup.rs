@@ -1,9 +1,10 @@
 //! What a child does between `fork(2)` and `execve(2)`.
 
 use super::child::{Streams, exit};
+use super::directory::{Directory, Entries};
 use super::errno::check;
 use super::fd::{Fd, control};
-use super::file::{Directory, Entries, open};
+use super::file::open;
 use super::{environment, user};
 use crate::base::decimal::parse_u64;
 use crate::base::fields::until;

@@ -7,8 +7,9 @@
 use super::check::split_path;
 use super::errno::{WOULD_BLOCK, check};
 use super::fd::{BESIDE_FILE, Fd};
-use super::file::{PATH_MAX, is_kind, open, open_new};
+use super::file::{PATH_MAX, open, open_at};
 use super::spool::is_held_at;
+use super::status::is_kind;
 use crate::base::text::{Text, hash};
 use crate::platform::Errno;
 use core::ffi::c_int;
@@ -18,8 +19,9 @@ const DIRECTORY: &[u8] = b"/run/";
 
 /// A link in /tmp may be another user's. To open a pipe does not wait.
 const FLAGS: c_int = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+const NEW_FLAGS: c_int = FLAGS | libc::O_CREAT | libc::O_EXCL;
 /// Agents of other users may lock the file, too.
-const MODE: libc::c_uint = 0o644;
+const MODE: libc::mode_t = 0o644;
 
 /// The lock, or none.
 pub(super) struct EndpointLock {
@@ -71,7 +73,7 @@ fn open_lock(path: &[u8]) -> Option<Fd> {
     }
     // With `O_CREAT` the kernel may refuse the file of another user in /tmp (fs.protected_regular).
     let file = match open(path, FLAGS) {
-        Err(Errno::NOT_FOUND) => open_new(path, FLAGS, MODE),
+        Err(Errno::NOT_FOUND) => open_at(libc::AT_FDCWD, path, NEW_FLAGS, MODE),
         other => other,
     };
     let is_usable = |file: &Fd| is_kind(file, libc::S_IFREG) && file.leaves(BESIDE_FILE);

@@ -2,8 +2,9 @@
 
 use super::errno::check_length;
 use super::fd::Fd;
-use super::file::{Status, unlink};
+use super::file::unlink;
 use super::socket::{self, UnixAddress, unix_address};
+use super::status::Status;
 use crate::base::fields::until;
 use crate::platform::Errno;
 use core::ffi::c_int;

@@ -3,7 +3,7 @@
 use super::clock::local_time;
 use super::connection::Connection;
 use super::fd::Fd;
-use super::file::without_waiting;
+use super::standard_streams::without_waiting;
 use crate::base::text::Text;
 use crate::platform::{LogArg, format_args};
 

@@ -8,9 +8,10 @@
 use super::check::{check_new, directory_of};
 use super::errno::{INVALID, check, last};
 use super::fd::{Fd, file_size_limit, reserve_descriptor};
-use super::file::{PATH_MAX, Status, call_with, for_each_line, is_root, open, unlink};
+use super::file::{PATH_MAX, call_with, for_each_line, open, unlink};
 use super::machine::file_system;
 use super::memory::{Mapping, map_from};
+use super::status::{Status, is_root};
 use crate::base::text::{Text, hash};
 use crate::platform::Errno;
 use crate::ring::{self, Words};
