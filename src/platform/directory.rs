@@ -7,6 +7,7 @@ use super::status::Status;
 use crate::base::fields::until;
 use crate::platform::Errno;
 use core::ffi::c_int;
+use core::mem::offset_of;
 
 const DIRECTORY_FLAGS: c_int = libc::O_RDONLY | libc::O_DIRECTORY;
 
@@ -54,10 +55,9 @@ impl Directory {
 #[repr(align(8))]
 struct EntryBuffer([u8; 1024]);
 
-/// Offsets in an entry (`getdents64(2)`): its length follows its inode and its offset of 64 bits each, its name the
-/// length and the byte of its type.
-const LENGTH: usize = 16;
-const NAME: usize = 19;
+/// Offsets of an entry's length and name (`getdents64(2)`).
+const LENGTH: usize = offset_of!(libc::dirent64, d_reclen);
+const NAME: usize = offset_of!(libc::dirent64, d_name);
 
 /// The names in a directory, pulled one at a time, its own (`.`) and its parent's (`..`) among them.
 pub struct Entries {
@@ -88,9 +88,9 @@ impl Entries {
     pub fn next_name(&mut self) -> Result<Option<&[u8]>, Errno> {
         if self.start >= self.end {
             let (directory, buffer) = (self.directory.number(), &mut self.buffer.0);
-            let (place, size) = (buffer.as_mut_ptr(), buffer.len());
-            // SAFETY: the buffer is writable for its size.
-            let length = unsafe { libc::syscall(libc::SYS_getdents64, directory, place, size) };
+            let (start, size) = (buffer.as_mut_ptr(), buffer.len());
+            // SAFETY: the buffer is writable for its size. (musl has a function for the call, glibc before 2.30 has not.)
+            let length = unsafe { libc::syscall(libc::SYS_getdents64, directory, start, size) };
             (self.start, self.end) = (0, check_length(length as isize)?);
         }
         let unread = self.buffer.0.get(self.start..self.end).unwrap_or_default();

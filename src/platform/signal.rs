@@ -53,8 +53,8 @@ pub(super) fn take_over() -> Result<Fd, Errno> {
 
 /// Returns one signal, if one has come.
 pub(super) fn next(descriptor: &Fd) -> Option<Signal> {
-    // The number is what a record starts with (`signalfd(2)`).
-    let mut record = [0; 128];
+    // A record starts with the signal's number (`signalfd(2)`).
+    let mut record = [0; size_of::<libc::signalfd_siginfo>()];
     let length = descriptor.read(&mut record).ok()?;
     match i32::from_ne_bytes(*record.first_chunk()?) {
         _ if length < record.len() => None,
