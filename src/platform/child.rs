@@ -1,6 +1,6 @@
 //! A child in a process group of its own: a command of the user's, or a look-up.
 
-use super::child_setup::{TEXT_MAX, end_with, execute, set_up};
+use super::child_setup::{TEXT_MAX, execute, set_parent_death_signal, set_up};
 use super::errno::check;
 use super::fd::{Fd, pause};
 use super::signal;
@@ -15,7 +15,7 @@ pub(super) struct Child {
 }
 
 /// Milliseconds that a killed child has to end; most end at once.
-const END: u32 = 50;
+const END_MILLIS: u32 = 50;
 
 /// The standard input, output and error of a child; `/dev/null` stands in for a missing one.
 pub(super) type Streams<'a> = [Option<&'a Fd>; 3];
@@ -49,11 +49,11 @@ impl Child {
             let mut buffer = [0; TEXT_MAX];
             let mut variables = Text::new(&mut buffer);
             if is_program {
-                signal::give_back();
+                signal::restore_defaults();
             }
             if set_up(user, &mut variables, streams).is_some() {
                 // A change of user resets it, so it comes last.
-                end_with(parent, if is_program { libc::SIGTERM } else { libc::SIGKILL });
+                set_parent_death_signal(parent, if is_program { libc::SIGTERM } else { libc::SIGKILL });
                 run(user.map(|_| variables.bytes()));
             }
             exit(126);
@@ -103,7 +103,7 @@ impl Child {
         // It may have left its group, or not come to it yet; once it is dead the group gets no new members.
         let is_allowed = kill(self.number, libc::SIGKILL);
         if kill(-self.number, libc::SIGKILL) || is_allowed {
-            self.wait(END);
+            self.wait(END_MILLIS);
         }
         self.reap()
     }
@@ -130,13 +130,13 @@ fn kill(number: libc::pid_t, signal: c_int) -> bool {
     unsafe { libc::kill(number, signal) == 0 }
 }
 
-const LEFT_MAX: usize = 16;
+const UNREAPED_MAX: usize = 16;
 
-/// Children that could not be ended, until they have.
-pub(super) struct Left([Option<Child>; LEFT_MAX]);
+/// Killed children that have not ended yet: the kernel delays that of a child that waits for a dead disk.
+pub(super) struct Unreaped([Option<Child>; UNREAPED_MAX]);
 
-impl Left {
-    pub(super) const NONE: Self = Self([const { None }; LEFT_MAX]);
+impl Unreaped {
+    pub(super) const NONE: Self = Self([const { None }; UNREAPED_MAX]);
 
     /// Returns whether there is no room for another child: then none may be started.
     pub(super) fn is_full(&self) -> bool {
@@ -146,17 +146,17 @@ impl Left {
     /// Ends the child, or keeps it.
     pub(super) fn end(&mut self, child: Child) {
         if child.end().is_none()
-            && let Some(place) = self.0.iter_mut().find(|place| place.is_none())
+            && let Some(slot) = self.0.iter_mut().find(|slot| slot.is_none())
         {
-            *place = Some(child);
+            *slot = Some(child);
         }
     }
 
     /// Drops the children that have ended.
     pub(super) fn reap(&mut self) {
-        for place in &mut self.0 {
-            if place.as_ref().is_some_and(|child| child.reap().is_some()) {
-                *place = None;
+        for slot in &mut self.0 {
+            if slot.as_ref().is_some_and(|child| child.reap().is_some()) {
+                *slot = None;
             }
         }
     }

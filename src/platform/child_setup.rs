@@ -3,7 +3,7 @@
 use super::child::{Streams, exit};
 use super::directory::{Directory, Entries};
 use super::errno::check;
-use super::fd::{Fd, control};
+use super::fd::{Fd, fcntl};
 use super::file::open;
 use super::{environment, user};
 use crate::base::decimal::parse_u64;
@@ -17,7 +17,7 @@ pub(super) const TEXT_MAX: usize = 2048 + "sh\0".len();
 const ARGUMENTS_MAX: usize = 32;
 
 /// Makes this process get a signal when its parent ends, even if the parent is killed (`PR_SET_PDEATHSIG`).
-pub(super) fn end_with(parent: libc::pid_t, signal: c_int) {
+pub(super) fn set_parent_death_signal(parent: libc::pid_t, signal: c_int) {
     // SAFETY: the call takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal as libc::c_ulong) };
     // SAFETY: the call takes nothing. It answers 0 where the parent is in another name space of processes.
@@ -130,5 +130,5 @@ fn pointers(texts: &[u8]) -> [*const c_char; ARGUMENTS_MAX + 2] {
 fn become_standard(fd: &Fd, number: c_int) -> Option<()> {
     // SAFETY: the calls take numbers only.
     check(unsafe { libc::dup3(fd.number(), number, 0) }).ok()?;
-    control(number, libc::F_SETFL, 0).ok().map(drop)
+    fcntl(number, libc::F_SETFL, 0).ok().map(drop)
 }

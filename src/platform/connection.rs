@@ -11,7 +11,7 @@ use crate::platform::{Cause, Errno, LogArg, Transfer};
 
 /// The open connection, or the attempt at one.
 #[derive(Default)]
-pub(super) enum Link {
+pub(super) enum Channel {
     #[default]
     Nothing,
     LookingUp(Lookup),
@@ -26,7 +26,7 @@ pub(super) enum Link {
 
 /// A kind of receiver.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ReceiverKind {
     Stdout,
     Unix,
     Command,
@@ -41,8 +41,8 @@ const HOST_SHOWN: usize = 100;
 
 /// The link, and the receiver that was looked up last.
 pub(super) struct Connection {
-    pub(super) link: Link,
-    pub(super) kind: Kind,
+    pub(super) channel: Channel,
+    pub(super) kind: ReceiverKind,
     /// The path of a socket, the start of a command, or host and port of a tunnel.
     name: [u8; UNIX_PATH_MAX],
     length: usize,
@@ -52,8 +52,8 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) const NONE: Self = Self {
-        link: Link::Nothing,
-        kind: Kind::Stdout,
+        channel: Channel::Nothing,
+        kind: ReceiverKind::Stdout,
         name: [0; UNIX_PATH_MAX],
         length: 0,
         addresses: Addresses::NONE,
@@ -70,14 +70,17 @@ impl Connection {
                 name.put(part);
             }
             name.number(u64::from(*port));
-            (self.kind, self.length) = (Kind::Tunnel, name.bytes().len());
+            (self.kind, self.length) = (ReceiverKind::Tunnel, name.bytes().len());
             return Ok(());
         }
         let (kind, name): (_, &[u8]) = match *receiver {
-            Transfer::Stdout => (Kind::Stdout, b""),
-            Transfer::Unix(path) => (Kind::Unix, path),
-            Transfer::Command(command) => (Kind::Command, command.get(..COMMAND_SHOWN).unwrap_or(command)),
-            Transfer::Tcp { .. } | Transfer::Http { .. } => (Kind::Tcp, b""),
+            Transfer::Stdout => (ReceiverKind::Stdout, b""),
+            Transfer::Unix(path) => (ReceiverKind::Unix, path),
+            Transfer::Command(command) => (
+                ReceiverKind::Command,
+                command.get(..COMMAND_SHOWN).unwrap_or(command),
+            ),
+            Transfer::Tcp { .. } | Transfer::Http { .. } => (ReceiverKind::Tcp, b""),
         };
         let place = self.name.get_mut(..name.len());
         place.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(name);
@@ -102,11 +105,11 @@ impl Connection {
             LogArg::Cause(Cause::Closed) => text.put(b"EOF"),
             LogArg::Address(index) => {
                 text.put(match self.kind {
-                    Kind::Stdout => b"-",
-                    Kind::Unix => b"unix ",
-                    Kind::Command => b"command ",
-                    Kind::Tunnel => b"tunnel ",
-                    Kind::Tcp => b"tcp ",
+                    ReceiverKind::Stdout => b"-",
+                    ReceiverKind::Unix => b"unix ",
+                    ReceiverKind::Command => b"command ",
+                    ReceiverKind::Tunnel => b"tunnel ",
+                    ReceiverKind::Tcp => b"tcp ",
                 });
                 text.put(self.name());
                 if let Some(address) = self.addresses.all().get(index) {
@@ -114,7 +117,7 @@ impl Connection {
                 }
             }
             LogArg::Local => {
-                if let Link::Connected(fd) = &self.link
+                if let Channel::Connected(fd) = &self.channel
                     && let Ok(address) = socket::local_address(fd)
                 {
                     address::put(text, &address);

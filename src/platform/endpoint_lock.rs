@@ -58,10 +58,10 @@ impl EndpointLock {
             return false;
         };
         // Only an agent without company gets the whole lock, and then keeps a share in it.
-        let has_company = lock(&file, libc::LOCK_EX) == Err(WOULD_BLOCK);
+        let is_shared = lock(&file, libc::LOCK_EX) == Err(WOULD_BLOCK);
         let _ = lock(&file, libc::LOCK_SH);
         self.file = Some(file);
-        has_company
+        is_shared
     }
 }
 
@@ -76,7 +76,7 @@ fn open_lock(path: &[u8]) -> Option<Fd> {
         Err(Errno::NOT_FOUND) => open_at(libc::AT_FDCWD, path, NEW_FLAGS, MODE),
         other => other,
     };
-    let is_usable = |file: &Fd| is_kind(file, libc::S_IFREG) && file.leaves(BESIDE_FILE);
+    let is_usable = |file: &Fd| is_kind(file, libc::S_IFREG) && file.leaves_free(BESIDE_FILE);
     file.ok().filter(is_usable)
 }
 

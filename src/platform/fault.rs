@@ -92,7 +92,7 @@ pub(super) fn replace(address: usize) -> bool {
 }
 
 /// Handles SIGBUS in a mapping. Any other SIGBUS ends the program, as it does without this.
-pub(super) fn mend() {
+pub(super) fn install_handler() {
     signal::handle(libc::SIGBUS, on_bus_error as *const () as usize);
 }
 
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn an_access_to_a_file_that_was_cut_off_finds_what_is_left() {
         let _alone = ALONE.lock();
-        mend();
+        install_handler();
         let (_file, memory) = cut_off("fault");
         memory[2 * PAGE] = 0;
         check(memory);

@@ -49,8 +49,8 @@ impl Fd {
     }
 
     /// Returns whether that many more may be opened. (A descriptor gets the lowest free number.)
-    pub(super) fn leaves(&self, count: usize) -> bool {
-        self.number() as usize + count < most()
+    pub(super) fn leaves_free(&self, count: usize) -> bool {
+        self.number() as usize + count < limit()
     }
 
     /// Writes the pieces, at most [`PIECES_MAX`], one after the other; returns the number of bytes that were taken.
@@ -87,7 +87,7 @@ impl Drop for Fd {
 }
 
 /// `fcntl(2)` with a command that takes a number.
-pub(super) fn control(descriptor: c_int, command: c_int, argument: c_int) -> Result<c_int, Errno> {
+pub(super) fn fcntl(descriptor: c_int, command: c_int, argument: c_int) -> Result<c_int, Errno> {
     // SAFETY: the call takes numbers only.
     check(unsafe { libc::fcntl(descriptor, command, argument) })
 }
@@ -131,16 +131,16 @@ pub type TooFew = [u64; 2];
 
 /// Opens a descriptor that has no use, in place of one that a start opens (`-check`).
 pub fn reserve_descriptor() -> Result<(), Errno> {
-    control(STDERR, libc::F_DUPFD_CLOEXEC, STDERR + 1).map(drop)
+    fcntl(STDERR, libc::F_DUPFD_CLOEXEC, STDERR + 1).map(drop)
 }
 
 /// Checks that the limit is high enough, once all files that stay open are open. `has_command`: connections are commands.
 pub fn check_descriptors(has_command: bool) -> Result<(), TooFew> {
     // A duplicate gets the lowest free number.
-    let next = control(STDERR, libc::F_DUPFD_CLOEXEC, STDERR + 1).map(Fd::new);
-    let open = next.map_or(most(), |next| next.number() as usize);
+    let next = fcntl(STDERR, libc::F_DUPFD_CLOEXEC, STDERR + 1).map(Fd::new);
+    let open = next.map_or(limit(), |next| next.number() as usize);
     let beside = READING + if has_command { COMMAND } else { CONNECTION };
-    let (most, needed) = (most(), open.saturating_add(beside));
+    let (most, needed) = (limit(), open.saturating_add(beside));
     if needed <= most {
         return Ok(());
     }
@@ -149,7 +149,7 @@ pub fn check_descriptors(has_command: bool) -> Result<(), TooFew> {
 
 /// Returns the limit of descriptors (`RLIMIT_NOFILE`, `getrlimit(2)`), as it was at the first call: each turn asks for it,
 /// once for each file that stays open.
-fn most() -> usize {
+fn limit() -> usize {
     static MOST: AtomicUsize = AtomicUsize::new(0);
     let known = MOST.load(Ordering::Relaxed);
     if known > 0 {

@@ -87,7 +87,7 @@ impl File {
 
     /// Returns whether it may stay open: the other files have enough descriptors.
     pub fn may_stay(&self) -> bool {
-        self.0.leaves(BESIDE_FILE)
+        self.0.leaves_free(BESIDE_FILE)
     }
 
     /// Reads from an offset in the file (`pread(2)`); returns the number of bytes, 0 at the file's end.
@@ -97,7 +97,7 @@ impl File {
 
     /// Returns whether only its owner can write to it, which is root or this process's user.
     pub fn is_private(&self) -> bool {
-        Status::of(&self.0).is_some_and(|status| status.is_own() && !status.is_open())
+        Status::of(&self.0).is_some_and(|status| status.is_own() && !status.is_writable_by_others())
     }
 }
 

@@ -1,10 +1,10 @@
 //! The real platform.
 
 use super::address::Address;
-use super::child::Left;
+use super::child::Unreaped;
 use super::command::Command;
-use super::complaints::Complaints;
-use super::connection::{Connection, Kind, Link};
+use super::command_stderr::CommandStderr;
+use super::connection::{Channel, Connection, ReceiverKind};
 use super::endpoint_lock::EndpointLock;
 use super::errno::{self, WOULD_BLOCK};
 use super::fd::{Fd, poll};
@@ -12,7 +12,7 @@ use super::listener::Listener;
 use super::log::Log;
 use super::lookup::Lookup;
 use super::script::Script;
-use super::standard_streams::without_waiting;
+use super::standard_streams::open_nonblocking;
 use super::status::is_kind;
 use super::{clock, fault, signal, socket};
 use crate::base::rate_limit::Throttle;
@@ -28,10 +28,10 @@ pub struct Kernel {
     signals: Fd,
     /// The running scripts by their indices.
     scripts: [Option<Script>; SCRIPTS_MAX],
-    /// Commands and look-ups that could not be ended.
-    left: Left,
+    /// Killed commands and look-ups that have not ended yet.
+    unreaped: Unreaped,
     /// The standard error of the command that receives the lines.
-    complaints: Complaints,
+    command_stderr: CommandStderr,
     listener: Option<Listener>,
     endpoint: EndpointLock,
     log: Log,
@@ -67,10 +67,10 @@ impl Kernel {
     pub fn new(ring: usize, timeout: u32) -> Result<Self, Errno> {
         Ok(Self {
             connection: Connection::NONE,
-            signals: signal::take_over()?,
+            signals: signal::open()?,
             scripts: [const { None }; SCRIPTS_MAX],
-            left: Left::NONE,
-            complaints: Complaints::NONE,
+            unreaped: Unreaped::NONE,
+            command_stderr: CommandStderr::NONE,
             listener: None,
             endpoint: EndpointLock::NONE,
             log: Log::open(),
@@ -100,14 +100,14 @@ impl Kernel {
         // Negative descriptors are not watched.
         let mut entries = [watch(-1, libc::POLLIN); OWN + 2 * SCRIPTS_MAX];
         let (fd, events) = self.interest(writing, may_read);
-        let (complaints, resume) = self.complaints.watch();
+        let (stderr, resume) = self.command_stderr.watch();
         entries[0] = watch(fd, events);
         entries[1].fd = self.signals.number();
         entries[2].fd = self.listener.as_ref().map_or(-1, Listener::number);
-        entries[3].fd = complaints;
-        if let Link::Command(Command {
+        entries[3].fd = stderr;
+        if let Channel::Command(Command {
             output: Some(output), ..
-        }) = &self.connection.link
+        }) = &self.connection.channel
             && may_read
         {
             entries[4].fd = output.number();
@@ -135,7 +135,7 @@ impl Kernel {
         }
         let end = libc::POLLERR | libc::POLLHUP | libc::POLLNVAL | libc::POLLRDHUP;
         self.broken = entries[0].revents & end != 0;
-        if let Link::Command(command) = &mut self.connection.link {
+        if let Channel::Command(command) = &mut self.connection.channel {
             command.has_closed_input |= self.broken;
         }
         let mut ready = Ready {
@@ -147,7 +147,7 @@ impl Kernel {
             ready.signal = signal::next(&self.signals);
         }
         if ready.signal == Some(Signal::Child) {
-            self.left.reap();
+            self.unreaped.reap();
         }
         // The agent is not woken up for what is only read here.
         let mut own_count = 0;
@@ -164,15 +164,15 @@ impl Kernel {
         }
         if entries[3].revents != 0 {
             own_count += 1;
-            self.log_complaints(false);
+            self.log_command_stderr(false);
         }
         (ready_count > own_count).then_some(ready)
     }
 
     /// Logs the standard error of the command, all that is left of it if the command has ended.
-    fn log_complaints(&mut self, has_ended: bool) {
+    fn log_command_stderr(&mut self, has_ended: bool) {
         let Self {
-            complaints,
+            command_stderr,
             log,
             connection,
             ..
@@ -187,9 +187,9 @@ impl Kernel {
             );
         };
         if has_ended {
-            complaints.close(log_line);
+            command_stderr.close(log_line);
         } else {
-            complaints.read(log_line);
+            command_stderr.read(log_line);
         }
     }
 
@@ -229,9 +229,9 @@ impl Kernel {
     }
 
     /// Starts a command, with host and port in its text if the connection goes through it.
-    fn start_command(&mut self, text: &[u8], to: Option<(&[u8], u16)>) -> Result<Link, Errno> {
+    fn start_command(&mut self, text: &[u8], to: Option<(&[u8], u16)>) -> Result<Channel, Errno> {
         let errors = if self.log.output.is_some() {
-            Some(self.complaints.open()?)
+            Some(self.command_stderr.open()?)
         } else {
             None
         };
@@ -239,23 +239,23 @@ impl Kernel {
             Some((host, port)) => Command::start_to(text, host, port, errors.as_ref()),
             None => Command::start(text, errors.as_ref()),
         };
-        command.map(Link::Command)
+        command.map(Channel::Command)
     }
 
     /// Returns the descriptor of the connection to watch, and the events.
     fn interest(&self, writing: bool, may_read: bool) -> (c_int, c_short) {
         let out = if writing { libc::POLLOUT } else { 0 };
-        match &self.connection.link {
-            Link::Nothing => (-1, 0),
-            Link::LookingUp(lookup) => (lookup.descriptor(), libc::POLLIN),
-            Link::Connecting(fd) => (fd.number(), libc::POLLOUT),
-            Link::Connected(fd) => {
+        match &self.connection.channel {
+            Channel::Nothing => (-1, 0),
+            Channel::LookingUp(lookup) => (lookup.descriptor(), libc::POLLIN),
+            Channel::Connecting(fd) => (fd.number(), libc::POLLOUT),
+            Channel::Connected(fd) => {
                 let input = if may_read { libc::POLLIN } else { 0 };
                 (fd.number(), input | libc::POLLRDHUP | out)
             }
             // The poll would report it for ever, while an answer may still come.
-            Link::Command(command) if command.has_closed_input => (-1, 0),
-            Link::Stdout { fd, .. } | Link::Command(Command { input: fd, .. }) => (fd.number(), out),
+            Channel::Command(command) if command.has_closed_input => (-1, 0),
+            Channel::Stdout { fd, .. } | Channel::Command(Command { input: fd, .. }) => (fd.number(), out),
         }
     }
 }
@@ -282,7 +282,7 @@ impl Platform for Kernel {
         self.connection.set(receiver, via.is_some())?;
         // No further children while too many could not be ended.
         let may_start = || {
-            if self.left.is_full() {
+            if self.unreaped.is_full() {
                 Err(WOULD_BLOCK)
             } else {
                 Ok(())
@@ -292,11 +292,11 @@ impl Platform for Kernel {
             (Transfer::Stdout | Transfer::Unix(_), _) => {}
             (Transfer::Command(text), _) => {
                 may_start()?;
-                self.connection.link = self.start_command(text, None)?;
+                self.connection.channel = self.start_command(text, None)?;
             }
             (Transfer::Tcp { host, port } | Transfer::Http { host, port, .. }, Some(text)) => {
                 may_start()?;
-                self.connection.link = self.start_command(text, Some((host, port)))?;
+                self.connection.channel = self.start_command(text, Some((host, port)))?;
             }
             (Transfer::Tcp { host, port } | Transfer::Http { host, port, .. }, None) => {
                 let texts: &[&[u8]] = match host {
@@ -310,7 +310,7 @@ impl Platform for Kernel {
                     0 => may_start()?,
                     count => return Ok(Some(count)),
                 }
-                self.connection.link = Link::LookingUp(Lookup::start(host, port)?);
+                self.connection.channel = Channel::LookingUp(Lookup::start(host, port)?);
                 return Ok(None);
             }
         }
@@ -318,56 +318,56 @@ impl Platform for Kernel {
     }
 
     fn resolved(&mut self) -> Result<usize, Cause> {
-        let Link::LookingUp(lookup) = take(&mut self.connection.link) else {
+        let Channel::LookingUp(lookup) = take(&mut self.connection.channel) else {
             return Err(errno::INVALID.into());
         };
         let found = lookup.finish(&mut self.connection.addresses);
-        self.left.end(lookup.child);
+        self.unreaped.end(lookup.child);
         found.map(|()| self.connection.addresses.all().len())
     }
 
     fn connect(&mut self, address: usize) -> Result<bool, Cause> {
         // A command runs since it was looked up.
-        if matches!(self.connection.link, Link::Command(_)) {
+        if matches!(self.connection.channel, Channel::Command(_)) {
             return Ok(true);
         }
         self.close(0);
         self.address = address;
         let (fd, is_connected) = match self.connection.kind {
-            Kind::Stdout => {
-                let fd = without_waiting(1)?;
+            ReceiverKind::Stdout => {
+                let fd = open_nonblocking(1)?;
                 let is_socket = is_kind(&fd, libc::S_IFSOCK);
-                self.connection.link = Link::Stdout { fd, is_socket };
+                self.connection.channel = Channel::Stdout { fd, is_socket };
                 return Ok(true);
             }
-            Kind::Command | Kind::Tunnel => return Err(errno::INVALID.into()),
-            Kind::Unix => {
+            ReceiverKind::Command | ReceiverKind::Tunnel => return Err(errno::INVALID.into()),
+            ReceiverKind::Unix => {
                 let path = socket::unix_address(self.connection.name())?;
                 socket::connect_stream(&path, &self.options, false)?
             }
-            Kind::Tcp => {
+            ReceiverKind::Tcp => {
                 let addresses = self.connection.addresses.all();
                 let address = addresses.get(address).ok_or(errno::INVALID)?;
                 socket::connect_stream(address.bytes(), &self.options, true)?
             }
         };
-        self.connection.link = if is_connected {
-            Link::Connected(fd)
+        self.connection.channel = if is_connected {
+            Channel::Connected(fd)
         } else {
-            Link::Connecting(fd)
+            Channel::Connecting(fd)
         };
         Ok(is_connected)
     }
 
     fn connect_result(&mut self) -> Result<(), Cause> {
-        let Link::Connecting(fd) = take(&mut self.connection.link) else {
+        let Channel::Connecting(fd) = take(&mut self.connection.channel) else {
             return Err(errno::INVALID.into());
         };
         socket::connect_result(&fd)?;
-        if socket::has_met_itself(&fd) {
+        if socket::is_self_connected(&fd) {
             return Err(Errno(libc::ECONNREFUSED).into());
         }
-        self.connection.link = Link::Connected(fd);
+        self.connection.channel = Channel::Connected(fd);
         Ok(())
     }
 
@@ -376,16 +376,16 @@ impl Platform for Kernel {
         if ring::is_lost() {
             return Ok(0);
         }
-        let link = &self.connection.link;
-        let taken = match link {
-            Link::Connected(fd) | Link::Stdout { fd, is_socket: true } => socket::send(fd, pieces),
-            Link::Stdout { fd, .. } | Link::Command(Command { input: fd, .. }) => fd.write(pieces),
+        let channel = &self.connection.channel;
+        let taken = match channel {
+            Channel::Connected(fd) | Channel::Stdout { fd, is_socket: true } => socket::send(fd, pieces),
+            Channel::Stdout { fd, .. } | Channel::Command(Command { input: fd, .. }) => fd.write(pieces),
             _ => Err(errno::INVALID),
         };
         let start = pieces.first().map_or(0, |piece| piece.as_ptr().addr());
         match taken {
             Ok(taken) => Ok(taken),
-            Err(Errno(libc::EPIPE)) if matches!(link, Link::Stdout { .. }) => Err(Cause::Closed),
+            Err(Errno(libc::EPIPE)) if matches!(channel, Channel::Stdout { .. }) => Err(Cause::Closed),
             Err(WOULD_BLOCK) => Ok(0),
             // The same as a SIGBUS, where a system call reads the memory.
             Err(Errno(libc::EFAULT)) if fault::replace(start) => Ok(0),
@@ -394,27 +394,27 @@ impl Platform for Kernel {
     }
 
     fn unacked(&mut self) -> u64 {
-        match &self.connection.link {
+        match &self.connection.channel {
             // `SIOCOUTQ` of `tcp(7)` by another name. A Unix socket counts in another unit than bytes.
-            Link::Connected(fd) if self.connection.kind == Kind::Tcp => {
+            Channel::Connected(fd) if self.connection.kind == ReceiverKind::Tcp => {
                 socket::count(fd, libc::TIOCOUTQ as _)
             }
-            Link::Command(command) => command.unread(),
+            Channel::Command(command) => command.unread(),
             _ => 0,
         }
     }
 
     fn silence(&mut self) -> Option<u64> {
-        match &self.connection.link {
-            Link::Connected(fd) if self.connection.kind == Kind::Tcp => socket::silence(fd),
+        match &self.connection.channel {
+            Channel::Connected(fd) if self.connection.kind == ReceiverKind::Tcp => socket::silence(fd),
             _ => Some(u64::MAX),
         }
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Cause> {
-        let received = match &mut self.connection.link {
-            Link::Connected(fd) => socket::receive(fd, buffer),
-            Link::Command(command) => command.read(buffer),
+        let received = match &mut self.connection.channel {
+            Channel::Connected(fd) => socket::receive(fd, buffer),
+            Channel::Command(command) => command.read(buffer),
             _ => return Ok(None),
         };
         match received {
@@ -432,8 +432,8 @@ impl Platform for Kernel {
         let mut received = Err(WOULD_BLOCK);
         // The end may come after unread input.
         let mut end = Ok(());
-        match &mut self.connection.link {
-            Link::Connected(fd) => {
+        match &mut self.connection.channel {
+            Channel::Connected(fd) => {
                 if may_read {
                     received = socket::receive(fd, &mut buffer);
                 }
@@ -443,8 +443,8 @@ impl Platform for Kernel {
                         .and(Err(Cause::Closed));
                 }
             }
-            Link::Stdout { .. } if self.broken => end = Err(Cause::Closed),
-            Link::Command(command) => {
+            Channel::Stdout { .. } if self.broken => end = Err(Cause::Closed),
+            Channel::Command(command) => {
                 if may_read {
                     received = command.discard(&mut buffer);
                 }
@@ -469,9 +469,9 @@ impl Platform for Kernel {
     }
 
     fn close(&mut self, grace: u32) {
-        match take(&mut self.connection.link) {
+        match take(&mut self.connection.channel) {
             // Its output stays open until it has ended: a command that prints would be killed.
-            Link::Command(Command {
+            Channel::Command(Command {
                 input,
                 child,
                 output: _output,
@@ -479,11 +479,11 @@ impl Platform for Kernel {
             }) => {
                 drop(input);
                 child.wait(grace);
-                self.left.end(child);
-                self.log_complaints(true);
+                self.unreaped.end(child);
+                self.log_command_stderr(true);
             }
-            Link::Connected(fd) => socket::hang_up(&fd),
-            Link::LookingUp(lookup) => self.left.end(lookup.child),
+            Channel::Connected(fd) => socket::hang_up(&fd),
+            Channel::LookingUp(lookup) => self.unreaped.end(lookup.child),
             _ => {}
         }
         (self.broken, self.has_logged_peer, self.read_again) = (false, false, 0);
@@ -496,8 +496,8 @@ impl Platform for Kernel {
         user: Option<&[u8]>,
     ) -> Result<(), Errno> {
         let script = Script::start(arguments, user)?;
-        if let Some(place) = self.scripts.get_mut(index) {
-            *place = Some(script);
+        if let Some(slot) = self.scripts.get_mut(index) {
+            *slot = Some(script);
         }
         Ok(())
     }
@@ -525,11 +525,11 @@ impl Platform for Kernel {
     }
 
     fn end_script(&mut self, index: usize) -> Option<Ended> {
-        let place = self.scripts.get_mut(index)?;
-        let script = place.as_mut()?;
+        let slot = self.scripts.get_mut(index)?;
+        let script = slot.as_mut()?;
         script.output = None;
         let ended = script.child.end()?;
-        *place = None;
+        *slot = None;
         Some(ended)
     }
 

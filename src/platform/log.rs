@@ -3,7 +3,7 @@
 use super::clock::local_time;
 use super::connection::Connection;
 use super::fd::Fd;
-use super::standard_streams::without_waiting;
+use super::standard_streams::open_nonblocking;
 use crate::base::text::Text;
 use crate::platform::{LogArg, format_args};
 
@@ -22,7 +22,7 @@ impl Log {
     pub(super) fn open() -> Self {
         local_time();
         Self {
-            output: without_waiting(2).ok(),
+            output: open_nonblocking(2).ok(),
             is_cut: false,
         }
     }

@@ -10,7 +10,7 @@ mod child;
 mod child_setup;
 mod clock;
 mod command;
-mod complaints;
+mod command_stderr;
 mod connection;
 mod directory;
 mod endpoint_lock;

@@ -23,10 +23,12 @@ impl Script {
         user: Option<&[u8]>,
     ) -> Result<Self, Errno> {
         let (output, theirs) = pipe()?;
-        if !output.leaves(BESIDE_SCRIPT) {
+        if !output.leaves_free(BESIDE_SCRIPT) {
             return Err(Errno(libc::EMFILE));
         }
-        let errors = pipe().ok().filter(|(errors, _)| errors.leaves(BESIDE_SCRIPT));
+        let errors = pipe()
+            .ok()
+            .filter(|(errors, _)| errors.leaves_free(BESIDE_SCRIPT));
         let (errors, their_errors) = errors.unzip();
         Ok(Self {
             child: Child::start(arguments, user, [None, Some(&theirs), their_errors.as_ref()])?,

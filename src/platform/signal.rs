@@ -11,7 +11,7 @@ use core::ptr::null_mut;
 
 /// Signals that ask for something, and the end of a child. `nohup` has the first one ignored so that it does not kill:
 /// here it never does.
-const ASKING: [c_int; 5] = [
+const REQUESTS: [c_int; 5] = [
     libc::SIGHUP,
     libc::SIGUSR1,
     libc::SIGTERM,
@@ -27,13 +27,13 @@ pub fn survive_errors() {
     for signal in IGNORED {
         handle(signal, libc::SIG_IGN);
     }
-    fault::mend();
+    fault::install_handler();
 }
 
 /// Sets up the signals that ask for something, and returns their descriptor.
-pub(super) fn take_over() -> Result<Fd, Errno> {
+pub(super) fn open() -> Result<Fd, Errno> {
     let mut blocked = empty_set();
-    for signal in ASKING {
+    for signal in REQUESTS {
         // Whoever started us may ignore SIGCHLD, and then a child that has ended cannot be waited for.
         let before = handle(signal, libc::SIG_DFL);
         if signal == libc::SIGINT && before == libc::SIG_IGN {
@@ -66,7 +66,7 @@ pub(super) fn next(descriptor: &Fd) -> Option<Signal> {
 }
 
 /// In a child: signals are as another program expects them.
-pub(super) fn give_back() {
+pub(super) fn restore_defaults() {
     for signal in IGNORED {
         handle(signal, libc::SIG_DFL);
     }

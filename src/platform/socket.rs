@@ -195,7 +195,7 @@ pub(super) fn count(fd: &Fd, request: libc::Ioctl) -> u64 {
 
 /// A socket without a listener may have met itself: a port of this host that lies among those for
 /// outgoing connections is now and then given to the very socket that dials it (RFC 9293, 3.5).
-pub(super) fn has_met_itself(socket: &Fd) -> bool {
+pub(super) fn is_self_connected(socket: &Fd) -> bool {
     match (local_address(socket), address(socket, libc::getpeername)) {
         (Ok(local), Ok(peer)) => local == peer,
         _ => false,

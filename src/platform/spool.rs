@@ -346,7 +346,7 @@ fn refusal(file: &Fd) -> Option<&'static str> {
         Some("another user owns it")
     } else if status.has_links() {
         Some("it has more than one link")
-    } else if status.is_open() {
+    } else if status.is_writable_by_others() {
         Some("group or others can write to it")
     } else {
         None

@@ -1,7 +1,7 @@
 //! Standard input, output and error.
 
 use super::errno::WOULD_BLOCK;
-use super::fd::{Fd, control};
+use super::fd::{Fd, fcntl};
 use super::file::open;
 use super::status::is_kind;
 use crate::platform::Errno;
@@ -29,7 +29,7 @@ pub fn print(descriptor: u8, text: &[u8]) -> Result<(), Errno> {
 /// caller has not opened anything yet.
 pub fn fill_standard_descriptors() {
     for descriptor in 0..3 {
-        if control(descriptor, libc::F_GETFD, 0).is_err() {
+        if fcntl(descriptor, libc::F_GETFD, 0).is_err() {
             // It gets the lowest free number, which is this one. It is read-only: to write to a closed standard
             // output is an error.
             let _ = open(b"/dev/null", libc::O_RDONLY).map(ManuallyDrop::new);
@@ -39,10 +39,10 @@ pub fn fill_standard_descriptors() {
 
 /// Returns a second descriptor of standard output (1) or standard error (2), whose `write` does not wait where that is
 /// possible.
-pub(super) fn without_waiting(descriptor: c_int) -> Result<Fd, Errno> {
+pub(super) fn open_nonblocking(descriptor: c_int) -> Result<Fd, Errno> {
     // A closed descriptor is an error.
-    let duplicate = Fd::new(control(descriptor, libc::F_DUPFD_CLOEXEC, 3)?);
-    let flags = control(descriptor, libc::F_GETFL, 0)?;
+    let duplicate = Fd::new(fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 3)?);
+    let flags = fcntl(descriptor, libc::F_GETFL, 0)?;
     if flags & libc::O_ACCMODE == libc::O_RDONLY {
         return Err(Errno(libc::EBADF));
     }
@@ -58,7 +58,7 @@ pub(super) fn without_waiting(descriptor: c_int) -> Result<Fd, Errno> {
     let own = open(path, libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY);
     if own.is_err() {
         // A terminal of another user cannot be opened again: the others share the flag.
-        control(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK)?;
+        fcntl(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK)?;
     }
     Ok(own.unwrap_or(duplicate))
 }

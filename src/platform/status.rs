@@ -65,7 +65,7 @@ impl Status {
     }
 
     /// Returns whether its group or others can write to it.
-    pub(super) fn is_open(&self) -> bool {
+    pub(super) fn is_writable_by_others(&self) -> bool {
         self.0.st_mode & (libc::S_IWGRP | libc::S_IWOTH) != 0
     }
 }

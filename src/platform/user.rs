@@ -22,16 +22,16 @@ pub fn has_user(name: &[u8]) -> bool {
 
 /// Makes this process one of that user and of all its groups, without capabilities.
 pub fn drop_to_user(name: &[u8]) -> Result<(), Errno> {
-    become_one(name, true, &mut Text::new(&mut [])).ok_or(Errno(libc::EPERM))
+    change_user(name, true, &mut Text::new(&mut [])).ok_or(Errno(libc::EPERM))
 }
 
 /// Makes this process one of that user and of its first group alone, without capabilities. (A process that is the user's
 /// already and may not leave its groups keeps them.) Writes the user's home directory.
 pub(super) fn become_user(name: &[u8], home: &mut Text) -> Option<()> {
-    become_one(name, false, home)
+    change_user(name, false, home)
 }
 
-fn become_one(name: &[u8], has_all_groups: bool, home: &mut Text) -> Option<()> {
+fn change_user(name: &[u8], has_all_groups: bool, home: &mut Text) -> Option<()> {
     let mut found = None;
     for_each_line(USERS, &mut |line| {
         if found.is_none()
@@ -67,7 +67,7 @@ fn become_one(name: &[u8], has_all_groups: bool, home: &mut Text) -> Option<()> 
     check(unsafe { libc::setgid(group) }).ok()?;
     // SAFETY: as above.
     check(unsafe { libc::setuid(user) }).ok()?;
-    drop_rights()
+    drop_capabilities()
 }
 
 /// The current form of a set of capabilities (`capset(2)`).
@@ -75,7 +75,7 @@ const CAPABILITIES: [u32; 2] = [0x2008_0522, 0];
 
 /// Empties the sets of capabilities, and with the inheritable one the ambient one, which a user other than root would
 /// keep; programs of other users, such as `sudo`, give no new ones (`PR_SET_NO_NEW_PRIVS`, from Linux 3.5 on).
-fn drop_rights() -> Option<()> {
+fn drop_capabilities() -> Option<()> {
     // The kernel writes to a header of another version, so qemu refuses one in read-only memory.
     let (mut header, none) = (CAPABILITIES, [0_u32; 6]);
     // SAFETY: a header for this process, and two times three sets of 32 bits. (libc has no function for it.)
