@@ -1,24 +1,26 @@
 //! The real platform.
 
-use super::address::Address;
-use super::child::Unreaped;
-use super::command::Command;
-use super::command_stderr::CommandStderr;
-use super::connection::{Channel, Connection, ReceiverKind};
-use super::endpoint_lock::EndpointLock;
-use super::errno::{self, WOULD_BLOCK};
-use super::fd::{Fd, poll};
-use super::listener::Listener;
-use super::log::Log;
-use super::lookup::Lookup;
-use super::script::Script;
-use super::standard_streams::open_nonblocking;
-use super::status::is_kind;
-use super::{clock, fault, signal, socket};
+mod peer_log;
+mod sleep;
+
 use crate::base::rate_limit::Throttle;
-use crate::platform::{Cause, Ended, Errno, LogArg, NEVER, Platform, Ready, SCRIPTS_MAX, Signal, Transfer};
+use crate::platform::address::Address;
+use crate::platform::child::Unreaped;
+use crate::platform::command::Command;
+use crate::platform::command_stderr::CommandStderr;
+use crate::platform::connection::{Channel, Connection, ReceiverKind};
+use crate::platform::endpoint_lock::EndpointLock;
+use crate::platform::errno::{self, WOULD_BLOCK};
+use crate::platform::fd::Fd;
+use crate::platform::listener::Listener;
+use crate::platform::log::Log;
+use crate::platform::lookup::Lookup;
+use crate::platform::script::Script;
+use crate::platform::standard_streams::open_nonblocking;
+use crate::platform::status::is_kind;
+use crate::platform::{Cause, Ended, Errno, LogArg, Platform, Ready, SCRIPTS_MAX, Transfer};
+use crate::platform::{clock, fault, signal, socket};
 use crate::ring;
-use core::ffi::{c_int, c_short};
 use core::mem::take;
 
 /// The operating system that this program runs on.
@@ -50,17 +52,9 @@ pub struct Kernel {
 /// The listener of the next configuration, or none.
 pub struct NextListener(Option<Listener>);
 
-/// Descriptors that are watched beside those of scripts: connection, signals, listener, a command's standard error and
-/// output.
-const OWN: usize = 5;
 /// Bytes a second that are read of the peer's output, which is of no use: its window closes. (A command's output is read in
 /// larger pieces.)
 const READ_MAX: usize = 4096;
-/// Bytes of the peer's first line that the log has.
-const PEER_LINE_MAX: usize = 100;
-/// The least printable bytes in a row that pass for a line, and not for binary data.
-const PEER_LINE_MIN: usize = 4;
-
 impl Kernel {
     /// Takes over the process: its signals, and the time zone for the log. The ring's size bounds
     /// what a connection may hold, `timeout` the milliseconds that a TCP peer may be silent.
@@ -88,111 +82,6 @@ impl Kernel {
         self.options = socket::Options { ring, timeout };
     }
 
-    /// Sleeps; returns `None` after a wake-up that was only for the standard error of a command or a script, or to read
-    /// from the peer again.
-    fn sleep_once(&mut self, until: u64, writing: bool) -> Option<Ready> {
-        let may_read = clock::monotonic_millis() >= self.read_again;
-        let watch = |fd, events| libc::pollfd {
-            fd,
-            events,
-            revents: 0,
-        };
-        // Negative descriptors are not watched.
-        let mut entries = [watch(-1, libc::POLLIN); OWN + 2 * SCRIPTS_MAX];
-        let (fd, events) = self.interest(writing, may_read);
-        let (stderr, resume) = self.command_stderr.watch();
-        entries[0] = watch(fd, events);
-        entries[1].fd = self.signals.number();
-        entries[2].fd = self.listener.as_ref().map_or(-1, Listener::number);
-        entries[3].fd = stderr;
-        if let Channel::Command(Command {
-            output: Some(output), ..
-        }) = &self.connection.channel
-            && may_read
-        {
-            entries[4].fd = output.number();
-        }
-        // More entries than the limit of descriptors are an error, so there are no gaps.
-        let (mut count, mut scripts) = (OWN, [(0_u8, false); 2 * SCRIPTS_MAX]);
-        for (index, script) in self.scripts.iter().enumerate() {
-            let Some(script) = script else { continue };
-            for (fd, is_error) in [(&script.output, false), (&script.errors, true)] {
-                if let Some(fd) = fd {
-                    entries[count].fd = fd.number();
-                    scripts[count - OWN] = (index as u8, is_error);
-                    count += 1;
-                }
-            }
-        }
-        let read_again = if may_read { NEVER } else { self.read_again };
-        let wake = until.min(read_again).min(resume);
-        let left = || (wake * 1_000_000).saturating_sub(clock::monotonic_nanos());
-        let ready_count = poll(&mut entries[..count], (wake != NEVER).then(left));
-        if ready_count == 0 {
-            // A call that failed has said nothing of the entries.
-            self.broken = false;
-            return (wake == until).then(Ready::default);
-        }
-        let end = libc::POLLERR | libc::POLLHUP | libc::POLLNVAL | libc::POLLRDHUP;
-        self.broken = entries[0].revents & end != 0;
-        if let Channel::Command(command) = &mut self.connection.channel {
-            command.has_closed_input |= self.broken;
-        }
-        let mut ready = Ready {
-            connection: entries[0].revents != 0 || entries[4].revents != 0,
-            received: entries[2].revents != 0,
-            ..Ready::default()
-        };
-        if entries[1].revents != 0 {
-            ready.signal = signal::next(&self.signals);
-        }
-        if ready.signal == Some(Signal::Child) {
-            self.unreaped.reap();
-        }
-        // The agent is not woken up for what is only read here.
-        let mut own_count = 0;
-        for (entry, (index, is_error)) in entries[OWN..count].iter().zip(scripts) {
-            if entry.revents == 0 {
-                continue;
-            }
-            if is_error {
-                own_count += 1;
-                self.read_script_errors(index.into());
-            } else {
-                ready.scripts |= 1 << index;
-            }
-        }
-        if entries[3].revents != 0 {
-            own_count += 1;
-            self.log_command_stderr(false);
-        }
-        (ready_count > own_count).then_some(ready)
-    }
-
-    /// Logs the standard error of the command, all that is left of it if the command has ended.
-    fn log_command_stderr(&mut self, has_ended: bool) {
-        let Self {
-            command_stderr,
-            log,
-            connection,
-            ..
-        } = self;
-        let log_line = &mut |line: &[u8], count: u32| {
-            let words = if count > 1 { "%: % (% lines)" } else { "%: %" };
-            let count = LogArg::Number(count.into());
-            log.write(
-                words,
-                &[LogArg::Address(0), LogArg::Text(line), count],
-                connection,
-            );
-        };
-        if has_ended {
-            command_stderr.close(log_line);
-        } else {
-            command_stderr.read(log_line);
-        }
-    }
-
     /// Opens a listener at that path; returns `None` if the present one is there already, or if there is none and none
     /// is asked for.
     pub fn next_listener(&self, path: Option<&[u8]>) -> Result<Option<NextListener>, Errno> {
@@ -214,20 +103,6 @@ impl Kernel {
         self.listener = next.0;
     }
 
-    /// Logs the first line that a peer sends: the peer may expect something else than lines.
-    fn log_peer(&mut self, bytes: &[u8], now: u64) {
-        let mut runs = bytes.split(|byte| !matches!(byte, b' '..=b'~'));
-        if !self.has_logged_peer
-            && let Some(line) = runs.find(|run| run.len() >= PEER_LINE_MIN)
-        {
-            self.has_logged_peer = true;
-            if self.peer_throttle.pass(now).is_some() {
-                let line = LogArg::Text(line.get(..PEER_LINE_MAX).unwrap_or(line));
-                self.log("received from %: \"%\"", &[LogArg::Address(self.address), line]);
-            }
-        }
-    }
-
     /// Starts a command, with host and port in its text if the connection goes through it.
     fn start_command(&mut self, text: &[u8], to: Option<(&[u8], u16)>) -> Result<Channel, Errno> {
         let errors = if self.log.output.is_some() {
@@ -240,23 +115,6 @@ impl Kernel {
             None => Command::start(text, errors.as_ref()),
         };
         command.map(Channel::Command)
-    }
-
-    /// Returns the descriptor of the connection to watch, and the events.
-    fn interest(&self, writing: bool, may_read: bool) -> (c_int, c_short) {
-        let out = if writing { libc::POLLOUT } else { 0 };
-        match &self.connection.channel {
-            Channel::Nothing => (-1, 0),
-            Channel::LookingUp(lookup) => (lookup.descriptor(), libc::POLLIN),
-            Channel::Connecting(fd) => (fd.number(), libc::POLLOUT),
-            Channel::Connected(fd) => {
-                let input = if may_read { libc::POLLIN } else { 0 };
-                (fd.number(), input | libc::POLLRDHUP | out)
-            }
-            // The poll would report it for ever, while an answer may still come.
-            Channel::Command(command) if command.has_closed_input => (-1, 0),
-            Channel::Stdout { fd, .. } | Channel::Command(Command { input: fd, .. }) => (fd.number(), out),
-        }
     }
 }
 
