@@ -9,8 +9,8 @@ use crate::base::name::Name;
 use crate::base::text::{Text, hash};
 use crate::platform::{Directory, Entries};
 
-/// A class of devices.
-struct Class {
+/// A class of devices (`/sys/class`).
+struct SysfsClass {
     /// The folder below `/sys`.
     path: &'static [u8],
     /// The start of the devices' names there; a number follows it.
@@ -19,13 +19,13 @@ struct Class {
     is_chip: bool,
 }
 
-static CLASSES: [Class; 2] = [
-    Class {
+static CLASSES: [SysfsClass; 2] = [
+    SysfsClass {
         path: b"class/thermal",
         prefix: b"thermal_zone",
         is_chip: false,
     },
-    Class {
+    SysfsClass {
         path: b"class/hwmon",
         prefix: b"hwmon",
         is_chip: true,
@@ -48,9 +48,9 @@ const KINDS: [(SensorKind, &[u8]); 2] = [(SensorKind::Temperature, b"temp"), (Se
 /// sensors of a kind.
 pub struct Sensors {
     /// The classes whose devices have not been listed.
-    classes: &'static [Class],
+    classes: &'static [SysfsClass],
     /// The class of the device, and its folder.
-    class: &'static Class,
+    class: &'static SysfsClass,
     folder: Option<Directory>,
     /// The numbers of the devices that have not been opened.
     devices: BitSet,
@@ -140,16 +140,16 @@ impl Sensors {
         self.kernel_name = numbered(self.class.prefix, number);
         let kernel_name = self.kernel_name.bytes();
         self.repeated = [BitSet::EMPTY; KINDS.len()];
-        let (mut place, mut target) = ([0; 256], [0; 256]);
-        let place = folder.link(kernel_name, &mut place).unwrap_or_default();
+        let (mut path, mut target) = ([0; 256], [0; 256]);
+        let path = folder.link(kernel_name, &mut path).unwrap_or_default();
         // The chip that the kernel makes of each thermal zone is left out.
-        if self.class.is_chip && is_in_zone(place) {
+        if self.class.is_chip && is_in_zone(path) {
             return None;
         }
         let mut device = folder.open_directory(kernel_name).ok()?;
         let target = device.link(b"device", &mut target).unwrap_or_default();
         // The first may be as short as `../../nvme0`, without an address.
-        let address = bus_address(target).or_else(|| bus_address(place));
+        let address = bus_address(target).or_else(|| bus_address(path));
         self.address = Name::new(address.or_else(|| stable_name(target)).unwrap_or_default());
         let mut buffer = [0; VALUE_MAX];
         if !self.class.is_chip {
