@@ -43,7 +43,7 @@ impl Child {
     ) -> Result<Self, Errno> {
         // SAFETY: the call takes nothing.
         let parent = unsafe { libc::getpid() };
-        // SAFETY: this program has one thread, so the child may do whatever the parent could.
+        // SAFETY: this program has one thread, so no lock is held in the child, which may do whatever the parent could.
         let number = check(unsafe { libc::fork() })?;
         if number == 0 {
             let mut buffer = [0; TEXT_MAX];

@@ -18,7 +18,7 @@ const ARGUMENTS_MAX: usize = 32;
 
 /// Makes this process get a signal when its parent ends, even if the parent is killed (`PR_SET_PDEATHSIG`).
 pub(super) fn set_parent_death_signal(parent: libc::pid_t, signal: c_int) {
-    // SAFETY: the call takes numbers only.
+    // SAFETY: with this option the call takes a number.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal as libc::c_ulong) };
     // SAFETY: the call takes nothing. It answers 0 where the parent is in another name space of processes.
     let now = unsafe { libc::getppid() };
@@ -76,7 +76,7 @@ pub(super) fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams
 /// Closes all descriptors but the standard ones, also those that the agent has inherited; `None` if that fails.
 /// (`close_range(2)` came with Linux 5.9.)
 fn close_others() -> Option<()> {
-    // SAFETY: the call takes numbers only, and no descriptor is used after it.
+    // SAFETY: the call takes numbers only. The child uses none of these descriptors, and drops no `Fd` of its parent.
     if unsafe { libc::syscall(libc::SYS_close_range, 3, c_uint::MAX, 0) } == 0 {
         return Some(());
     }
@@ -111,7 +111,7 @@ pub(super) fn execute(arguments: &mut dyn Iterator<Item = &[u8]>, variables: Opt
     };
     // The last pointer is null unless the arguments are too many.
     if !text.is_cut() && arguments[ARGUMENTS_MAX + 1].is_null() {
-        // SAFETY: texts that end in NUL, and two lists of such that end in null.
+        // SAFETY: a path that ends in NUL, and two lists of such texts that end in null; all of them outlive the call.
         unsafe { libc::execve(c"/bin/sh".as_ptr(), arguments.as_ptr(), variables) };
     }
 }

@@ -30,7 +30,7 @@ impl Iterator for Args {
 
     fn next(&mut self) -> Option<&'static [u8]> {
         let argument = *self.0.next()?;
-        // SAFETY: `new` was promised strings with a NUL that live as long as the program.
+        // SAFETY: the caller of `new` has promised strings that end in NUL and live as long as the program.
         Some(unsafe { CStr::from_ptr(argument) }.to_bytes())
     }
 }
@@ -66,7 +66,7 @@ pub(super) fn variable(name: &CStr) -> Option<&'static [u8]> {
 unsafe fn add(variable: &'static CStr) -> Result<(), Errno> {
     let old = all();
     let mut count = 0;
-    // SAFETY: no null pointer, which ends the list, has come before this one.
+    // SAFETY: the list ends in null, and no null has come before this pointer.
     while !unsafe { *old.wrapping_add(count) }.is_null() {
         count += 1;
     }

@@ -13,9 +13,9 @@ pub(super) const INVALID: Errno = Errno(libc::EINVAL);
 /// Returns the error of the call that has just failed.
 pub(super) fn last() -> Errno {
     // SAFETY: the call takes nothing.
-    let place = unsafe { libc::__errno_location() };
+    let number = unsafe { libc::__errno_location() };
     // SAFETY: it always points to this thread's own number.
-    Errno(unsafe { *place })
+    Errno(unsafe { *number })
 }
 
 /// Checks the answer of a call that returns −1 when it fails.
@@ -32,7 +32,7 @@ pub(super) fn check_length(answer: isize) -> Result<usize, Errno> {
 /// musl and glibc word some of them differently.
 pub fn describe(text: &mut Text, errno: Errno) {
     let mut buffer = [0_u8; 128];
-    // SAFETY: the buffer is as long as the call is told.
+    // SAFETY: the buffer is writable for its length.
     let failed = unsafe { libc::strerror_r(errno.0, buffer.as_mut_ptr().cast(), buffer.len()) };
     if failed != 0 {
         text.put(b"errno ");
@@ -51,14 +51,14 @@ mod tests {
 
     #[test]
     fn errors_read_as_in_go() {
-        let said = |number| {
+        let message = |number| {
             let mut buffer = [0; 80];
             let mut text = Text::new(&mut buffer);
             describe(&mut text, Errno(number));
             String::from_utf8(text.into_bytes().to_vec()).unwrap()
         };
-        assert_eq!(said(libc::ECONNREFUSED), "connection refused");
-        assert_eq!(said(libc::ENOENT), "no such file or directory");
-        assert!(said(99_999).contains("99999"), "{}", said(99_999));
+        assert_eq!(message(libc::ECONNREFUSED), "connection refused");
+        assert_eq!(message(libc::ENOENT), "no such file or directory");
+        assert!(message(99_999).contains("99999"), "{}", message(99_999));
     }
 }

@@ -70,7 +70,8 @@ pub(super) fn replace(address: usize) -> bool {
         ring::set_lost(true);
         let access = libc::PROT_READ | libc::PROT_WRITE;
         let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
-        // SAFETY: the pages belong to the mapping, which stays as long as before, readable and writable.
+        // SAFETY: the pages are those of a mapping that `forget` will be called for before it is unmapped. It stays readable
+        // and writable, and any bytes are valid in it.
         let memory = unsafe { libc::mmap(start as *mut c_void, length, access, kind, -1, 0) };
         if memory == libc::MAP_FAILED {
             return false;
@@ -78,9 +79,9 @@ pub(super) fn replace(address: usize) -> bool {
         let file = region.file.load(Ordering::Relaxed);
         let mut filled = 0;
         while filled < length {
-            let place = (start + filled) as *mut c_void;
-            // SAFETY: the rest of the mapping is there and writable; `pread(2)` may be called in a handler.
-            let count = unsafe { libc::pread(file, place, length - filled, filled as libc::off_t) };
+            let target = (start + filled) as *mut c_void;
+            // SAFETY: the rest of the mapping is there and writable. (`pread(2)` may be called in a handler.)
+            let count = unsafe { libc::pread(file, target, length - filled, filled as libc::off_t) };
             match usize::try_from(count) {
                 Ok(count @ 1..) => filled += count,
                 _ => break,
@@ -102,9 +103,9 @@ extern "C" fn on_bus_error(_: c_int, info: *mut libc::siginfo_t, _: *mut c_void)
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: it points to this thread's own number.
     let before = unsafe { *errno };
-    // SAFETY: the kernel hands over what it knows of the signal, for as long as the handler runs.
+    // SAFETY: with `SA_SIGINFO` the kernel passes a valid pointer, for as long as the handler runs.
     let info = unsafe { &*info };
-    // SAFETY: the field is there for each signal; it is an address where the kernel itself has sent it.
+    // SAFETY: the field is a number whatever has sent the signal, and an address where the kernel has.
     let address = unsafe { info.si_addr() }.addr();
     // Codes of signals that a process has sent are not positive.
     if info.si_code <= 0 || !replace(address) {

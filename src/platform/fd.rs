@@ -56,7 +56,7 @@ impl Fd {
     /// Writes the pieces, at most [`PIECES_MAX`], one after the other; returns the number of bytes that were taken.
     pub(super) fn write(&self, pieces: &[&[u8]]) -> Result<usize, Errno> {
         gather(pieces, &mut |vectors| {
-            // SAFETY: each vector is a slice, which the call only reads.
+            // SAFETY: there are as many vectors as passed, and each is a slice, which the call only reads.
             unsafe { libc::writev(self.0, vectors.as_ptr(), vectors.len() as c_int) }
         })
     }
@@ -108,7 +108,7 @@ pub(super) fn poll(entries: &mut [libc::pollfd], nanos: Option<u64>) -> usize {
         time
     });
     let time = time.as_ref().map_or(null(), core::ptr::from_ref);
-    // SAFETY: as many entries as said; null or a time; no mask.
+    // SAFETY: the entries are writable for their number; the time is null or points to one; there is no mask.
     let ready = unsafe { libc::ppoll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, time, null()) };
     usize::try_from(ready).unwrap_or(0)
 }

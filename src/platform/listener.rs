@@ -97,7 +97,7 @@ impl Listener {
             message.msg_controllen = CONTROL_LENGTH as _;
         }
         let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
-        // SAFETY: the message has a buffer of the datagram and one of control data, both writable for their lengths.
+        // SAFETY: the message has a buffer for the datagram and one or none for control data, writable for their lengths.
         let length = check_length(unsafe { libc::recvmsg(self.socket.number(), &raw mut message, flags) })?;
         // Without control data the header is zero still.
         let is_sender = control.header.cmsg_level == libc::SOL_SOCKET

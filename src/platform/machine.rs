@@ -52,14 +52,14 @@ pub fn file_system(path: &[u8]) -> Result<FileSystem, Errno> {
 /// Returns the bytes of a page of memory.
 #[allow(clippy::useless_conversion)]
 pub fn page_size() -> u64 {
-    // SAFETY: the call takes a number and answers one.
+    // SAFETY: the call takes a number and returns one.
     unsafe { libc::getauxval(libc::AT_PAGESZ) }.into()
 }
 
 /// Returns the ticks a second in which `/proc` counts time.
 #[allow(clippy::useless_conversion)]
 pub fn ticks_per_second() -> u64 {
-    // SAFETY: the call takes a number and answers one.
+    // SAFETY: the call takes a number and returns one.
     unsafe { libc::getauxval(libc::AT_CLKTCK) }.into()
 }
 
@@ -74,15 +74,15 @@ pub fn host_name(buffer: &mut [u8]) -> Result<&[u8], Errno> {
 pub fn random() -> u32 {
     // For a kernel that has no such call (before 3.17), or not enough to answer yet.
     let mut random = clock::monotonic_nanos() as u32;
-    // SAFETY: the call takes a number and answers one.
+    // SAFETY: the call takes a number, and returns an address, or 0.
     let seed = unsafe { libc::getauxval(libc::AT_RANDOM) } as *const u32;
     if !seed.is_null() {
         // SAFETY: it points to 16 random bytes that live as long as the program (getauxval(3)).
         random ^= unsafe { seed.read_unaligned() };
     }
-    let (place, length) = ((&raw mut random).cast(), size_of_val(&random));
+    let (start, length) = ((&raw mut random).cast(), size_of_val(&random));
     // SAFETY: the number is writable for its length.
-    unsafe { libc::getrandom(place, length, libc::GRND_NONBLOCK) };
+    unsafe { libc::getrandom(start, length, libc::GRND_NONBLOCK) };
     random
 }
 

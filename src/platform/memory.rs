@@ -24,7 +24,8 @@ pub(super) fn map_from(descriptor: c_int, kind: c_int, length: usize) -> Result<
     if start == libc::MAP_FAILED {
         return Err(last());
     }
-    // SAFETY: the mapping is that long, readable, writable and used here only.
+    // SAFETY: the mapping is that long, readable and writable, and nothing else in this program refers to it. (A process
+    // that ignores the lock of a mapped file may still write to it; any bytes are valid.)
     Ok(unsafe { from_raw_parts_mut(start.cast(), length) })
 }
 
@@ -66,7 +67,8 @@ impl Mapping {
         let length = size_of::<Words>() + memory.len();
         // A pointer to the words may reach no further than they do; the one that `lend` has exposed reaches all.
         let start = with_exposed_provenance_mut(core::ptr::from_mut(words).addr());
-        // SAFETY: `lend` has made two of one, and both have come back: nothing else refers to it.
+        // SAFETY: `lend` has made both of one mapping, they lie side by side, and nothing else refers to it: nothing but
+        // `lend` makes a `Lent<'static>` of the program.
         Self(unsafe { from_raw_parts_mut(start, length) })
     }
 }
@@ -82,15 +84,16 @@ impl Drop for Mapping {
 /// Splits a mapping into the words at its start and the rest.
 fn split(memory: &mut [u8]) -> Lent<'_> {
     let (words, rest) = memory.split_at_mut(size_of::<Words>());
-    // SAFETY: any bytes are words, a mapping starts at a page, and there are enough of them.
+    // SAFETY: any bytes are words, which a mapping, with the alignment of a page, starts with; they are borrowed apart
+    // from the rest.
     (unsafe { &mut *words.as_mut_ptr().cast() }, rest)
 }
 
 /// Bytes of the heap. A page takes memory once it is written.
-const LENGTH: usize = 2 << 20;
+const HEAP_LENGTH: usize = 2 << 20;
 
 /// Bytes that may stay mapped when all blocks are free.
-const KEPT: usize = 16 << 10;
+const KEPT_MAX: usize = 16 << 10;
 
 /// A bump allocator that starts over when all blocks are free. The program has one thread.
 pub struct Heap;
@@ -98,40 +101,41 @@ pub struct Heap;
 /// Start of the heap; null while it is not mapped.
 static START: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 /// Bytes that are allocated from there on.
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
+static USED: AtomicUsize = AtomicUsize::new(0);
 /// Blocks in use.
-static PIECES: AtomicUsize = AtomicUsize::new(0);
+static BLOCKS: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: no two blocks overlap, as each begins after the one before; they stay until all are free.
+// SAFETY: no two blocks overlap, as each begins after the one before, and they stay until all are free. The counters
+// are updated in more than one step: the program has one thread, and its signal handler allocates nothing.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if START.load(Relaxed).is_null() {
-            let Ok(memory) = map(LENGTH) else {
+            let Ok(memory) = map(HEAP_LENGTH) else {
                 return null_mut();
             };
             START.store(memory.as_mut_ptr(), Relaxed);
         }
-        if PIECES.load(Relaxed) == 0 {
-            TAKEN.store(0, Relaxed);
+        if BLOCKS.load(Relaxed) == 0 {
+            USED.store(0, Relaxed);
         }
         // The heap starts at a page.
-        let at = TAKEN.load(Relaxed).next_multiple_of(layout.align());
-        let Some(end) = at.checked_add(layout.size()).filter(|end| *end <= LENGTH) else {
+        let at = USED.load(Relaxed).next_multiple_of(layout.align());
+        let Some(end) = at.checked_add(layout.size()).filter(|end| *end <= HEAP_LENGTH) else {
             return null_mut();
         };
-        TAKEN.store(end, Relaxed);
-        PIECES.store(PIECES.load(Relaxed) + 1, Relaxed);
+        USED.store(end, Relaxed);
+        BLOCKS.store(BLOCKS.load(Relaxed) + 1, Relaxed);
         START.load(Relaxed).wrapping_add(at)
     }
 
     unsafe fn dealloc(&self, _: *mut u8, _: Layout) {
-        let left = PIECES.load(Relaxed) - 1;
-        PIECES.store(left, Relaxed);
+        let left = BLOCKS.load(Relaxed) - 1;
+        BLOCKS.store(left, Relaxed);
         // What a line needs is kept for the next one; what a file needs is given back.
-        if left == 0 && TAKEN.load(Relaxed) > KEPT {
+        if left == 0 && USED.load(Relaxed) > KEPT_MAX {
             let start = START.load(Relaxed);
             // SAFETY: this is the mapping, and no block of it is in use.
-            unsafe { libc::munmap(start.cast(), LENGTH) };
+            unsafe { libc::munmap(start.cast(), HEAP_LENGTH) };
             START.store(null_mut(), Relaxed);
         }
     }

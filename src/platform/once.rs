@@ -11,7 +11,7 @@ pub struct Once<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: only the caller that takes the value reaches it, on any thread.
+// SAFETY: one caller takes the value, on any thread, and nothing else reaches it.
 unsafe impl<T: Send> Sync for Once<T> {}
 
 impl<T> Once<T> {

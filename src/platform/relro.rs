@@ -10,7 +10,7 @@ use libc::Elf64_Phdr as Header;
 
 /// Makes these pages read-only. If the kernel does not want to, they stay as they are.
 pub fn protect_relocated() {
-    // SAFETY: it takes a number and answers with what the kernel has given, or 0.
+    // SAFETY: the call takes a number, and returns what the kernel has passed, or 0.
     let auxiliary = |kind| unsafe { libc::getauxval(kind) } as usize;
     let (headers, count) = (auxiliary(libc::AT_PHDR), auxiliary(libc::AT_PHNUM));
     let page = auxiliary(libc::AT_PAGESZ);
@@ -27,6 +27,7 @@ pub fn protect_relocated() {
     let base = headers.wrapping_sub(own.p_vaddr as usize);
     let start = base.wrapping_add(relocated.p_vaddr as usize) & !(page - 1);
     let end = base.wrapping_add((relocated.p_vaddr + relocated.p_memsz) as usize) & !(page - 1);
-    // SAFETY: the linker has filled the last of these pages up, so that nothing else is on them.
+    // SAFETY: the linker starts a segment with what is only written by relocation, and nothing but that is on these pages, as
+    // the end is rounded down.
     unsafe { libc::mprotect(start as *mut _, end.saturating_sub(start), libc::PROT_READ) };
 }

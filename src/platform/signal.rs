@@ -41,13 +41,13 @@ pub(super) fn open() -> Result<Fd, Errno> {
             handle(signal, libc::SIG_IGN);
             continue;
         }
-        // SAFETY: the set is whole.
+        // SAFETY: the set is initialized.
         unsafe { libc::sigaddset(&raw mut blocked, signal) };
     }
-    // SAFETY: the set is whole; the signals that were blocked before are not asked for.
+    // SAFETY: the set is initialized; the signals that were blocked before are not asked for.
     check(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const blocked, null_mut()) })?;
     let flags = libc::SFD_NONBLOCK | libc::SFD_CLOEXEC;
-    // SAFETY: the set is whole; −1 asks for a new descriptor.
+    // SAFETY: the set is initialized; −1 asks for a new descriptor.
     check(unsafe { libc::signalfd(-1, &raw const blocked, flags) }).map(Fd::new)
 }
 
@@ -71,7 +71,7 @@ pub(super) fn restore_defaults() {
         handle(signal, libc::SIG_DFL);
     }
     let none = empty_set();
-    // SAFETY: the set is whole; the signals that were blocked before are not asked for.
+    // SAFETY: the set is initialized; the signals that were blocked before are not asked for.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, null_mut()) };
 }
 
@@ -95,7 +95,8 @@ pub(super) fn handle(signal: c_int, handler: libc::sighandler_t) -> libc::sighan
         libc::SIGBUS => libc::SA_SIGINFO,
         _ => 0,
     };
-    // SAFETY: both are whole; a handler keeps to what may be done in one.
+    // SAFETY: both are valid, and the one handler there is calls only what may be called in one (`signal-safety(7)`, and
+    // `mmap(2)`).
     unsafe { libc::sigaction(signal, &raw const action, &raw mut before) };
     before.sa_sigaction
 }

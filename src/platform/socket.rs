@@ -55,7 +55,7 @@ impl Options {
         };
         for (level, name, value) in options.iter().take(count) {
             let (value, length) = (&raw const *value, size_of::<c_int>() as libc::socklen_t);
-            // SAFETY: the value is an int and the length says so.
+            // SAFETY: the value is an int, of the size that is passed.
             unsafe { libc::setsockopt(socket.number(), *level, *name, value.cast(), length) };
         }
     }
@@ -128,7 +128,7 @@ pub(super) fn connect_result(socket: &Fd) -> Result<(), Errno> {
 fn option<T>(socket: &Fd, level: c_int, name: c_int, value: &mut T) -> Result<usize, Errno> {
     let mut length = size_of::<T>() as libc::socklen_t;
     let place = core::ptr::from_mut(value).cast();
-    // SAFETY: the value has room for as many bytes as the length says. Each caller gives a type of integers.
+    // SAFETY: the value is writable for its size, and each caller's type consists of integers, of which any bytes are valid.
     check(unsafe { libc::getsockopt(socket.number(), level, name, place, &raw mut length) })?;
     Ok(length as usize)
 }
@@ -156,7 +156,7 @@ pub(super) fn send(socket: &Fd, pieces: &[&[u8]]) -> Result<usize, Errno> {
         let mut message: libc::msghdr = unsafe { zeroed() };
         message.msg_iov = vectors.as_mut_ptr();
         message.msg_iovlen = vectors.len() as _;
-        // SAFETY: each vector is a slice, which the call only reads.
+        // SAFETY: the message has no address, and as many vectors as it states; each is a slice, which the call only reads.
         unsafe { libc::sendmsg(socket.number(), &raw const message, WITHOUT_WAITING) }
     })
 }
@@ -213,7 +213,7 @@ type GetName = unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut libc::sockl
 fn address(socket: &Fd, get_name: GetName) -> Result<Address, Errno> {
     let mut bytes = [0; LENGTH];
     let mut length = LENGTH as libc::socklen_t;
-    // SAFETY: there is room for as much as the length says.
+    // SAFETY: the buffer is writable for the length that is passed.
     check(unsafe { get_name(socket.number(), bytes.as_mut_ptr().cast(), &raw mut length) })?;
     Address::from_kernel(bytes).ok_or(INVALID)
 }

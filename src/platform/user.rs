@@ -53,7 +53,7 @@ fn change_user(name: &[u8], has_all_groups: bool, home: &mut Text) -> Option<()>
             }
         });
     }
-    // SAFETY: a list of at least as many numbers.
+    // SAFETY: the list has at least as many numbers as passed.
     let has_groups = unsafe { libc::setgroups(count as _, groups.as_ptr()) } == 0;
     // SAFETY: it takes nothing.
     let is_user = unsafe { libc::getuid() } == user;

@@ -28,7 +28,7 @@ pub fn wireless_quality_max(interface: &[u8]) -> Option<u8> {
             },
         },
     };
-    // SAFETY: the request has the name of an interface, and memory that may be written to for the length that it tells.
+    // SAFETY: the request has the name of an interface, and memory that is writable for the length it states.
     check(unsafe { libc::ioctl(socket.number(), libc::SIOCGIWRANGE as _, &raw mut request) }).ok()?;
     // SAFETY: all of it was zero, which is valid for its numbers, before the kernel wrote to it.
     let range = unsafe { range.assume_init() };
