@@ -7,19 +7,20 @@ use crate::base::decimal::parse_u64;
 use crate::base::fields::until;
 use crate::base::text::Text;
 use core::ffi::{c_char, c_int, c_void};
+use core::mem::offset_of;
+use core::ops::Range;
 
 unsafe extern "C" {
     /// POSIX; the `libc` crate does not declare it.
     fn inet_pton(family: c_int, text: *const c_char, address: *mut c_void) -> c_int;
 }
 
-/// Bytes of an address (`sockaddr_in6`).
-pub(super) const LENGTH: usize = 28;
-/// Bytes of the longest numeric address, its NUL included (`INET6_ADDRSTRLEN`).
+/// Bytes of an address.
+pub(super) const LENGTH: usize = size_of::<libc::sockaddr_in6>();
+/// Bytes of the longest numeric address, its NUL included (`INET6_ADDRSTRLEN`, which the `libc` crate lacks).
 const TEXT_MAX: usize = 46;
 
-/// An internet address as the kernel has it: family, port, address; for IPv6 (`ipv6(7)`) a flow label before
-/// the address and the interface's number behind it; zeros behind one for IPv4 (`ip(7)`).
+/// An internet address in the kernel's form: a `sockaddr_in6` (`ipv6(7)`), or a `sockaddr_in` (`ip(7)`) and zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 // Words are copied in a quarter of the steps of bytes.
 #[repr(align(4))]
@@ -28,6 +29,17 @@ pub(super) struct Address([u8; LENGTH]);
 const IPV4: [u8; 2] = (libc::AF_INET as u16).to_ne_bytes();
 const IPV6: [u8; 2] = (libc::AF_INET6 as u16).to_ne_bytes();
 
+/// The fields of the two forms, as ranges of bytes. The family comes first; the port has the same place in both.
+const PORT: Range<usize> = field(offset_of!(libc::sockaddr_in6, sin6_port), 2);
+const IPV4_OCTETS: Range<usize> = field(offset_of!(libc::sockaddr_in, sin_addr), 4);
+const IPV6_OCTETS: Range<usize> = field(offset_of!(libc::sockaddr_in6, sin6_addr), 16);
+const IPV6_SCOPE: Range<usize> = field(offset_of!(libc::sockaddr_in6, sin6_scope_id), 4);
+const _: () = assert!(PORT.start == offset_of!(libc::sockaddr_in, sin_port));
+
+const fn field(start: usize, length: usize) -> Range<usize> {
+    start..start + length
+}
+
 impl Address {
     /// No address.
     pub(super) const NONE: Self = Self([0; LENGTH]);
@@ -35,13 +47,17 @@ impl Address {
     /// `octets` are 4 or 16; without an interface `scope` is 0.
     pub(super) fn new(octets: &[u8], port: u16, scope: u32) -> Self {
         let mut address = Self::NONE;
-        let (family, place) = if octets.len() == 4 { (IPV4, 4) } else { (IPV6, 8) };
+        let (family, range) = if octets.len() == 4 {
+            (IPV4, IPV4_OCTETS)
+        } else {
+            (IPV6, IPV6_OCTETS)
+        };
         address.0[..2].copy_from_slice(&family);
-        address.0[2..4].copy_from_slice(&port.to_be_bytes());
-        for (place, octet) in address.0[place..].iter_mut().zip(octets) {
-            *place = *octet;
+        address.0[PORT].copy_from_slice(&port.to_be_bytes());
+        for (target, octet) in address.0[range].iter_mut().zip(octets) {
+            *target = *octet;
         }
-        address.0[24..].copy_from_slice(&scope.to_ne_bytes());
+        address.0[IPV6_SCOPE].copy_from_slice(&scope.to_ne_bytes());
         address
     }
 
@@ -80,11 +96,16 @@ impl Address {
         self.0.starts_with(&IPV4)
     }
 
-    /// Whether it is `0.0.0.0` or `::`, which name no host: a connection to one of them leads to this host. So does one
-    /// to `::ffff:0.0.0.0` (RFC 4291, section 2.5.5.2); all else that looks like that is no host's either.
+    /// Returns the address without the rest: 4 or 16 bytes.
+    fn octets(&self) -> &[u8] {
+        &self.0[if self.is_v4() { IPV4_OCTETS } else { IPV6_OCTETS }]
+    }
+
+    /// Returns whether it is `0.0.0.0` or `::`, which name no host: a connection to one of them leads to this host. So does
+    /// one to `::ffff:0.0.0.0` (RFC 4291, section 2.5.5.2); all other addresses that differ only there are no host's either.
     pub(super) fn is_unspecified(&self) -> bool {
-        let (start, end) = (&self.0[4..18], &self.0[20..24]);
-        start.iter().chain(end).all(|octet| *octet == 0)
+        let mut octets = self.octets().iter().enumerate();
+        octets.all(|(index, octet)| *octet == 0 || matches!(index, 10 | 11))
     }
 }
 
@@ -117,9 +138,9 @@ impl Addresses {
     /// Adds an address, if there is one, unless the list is full.
     pub(super) fn push(&mut self, address: Option<Address>) {
         if let Some(address) = address
-            && let Some(place) = self.list.get_mut(self.count)
+            && let Some(slot) = self.list.get_mut(self.count)
         {
-            *place = address;
+            *slot = address;
             self.count += 1;
         }
     }
@@ -135,17 +156,16 @@ impl Addresses {
 
 /// Writes address and port: `127.0.0.1:6000`, `[fe80::1%2]:6000` (RFC 5952).
 pub(super) fn put(text: &mut Text, address: &Address) {
-    let [_, _, p0, p1, rest @ ..] = address.0;
-    let (v4, v6) = rest.split_at(4);
     if address.is_v4() {
-        for (index, octet) in v4.iter().enumerate() {
+        for (index, octet) in address.octets().iter().enumerate() {
             text.put(if index == 0 { b"" } else { b"." });
             text.number(u64::from(*octet));
         }
     } else {
         text.put(b"[");
-        put_groups(text, v6.as_chunks().0);
-        let scope = v6.last_chunk().map_or(0, |scope| u32::from_ne_bytes(*scope));
+        put_groups(text, address.octets().as_chunks().0);
+        let scope = address.0[IPV6_SCOPE].first_chunk();
+        let scope = scope.map_or(0, |scope| u32::from_ne_bytes(*scope));
         if scope != 0 {
             text.put(b"%");
             text.number(u64::from(scope));
@@ -153,13 +173,12 @@ pub(super) fn put(text: &mut Text, address: &Address) {
         text.put(b"]");
     }
     text.put(b":");
-    text.number(u64::from(u16::from_be_bytes([p0, p1])));
+    let port = address.0[PORT].first_chunk();
+    text.number(u64::from(port.map_or(0, |port| u16::from_be_bytes(*port))));
 }
 
-/// Writes the first eight groups in hexadecimal; `::` stands for the longest run of two or more zero groups, the first
-/// of equals.
+/// Writes eight groups in hexadecimal; `::` stands for the longest run of two or more zero groups, the first of equals.
 fn put_groups(text: &mut Text, groups: &[[u8; 2]]) {
-    let groups = groups.get(..8).unwrap_or_default();
     let mut gap = 8..8;
     for start in 0..8 {
         let zeros = groups.iter().skip(start).take_while(|group| **group == [0, 0]);
@@ -180,8 +199,8 @@ fn put_groups(text: &mut Text, groups: &[[u8; 2]]) {
         }
         let group = u16::from_be_bytes(*group);
         let digits = 4 - group.leading_zeros() / 4;
-        for place in (0..digits.max(1)).rev() {
-            let digit = (group >> (4 * place)) & 15;
+        for position in (0..digits.max(1)).rev() {
+            let digit = (group >> (4 * position)) & 15;
             text.put(&[b"0123456789abcdef"[usize::from(digit)]]);
         }
     }

@@ -3,9 +3,8 @@
 use super::errno::check_length;
 use super::fd::Fd;
 use super::file::unlink;
-use super::socket::{self, UnixAddress, unix_address};
+use super::socket::{self, UnixAddress, unix_address, unix_path};
 use super::status::Status;
-use crate::base::fields::until;
 use crate::platform::Errno;
 use core::ffi::c_int;
 
@@ -108,24 +107,20 @@ impl Listener {
 
     /// Returns whether programs can reach it at this path.
     pub(super) fn is_at(&self, path: &[u8]) -> bool {
-        self.path() == path && self.is_there()
-    }
-
-    fn path(&self) -> &[u8] {
-        until(&self.address[2..], 0)
+        unix_path(&self.address) == path && self.is_there()
     }
 
     /// Returns whether its file is still at its path.
     fn is_there(&self) -> bool {
         let file = self.file.as_ref();
-        file.is_some_and(|file| file.is_at(self.path(), false))
+        file.is_some_and(|file| file.is_at(unix_path(&self.address), false))
     }
 
     /// Closes it to further datagrams; those that it has can still be received.
     pub(super) fn stop(&mut self) {
         self.is_stopped = true;
         if self.is_there() {
-            let _ = unlink(self.path());
+            let _ = unlink(unix_path(&self.address));
         }
         // SAFETY: the call takes numbers only.
         unsafe { libc::shutdown(self.socket.number(), libc::SHUT_RD) };
@@ -135,7 +130,7 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         if self.is_there() {
-            let _ = unlink(self.path());
+            let _ = unlink(unix_path(&self.address));
         }
     }
 }

@@ -3,17 +3,19 @@
 use super::address::{Address, LENGTH};
 use super::errno::{INVALID, check, check_length};
 use super::fd::{Fd, gather};
+use crate::base::fields::until;
 use crate::platform::Errno;
 use core::ffi::c_int;
 use core::mem::{offset_of, zeroed};
 
-/// The longest path of a Unix socket (`unix(7)`: 108 with its NUL).
-pub(super) const UNIX_PATH_MAX: usize = 107;
+/// The start of the path in the address of a Unix socket, and the longest path, without its NUL.
+const UNIX_PATH: usize = offset_of!(libc::sockaddr_un, sun_path);
+pub(super) const UNIX_PATH_MAX: usize = size_of::<UnixAddress>() - UNIX_PATH - 1;
 
 const WITHOUT_WAITING: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
 
-/// Silent spans after which an idle peer is given up: one before it is asked, and one for each answer
-/// that it owes.
+/// Silent spans after which the connection to an idle peer ends: one before the first probe, and one for each answer that
+/// the peer owes.
 const SPANS: c_int = 3;
 
 /// The ring, not the socket, holds the backlog. (The kernel doubles this for its own records.)
@@ -30,7 +32,7 @@ pub(super) struct Options {
 impl Options {
     /// An idle peer is asked whether it is still there, so that it is missed after about the timeout.
     ///
-    /// The last option is for kernels that do not tell what a peer owes ([`silence`]): sent data may stay
+    /// The last option is for kernels that do not report what a peer owes ([`silence`]): sent data may stay
     /// unacknowledged for so long, in whole seconds (`TCP_USER_TIMEOUT`, `tcp(7)`). It ends a connection to a
     /// peer that is alive and has a closed window, too, so others do without it.
     ///
@@ -61,20 +63,25 @@ impl Options {
     }
 }
 
-/// The address of a Unix socket: its family, and a path that zeros end (`unix(7)`).
-pub(super) type UnixAddress = [u8; 2 + UNIX_PATH_MAX + 1];
+/// The address of a Unix socket in the kernel's form: its family, and a path that zeros follow (`unix(7)`).
+pub(super) type UnixAddress = [u8; size_of::<libc::sockaddr_un>()];
 
 /// Returns the address of a path.
 pub(super) fn unix_address(path: &[u8]) -> Result<UnixAddress, Errno> {
-    let mut address = [0; 2 + UNIX_PATH_MAX + 1];
-    let (family, rest) = address.split_at_mut(2);
-    family.copy_from_slice(&(libc::AF_UNIX as u16).to_ne_bytes());
-    let place = rest.get_mut(..path.len()).filter(|_| path.len() <= UNIX_PATH_MAX);
-    place.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(path);
+    let mut address = [0; size_of::<libc::sockaddr_un>()];
+    let (family, rest) = address.split_at_mut(UNIX_PATH);
+    family.copy_from_slice(&(libc::AF_UNIX as libc::sa_family_t).to_ne_bytes());
+    let target = rest.get_mut(..path.len()).filter(|_| path.len() <= UNIX_PATH_MAX);
+    target.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(path);
     Ok(address)
 }
 
-/// Starts to connect a stream to the address. Says whether it is connected already.
+/// Returns the path of an address.
+pub(super) fn unix_path(address: &UnixAddress) -> &[u8] {
+    until(&address[UNIX_PATH..], 0)
+}
+
+/// Starts to connect a stream to the address; returns whether it is connected already.
 pub(super) fn connect_stream(address: &[u8], options: &Options, is_tcp: bool) -> Result<(Fd, bool), Errno> {
     let socket = new(libc::SOCK_STREAM, address)?;
     options.set(&socket, is_tcp);
@@ -85,14 +92,14 @@ pub(super) fn connect_stream(address: &[u8], options: &Options, is_tcp: bool) ->
     }
 }
 
-/// A socket of datagrams that all go to the address, and come from there: nothing is sent.
+/// Opens a socket of datagrams that all go to the address, and come from there; sends nothing.
 pub(super) fn connect_datagram(address: &Address) -> Result<Fd, Errno> {
     let socket = new(libc::SOCK_DGRAM, address.bytes())?;
     connect(&socket, address.bytes())?;
     Ok(socket)
 }
 
-/// A new socket for such addresses, which never waits.
+/// Opens a socket for addresses of that family, whose calls never wait.
 pub(super) fn new(kind: c_int, address: &[u8]) -> Result<Fd, Errno> {
     let family = address.first_chunk().copied().map_or(0, u16::from_ne_bytes);
     let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
@@ -114,7 +121,7 @@ pub(super) fn bind(socket: &Fd, address: &[u8]) -> Result<(), Errno> {
     check(unsafe { libc::bind(socket.number(), address.as_ptr().cast(), length) }).map(drop)
 }
 
-/// How a connect that was not done at once went, once the socket is writable.
+/// Returns the result of a connect that was not done at once, once the socket is writable.
 pub(super) fn connect_result(socket: &Fd) -> Result<(), Errno> {
     let mut error: c_int = 0;
     option(socket, libc::SOL_SOCKET, libc::SO_ERROR, &mut error)?;
@@ -127,13 +134,13 @@ pub(super) fn connect_result(socket: &Fd) -> Result<(), Errno> {
 /// Reads an option; returns how many bytes of it there are.
 fn option<T>(socket: &Fd, level: c_int, name: c_int, value: &mut T) -> Result<usize, Errno> {
     let mut length = size_of::<T>() as libc::socklen_t;
-    let place = core::ptr::from_mut(value).cast();
+    let start = core::ptr::from_mut(value).cast();
     // SAFETY: the value is writable for its size, and each caller's type consists of integers, of which any bytes are valid.
-    check(unsafe { libc::getsockopt(socket.number(), level, name, place, &raw mut length) })?;
+    check(unsafe { libc::getsockopt(socket.number(), level, name, start, &raw mut length) })?;
     Ok(length as usize)
 }
 
-/// What the kernel tells of the peer. `None` if it does not tell (qemu's user mode returns four bytes).
+/// Returns what the kernel knows of the peer; `None` if it does not report it (qemu's user mode returns four bytes).
 fn tcp_info(socket: &Fd) -> Option<libc::tcp_info> {
     // SAFETY: all zeros is a value of it.
     let mut info: libc::tcp_info = unsafe { zeroed() };
@@ -141,7 +148,7 @@ fn tcp_info(socket: &Fd) -> Option<libc::tcp_info> {
     (length > offset_of!(libc::tcp_info, tcpi_last_ack_recv)).then_some(info)
 }
 
-/// Milliseconds since the peer has answered anything, if it owes an answer: to data that was sent, or to a
+/// Returns the milliseconds since the peer has answered anything, if it owes an answer: to data that was sent, or to a
 /// window probe that had to be repeated.
 pub(super) fn silence(socket: &Fd) -> Option<u64> {
     let info = tcp_info(socket)?;
@@ -149,7 +156,7 @@ pub(super) fn silence(socket: &Fd) -> Option<u64> {
     owes_answer.then_some(info.tcpi_last_ack_recv.into())
 }
 
-/// Sends as much of the pieces, as the socket takes (`sendmsg(2)`).
+/// Sends as much of the pieces as the socket takes (`sendmsg(2)`); returns the number of bytes.
 pub(super) fn send(socket: &Fd, pieces: &[&[u8]]) -> Result<usize, Errno> {
     gather(pieces, &mut |vectors| {
         // SAFETY: all zeros is a value of a message: one without an address, pieces and control data.
@@ -161,14 +168,14 @@ pub(super) fn send(socket: &Fd, pieces: &[&[u8]]) -> Result<usize, Errno> {
     })
 }
 
-/// Receives what is there.
+/// Receives what has come, up to the buffer's length.
 pub(super) fn receive(socket: &Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
-    let (place, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+    let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
     // SAFETY: the buffer is writable for its length.
-    check_length(unsafe { libc::recv(socket.number(), place, length, WITHOUT_WAITING) })
+    check_length(unsafe { libc::recv(socket.number(), start, length, WITHOUT_WAITING) })
 }
 
-/// What is read before a connection is closed, piece by piece.
+/// Bytes that are read at once before a connection is closed, and how often.
 const LAST_PIECE: usize = 4_096;
 const LAST_PIECES: usize = 16;
 
@@ -193,8 +200,8 @@ pub(super) fn count(fd: &Fd, request: libc::Ioctl) -> u64 {
     if answer == -1 { u64::MAX } else { count as u64 }
 }
 
-/// A socket without a listener may have met itself: a port of this host that lies among those for
-/// outgoing connections is now and then given to the very socket that dials it (RFC 9293, 3.5).
+/// Returns whether the socket is connected to itself: a port of this host without a listener that lies among those for
+/// outgoing connections is now and then given to the very socket that connects to it (RFC 9293, section 3.5).
 pub(super) fn is_self_connected(socket: &Fd) -> bool {
     match (local_address(socket), address(socket, libc::getpeername)) {
         (Ok(local), Ok(peer)) => local == peer,
@@ -202,7 +209,7 @@ pub(super) fn is_self_connected(socket: &Fd) -> bool {
     }
 }
 
-/// This side's address.
+/// Returns this side's address.
 pub(super) fn local_address(socket: &Fd) -> Result<Address, Errno> {
     address(socket, libc::getsockname)
 }
@@ -218,7 +225,7 @@ fn address(socket: &Fd, get_name: GetName) -> Result<Address, Errno> {
     Address::from_kernel(bytes).ok_or(INVALID)
 }
 
-/// Both ends of a new pipe, the reading one first.
+/// Opens a pipe, whose ends do not wait; returns the reading end first.
 pub(super) fn pipe() -> Result<(Fd, Fd), Errno> {
     let mut ends = [0; 2];
     // SAFETY: the array has room for two descriptors.
