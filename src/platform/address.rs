@@ -234,8 +234,8 @@ mod tests {
             seed ^= seed >> 7;
             seed ^= seed << 17;
             // Many zero groups, so that all runs of them occur.
-            let group = |place: u32| (seed.rotate_left(place * 7) as u16) * ((seed >> place) & 1) as u16;
-            let groups: [u16; 8] = std::array::from_fn(|place| group(place as u32));
+            let group = |index: u32| (seed.rotate_left(index * 7) as u16) * ((seed >> index) & 1) as u16;
+            let groups: [u16; 8] = std::array::from_fn(|index| group(index as u32));
             let v6 = SocketAddrV6::new(groups.into(), round, 0, u32::from(round % 3));
             // IPv4 inside IPv6 has a form of its own there.
             if v6.ip().to_ipv4_mapped().is_none() {
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_internet_address_is_none() {
+    fn address_of_another_family_is_none() {
         let v6 = of(&"[fe80::1%3]:6000".parse().unwrap());
         assert_eq!(Address::from_kernel(*v6.bytes()), Some(v6));
         let mut bytes = *v6.bytes();

@@ -75,7 +75,7 @@ impl Child {
     pub(super) fn has_ended(&self) -> bool {
         let mut about = MaybeUninit::<libc::siginfo_t>::zeroed();
         let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-        // SAFETY: there is room for what the call writes.
+        // SAFETY: the call may write to the whole of its answer.
         let answer = unsafe {
             libc::waitid(
                 libc::P_PID,
@@ -111,7 +111,7 @@ impl Child {
     /// Returns how it has ended, if it has; nothing is left of it then.
     fn reap(&self) -> Option<Ended> {
         let mut status: c_int = 0;
-        // SAFETY: there is room for the status.
+        // SAFETY: the status is writable.
         if unsafe { libc::waitpid(self.number, &raw mut status, libc::WNOHANG) } == 0 {
             return None;
         }
@@ -138,7 +138,7 @@ pub(super) struct Unreaped([Option<Child>; UNREAPED_MAX]);
 impl Unreaped {
     pub(super) const NONE: Self = Self([const { None }; UNREAPED_MAX]);
 
-    /// Returns whether there is no room for another child: then none may be started.
+    /// Returns whether there are as many as can be kept: then no other child may be started.
     pub(super) fn is_full(&self) -> bool {
         self.0.iter().all(Option::is_some)
     }

@@ -40,7 +40,7 @@ fn monotonic() -> (u64, u32) {
 /// Returns the seconds and nanoseconds of a clock.
 fn read(clock: libc::clockid_t) -> Option<(u64, u32)> {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
-    // SAFETY: the answer has room for what the call writes.
+    // SAFETY: the call may write to the whole answer.
     let answer = unsafe { libc::clock_gettime(clock, time.as_mut_ptr()) };
     // SAFETY: all zeros is a value of it, whatever the call did.
     let time = unsafe { time.assume_init() };
@@ -82,7 +82,7 @@ pub struct Discipline {
 #[allow(clippy::useless_conversion)]
 pub fn discipline() -> Result<Discipline, Errno> {
     let mut state = MaybeUninit::<libc::timex>::zeroed();
-    // SAFETY: all zeros asks for no change, and there is room for what the call writes.
+    // SAFETY: all zeros asks for no change, and the call may write to all of it.
     check(unsafe { libc::adjtimex(state.as_mut_ptr()) })?;
     // SAFETY: the call has filled it.
     let state = unsafe { state.assume_init() };

@@ -82,8 +82,8 @@ impl Connection {
             ),
             Transfer::Tcp { .. } | Transfer::Http { .. } => (ReceiverKind::Tcp, b""),
         };
-        let place = self.name.get_mut(..name.len());
-        place.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(name);
+        let target = self.name.get_mut(..name.len());
+        target.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(name);
         (self.kind, self.length) = (kind, name.len());
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What the program is given: arguments, environment (`environ(7)`) and time zone.
+//! Input of the program at its start: arguments, environment (`environ(7)`) and time zone.
 
 use super::file::File;
 use super::memory::map;
@@ -72,7 +72,7 @@ unsafe fn add(variable: &'static CStr) -> Result<(), Errno> {
     }
     let memory = map((count + 2) * size_of::<*const c_char>())?;
     let start = memory.as_mut_ptr().cast::<c_void>().cast::<*const c_char>();
-    // SAFETY: the mapping starts at a page and has room for these pointers; all zeros are null pointers.
+    // SAFETY: the mapping starts at a page and is long enough for these pointers; all zeros are null pointers.
     let list = unsafe { slice::from_raw_parts_mut(start, count + 2) };
     // SAFETY: `count` pointers have been found there.
     let variables = unsafe { slice::from_raw_parts(old, count) };
@@ -90,7 +90,7 @@ const NAME: &[u8; 3] = b"TZ=";
 const ZONE_MAX: usize = 64;
 
 /// Sets `TZ` to the first word of `/etc/TZ`, such as `CET-1CEST,M3.5.0,M10.5.0/3`, where neither `TZ` nor
-/// `/etc/localtime` says what the time zone is.
+/// `/etc/localtime` sets the time zone.
 ///
 /// # Safety
 ///

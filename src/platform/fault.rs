@@ -131,7 +131,7 @@ mod tests {
     use std::sync::Mutex;
 
     const PAGE: usize = 65_536;
-    /// There are few regions, and what is said of them is said of all.
+    /// There are few regions, and [`is_lost`] is about all of them.
     static ALONE: Mutex<()> = Mutex::new(());
 
     /// A mapping of three times the longest page, cut off within the second.

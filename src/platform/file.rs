@@ -53,8 +53,8 @@ pub(super) fn unlink(path: &[u8]) -> Result<(), Errno> {
 /// Copies a text to the buffer, as the C library wants it; `None` if it does not fit with its NUL, or contains one.
 pub(super) fn c_text<'b>(text: &[u8], buffer: &'b mut [u8]) -> Option<&'b CStr> {
     let whole = buffer.get_mut(..=text.len())?;
-    let (end, place) = whole.split_last_mut()?;
-    place.copy_from_slice(text);
+    let (end, copy) = whole.split_last_mut()?;
+    copy.copy_from_slice(text);
     *end = 0;
     CStr::from_bytes_with_nul(whole).ok()
 }
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_line_what_fits_is_taken_once() {
+    fn long_line_is_passed_once_with_the_fields_that_fit() {
         let path = env::temp_dir().join(format!("mini-monitor-lines-{}", process::id()));
         let lines = |content: &str| {
             fs::write(&path, content).unwrap();

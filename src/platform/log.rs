@@ -32,9 +32,9 @@ impl Log {
     /// A log that takes nothing at the moment (a full pipe, a terminal that is stopped) loses the
     /// line: it must not stop the loop.
     pub(super) fn write(&mut self, message: &'static str, args: &[LogArg], connection: &Connection) {
-        // A socket, whose `write` would wait, has room for a line then.
-        let has_room = |output: &&Fd| output.is_ready(libc::POLLOUT, 0);
-        let Some(output) = self.output.as_ref().filter(has_room) else {
+        // A socket, whose `write` would wait, has space for a line then.
+        let is_ready = |output: &&Fd| output.is_ready(libc::POLLOUT, 0);
+        let Some(output) = self.output.as_ref().filter(is_ready) else {
             return;
         };
         let mut buffer = [0; LOG_LINE_MAX];

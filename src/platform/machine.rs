@@ -35,7 +35,7 @@ use libc::{statfs64 as statfs, statfs64 as StatFs};
 #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
 pub fn file_system(path: &[u8]) -> Result<FileSystem, Errno> {
     let mut answer = MaybeUninit::<StatFs>::zeroed();
-    // SAFETY: the path ends in NUL and the answer has room for what the call writes.
+    // SAFETY: the path ends in NUL and the call may write to the whole answer.
     call_with(path, &mut |path| unsafe { statfs(path, answer.as_mut_ptr()) })?;
     // SAFETY: the call has filled it, and all zeros would be one of its values, too.
     let answer = unsafe { answer.assume_init() };
@@ -63,7 +63,7 @@ pub fn ticks_per_second() -> u64 {
     unsafe { libc::getauxval(libc::AT_CLKTCK) }.into()
 }
 
-/// Returns the host's name (`gethostname(2)`), of a buffer with room for it and a NUL.
+/// Returns the host's name (`gethostname(2)`), of a buffer that holds it and a NUL.
 pub fn host_name(buffer: &mut [u8]) -> Result<&[u8], Errno> {
     // SAFETY: the buffer is writable for its length.
     check(unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len()) })?;

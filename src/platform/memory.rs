@@ -33,7 +33,7 @@ pub(super) fn map_from(descriptor: c_int, kind: c_int, length: usize) -> Result<
 pub struct Mapping(&'static mut [u8]);
 
 impl Mapping {
-    /// Maps zeros, of that length with the words, which have room at least.
+    /// Maps zeros, of that length, or of that of the words if it is larger.
     pub fn new(length: usize) -> Result<Self, Errno> {
         map(length.max(size_of::<Words>())).map(Self)
     }

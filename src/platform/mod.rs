@@ -1,4 +1,4 @@
-//! The operating system behind safe functions: the only room with `unsafe`.
+//! The operating system as safe functions: the only room with `unsafe`.
 //!
 //! No `libc` type and no raw pointer leaves it; a failed call is an [`Errno`].
 

@@ -48,8 +48,8 @@ impl<const BYTES: usize> Slot<BYTES> {
     /// Puts a value into the memory, in place of the one before.
     pub fn put<T>(&mut self, value: T) -> &mut T {
         const { assert!(size_of::<T>() <= BYTES && align_of::<T>() <= align_of::<Aligned<BYTES>>()) };
-        let place = self.0.as_mut_ptr().cast::<MaybeUninit<T>>();
+        let slot = self.0.as_mut_ptr().cast::<MaybeUninit<T>>();
         // SAFETY: the memory is large enough for the value, aligned for it, and borrowed as long as the value is in use.
-        unsafe { &mut *place }.write(value)
+        unsafe { &mut *slot }.write(value)
     }
 }

@@ -1,5 +1,5 @@
-//! Signals: those that ask for something are blocked and read from a descriptor, so that the loop
-//! can sleep on them, none is missed, and no other call is broken off.
+//! Signals: requests of the user are blocked and read from a descriptor (`signalfd(2)`), so that the loop can sleep on
+//! them, none is missed, and no other call is interrupted.
 
 use super::errno::check;
 use super::fault;
@@ -9,8 +9,8 @@ use core::ffi::c_int;
 use core::mem::zeroed;
 use core::ptr::null_mut;
 
-/// Signals that ask for something, and the end of a child. `nohup` has the first one ignored so that it does not kill:
-/// here it never does.
+/// Requests of the user, and the end of a child. `nohup` has the first one ignored so that it does not kill: here it
+/// never does.
 const REQUESTS: [c_int; 5] = [
     libc::SIGHUP,
     libc::SIGUSR1,
@@ -19,7 +19,7 @@ const REQUESTS: [c_int; 5] = [
     libc::SIGCHLD,
 ];
 
-/// Signals that would kill where an error says enough: a closed pipe, a file at its limit.
+/// Signals that would kill where an error is enough: a closed pipe, a file at its limit.
 const IGNORED: [c_int; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
 
 /// Makes an error of what would kill the process: a closed pipe, a file at its limit, lost memory of a file.
@@ -30,14 +30,14 @@ pub fn survive_errors() {
     fault::install_handler();
 }
 
-/// Sets up the signals that ask for something, and returns their descriptor.
+/// Blocks the requests, and opens the descriptor that they are read from.
 pub(super) fn open() -> Result<Fd, Errno> {
     let mut blocked = empty_set();
     for signal in REQUESTS {
-        // Whoever started us may ignore SIGCHLD, and then a child that has ended cannot be waited for.
+        // The parent may have SIGCHLD ignored, and then a child that has ended cannot be waited for.
         let before = handle(signal, libc::SIG_DFL);
         if signal == libc::SIGINT && before == libc::SIG_IGN {
-            // A shell starts what runs in the background so: its terminal's Ctrl-C is not for us.
+            // A shell starts a background process so: the Ctrl-C of its terminal is for others.
             handle(signal, libc::SIG_IGN);
             continue;
         }
@@ -65,7 +65,7 @@ pub(super) fn next(descriptor: &Fd) -> Option<Signal> {
     }
 }
 
-/// In a child: signals are as another program expects them.
+/// Handles signals in a child as another program expects it.
 pub(super) fn restore_defaults() {
     for signal in IGNORED {
         handle(signal, libc::SIG_DFL);
@@ -78,7 +78,7 @@ pub(super) fn restore_defaults() {
 fn empty_set() -> libc::sigset_t {
     // SAFETY: all zeros is a value of it.
     let mut set = unsafe { zeroed() };
-    // SAFETY: there is room for a set.
+    // SAFETY: the set is writable.
     unsafe { libc::sigemptyset(&raw mut set) };
     set
 }

@@ -47,7 +47,7 @@ pub(super) fn open_nonblocking(descriptor: c_int) -> Result<Fd, Errno> {
         return Err(Errno(libc::EBADF));
     }
     if !is_kind(&duplicate, libc::S_IFCHR) && !is_kind(&duplicate, libc::S_IFIFO) {
-        // A file does not wait, and each call to a socket says that it must not.
+        // A file does not wait, and each call to a socket has the flag that it must not.
         return Ok(duplicate);
     }
     // An open file description of its own: other processes share the one that was inherited.

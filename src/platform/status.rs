@@ -23,7 +23,7 @@ impl Status {
 
     pub(super) fn of_number(descriptor: c_int) -> Option<Self> {
         let mut answer = MaybeUninit::<Stat>::zeroed();
-        // SAFETY: the answer has room for what the call writes.
+        // SAFETY: the call may write to the whole answer.
         check(unsafe { fstat(descriptor, answer.as_mut_ptr()) }).ok()?;
         // SAFETY: the call has filled it.
         Some(Self(unsafe { answer.assume_init() }))
@@ -35,7 +35,7 @@ impl Status {
         let mut answer = MaybeUninit::<Stat>::zeroed();
         let flags = if is_followed { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
         call_with(path, &mut |path| {
-            // SAFETY: the path ends in NUL and the answer has room for what the call writes.
+            // SAFETY: the path ends in NUL and the call may write to the whole answer.
             unsafe { fstatat(libc::AT_FDCWD, path, answer.as_mut_ptr(), flags) }
         })
         .ok()?;

@@ -26,7 +26,7 @@ use core::mem::take;
 /// The operating system that this program runs on.
 pub struct Kernel {
     connection: Connection,
-    /// The descriptor of signals that ask for something.
+    /// The descriptor that signals are read from.
     signals: Fd,
     /// The running scripts by their indices.
     scripts: [Option<Script>; SCRIPTS_MAX],

@@ -126,10 +126,10 @@ fn ask_server(server: &Address, query: &mut Query, mut millis: u32, found: &mut 
             wrong += 1;
             continue;
         };
-        let place = &mut codes[usize::from(answer.kind == resolver::AAAA)];
+        let code = &mut codes[usize::from(answer.kind == resolver::AAAA)];
         // One answer is enough.
-        wrong += u32::from(*place != UNANSWERED);
-        *place = match answer.code {
+        wrong += u32::from(*code != UNANSWERED);
+        *code = match answer.code {
             // The addresses of a truncated answer are enough.
             _ if answer.is_cut => libc::EAI_AGAIN,
             NO_ERROR => EAI_NODATA,

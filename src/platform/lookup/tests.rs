@@ -15,14 +15,14 @@ fn text(address: &Address) -> String {
     String::from_utf8(text.into_bytes().to_vec()).unwrap()
 }
 
-/// What a server of the test's own does with each question.
+/// How a server of the test answers a query.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mood {
+enum Behavior {
     /// Some for version 4, nothing else, and all of it cut.
     Cut,
-    /// Addresses of both kinds for `a.lan`; nobody has another name.
+    /// Addresses of both kinds for `a.lan`; no other name exists.
     Knows,
-    /// As [`Mood::Knows`], but nothing at all for version 6.
+    /// As [`Behavior::Knows`], but nothing at all for version 6.
     OnlyVersion4,
     Silent,
     /// It fails for whatever is in this domain.
@@ -30,7 +30,7 @@ enum Mood {
     /// An error without the question that it is about.
     Bare(u8),
     Code(u8),
-    /// As [`Mood::Knows`], after so many wrong answers to the question for version 4.
+    /// As [`Behavior::Knows`], after so many wrong answers to the question for version 4.
     AfterWrong(u8),
     /// Nothing for version 4, 20 times, and then an address for version 6.
     Repeats,
@@ -38,27 +38,29 @@ enum Mood {
     Nowhere([u8; 4], [u8; 16]),
 }
 
-fn answer(mood: Mood, question: &[u8]) -> Option<Vec<u8>> {
+fn answer(behavior: Behavior, question: &[u8]) -> Option<Vec<u8>> {
     let kind = question[question.len() - 3];
     let is_known = question[12..].starts_with(b"\x01a\x03lan\0");
     let mut bytes = question.to_vec();
     bytes[2..4].copy_from_slice(&[0x81, 0x80]);
-    match mood {
-        Mood::Code(code) => bytes[3] |= code,
-        Mood::Silent => return None,
-        Mood::Repeats if kind == resolver::A => {}
-        Mood::OnlyVersion4 if kind == resolver::AAAA => return None,
-        Mood::Bare(code) => {
+    match behavior {
+        Behavior::Code(code) => bytes[3] |= code,
+        Behavior::Silent => return None,
+        Behavior::Repeats if kind == resolver::A => {}
+        Behavior::OnlyVersion4 if kind == resolver::AAAA => return None,
+        Behavior::Bare(code) => {
             bytes.truncate(12);
             bytes[3] |= code;
             bytes[5] = 0;
         }
-        Mood::Fails(domain) if question[14..].starts_with(domain) => bytes[3] |= SERVER_FAILED,
-        Mood::Knows | Mood::OnlyVersion4 | Mood::Fails(_) if !is_known => bytes[3] |= NO_SUCH_NAME,
-        Mood::Cut if kind == resolver::AAAA => {}
+        Behavior::Fails(domain) if question[14..].starts_with(domain) => bytes[3] |= SERVER_FAILED,
+        Behavior::Knows | Behavior::OnlyVersion4 | Behavior::Fails(_) if !is_known => {
+            bytes[3] |= NO_SUCH_NAME
+        }
+        Behavior::Cut if kind == resolver::AAAA => {}
         _ => {
-            let (v4, v6) = match mood {
-                Mood::Nowhere(v4, v6) => (v4, v6),
+            let (v4, v6) = match behavior {
+                Behavior::Nowhere(v4, v6) => (v4, v6),
                 _ => ([1, 2, 3, 4], [9; 16]),
             };
             let data: &[u8] = if kind == resolver::A { &v4 } else { &v6 };
@@ -70,12 +72,12 @@ fn answer(mood: Mood, question: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn serve(mood: Mood) -> SocketAddr {
-    serve_and_note(mood).0
+fn serve(behavior: Behavior) -> SocketAddr {
+    serve_and_note(behavior).0
 }
 
 /// The same, and the id of each question.
-fn serve_and_note(mood: Mood) -> (SocketAddr, Receiver<u16>) {
+fn serve_and_note(behavior: Behavior) -> (SocketAddr, Receiver<u16>) {
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = udp.local_addr().unwrap();
     let (note, ids) = channel();
@@ -84,16 +86,16 @@ fn serve_and_note(mood: Mood) -> (SocketAddr, Receiver<u16>) {
         loop {
             let (length, from) = udp.recv_from(&mut buffer).unwrap();
             let _ = note.send(u16::from_be_bytes([buffer[0], buffer[1]]));
-            let Some(mut bytes) = answer(mood, &buffer[..length]) else {
+            let Some(mut bytes) = answer(behavior, &buffer[..length]) else {
                 continue;
             };
-            if mood == Mood::Repeats {
+            if behavior == Behavior::Repeats {
                 for _ in 0..if buffer[length - 3] == resolver::A { 20 } else { 1 } {
                     udp.send_to(&bytes, from).unwrap();
                 }
                 continue;
             }
-            if let Mood::AfterWrong(count) = mood {
+            if let Behavior::AfterWrong(count) = behavior {
                 // An answer to another question.
                 let mut wrong = bytes.clone();
                 wrong[13] ^= 1;
@@ -107,10 +109,10 @@ fn serve_and_note(mood: Mood) -> (SocketAddr, Receiver<u16>) {
                 udp.send_to(&bytes, from).unwrap();
                 continue;
             }
-            // Others say something, too.
+            // Datagrams that are no answer come, too.
             udp.send_to(b"", from).unwrap();
             udp.send_to(&buffer[..length], from).unwrap();
-            if mood == Mood::Cut {
+            if behavior == Behavior::Cut {
                 bytes[2] |= 2;
             }
             udp.send_to(&bytes, from).unwrap();
@@ -119,8 +121,8 @@ fn serve_and_note(mood: Mood) -> (SocketAddr, Receiver<u16>) {
     (address, ids)
 }
 
-/// Without a listener.
-fn nobody() -> SocketAddr {
+/// A port without a server.
+fn unused_port() -> SocketAddr {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
@@ -138,8 +140,8 @@ fn asked(name: &str, resolv: &str, list: &[SocketAddr]) -> (c_int, Vec<String>) 
 }
 
 #[test]
-fn servers_are_asked_until_one_knows() {
-    let knows = serve(Mood::Knows);
+fn servers_are_asked_until_one_has_an_answer() {
+    let knows = serve(Behavior::Knows);
     let both = |found: &[String]| {
         let mut found = found.to_vec();
         found.sort();
@@ -147,16 +149,23 @@ fn servers_are_asked_until_one_knows() {
     };
     for list in [
         &[knows] as &[_],
-        &[nobody(), knows],
-        &[serve(Mood::Code(SERVER_FAILED)), serve(Mood::Code(5)), knows],
+        &[unused_port(), knows],
+        &[
+            serve(Behavior::Code(SERVER_FAILED)),
+            serve(Behavior::Code(5)),
+            knows,
+        ],
     ] {
         assert!(both(&asked("a.lan", "", list).1), "{list:?}");
     }
-    assert_eq!(asked("b.lan", "", &[knows, nobody()]), (libc::EAI_NONAME, vec![]));
-    let failed = serve(Mood::Code(SERVER_FAILED));
+    assert_eq!(
+        asked("b.lan", "", &[knows, unused_port()]),
+        (libc::EAI_NONAME, vec![])
+    );
+    let failed = serve(Behavior::Code(SERVER_FAILED));
     assert_eq!(asked("a.lan", "", &[failed]), (libc::EAI_AGAIN, vec![]));
-    assert_eq!(asked("a.lan", "", &[nobody()]), (libc::EAI_AGAIN, vec![]));
-    let nothing = serve(Mood::Code(NO_ERROR));
+    assert_eq!(asked("a.lan", "", &[unused_port()]), (libc::EAI_AGAIN, vec![]));
+    let nothing = serve(Behavior::Code(NO_ERROR));
     assert_eq!(asked("a.lan", "", &[nothing]), (EAI_NODATA, vec![]));
     assert_eq!(asked("a..lan", "", &[knows]), (libc::EAI_NONAME, vec![]));
     assert!(both(&asked("a", "search x lan", &[knows]).1));
@@ -167,14 +176,14 @@ fn servers_are_asked_until_one_knows() {
 }
 
 #[test]
-fn what_is_cut_counts_as_far_as_it_has_come() {
-    let cut = serve(Mood::Cut);
+fn addresses_of_a_truncated_answer_count() {
+    let cut = serve(Behavior::Cut);
     assert_eq!(asked("a.lan", "", &[cut]).1, ["1.2.3.4"]);
 }
 
 #[test]
 fn each_question_has_a_random_id() {
-    let (failed, ids) = serve_and_note(Mood::Code(SERVER_FAILED));
+    let (failed, ids) = serve_and_note(Behavior::Code(SERVER_FAILED));
     let found = asked("a.lan", "options attempts:4", &[failed]);
     assert_eq!(found, (libc::EAI_AGAIN, vec![]));
     let ids: Vec<u16> = ids.try_iter().collect();
@@ -190,7 +199,7 @@ fn each_question_has_a_random_id() {
 #[test]
 fn a_server_is_given_up_after_sixteen_wrong_answers() {
     let asked = |count| {
-        let server = serve(Mood::AfterWrong(count));
+        let server = serve(Behavior::AfterWrong(count));
         asked("a.lan", "options attempts:1", &[server])
     };
     assert_eq!(asked(16), (libc::EAI_AGAIN, vec![]));
@@ -199,7 +208,7 @@ fn a_server_is_given_up_after_sixteen_wrong_answers() {
 
 #[test]
 fn an_answer_that_is_repeated_counts_as_wrong() {
-    let repeats = serve(Mood::Repeats);
+    let repeats = serve(Behavior::Repeats);
     let found = asked("a.lan", "options attempts:1", &[repeats]);
     assert_eq!(found, (libc::EAI_AGAIN, vec![]));
 }
@@ -209,25 +218,25 @@ fn the_unspecified_address_is_no_address() {
     let mut mapped = [0; 16];
     mapped[10..12].copy_from_slice(&[0xff; 2]);
     for v6 in [[0; 16], mapped] {
-        let nowhere = serve(Mood::Nowhere([0; 4], v6));
+        let nowhere = serve(Behavior::Nowhere([0; 4], v6));
         assert_eq!(asked("a.lan", "", &[nowhere]), (EAI_NODATA, vec![]), "{v6:?}");
     }
-    let half = serve(Mood::Nowhere([0; 4], [9; 16]));
+    let half = serve(Behavior::Nowhere([0; 4], [9; 16]));
     assert_eq!(asked("a.lan", "", &[half]).1.len(), 1);
-    let half = serve(Mood::Nowhere([0, 0, 0, 1], [0; 16]));
+    let half = serve(Behavior::Nowhere([0, 0, 0, 1], [0; 16]));
     assert_eq!(asked("a.lan", "", &[half]).1, ["0.0.0.1"]);
 }
 
 #[test]
 fn one_kind_of_addresses_is_enough() {
-    let version4 = serve(Mood::OnlyVersion4);
+    let version4 = serve(Behavior::OnlyVersion4);
     let found = asked("a.lan", "options timeout:1 attempts:1", &[version4]);
     assert_eq!(found.1, ["1.2.3.4"]);
 }
 
 #[test]
 fn no_server_is_waited_for_again_and_again() {
-    let (silent, knows) = (serve(Mood::Silent), serve(Mood::Knows));
+    let (silent, knows) = (serve(Behavior::Silent), serve(Behavior::Knows));
     let start = Instant::now();
     let found = asked("a", "search x y z lan\noptions timeout:2", &[silent, knows]);
     assert_eq!(found.1.len(), 2, "{found:?}");
@@ -241,7 +250,7 @@ fn no_server_is_waited_for_again_and_again() {
 
 #[test]
 fn a_kind_that_is_not_answered_is_not_waited_for_without_need() {
-    let version4 = serve(Mood::OnlyVersion4);
+    let version4 = serve(Behavior::OnlyVersion4);
     let start = Instant::now();
     let found = asked("a", "search x y lan", &[version4]);
     assert_eq!(found.1, ["1.2.3.4"]);
@@ -254,19 +263,19 @@ fn a_kind_that_is_not_answered_is_not_waited_for_without_need() {
 
 #[test]
 fn a_domain_that_fails_is_not_the_last_one() {
-    let fails = serve(Mood::Fails(b"\x01x\0"));
+    let fails = serve(Behavior::Fails(b"\x01x\0"));
     assert_eq!(asked("a", "search x lan", &[fails]).1.len(), 2);
     assert_eq!(asked("a.lan", "search x\noptions ndots:2", &[fails]).1.len(), 2);
-    // Who failed might have known.
+    // The failed server might have the name.
     assert_eq!(asked("a", "search x y", &[fails]).0, libc::EAI_AGAIN);
 }
 
 #[test]
 fn an_error_without_a_question_is_an_answer() {
     let start = Instant::now();
-    let list = [serve(Mood::Bare(1)), serve(Mood::Bare(4))];
+    let list = [serve(Behavior::Bare(1)), serve(Behavior::Bare(4))];
     assert_eq!(asked("a.lan", "", &list).0, libc::EAI_FAIL);
-    let knows = [list[0], serve(Mood::Knows)];
+    let knows = [list[0], serve(Behavior::Knows)];
     assert_eq!(asked("a.lan", "", &knows).1.len(), 2);
     assert!(
         start.elapsed() < Duration::from_millis(900),
