@@ -43,12 +43,12 @@ impl<'l> Iterator for Items<'l> {
     type Item = &'l [u8];
 
     fn next(&mut self) -> Option<&'l [u8]> {
-        while let [b',', behind @ ..] = self.0 {
-            self.0 = behind;
+        while let [b',', after @ ..] = self.0 {
+            self.0 = after;
         }
         let end = self.0.iter().position(|&byte| byte == b',');
-        let (item, behind) = self.0.split_at_checked(end.unwrap_or(self.0.len()))?;
-        self.0 = behind;
+        let (item, after) = self.0.split_at_checked(end.unwrap_or(self.0.len()))?;
+        self.0 = after;
         (!item.is_empty()).then_some(item)
     }
 }
@@ -70,24 +70,24 @@ pub fn fits(pattern: &[u8], text: &[u8]) -> bool {
     let mut last_star: Option<(&[u8], &[u8])> = None;
     loop {
         match (pattern.split_first(), text.split_first()) {
-            (Some((b'*', behind)), _) => {
-                last_star = Some((behind, text));
-                pattern = behind;
+            (Some((b'*', after)), _) => {
+                last_star = Some((after, text));
+                pattern = after;
             }
-            (Some((wanted, behind)), Some((byte, rest))) if *wanted == b'?' || wanted == byte => {
-                (pattern, text) = (behind, rest);
+            (Some((wanted, after)), Some((byte, rest))) if *wanted == b'?' || wanted == byte => {
+                (pattern, text) = (after, rest);
             }
             (None, None) => return true,
             _ => {
                 // The last star stands for one byte more; a longer match of an earlier one would not help.
-                let Some((behind, from)) = last_star else {
+                let Some((after, from)) = last_star else {
                     return false;
                 };
                 let Some((_, rest)) = from.split_first() else {
                     return false;
                 };
-                last_star = Some((behind, rest));
-                (pattern, text) = (behind, rest);
+                last_star = Some((after, rest));
+                (pattern, text) = (after, rest);
             }
         }
     }
@@ -100,9 +100,9 @@ mod tests {
     /// The same by definition.
     fn fits_naively(pattern: &[u8], text: &[u8]) -> bool {
         match (pattern, text) {
-            ([b'*', behind @ ..], _) => (0..=text.len()).any(|at| fits_naively(behind, &text[at..])),
-            ([wanted, behind @ ..], [byte, rest @ ..]) => {
-                (*wanted == b'?' || wanted == byte) && fits_naively(behind, rest)
+            ([b'*', after @ ..], _) => (0..=text.len()).any(|at| fits_naively(after, &text[at..])),
+            ([wanted, after @ ..], [byte, rest @ ..]) => {
+                (*wanted == b'?' || wanted == byte) && fits_naively(after, rest)
             }
             _ => pattern.is_empty() && text.is_empty(),
         }
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn every_short_pattern_fits_what_it_says() {
+    fn short_patterns_match_like_a_naive_matcher() {
         for pattern in texts(b"ab*?", 5) {
             for text in texts(b"ab", 5) {
                 let expected = fits_naively(&pattern, &text);

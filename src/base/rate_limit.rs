@@ -53,7 +53,7 @@ mod tests {
     fn ten_at_once_then_one_in_two_hours_with_the_count() {
         let mut throttle = Throttle::new();
         // The clock has run for a while.
-        let told: Vec<_> = (0..600_u64)
+        let passed: Vec<_> = (0..600_u64)
             .filter_map(|minute| {
                 let count = throttle.pass(5 * HOUR + minute * 60_000)?;
                 Some((minute, count))
@@ -61,7 +61,7 @@ mod tests {
             .collect();
         let mut expected: Vec<_> = (0..10).map(|minute| (minute, 1)).collect();
         expected.extend([(120, 111), (240, 120), (360, 120), (480, 120)]);
-        assert_eq!(told, expected);
+        assert_eq!(passed, expected);
     }
 
     #[test]
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_held_back_can_be_told_later_and_counts_once() {
+    fn held_messages_pass_later_and_count_once() {
         let mut throttle = Throttle::new();
         assert_eq!(burst(&mut throttle, 0), 10);
         for _ in 0..3 {

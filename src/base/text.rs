@@ -26,9 +26,9 @@ impl<'b> Text<'b> {
     // Inlined into its many callers it takes 10 KB, 5 % of the binary.
     #[inline(never)]
     pub fn put(&mut self, bytes: &[u8]) {
-        let room = self.buffer.get_mut(self.length..).unwrap_or_default();
-        if let Some(place) = room.get_mut(..bytes.len()) {
-            place.copy_from_slice(bytes);
+        let free = self.buffer.get_mut(self.length..).unwrap_or_default();
+        if let Some(target) = free.get_mut(..bytes.len()) {
+            target.copy_from_slice(bytes);
             self.length += bytes.len();
         } else {
             self.fill(bytes);
@@ -37,9 +37,9 @@ impl<'b> Text<'b> {
 
     #[cold]
     fn fill(&mut self, bytes: &[u8]) {
-        let room = self.buffer.get_mut(self.length..).unwrap_or_default();
-        for (place, byte) in room.iter_mut().zip(bytes) {
-            *place = *byte;
+        let free = self.buffer.get_mut(self.length..).unwrap_or_default();
+        for (target, byte) in free.iter_mut().zip(bytes) {
+            *target = *byte;
         }
         self.length = self.buffer.len();
         self.cut = true;
@@ -49,8 +49,8 @@ impl<'b> Text<'b> {
     #[inline]
     pub fn put_array<const N: usize>(&mut self, bytes: &[u8; N]) {
         let rest = self.buffer.get_mut(self.length..).unwrap_or_default();
-        if let Some(place) = rest.first_chunk_mut() {
-            *place = *bytes;
+        if let Some(target) = rest.first_chunk_mut() {
+            *target = *bytes;
             self.length += N;
         } else {
             self.fill(bytes);
@@ -66,8 +66,8 @@ impl<'b> Text<'b> {
     pub fn padded(&mut self, number: u64, width: usize) {
         let width = digit_count(number).max(width);
         let rest = self.buffer.get_mut(self.length..).unwrap_or_default();
-        if let Some(place) = rest.get_mut(..width) {
-            write_digits(number, place);
+        if let Some(target) = rest.get_mut(..width) {
+            write_digits(number, target);
             self.length += width;
         } else {
             let mut digits = [0; DIGITS_MAX];
@@ -114,8 +114,8 @@ impl<'b> Text<'b> {
         self.put(bytes);
         if start <= end && !self.cut {
             self.buffer.copy_within(start..end, start + bytes.len());
-            if let Some(place) = self.buffer.get_mut(start..start + bytes.len()) {
-                place.copy_from_slice(bytes);
+            if let Some(target) = self.buffer.get_mut(start..start + bytes.len()) {
+                target.copy_from_slice(bytes);
             }
         }
     }
@@ -136,7 +136,7 @@ impl<'b> Text<'b> {
     }
 
     /// Ends the text as a line for people: control characters, which a terminal might obey, and bytes that are not UTF-8
-    /// become `?`, and a newline follows, in place of the last byte of a full buffer.
+    /// become `?`, and a newline follows, in target of the last byte of a full buffer.
     pub fn into_line(self) -> &'b [u8] {
         let text_max = self.buffer.len().saturating_sub(1);
         let length = self.length.min(text_max);
@@ -190,11 +190,11 @@ fn mask(text: &mut [u8]) {
     let mut rest = text;
     while !rest.is_empty() {
         let (length, is_whole) = character(rest);
-        let (one, behind) = rest.split_at_mut(length);
+        let (one, after) = rest.split_at_mut(length);
         if !is_whole || matches!(one, [..0x20 | 0x7f] | [0xc2, ..0xa0]) {
             one.fill(b'?');
         }
-        rest = behind;
+        rest = after;
     }
 }
 
@@ -221,8 +221,8 @@ mod tests {
 
     #[test]
     fn line_for_people_has_no_control_characters_and_one_newline() {
-        let line = |text: &[u8], room: usize| {
-            let mut buffer = vec![0; room];
+        let line = |text: &[u8], length: usize| {
+            let mut buffer = vec![0; length];
             let mut line = Text::new(&mut buffer);
             line.put(text);
             line.into_line().to_vec()

@@ -1,7 +1,7 @@
 //! A timer wheel with 32 slots of 256 ms.
 //!
 //! A slot is a set of timers, one bit each, and so are the occupied slots: the next expiry is found by walking the set
-//! bits. A timer keeps its exact deadline, and the slot only says where to look. So the next expiry is exact, and a
+//! bits. A timer keeps its exact deadline, and the slot is only where to look. So the next expiry is exact, and a
 //! deadline any number of rotations ahead needs no second wheel.
 
 use super::bit_set::{Timers, set_bits};

@@ -185,7 +185,7 @@ impl Files {
     /// Then the file is opened again at the next turn.
     pub fn finish(&mut self, was_found: bool) -> Result<(), ReadError> {
         if !was_found {
-            // The error of reading the rest says more.
+            // An error of reading the rest is more exact.
             while self.next_line().is_some() {}
             self.error.get_or_insert(ReadErrorKind::Unexpected);
         }

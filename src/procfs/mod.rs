@@ -58,7 +58,7 @@ const ROOT_MAX: usize = 128;
 /// The roots of `/proc`, `/sys` and the mount points.
 pub struct Roots {
     proc: Directory,
-    /// Network and mounts are those of its first process, in the place of this one's.
+    /// Network and mounts are those of its first process, instead of this one's.
     is_other: bool,
     /// A container may have none.
     sys: Option<Directory>,

@@ -6,7 +6,7 @@ use crate::base::text::Text;
 /// Bytes of the longest name, without a dot at its end.
 pub const NAME_MAX: usize = 253;
 const HEADER: usize = 12;
-/// The header, a byte before each label and behind the last one, type and class.
+/// The header, a byte before each label and after the last one, type and class.
 const QUERY_MAX: usize = HEADER + 1 + NAME_MAX + 1 + 4;
 
 /// The query type for IPv4 addresses.
@@ -70,7 +70,7 @@ impl Query {
     /// half for IPv6.
     pub fn draw_ids(&mut self, random: u32) {
         let [a, b, c, d] = random.to_be_bytes();
-        // Equal ids would not tell apart two errors that do not repeat the question.
+        // Equal ids would not distinguish two errors that do not repeat the question.
         let d = if [a, b] == [c, d] { !d } else { d };
         self.ids = [[a, b], [c, d]];
     }
@@ -78,8 +78,8 @@ impl Query {
     /// Returns the message that asks for addresses of that type.
     pub fn of_kind(&mut self, kind: u8) -> &[u8] {
         let id = self.ids[usize::from(kind == AAAA)];
-        if let Some(place) = self.bytes.get_mut(self.length - 3) {
-            *place = kind;
+        if let Some(byte) = self.bytes.get_mut(self.length - 3) {
+            *byte = kind;
         }
         self.bytes[..2].copy_from_slice(&id);
         self.bytes.get(..self.length).unwrap_or_default()

@@ -1,5 +1,5 @@
 //! The pure part of a DNS stub resolver (RFC 1034, section 5.3.1): queries, answers and configuration files as bytes.
-//! `platform::resolver` sends and receives them.
+//! `platform::lookup` sends and receives them.
 //!
 //! It serves every build. musl's `getaddrinfo` would make a static binary 24 KB larger (18 %).
 

@@ -21,10 +21,10 @@ fn addresses(message: &[u8], query: &[u8]) -> (Option<Answer>, Vec<String>) {
     let name = query[12..].iter().position(|byte| *byte == 0).unwrap();
     let mut labels = Vec::new();
     let mut rest = &query[12..12 + name];
-    while let Some((length, behind)) = rest.split_first() {
-        let (label, behind) = behind.split_at(usize::from(*length));
+    while let Some((length, after)) = rest.split_first() {
+        let (label, after) = after.split_at(usize::from(*length));
         labels.push(label);
-        rest = behind;
+        rest = after;
     }
     let kind = query[query.len() - 3];
     let id = u32::from(u16::from_be_bytes([query[0], query[1]]));
@@ -37,7 +37,7 @@ fn addresses(message: &[u8], query: &[u8]) -> (Option<Answer>, Vec<String>) {
     (answer, found)
 }
 
-/// The header and the question of an answer with that second flag byte, which says that so many records follow.
+/// The header and the question of an answer with that second flag byte, with that number of records.
 fn head(query: &[u8], flags: u8, records: u16) -> Vec<u8> {
     let mut bytes = query.to_vec();
     bytes[2] = 0x81;
@@ -69,7 +69,7 @@ const FINE: Option<Answer> = Some(Answer {
 });
 
 #[test]
-fn a_query_is_one_question() {
+fn query_is_one_question() {
     let mut query = new(b"a.example", 0x5678_1234).unwrap();
     assert_eq!(query.of_kind(A)[..2], [0x56, 0x78], "each kind has its own id");
     assert_eq!(
@@ -103,12 +103,12 @@ fn a_query_is_one_question() {
 }
 
 #[test]
-fn addresses_are_taken_behind_aliases() {
+fn addresses_after_aliases_count() {
     let query = query(b"www.example");
     let query = query.as_slice();
     let mut message = head(query, 0x80, 4);
     message.extend(record(5, 1, b"\x03cdn\xc0\x10"));
-    // The alias's own name, by a pointer behind a label.
+    // The alias's own name, by a pointer after a label.
     message.extend(b"\x03cdn\xc0\x10\0\x01\0\x01\0\0\0\0\0\x04\x01\x02\x03\x04");
     message.extend(record(
         28,
@@ -126,7 +126,7 @@ fn addresses_are_taken_behind_aliases() {
 }
 
 #[test]
-fn what_is_no_address_is_none() {
+fn record_without_an_address_is_skipped() {
     let query = query(b"x.example");
     let query = query.as_slice();
     for (kind, class, data) in [
@@ -144,14 +144,14 @@ fn what_is_no_address_is_none() {
 }
 
 #[test]
-fn answers_to_others_are_none() {
+fn answer_to_another_query_is_none() {
     let query = query(b"x.example");
     let query = query.as_slice();
     let right = [head(query, 0x80, 1), record(1, 1, &[1, 2, 3, 4])].concat();
     assert_eq!(addresses(&right, query).1, ["1.2.3.4"]);
     // Id, no answer, another kind of question, two questions, name, type, class.
     let length = query.len();
-    for (place, bits) in [
+    for (index, bits) in [
         (0, 1),
         (1, 1),
         (2, 0x80),
@@ -164,14 +164,14 @@ fn answers_to_others_are_none() {
         (length - 1, 2),
     ] {
         let mut wrong = right.clone();
-        wrong[place] ^= bits;
-        assert_eq!(addresses(&wrong, query), (None, vec![]), "{place}");
+        wrong[index] ^= bits;
+        assert_eq!(addresses(&wrong, query), (None, vec![]), "{index}");
     }
     assert_eq!(addresses(query, query).0, None);
 }
 
 #[test]
-fn codes_are_told_and_have_no_addresses() {
+fn answer_with_an_error_code_has_no_addresses() {
     let query = query(b"x.example");
     let query = query.as_slice();
     for code in [SERVER_FAILED, NO_SUCH_NAME, 5] {
@@ -194,7 +194,7 @@ fn codes_are_told_and_have_no_addresses() {
 }
 
 #[test]
-fn an_error_may_come_without_the_question() {
+fn error_may_come_without_the_question() {
     let query = query(b"x.example");
     let mut bare = head(&query, 0x81, 0)[..12].to_vec();
     bare[5] = 0;
@@ -205,15 +205,15 @@ fn an_error_may_come_without_the_question() {
     };
     assert_eq!(addresses(&bare, &query), (Some(answer), vec![]));
     // To another one, or none at all.
-    for (place, bits) in [(0, 1), (1, 1), (2, 0x80), (3, 1)] {
+    for (index, bits) in [(0, 1), (1, 1), (2, 0x80), (3, 1)] {
         let mut wrong = bare.clone();
-        wrong[place] ^= bits;
-        assert_eq!(addresses(&wrong, &query), (None, vec![]), "{place}");
+        wrong[index] ^= bits;
+        assert_eq!(addresses(&wrong, &query), (None, vec![]), "{index}");
     }
 }
 
 #[test]
-fn answers_that_break_off_or_lie_end_there() {
+fn truncated_or_malformed_answer_ends_there() {
     let query = query(b"x.example");
     let query = query.as_slice();
     // Many more records are promised than come.
@@ -230,7 +230,7 @@ fn answers_that_break_off_or_lie_end_there() {
         assert_eq!(found.len(), length.saturating_sub(start.len()) / 16, "{length}");
     }
     for loops in [
-        // A pointer to itself, two to each other, one to behind the end, labels without an end.
+        // A pointer to itself, two to each other, one past the end, labels without an end.
         b"\xc0\x1b\0\x01\0\x01\0\0\0\0\0\x04\x01\x02\x03\x04".as_slice(),
         b"\xc0\x1d\xc0\x1b\0\x01\0\x01\0\0\0\0\0\x04",
         b"\xff\xff\0\x01\0\x01",
@@ -246,13 +246,13 @@ fn answers_that_break_off_or_lie_end_there() {
     }
     let long = [start, record(1, 1, &[1, 2, 3, 4])].concat();
     let mut lies = long.clone();
-    let place = lies.len() - 6;
-    lies[place] = 0xff;
+    let index = lies.len() - 6;
+    lies[index] = 0xff;
     assert_eq!(addresses(&lies, query), (FINE, vec![]));
 }
 
 #[test]
-fn nonsense_is_survived() {
+fn random_bytes_do_not_panic() {
     let query = query(b"x.example");
     let query = query.as_slice();
     let message = [
@@ -267,8 +267,8 @@ fn nonsense_is_survived() {
     for _ in 0..200_000 {
         let mut bytes = message.clone();
         for _ in 0..=random.number() % 4 {
-            let place = random.number() as usize % bytes.len();
-            bytes[place] = random.number() as u8;
+            let index = random.number() as usize % bytes.len();
+            bytes[index] = random.number() as u8;
         }
         bytes.truncate(random.number() as usize % (2 * bytes.len()) + 1);
         taken += addresses(&bytes, query).1.len();
@@ -311,7 +311,7 @@ fn localhost_is_a_last_label() {
 }
 
 #[test]
-fn a_resolver_is_set_up_by_its_file() {
+fn resolv_conf_sets_domains_and_options() {
     let mut resolv = Resolv::DEFAULT;
     let domains = |resolv: &Resolv, name: &str| {
         let domains = resolv.domains(name.as_bytes()).map(<[u8]>::to_vec);
