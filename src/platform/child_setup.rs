@@ -64,7 +64,7 @@ pub(super) fn set_up(user: Option<&[u8]>, variables: &mut Text, streams: Streams
     for part in [b"PATH=", environment::PATH, b"\0SHELL=/bin/sh\0HOME="] {
         variables.put(part);
     }
-    user::become_user(user, variables)?;
+    user::change_user(user, false, variables)?;
     for name in [b"\0USER=".as_slice(), b"\0LOGNAME="] {
         variables.put(name);
         variables.put(user);

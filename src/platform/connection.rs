@@ -6,6 +6,7 @@ use super::errno;
 use super::fd::Fd;
 use super::lookup::{self, Lookup};
 use super::socket::{self, UNIX_PATH_MAX};
+use crate::base::name::Name;
 use crate::base::text::Text;
 use crate::platform::{Cause, Errno, LogArg, Transfer};
 
@@ -44,8 +45,7 @@ pub(super) struct Connection {
     pub(super) channel: Channel,
     pub(super) kind: ReceiverKind,
     /// The path of a socket, the start of a command, or host and port of a tunnel.
-    name: [u8; UNIX_PATH_MAX],
-    length: usize,
+    pub(super) name: Name<UNIX_PATH_MAX>,
     /// The addresses of a TCP receiver.
     pub(super) addresses: Addresses,
 }
@@ -54,42 +54,34 @@ impl Connection {
     pub(super) const NONE: Self = Self {
         channel: Channel::Nothing,
         kind: ReceiverKind::Stdout,
-        name: [0; UNIX_PATH_MAX],
-        length: 0,
+        name: Name::NONE,
         addresses: Addresses::NONE,
     };
 
     /// Sets the receiver, without addresses.
     pub(super) fn set(&mut self, receiver: &Transfer, is_tunnel: bool) -> Result<(), Errno> {
         self.addresses.clear();
-        if let (Transfer::Tcp { host, port } | Transfer::Http { host, port, .. }, true) =
-            (receiver, is_tunnel)
-        {
-            let mut name = Text::new(&mut self.name);
-            for part in [host.get(..HOST_SHOWN).unwrap_or(host), b":"] {
-                name.put(part);
+        (self.kind, self.name) = match *receiver {
+            Transfer::Stdout => (ReceiverKind::Stdout, Name::NONE),
+            Transfer::Unix(path) if path.len() > UNIX_PATH_MAX => {
+                return Err(Errno(libc::ENAMETOOLONG));
             }
-            name.number(u64::from(*port));
-            (self.kind, self.length) = (ReceiverKind::Tunnel, name.bytes().len());
-            return Ok(());
-        }
-        let (kind, name): (_, &[u8]) = match *receiver {
-            Transfer::Stdout => (ReceiverKind::Stdout, b""),
-            Transfer::Unix(path) => (ReceiverKind::Unix, path),
-            Transfer::Command(command) => (
-                ReceiverKind::Command,
-                command.get(..COMMAND_SHOWN).unwrap_or(command),
-            ),
-            Transfer::Tcp { .. } | Transfer::Http { .. } => (ReceiverKind::Tcp, b""),
+            Transfer::Unix(path) => (ReceiverKind::Unix, Name::new(path)),
+            Transfer::Command(command) => {
+                let start = command.get(..COMMAND_SHOWN).unwrap_or(command);
+                (ReceiverKind::Command, Name::new(start))
+            }
+            Transfer::Tcp { host, port } | Transfer::Http { host, port, .. } if is_tunnel => {
+                let mut buffer = [0; UNIX_PATH_MAX];
+                let mut name = Text::new(&mut buffer);
+                name.put(host.get(..HOST_SHOWN).unwrap_or(host));
+                name.put(b":");
+                name.number(u64::from(port));
+                (ReceiverKind::Tunnel, Name::new(name.bytes()))
+            }
+            Transfer::Tcp { .. } | Transfer::Http { .. } => (ReceiverKind::Tcp, Name::NONE),
         };
-        let target = self.name.get_mut(..name.len());
-        target.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(name);
-        (self.kind, self.length) = (kind, name.len());
         Ok(())
-    }
-
-    pub(super) fn name(&self) -> &[u8] {
-        self.name.get(..self.length).unwrap_or_default()
     }
 
     /// Writes an argument of a log message.
@@ -111,7 +103,7 @@ impl Connection {
                     ReceiverKind::Tunnel => b"tunnel ",
                     ReceiverKind::Tcp => b"tcp ",
                 });
-                text.put(self.name());
+                text.put(self.name.bytes());
                 if let Some(address) = self.addresses.all().get(index) {
                     address::put(text, address);
                 }

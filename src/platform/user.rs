@@ -25,13 +25,9 @@ pub fn drop_to_user(name: &[u8]) -> Result<(), Errno> {
     change_user(name, true, &mut Text::new(&mut [])).ok_or(Errno(libc::EPERM))
 }
 
-/// Makes this process one of that user and of its first group alone, without capabilities. (A process that is the user's
-/// already and may not leave its groups keeps them.) Writes the user's home directory.
-pub(super) fn become_user(name: &[u8], home: &mut Text) -> Option<()> {
-    change_user(name, false, home)
-}
-
-fn change_user(name: &[u8], has_all_groups: bool, home: &mut Text) -> Option<()> {
+/// Makes this process one of that user, without capabilities, and of its first group alone or of all its groups. (A process
+/// that is the user's already and may not leave its groups keeps them.) Writes the user's home directory.
+pub(super) fn change_user(name: &[u8], has_all_groups: bool, home: &mut Text) -> Option<()> {
     let mut found = None;
     for_each_line(USERS, &mut |line| {
         if found.is_none()
@@ -55,7 +51,7 @@ fn change_user(name: &[u8], has_all_groups: bool, home: &mut Text) -> Option<()>
     }
     // SAFETY: the list has at least as many numbers as passed.
     let has_groups = unsafe { libc::setgroups(count as _, groups.as_ptr()) } == 0;
-    // SAFETY: it takes nothing.
+    // SAFETY: the call takes nothing.
     let is_user = unsafe { libc::getuid() } == user;
     // SAFETY: as above.
     let is_it = is_user && unsafe { libc::getgid() } == group;

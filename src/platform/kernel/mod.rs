@@ -200,7 +200,7 @@ impl Platform for Kernel {
             }
             ReceiverKind::Command | ReceiverKind::Tunnel => return Err(errno::INVALID.into()),
             ReceiverKind::Unix => {
-                let path = socket::unix_address(self.connection.name())?;
+                let path = socket::unix_address(self.connection.name.bytes())?;
                 socket::connect_stream(&path, &self.options, false)?
             }
             ReceiverKind::Tcp => {
