@@ -25,11 +25,11 @@ impl Throttle {
     /// since the last one that passed.
     pub fn pass(&mut self, now: u64) -> Option<u32> {
         self.held += 1;
-        self.tell_held(now)
+        self.pass_held(now)
     }
 
     /// Returns the same as [`Throttle::pass`] for the last message, which was held back.
-    pub fn tell_held(&mut self, now: u64) -> Option<u32> {
+    pub fn pass_held(&mut self, now: u64) -> Option<u32> {
         let full_at = self.full_at.max(now);
         if full_at > now + (BURST - 1) * REGAIN {
             return None;
@@ -79,9 +79,9 @@ mod tests {
         let mut throttle = Throttle::new();
         assert_eq!(burst(&mut throttle, 0), 10);
         for _ in 0..3 {
-            assert_eq!(throttle.tell_held(2 * HOUR - 1), None);
+            assert_eq!(throttle.pass_held(2 * HOUR - 1), None);
         }
-        assert_eq!(throttle.tell_held(2 * HOUR), Some(40));
+        assert_eq!(throttle.pass_held(2 * HOUR), Some(40));
         assert_eq!(throttle.pass(4 * HOUR), Some(1));
     }
 }

@@ -22,8 +22,6 @@ const TEXT_MAX: usize = 46;
 
 /// An internet address in the kernel's form: a `sockaddr_in6` (`ipv6(7)`), or a `sockaddr_in` (`ip(7)`) and zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// Words are copied in a quarter of the steps of bytes.
-#[repr(align(4))]
 pub(super) struct Address([u8; LENGTH]);
 
 const IPV4: [u8; 2] = (libc::AF_INET as u16).to_ne_bytes();

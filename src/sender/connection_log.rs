@@ -22,7 +22,7 @@ impl Sender {
         let count = if is_new {
             self.connection_throttle.pass(cx.now)
         } else if !self.has_log && cx.now >= self.connected_since + STANDING {
-            self.connection_throttle.tell_held(cx.now)
+            self.connection_throttle.pass_held(cx.now)
         } else {
             return;
         };
