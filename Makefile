@@ -5,10 +5,15 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 # SYSTEMD=1 installs the service, too.
 SYSTEMD ?=
-MAN = $(PREFIX)/share/man/man
+MAN = $(DESTDIR)$(PREFIX)/share/man/man
 FILE = $(DESTDIR)/etc/mini-monitor.json
-UNIT = $(DESTDIR)$(PREFIX)/lib/systemd/system/mini-monitor.service
-USERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d/mini-monitor.conf
+# systemd reads neither file in any other folder of programs, such as /opt.
+SYSTEM = $(DESTDIR)$(if $(filter /usr /usr/,$(PREFIX)),/usr,/usr/local)/lib
+UNIT = $(SYSTEM)/systemd/system/mini-monitor.service
+USERS = $(SYSTEM)/sysusers.d/mini-monitor.conf
+# A blank, as sed has to write it into a unit.
+blank := $() $()
+UNIT_PREFIX = $(subst $(blank),\\x20,$(PREFIX))
 AGENT = target/release/mini-monitor
 BENCH = --manifest-path tests/bench/Cargo.toml
 FUZZ = --manifest-path tests/fuzz/Cargo.toml
@@ -171,24 +176,25 @@ manual: all ## write the options of `mini-monitor -h` into the manual pages of d
 	docs/man/update $(AGENT)
 
 install: ## install what is built into $(DESTDIR)$(PREFIX), the sample configuration if there is none; SYSTEMD=1: a service
-	@[ -x $(AGENT) ] || { echo 'make install: there is no $(AGENT): make it first, or AGENT=path' >&2; exit 1; }
-	install -D -m 755 $(AGENT) $(DESTDIR)$(PREFIX)/bin/mini-monitor
-	install -D -m 644 docs/man/mini-monitor.8 $(DESTDIR)$(MAN)8/mini-monitor.8
-	install -D -m 644 docs/man/mini-monitor.json.5 $(DESTDIR)$(MAN)5/mini-monitor.json.5
-	[ -e $(FILE) ] || install -D -m 644 contrib/mini-monitor.json $(FILE)
+	@[ -x '$(AGENT)' ] || { echo 'make install: there is no $(AGENT): make it first, or AGENT=path' >&2; exit 1; }
+	install -D -m 755 '$(AGENT)' '$(DESTDIR)$(PREFIX)/bin/mini-monitor'
+	install -D -m 644 docs/man/mini-monitor.8 '$(MAN)8/mini-monitor.8'
+	install -D -m 644 docs/man/mini-monitor.json.5 '$(MAN)5/mini-monitor.json.5'
+	[ -e '$(FILE)' ] || install -D -m 644 contrib/mini-monitor.json '$(FILE)'
 ifneq ($(SYSTEMD),)
-	install -D -m 644 contrib/systemd/mini-monitor.conf $(USERS)
-	install -d $(dir $(UNIT))
-	sed 's|/usr/bin/|$(PREFIX)/bin/|' contrib/systemd/mini-monitor.service >$(UNIT)
-	chmod 644 $(UNIT)
+	install -D -m 644 contrib/systemd/mini-monitor.conf '$(USERS)'
+	install -d '$(SYSTEM)/systemd/system'
+	sed 's|/usr/bin/|$(UNIT_PREFIX)/bin/|' contrib/systemd/mini-monitor.service >'$(UNIT)'
+	chmod 644 '$(UNIT)'
 	@echo 'Start it: systemd-sysusers && systemctl daemon-reload && systemctl enable --now mini-monitor'
 endif
 
 uninstall: ## stop the service and take away what install put there; a changed configuration stays
-	[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || [ ! -e $(UNIT) ] || systemctl disable --now mini-monitor
-	rm -f $(DESTDIR)$(PREFIX)/bin/mini-monitor $(DESTDIR)$(MAN)8/mini-monitor.8 $(DESTDIR)$(MAN)5/mini-monitor.json.5
-	rm -f $(UNIT) $(USERS)
-	! cmp -s contrib/mini-monitor.json $(FILE) || rm $(FILE)
+	[ -n '$(DESTDIR)' ] || [ ! -d /run/systemd/system ] || [ ! -e '$(UNIT)' ] || systemctl disable --now mini-monitor
+	rm -f '$(DESTDIR)$(PREFIX)/bin/mini-monitor' '$(MAN)8/mini-monitor.8' '$(MAN)5/mini-monitor.json.5'
+	rm -f '$(UNIT)' '$(USERS)'
+	rmdir '$(SYSTEM)/systemd/system' '$(SYSTEM)/systemd' '$(SYSTEM)/sysusers.d' '$(MAN)5' '$(MAN)8' 2>/dev/null || :
+	! cmp -s contrib/mini-monitor.json '$(FILE)' || rm '$(FILE)'
 
 clean: ## take away all that was built, and the zig of make toolchain
 	$(CARGO) clean

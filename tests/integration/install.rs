@@ -94,19 +94,46 @@ fn uninstall_leaves_nothing_of_install_but_a_changed_configuration() {
 #[test]
 fn install_with_systemd_puts_a_service_that_starts_the_installed_program() {
     let folder = Folder::new("install");
-    run(&folder, &["install", "SYSTEMD=1", "PREFIX=/opt/agent"]);
-    let unit = folder.join("opt/agent/lib/systemd/system/mini-monitor.service");
-    let unit = fs::read_to_string(unit).unwrap();
-    assert!(unit.contains("\nExecStart=/opt/agent/bin/mini-monitor "));
-    assert!(!unit.contains("/usr/bin/"));
-    run(&folder, &["uninstall", "PREFIX=/opt/agent"]);
-    assert_eq!(files(&folder.join(".")), set(&[]));
+    let unit = folder.join("usr/local/lib/systemd/system/mini-monitor.service");
+    for (prefix, start) in [
+        ("/usr/local", "/usr/local/bin/mini-monitor"),
+        ("/opt/agent", "/opt/agent/bin/mini-monitor"),
+        ("/opt/my agent", "/opt/my\\x20agent/bin/mini-monitor"),
+    ] {
+        let prefix = format!("PREFIX={prefix}");
+        run(&folder, &["install", "SYSTEMD=1", &prefix]);
+        // systemd reads units in folders of its own.
+        let unit = fs::read_to_string(&unit).unwrap();
+        assert!(unit.contains(&format!("\nExecStart={start} ")), "{unit}");
+        assert!(!unit.contains("/usr/bin/"));
+        run(&folder, &["uninstall", &prefix]);
+        assert_eq!(files(&folder.join(".")), set(&[]));
+    }
+    assert!(!folder.join("usr/local/lib/systemd").exists());
 
     run(&folder, &["install", "SYSTEMD=1"]);
     let both = [&FILES[..], &SERVICE].concat();
     assert_eq!(files(&folder.join(".")), set(&both));
     run(&folder, &["uninstall"]);
     assert_eq!(files(&folder.join(".")), set(&[]));
+}
+
+#[test]
+fn install_and_uninstall_take_folders_with_blanks() {
+    let folder = Folder::new("install with a blank");
+    let prefix = "PREFIX=/opt/my agent";
+    fs::create_dir(folder.join("agent")).unwrap();
+    fs::write(folder.join("agent/other"), "").unwrap();
+    let before = files(&folder.join("."));
+    run(&folder, &["install", "SYSTEMD=1", prefix]);
+    let binary = folder.join("opt/my agent/bin/mini-monitor");
+    assert_eq!(
+        fs::read(binary).unwrap(),
+        fs::read(env!("CARGO_BIN_EXE_mini-monitor")).unwrap()
+    );
+    assert_eq!(files(&folder.join(".")).len(), before.len() + 6);
+    run(&folder, &["uninstall", prefix]);
+    assert_eq!(files(&folder.join(".")), before);
 }
 
 #[test]
