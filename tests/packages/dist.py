@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What make dist packs for x86_64: the same bytes twice, all files, sums and a bill of materials that are true.
+"""What make dist packs for x86_64: the same bytes twice, all files, no link to one that is missing, sums and a bill of
+materials that are true.
 
 usage: tests/packages/dist.py
 """
@@ -17,9 +18,11 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TARGET = "x86_64"
 OUT = os.path.join(ROOT, "target/dist")
-FILES = """CHANGELOG.md LICENSE README.md man/mini-monitor.8 man/mini-monitor.json.5 mini-monitor mini-monitor.json
-openrc/mini-monitor openrc/mini-monitor.confd openwrt/mini-monitor.config openwrt/mini-monitor.init
-reference.json sbom.cdx.json systemd/mini-monitor.conf systemd/mini-monitor.service third-party.txt""".split()
+PAGES = [os.path.relpath(page, ROOT) for page in glob.glob(os.path.join(ROOT, "docs/*.md"))]
+FILES = """CHANGELOG.md CONTRIBUTING.md LICENSE README.md docs/graph.png grafana/mini-monitor.json man/mini-monitor.8
+man/mini-monitor.json.5 mini-monitor mini-monitor.json openrc/mini-monitor openrc/mini-monitor.confd
+openwrt/mini-monitor.config openwrt/mini-monitor.init reference.json sbom.cdx.json systemd/mini-monitor.conf
+systemd/mini-monitor.service third-party.txt""".split()
 # What no crate of cargo's is.
 LIBRARIES = {"musl", "compiler_rt"}
 
@@ -52,10 +55,17 @@ def main():
     name = os.path.basename(archive).removesuffix(".tar.gz")
     with tarfile.open(archive) as tar, tempfile.TemporaryDirectory() as folder:
         files = [member.name.removeprefix(f"{name}/") for member in tar.getmembers() if member.isfile()]
-        check(sorted(files) == FILES, f"the archive has {files}")
+        check(sorted(files) == sorted(FILES + PAGES), f"the archive has {files}")
         tar.extractall(folder)
         read = lambda file: open(os.path.join(folder, name, file), "rb").read()
         binary, notices = read("mini-monitor"), read("third-party.txt").decode()
+        links = 0
+        for page in [file for file in files if file.endswith(".md")]:
+            for link in re.findall(r"\]\(([^)#]+)", read(page).decode()):
+                if "://" not in link:
+                    check(os.path.normpath(os.path.join(os.path.dirname(page), link)) in files, f"{page} links to {link}")
+                    links += 1
+        check(links > 40, f"{links} links only")
         check(read("sbom.cdx.json") == packed[f"{name}.cdx.json"], "two bills of materials")
         version = subprocess.run([os.path.join(folder, name, "mini-monitor"), "-version"], check=True, stdout=subprocess.PIPE)
 
@@ -84,7 +94,7 @@ def main():
             check((part["name"], part["version"], part["hashes"][0]["content"]) in lock, f"{part} is not in Cargo.lock")
     for text in ["Permission is hereby granted", "Rich Felker", "Zig contributors", "END OF TERMS", "LLVM Exceptions"]:
         check(text in notices, f"the notices lack {text}")
-    print(f"dist: the same bytes twice, {len(files)} files, {len(named)} components, all with notices")
+    print(f"dist: the same bytes twice, {len(files)} files, {links} links between them, {len(named)} components, all with notices")
 
 
 if __name__ == "__main__":
