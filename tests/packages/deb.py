@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.dont_write_bytecode = True
@@ -30,9 +31,9 @@ OTHERS = re.compile(
 UNSENT = "/var/lib/mini-monitor/spool"
 
 
-def build(revision):
+def build(revision, root=ROOT):
     environment = {**os.environ, "REVISION": revision}
-    run(os.path.join(ROOT, "contrib/debian/deb"), "x86_64", env=environment)
+    run(os.path.join(root, "contrib/debian/deb"), "x86_64", env=environment)
     (package,) = glob.glob(os.path.join(ROOT, f"target/deb/mini-monitor_*-{revision}_amd64.deb"))
     return package
 
@@ -41,9 +42,11 @@ def lint():
     package = build("1")
     with open(package, "rb") as file:
         before = file.read()
-    # A new file in place of the old one, in a second of its own.
+    # A new file in place of the old one, in a second of its own, from a folder with another name.
     time.sleep(1.1)
-    build("1")
+    with tempfile.TemporaryDirectory() as folder:
+        os.symlink(ROOT, f"{folder}/with blanks in it")
+        build("1", f"{folder}/with blanks in it")
     with open(package, "rb") as file:
         if before != file.read():
             sys.exit("deb: two builds differ")

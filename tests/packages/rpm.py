@@ -12,6 +12,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.dont_write_bytecode = True
@@ -36,8 +37,8 @@ FILES = [
 ]
 
 
-def build(target, revision="1"):
-    run(os.path.join(ROOT, "contrib/rpm/rpm"), target, env={**os.environ, "REVISION": revision})
+def build(target, revision="1", root=ROOT):
+    run(os.path.join(root, "contrib/rpm/rpm"), target, env={**os.environ, "REVISION": revision})
     (package,) = glob.glob(os.path.join(ROOT, f"target/rpm/mini-monitor-*-{revision}.{target}.rpm"))
     return package
 
@@ -47,9 +48,11 @@ def lint():
         package = build(target)
         with open(package, "rb") as file:
             before = file.read()
-        # A new file in place of the old one, in a second of its own.
+        # A new file in place of the old one, in a second of its own, from a folder with another name.
         time.sleep(1.1)
-        build(target)
+        with tempfile.TemporaryDirectory() as folder:
+            os.symlink(ROOT, f"{folder}/with blanks in it")
+            build(target, root=f"{folder}/with blanks in it")
         with open(package, "rb") as file:
             if before != file.read():
                 sys.exit(f"rpm: two builds for {target} differ")
