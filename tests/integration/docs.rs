@@ -236,6 +236,64 @@ fn configurations_of_the_documentation_are_accepted() {
     assert!(count >= 5, "{count}");
 }
 
+/// The words of a command, as the shell splits them.
+fn words(command: &str) -> Vec<String> {
+    let script = format!("printf '%s\\n' {command}");
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn commands_of_the_documentation_are_accepted() {
+    let mut count = 0;
+    for (name, text) in pages() {
+        // Examples in containers, with this machine's files; no name server is asked.
+        let text = text
+            .replace("\\\n", " ")
+            .replace("/host/", "/")
+            .replace("-root /host", "-root /")
+            .replace("db.lan", "127.0.0.1")
+            .replace("collect.lan", "127.0.0.1");
+        let commands = text.lines().filter_map(|line| {
+            let line = line.strip_prefix("    ")?.trim_start_matches("$ ");
+            line.trim_start_matches("target/release/")
+                .strip_prefix("mini-monitor -")
+        });
+        for command in commands {
+            let mut words = words(&format!("-{command}"));
+            if !words.iter().any(|word| word == "-once" || word == "-check") {
+                words.push("-check".to_owned());
+            }
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let output = output(&words);
+            assert!(output.status.success(), "{name}: {command}: {output:?}");
+            count += 1;
+        }
+    }
+    assert!(count >= 15, "{count}");
+}
+
+#[test]
+fn targets_of_make_that_the_documentation_names_exist() {
+    let makefile = file("Makefile");
+    let is_target = |name: &str| makefile.contains(&format!("\n{name}: "));
+    let mut count = 0;
+    for (name, text) in pages() {
+        let code = text.split('`').skip(1).step_by(2);
+        let blocks = text.lines().filter(|line| line.starts_with("    "));
+        let blocks = blocks.map(|line| line.split(" #").next().unwrap());
+        for rest in code.chain(blocks).flat_map(|code| code.split("make ").skip(1)) {
+            let mut words = rest.split_whitespace();
+            // Variables may come first.
+            let target = words.find(|word| !word.contains('=')).unwrap_or("all");
+            assert!(is_target(target), "{name}: make {rest}");
+            count += 1;
+        }
+    }
+    assert!(count > 60, "{count}");
+}
+
 /// The first cell and the others of each row of a page's tables.
 fn rows(text: &str) -> Vec<(&str, Vec<&str>)> {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| "));
