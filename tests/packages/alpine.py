@@ -205,6 +205,8 @@ def test_package_has_the_form_files_and_fields_of_its_format():
         "etc/init.d/mini-monitor": ("0o755", "root", "root"),
         "etc/mini-monitor.json": ("0o640", "root", "mini-monitor"),
         "usr/bin/mini-monitor": ("0o755", "root", "root"),
+        "usr/share/licenses/mini-monitor/LICENSE": ("0o644", "root", "root"),
+        "usr/share/licenses/mini-monitor/third-party.txt": ("0o644", "root", "root"),
     }, modes
     for member, contents in files.values():
         if contents is not None:
