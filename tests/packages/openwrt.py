@@ -307,6 +307,24 @@ def test_package_has_the_right_files_modes_and_fields():
         assert result.returncode == 0, result.stdout.decode()
 
 
+def test_toolchain_of_root_leaves_the_folder_to_the_user():
+    """sudo make toolchain, and then make ipk without it."""
+    with tempfile.TemporaryDirectory(prefix="toolchain-") as folder:
+        shutil.copytree(f"{ROOT}/contrib/static", f"{folder}/contrib/static")
+        os.mkdir(f"{folder}/bin")
+        # Rust is there, and pip installs a file.
+        for name, script in {"dpkg": "", "python3": 'for word; do case $word in */zig) mkdir -p "$word/ziglang"; esac; done\n'}.items():
+            with open(f"{folder}/bin/{name}", "w", encoding="utf-8") as file:
+                file.write(f"#!/bin/sh\n{script}")
+            os.chmod(f"{folder}/bin/{name}", 0o755)
+        for path in (folder, *(os.path.join(top, name) for top, folders, files in os.walk(folder) for name in folders + files)):
+            os.chown(path, 1234, 1234)
+        result = run([f"{folder}/contrib/static/toolchain", "install"], env={**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}"})
+        assert result.returncode == 0, result.stdout
+        for path in ("target", "target/zig", "target/zig/ziglang"):
+            assert os.stat(f"{folder}/{path}").st_uid == 1234, path
+
+
 def test_each_architecture_has_a_binary_and_each_binary_an_architecture():
     with open(f"{FEED}/architectures", encoding="utf-8") as file:
         rows = [line.split() for line in file if line.strip() and not line.startswith("#")]
