@@ -66,6 +66,8 @@ def main():
                     check(os.path.normpath(os.path.join(os.path.dirname(page), link)) in files, f"{page} links to {link}")
                     links += 1
         check(links > 40, f"{links} links only")
+        installed = re.findall(r"^    sudo install .* (\S+)$", read("docs/install.md").decode(), re.M)
+        check(len(installed) == 4 and set(installed) <= set(files), f"docs/install.md installs {installed}")
         check(read("sbom.cdx.json") == packed[f"{name}.cdx.json"], "two bills of materials")
         version = subprocess.run([os.path.join(folder, name, "mini-monitor"), "-version"], check=True, stdout=subprocess.PIPE)
 
