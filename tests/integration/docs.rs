@@ -236,6 +236,35 @@ fn configurations_of_the_documentation_are_accepted() {
     assert!(count >= 5, "{count}");
 }
 
+#[test]
+fn defaults_in_sentences_are_those_of_help() {
+    let mut count = 0;
+    for [flag, default, _] in help_options() {
+        let name = flag.split(' ').next().unwrap();
+        // 5s is "5 s" in a sentence.
+        let spaced = default.replace('s', " s");
+        for (page, text) in pages() {
+            let text = text.replace('\n', " ");
+            for (position, _) in text.match_indices(&format!(" (`{name}`")) {
+                let before = &text[..position];
+                if before.ends_with(" s") {
+                    assert!(before.ends_with(&format!(" {spaced}")), "{page}: {name}");
+                    count += 1;
+                }
+            }
+            for rest in text.split(&format!("`{name}`, ")).skip(1) {
+                if let Some((value, _)) = rest.split_once(" by default")
+                    && !value.contains(' ')
+                {
+                    assert_eq!(value, default, "{page}: {name}");
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert!(count >= 3, "{count}");
+}
+
 /// The words of a command, as the shell splits them.
 fn words(command: &str) -> Vec<String> {
     let script = format!("printf '%s\\n' {command}");
