@@ -117,7 +117,7 @@ def main_inside():
         sys.exit("deb: the upgrade changed the configuration's permissions")
     receiver.open()
     last = stamps[-1] + 3 * INTERVAL
-    stamps = wait("lines after the upgrade", lambda: (s := receiver.stamps("mem.total"))[-1] >= last and s)
+    stamps = wait("lines after the upgrade", lambda: (s := receiver.stamps("mem.total", "changed"))[-1] >= last and s)
     print(f"upgrade without a receiver: {check_no_gap(stamps)}")
 
     run("systemctl", "disable", "--now", "mini-monitor", stderr=subprocess.STDOUT)

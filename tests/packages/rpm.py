@@ -105,7 +105,7 @@ def main_inside():
         sys.exit("rpm: the upgrade disabled the service, or took lines away")
     receiver.open()
     last = stamps[-1] + 3 * INTERVAL
-    stamps = wait("lines after the upgrade", lambda: (s := receiver.stamps("mem.total"))[-1] >= last and s)
+    stamps = wait("lines after the upgrade", lambda: (s := receiver.stamps("mem.total", "changed"))[-1] >= last and s)
     if not receiver.has("mem.total", "changed"):
         sys.exit("rpm: the upgrade replaced a changed configuration")
     print(f"upgrade without a receiver: {check_no_gap(stamps)}")

@@ -137,7 +137,7 @@ def main_inside():
     wait("a restart", lambda: property_of("NRestarts") == "1" and property_of("MainPID") not in ["0", pid])
     receiver.open()
     last = before[-1] + 3 * INTERVAL
-    stamps = wait("lines after the restart", lambda: (s := receiver.stamps("mem.total"))[-1] >= last and s)
+    stamps = wait("lines after the restart", lambda: (s := receiver.stamps("mem.total", "reloaded"))[-1] >= last and s)
     print(f"kill -9 without a receiver: {check_no_gap(stamps)}")
 
     run("systemctl", "stop", "mini-monitor")
