@@ -177,6 +177,11 @@ pub fn reset_by_peer() -> &'static str {
     }
 }
 
+/// Whether the tests run as root, which may become another user.
+pub fn is_root() -> bool {
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0
+}
+
 /// Runs the agent to its end.
 pub fn output(arguments: &[&str]) -> Output {
     command().args(arguments).output().unwrap()

@@ -1,8 +1,8 @@
 //! `-check` finds what a start would, and changes nothing.
 
 use crate::common::{
-    Agent, Folder, Transfer, can, command, error_message, fixture, has_host_socket_types, passed_inside,
-    poll, runner, test_name, with_descriptors,
+    Agent, Folder, Transfer, can, command, error_message, fixture, has_host_socket_types, is_root,
+    passed_inside, poll, runner, test_name, with_descriptors,
 };
 use crate::docs::help_options;
 use std::fs;
@@ -543,7 +543,12 @@ fn check_shows_each_setting_that_is_not_the_default() {
             ("format", _) => "json-labels".into(),
             ("header", _) => "X-Token: secret".into(),
             ("via", _) => "nc %h %p".into(),
-            ("user", _) => "nobody".into(),
+            // Only root becomes another user.
+            ("user", _) if is_root() => "nobody".into(),
+            ("user", _) => {
+                let own = Command::new("id").arg("-un").output().unwrap().stdout;
+                String::from_utf8(own).unwrap().trim_end().into()
+            }
             ("root", _) => "/proc".into(),
             ("sys", _) | (_, "file" | "socket") => path(if name == "sys" { "" } else { name }),
             (_, "duration") => "17s".into(),
