@@ -41,17 +41,13 @@ impl Ring<'_> {
         let mut stage = [0; LINE_MAX];
         while position < self.newest && batch.lines < bounds.lines {
             let is_boundary = position == self.ever_acked || position == self.sent_mark;
-            let end = self.end_of(position);
-            let length = end.saturating_sub(position + HEAD);
-            let is_too_long = batch.bytes + length > bounds.bytes;
-            if is_lost() || batch.lines > 0 && (is_boundary || is_too_long) {
-                break;
-            }
-            if !push(self.line_bytes(position + HEAD, length, &mut stage)) {
+            let (line, end) = self.line_at(position, &mut stage);
+            let is_too_long = batch.bytes + line.len() > bounds.bytes;
+            if is_lost() || batch.lines > 0 && (is_boundary || is_too_long) || !push(line) {
                 break;
             }
             batch.lines += 1;
-            batch.bytes += length;
+            batch.bytes += line.len();
             position = end;
         }
         batch
@@ -100,9 +96,8 @@ impl Ring<'_> {
         let mut gap = None;
         let mut stage = [0; LINE_MAX];
         while position < self.newest && !is_lost() {
-            let end = self.end_of(position);
-            let length = end.saturating_sub(position + HEAD);
-            if goes(self.line_bytes(position + HEAD, length, &mut stage)) {
+            let (line, end) = self.line_at(position, &mut stage);
+            if goes(line) {
                 gap = Some((gap.map_or(position, |(start, _)| start), end));
             } else if gap.is_some() {
                 break;
@@ -119,8 +114,7 @@ impl Ring<'_> {
         if position >= self.newest || is_lost() {
             return &[];
         }
-        let length = self.end_of(position).saturating_sub(position + HEAD);
-        self.line_bytes(position + HEAD, length, stage)
+        self.line_at(position, stage).0
     }
 
     /// Returns the oldest line in flight, which is copied where it lies around the end of the memory; empty if there is none.
@@ -128,8 +122,7 @@ impl Ring<'_> {
         if self.acked == self.sent || is_lost() {
             return &[];
         }
-        let (length, _) = self.line(self.acked);
-        self.line_bytes(self.acked + HEAD, length, stage)
+        self.line_at(self.acked, stage).0
     }
 
     /// Whether a line has been sent in part.
@@ -147,9 +140,8 @@ impl Ring<'_> {
     ) -> &'s [u8] {
         let (mut position, mut found, mut length_found, mut highest) = (self.acked, 0, 0, 1);
         while position < self.newest && !is_lost() {
-            let end = self.end_of(position);
-            let length = end.saturating_sub(position + HEAD).min(LINE_MAX);
-            let rank = rank(self.line_bytes(position + HEAD, length, stage));
+            let (line, end) = self.line_at(position, stage);
+            let (length, rank) = (line.len(), rank(line));
             let is_kept = is_oldest && length_found > 0 && found >= self.ever_acked;
             if rank > highest || rank == highest && !is_kept {
                 (found, length_found, highest) = (position, length, rank);
@@ -161,14 +153,17 @@ impl Ring<'_> {
         line
     }
 
-    /// Returns the line at a position, which is copied where it lies around the end of the memory.
-    fn line_bytes<'l>(&'l self, position: usize, length: usize, stage: &'l mut [u8; LINE_MAX]) -> &'l [u8] {
-        let at = self.index(position);
+    /// Returns the line of the record at this position, which is copied where it lies around the end of the memory, and the
+    /// end of the record.
+    fn line_at<'l>(&'l self, position: usize, stage: &'l mut [u8; LINE_MAX]) -> (&'l [u8], usize) {
+        let end = self.end_of(position);
+        let length = end.saturating_sub(position + HEAD);
+        let at = self.index(position + HEAD);
         if let Some(whole) = self.memory.get(at..at + length) {
-            return whole;
+            return (whole, end);
         }
         let line = stage.get_mut(..length).unwrap_or_default();
-        self.read(position, line);
-        line
+        self.read(position + HEAD, line);
+        (line, end)
     }
 }
