@@ -307,7 +307,7 @@ impl Sender {
             now,
         };
         if event == Event::Flush {
-            self.http.note_pushed(cx.ring.counts().pushed);
+            self.http.allowance.note_pushed(cx.ring.counts().pushed);
         }
         let mut step = self.first_step(event, cx);
         loop {
@@ -457,7 +457,7 @@ impl Sender {
     /// Makes this receiver the current one. A search of another one proves nothing about it.
     fn choose(&mut self, index: usize, now: u64) {
         if index != self.current {
-            self.http.leave();
+            self.http.search.end();
             self.chosen_at = now;
         }
         self.current = index;
