@@ -6,7 +6,7 @@ use super::{Context, Sender, Step};
 use crate::base::text::Text;
 use crate::encode::gzip::{BODY_MAX, Gzip};
 use crate::encode::{Encoder, Encoding, Pushed, Starts};
-use crate::platform::{LogArg, Transfer};
+use crate::platform::LogArg;
 use crate::ring::{Batch, Bounds};
 
 /// Pieces that may be in flight on a stream.
@@ -224,15 +224,5 @@ impl Sender {
         }
         self.is_stalled = self.encoded.start < self.encoded.end || cx.ring.unsent_length() > 0;
         Step::Wait
-    }
-
-    /// Returns the encoding of the current receiver; `None` for the ring's own lines.
-    pub(super) fn encoding(&self, cx: &Context) -> Option<Encoding> {
-        cx.targets.encodings.get(self.current).copied().flatten()
-    }
-
-    /// Whether the current receiver takes requests of HTTP.
-    pub(super) fn is_http(&self, cx: &Context) -> bool {
-        matches!(self.receiver(cx), Transfer::Http { .. })
     }
 }

@@ -14,15 +14,17 @@
 //! each receiver once; after the last one the sender waits. So a chain is no longer than receivers and addresses.
 
 mod connected;
+mod connecting;
 mod connection_log;
 mod encoded;
 mod http;
+mod targets;
 
 pub use encoded::Memory;
+pub use targets::Targets;
 
 use crate::base::backoff::Backoff;
 use crate::base::rate_limit::Throttle;
-use crate::encode::{Encoding, Starts};
 use crate::format::json;
 use crate::platform::{Cause, LogArg, NEVER, Platform, TRANSFERS_MAX, Transfer};
 use crate::ring::{LINE_MAX, Ring};
@@ -31,11 +33,6 @@ use http::Http;
 
 /// Seconds by which a stamp may be ahead of the clock: it was set back after the line had been sent for the first time.
 const AHEAD_MAX: u64 = 60;
-/// Milliseconds that a look-up, or a connect to one address, may take.
-const PATIENCE: u64 = 10_000;
-/// The least milliseconds after a failed connect to a server of HTTP. The first attempts of a fleet are spread by the
-/// phases of their flushes; with shorter delays, many of each agent's attempts would come in the seconds of a restart.
-const HTTP_RETRY: u32 = 1_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -65,33 +62,6 @@ enum Step {
     Pause,
     /// Ends, since standard output is closed for good.
     End,
-}
-
-/// The receivers, and how to treat them; they may change from one event to the next.
-#[derive(Clone, Copy)]
-pub struct Targets<'a> {
-    /// The receivers, at least one: the lines go to the first that accepts a connection.
-    pub transfers: &'a [Transfer<'a>],
-    /// What each receiver gets in the place of the ring's lines; `None` for these.
-    pub encodings: [Option<Encoding>; TRANSFERS_MAX],
-    /// The command that the connection to each receiver goes through; `None` for a connection of its own.
-    pub via: [Option<&'a [u8]>; TRANSFERS_MAX],
-    /// Since when counters count.
-    pub starts: Starts,
-    /// Headers for requests to each receiver.
-    pub headers: [&'a [&'a [u8]]; TRANSFERS_MAX],
-    /// Bodies of requests are compressed.
-    pub gzip: bool,
-    /// The index of the receiver with which each round starts.
-    pub first: usize,
-    /// The first receiver is preferred to the others.
-    pub returns: bool,
-    /// Seconds after which a line is not worth sending, if there are any.
-    pub max_age: Option<u64>,
-    /// Milliseconds for which a peer may owe an answer.
-    pub timeout: u32,
-    /// Each step is logged.
-    pub debug: bool,
 }
 
 /// What happens to a sender.
@@ -272,6 +242,11 @@ impl Sender {
         self.keeps_open = true;
     }
 
+    /// Asks whether everything that this connection has taken has arrived.
+    pub fn has_all_arrived(&self, platform: &mut dyn Platform) -> bool {
+        self.state == State::Connected && !self.awaits_answer() && platform.unacked() == 0
+    }
+
     /// Returns the state as text for the log, and the address if there is one.
     pub fn state(&self, targets: &Targets) -> [LogArg<'static>; 2] {
         let is_tunnel = targets.via.get(self.current).is_some_and(Option::is_some);
@@ -323,14 +298,7 @@ impl Sender {
                 }
                 Step::Request => self.start_request(cx),
                 Step::NextReceiver => self.next_receiver(cx),
-                Step::Pause => {
-                    self.close(State::Waiting, cx);
-                    let at = cx.now + u64::from(self.backoff.next_delay());
-                    let (index, at) = self.next_free(at, cx);
-                    self.choose(index, cx.now);
-                    self.deadline = at;
-                    Step::Wait
-                }
+                Step::Pause => self.pause_round(cx),
                 Step::End => {
                     self.close(State::Ended, cx);
                     Step::Wait
@@ -401,151 +369,6 @@ impl Sender {
         }
     }
 
-    /// Adopts other targets. A connection to a receiver that is among them is kept.
-    pub fn change(
-        &mut self,
-        [before, next]: [&Targets; 2],
-        platform: &mut dyn Platform,
-        ring: &mut Ring,
-        now: u64,
-    ) {
-        let connected = before
-            .transfers
-            .get(self.current)
-            // Standard output continues where it stopped, even within a line.
-            .filter(|one| self.state == State::Connected || **one == Transfer::Stdout);
-        let kept = connected.and_then(|one| next.transfers.iter().position(|other| other == one));
-        // Lines that are on their way in another form would be sent again after it.
-        let kept = kept.filter(|index| {
-            let ways = [(before, self.current), (next, *index)]
-                .map(|(targets, at)| (targets.encodings.get(at), targets.via.get(at)));
-            let is_same = ways[0] == ways[1] && before.headers == next.headers;
-            is_same || next.transfers.get(*index) == Some(&Transfer::Stdout)
-        });
-        self.holds = [0; TRANSFERS_MAX];
-        match kept {
-            Some(index) => self.current = index,
-            None => self.reconnect(platform, ring, next, now),
-        }
-    }
-
-    /// Asks whether everything that this connection has taken has arrived.
-    pub fn has_all_arrived(&self, platform: &mut dyn Platform) -> bool {
-        self.state == State::Connected && !self.awaits_answer() && platform.unacked() == 0
-    }
-
-    /// Closes the connection, and is due for the next one.
-    pub fn reconnect(&mut self, platform: &mut dyn Platform, ring: &mut Ring, targets: &Targets, now: u64) {
-        if self.state == State::Ended {
-            return;
-        }
-        if self.state == State::Connected {
-            ring.rewind(now, true);
-        }
-        let cx = &mut Context {
-            platform,
-            ring,
-            targets,
-            now,
-        };
-        self.close(State::Waiting, cx);
-        self.backoff.reset();
-        self.choose(targets.first, now);
-        self.deadline = now;
-    }
-
-    /// Makes this receiver the current one. A search of another one proves nothing about it.
-    fn choose(&mut self, index: usize, now: u64) {
-        if index != self.current {
-            self.http.search.end();
-            self.chosen_at = now;
-        }
-        self.current = index;
-    }
-
-    fn receiver<'c>(&self, cx: &Context<'c, '_>) -> &'c Transfer<'c> {
-        &cx.targets.transfers[self.current]
-    }
-
-    /// Returns the command that the connection to the current receiver goes through.
-    fn via<'c>(&self, cx: &Context<'c, '_>) -> Option<&'c [u8]> {
-        cx.targets.via.get(self.current).copied().flatten()
-    }
-
-    fn is_stdout(&self, cx: &Context) -> bool {
-        matches!(self.receiver(cx), Transfer::Stdout)
-    }
-
-    /// Addresses have been found, or the look-up goes on (`None`).
-    fn on_resolved(&mut self, found: Result<Option<usize>, Cause>, cx: &mut Context) -> Step {
-        match found {
-            Ok(Some(0)) => Step::NextReceiver,
-            Ok(Some(count)) => {
-                (self.address, self.addresses) = (0, count);
-                Step::Connect
-            }
-            Ok(None) => self.await_answer(State::Resolving, cx.now),
-            Err(cause) => {
-                let (doing, what) = match self.receiver(cx) {
-                    Transfer::Tcp { host, .. } | Transfer::Http { host, .. } => {
-                        (b"dial tcp: lookup ".as_slice(), LogArg::Text(host))
-                    }
-                    _ => (b"dial ".as_slice(), LogArg::Address(0)),
-                };
-                self.log_attempt(doing, what, cause, cx);
-                Step::NextReceiver
-            }
-        }
-    }
-
-    fn await_answer(&mut self, state: State, now: u64) -> Step {
-        self.state = state;
-        self.deadline = now + PATIENCE;
-        Step::Wait
-    }
-
-    /// The address is connected, or the attempt goes on (`false`), or it has failed.
-    fn on_connect_result(&mut self, result: Result<bool, Cause>, cx: &mut Context) -> Step {
-        match result {
-            Ok(true) => self.on_connected(cx),
-            Ok(false) => self.await_answer(State::Connecting, cx.now),
-            Err(cause) => {
-                let (address, cause) = *self.failure.get_or_insert((self.address, cause));
-                self.address += 1;
-                if self.address < self.addresses {
-                    return Step::Connect;
-                }
-                self.log_attempt(b"dial ", LogArg::Address(address), cause, cx);
-                // A server may have died after the end of its last connection.
-                cx.ring.rewind(cx.now, false);
-                if self.is_http(cx) {
-                    self.backoff.raise(HTTP_RETRY);
-                }
-                if self.is_stdout(cx) {
-                    Step::End
-                } else {
-                    Step::NextReceiver
-                }
-            }
-        }
-    }
-
-    fn on_connected(&mut self, cx: &mut Context) -> Step {
-        self.state = State::Connected;
-        // What is sent again may have stamps of a clock that has been set back since.
-        self.checked_start = None;
-        self.deadline = NEVER;
-        self.failure = None;
-        (self.connected_since, self.advanced_at) = (cx.now, cx.now);
-        (self.taken, self.acknowledged, self.first_sent_at) = (0, 0, None);
-        if self.is_http(cx) {
-            return self.on_http_connected(cx);
-        }
-        self.connections += 1;
-        self.log_connection(true, cx);
-        self.on_flush(cx)
-    }
-
     /// Drops unsent lines that are too old, or that are stamped ahead of the clock and have been sent before, so that their
     /// stamps have to stay: one of them can make a server refuse those of all others for hours.
     fn drop_misdated_lines(&mut self, cx: &mut Context) {
@@ -560,46 +383,6 @@ impl Sender {
         if start != self.checked_start || is_wrong(cx.ring.oldest_unsent(&mut [0; LINE_MAX])) {
             self.checked_start = start;
             cx.ring.drop_lines(&mut |line| is_wrong(line));
-        }
-    }
-
-    fn next_receiver(&mut self, cx: &mut Context) -> Step {
-        let mut next = self.current;
-        loop {
-            next += 1;
-            if next >= cx.targets.transfers.len() {
-                next = 0;
-            }
-            if next == cx.targets.first {
-                return Step::Pause;
-            }
-            if self.held_until(next) <= cx.now {
-                break;
-            }
-        }
-        self.close(State::Waiting, cx);
-        self.choose(next, cx.now);
-        Step::LookUp
-    }
-
-    /// Returns the receiver with which the next round starts, `at` this moment or when the first of them may be tried.
-    fn next_free(&self, at: u64, cx: &Context) -> (usize, u64) {
-        let (first, count) = (cx.targets.first, cx.targets.transfers.len());
-        let in_order = (first..count).chain(0..first);
-        let moments = in_order.map(|index| (index, self.held_until(index).max(at)));
-        moments.min_by_key(|moment| moment.1).unwrap_or((first, at))
-    }
-
-    /// Returns until when a receiver wants to be left alone.
-    fn held_until(&self, index: usize) -> u64 {
-        self.holds.get(index).copied().unwrap_or_default()
-    }
-
-    /// Leaves the current receiver alone for these milliseconds, and up to a tenth more: a fleet does not come back at once.
-    fn leave_alone(&mut self, millis: u64, now: u64) {
-        let spread = self.backoff.draw((millis / 10) as u32);
-        if let Some(hold) = self.holds.get_mut(self.current) {
-            *hold = now + millis + u64::from(spread);
         }
     }
 
