@@ -35,14 +35,11 @@ impl Allowance {
         }
     }
 
-    /// Begins a flush; without a limit if it is urgent.
+    /// Begins a flush; without a limit if it is urgent. Allowances do not add up while an answer is late: all of them would be
+    /// used at once after it.
     pub(super) fn begin(&mut self, unsent: usize, in_flight: usize, is_urgent: bool) {
-        let more = CATCH_UP * self.fresh;
-        self.left = if is_urgent || unsent <= more {
-            unsent + in_flight
-        } else {
-            (self.left + more).min(unsent + in_flight)
-        };
+        let left = self.left.saturating_sub(in_flight).max(CATCH_UP * self.fresh);
+        self.left = in_flight + if is_urgent { unsent } else { left.min(unsent) };
     }
 
     pub(super) fn on_connected(&mut self) {

@@ -693,6 +693,35 @@ fn backlog_is_sent_at_four_times_the_normal_rate_after_an_outage() {
 }
 
 #[test]
+fn backlog_of_a_slow_answer_is_sent_at_four_times_the_normal_rate() {
+    let server = by_number(|number| Reply::status(204).after(if number == 100 { 25_000 } else { 0 }));
+    let flags = [
+        "-interval=1s",
+        "-flush=1s",
+        "-metrics=load",
+        "-replay=0",
+        "-buffer=1M",
+    ];
+    let outcome = run(28, 10 * MINUTE, server, &flags);
+    check_all_came(&outcome);
+    let requests = requests(&outcome);
+    let normal = requests[50].lines().len();
+    let answered = requests[100].at + 25_000;
+    let lines_until = |end| -> usize {
+        let found = requests[101..].iter().filter(|request| request.at < end);
+        found.map(|request| request.lines().len()).sum()
+    };
+    // What was allowed before the answer, and two flushes; a batch may be a little larger.
+    let soon = lines_until(answered + 2_000);
+    assert!(
+        soon <= 3 * 4 * normal + normal,
+        "{soon} lines of {normal} a second"
+    );
+    let later = lines_until(answered + 12_000);
+    assert!(later >= (25 + 11) * normal, "{later} lines of {normal} a second");
+}
+
+#[test]
 fn lines_that_are_too_old_are_dropped_after_an_outage() {
     let server = Server::new(move |request, _| {
         let is_away = (10 * MINUTE..100 * MINUTE).contains(&request.at);
