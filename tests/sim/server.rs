@@ -68,6 +68,8 @@ pub(crate) struct Reply {
     pub(crate) is_stored: bool,
     /// Milliseconds until the answer comes.
     pub(crate) after: u64,
+    /// Milliseconds between two bytes of it.
+    pub(crate) drip: u64,
     pub(crate) then: Then,
 }
 
@@ -85,6 +87,7 @@ impl Reply {
             text: format!("HTTP/1.1 {status} x\r\n{header}{end}Content-Length: 0\r\n\r\n"),
             is_stored: (200..300).contains(&status),
             after: 0,
+            drip: 0,
             then: Then::Stays,
         }
     }
@@ -203,9 +206,18 @@ impl Session {
             if !is_there {
                 continue;
             }
-            if !reply.text.is_empty() {
-                let bytes = reply.text.into_bytes();
-                self.coming.push_back((at, bytes, self.requests.len() - 1));
+            let mut rest = reply.text.into_bytes();
+            if reply.drip > 0 {
+                let last = rest.pop();
+                for (place, byte) in (0..).zip(rest) {
+                    self.coming
+                        .push_back((at + place * reply.drip, vec![byte], usize::MAX));
+                }
+                rest = last.into_iter().collect();
+            }
+            if !rest.is_empty() {
+                let at = self.coming.back().map_or(at, |piece| piece.0.max(at)) + reply.drip;
+                self.coming.push_back((at, rest, self.requests.len() - 1));
             }
             end = match reply.then {
                 Then::Stays => None,

@@ -141,8 +141,8 @@ impl Sender {
             match cx.platform.read(&mut buffer) {
                 Ok(Some(0)) => end = Some(Cause::Closed),
                 Ok(Some(length)) if self.http.phase != Phase::Idle => {
+                    // The deadline stays: it is that of the whole answer.
                     self.http.answer.read(buffer.get(..length).unwrap_or_default());
-                    self.deadline = cx.now + u64::from(cx.targets.timeout);
                     continue;
                 }
                 // It belongs to no request.

@@ -284,6 +284,20 @@ fn half_an_answer_or_none_at_all_repeats_the_batch() {
 }
 
 #[test]
+fn answer_that_comes_byte_by_byte_has_the_time_of_one_timeout() {
+    let server = by_number(|number| Reply {
+        drip: if number == 5 { 29_000 } else { 0 },
+        ..Reply::status(204)
+    });
+    let outcome = run(29, HOUR, server, &["-replay=0", "-timeout=30s"]);
+    check_all_came(&outcome);
+    let requests = requests(&outcome);
+    assert_eq!(requests[5].body, requests[6].body);
+    let gap = requests[6].at - requests[5].at;
+    assert!((30_000..31_000).contains(&gap), "{gap} ms");
+}
+
+#[test]
 fn many_failures_lead_to_a_probe_and_a_refused_probe_keeps_all_lines() {
     for (status, many) in [(429, 10), (503, 10), (500, 5), (400, 1), (409, 1), (422, 1)] {
         let server = Server::new(move |request, _| {
