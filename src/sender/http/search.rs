@@ -33,6 +33,8 @@ pub(super) enum Outcome {
     /// The server takes the request as it is neither now nor later.
     Refused,
     TooLarge,
+    /// The server does not understand the form of the body.
+    Unsupported,
     /// The server cannot take the request now, or hides that it refuses it.
     Failed,
     Busy,
@@ -89,6 +91,7 @@ impl Outcome {
             200..300 => Self::Accepted,
             400 | 409 | 422 => Self::Refused,
             413 => Self::TooLarge,
+            415 => Self::Unsupported,
             500 => Self::Failed,
             429 | 503 => Self::Busy,
             _ => Self::Other,
@@ -172,6 +175,10 @@ impl Search {
                 Action::Request(0)
             }
             Outcome::TooLarge => self.on_refused(false, sent),
+            Outcome::Unsupported if sent.is_compressed => {
+                self.is_plain = true;
+                Action::Request(0)
+            }
             Outcome::Failed => {
                 self.failures += 1;
                 // To halve a batch too often costs requests alone; only a single line may be dropped.
@@ -182,7 +189,7 @@ impl Search {
                 self.busy += 1;
                 self.on_failed(outcome, self.busy >= BUSY_MAX, sent)
             }
-            Outcome::Other => self.keep_lines(),
+            Outcome::Unsupported | Outcome::Other => self.keep_lines(),
         }
     }
 

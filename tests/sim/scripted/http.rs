@@ -298,6 +298,28 @@ fn answer_that_comes_byte_by_byte_has_the_time_of_one_timeout() {
 }
 
 #[test]
+fn compressed_body_of_a_type_that_is_not_supported_is_sent_without_compression() {
+    let server = Server::new(|request, _| {
+        let is_compressed = request.head.contains("\r\nContent-Encoding: gzip\r\n");
+        Reply::status(if is_compressed { 415 } else { 204 })
+    });
+    let outcome = run(30, HOUR, server, &["-gzip"]);
+    check_all_came(&outcome);
+    let statuses: Vec<u16> = requests(&outcome).iter().map(|request| request.status).collect();
+    assert_eq!(statuses[..2], [415, 204]);
+    assert!(statuses[2..].iter().all(|status| *status == 204));
+    // Without compression it is a mistake as others: all lines are kept, and the pauses grow.
+    let server = Server::new(|request, _| Reply::status(if request.at < 20 * MINUTE { 415 } else { 204 }));
+    let outcome = run(30, HOUR, server, &["-buffer=2M"]);
+    check_all_came(&outcome);
+    let refused = requests(&outcome)
+        .iter()
+        .filter(|request| request.status == 415)
+        .count();
+    assert!((30..80).contains(&refused), "{refused} requests");
+}
+
+#[test]
 fn many_failures_lead_to_a_probe_and_a_refused_probe_keeps_all_lines() {
     for (status, many) in [(429, 10), (503, 10), (500, 5), (400, 1), (409, 1), (422, 1)] {
         let server = Server::new(move |request, _| {
