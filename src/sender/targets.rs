@@ -84,7 +84,7 @@ impl Sender {
     /// Makes this receiver the current one. A search of another one proves nothing about it.
     pub(super) fn choose(&mut self, index: usize, now: u64) {
         if index != self.current {
-            self.http.search.end();
+            self.http.search.leave();
             self.chosen_at = now;
         }
         self.current = index;

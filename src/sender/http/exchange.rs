@@ -55,7 +55,7 @@ impl Sender {
         let http = &mut self.http;
         http.is_repeat = cx.ring.is_repeat();
         let mut bounds = Bounds {
-            lines: http.search.lines_max(),
+            lines: http.search.lines_max(now),
             ..Bounds::NONE
         };
         // What was sent before is sent again as it was then.

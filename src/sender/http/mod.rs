@@ -226,6 +226,7 @@ impl Sender {
             self.on_accepted(cx);
         }
         let sent = Sent {
+            now: cx.now,
             lines: self.http.batch.lines,
             is_repeat: self.http.is_repeat,
             is_compressed: self.http.is_compressed,

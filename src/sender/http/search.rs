@@ -16,6 +16,8 @@ const PAUSE: u64 = 50;
 /// Answers of status 500 in a row after which the batch may be at fault, and those of 429 or 503.
 const FAILURES_MAX: u8 = 5;
 const BUSY_MAX: u8 = 10;
+/// Milliseconds after which larger batches than those that the server has accepted are tried.
+const LIMITED_FOR: u64 = 600_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -45,6 +47,7 @@ pub(super) enum Outcome {
 /// A request that was answered.
 #[derive(Clone, Copy)]
 pub(super) struct Sent {
+    pub now: u64,
     pub lines: usize,
     /// The lines were acknowledged before.
     pub is_repeat: bool,
@@ -76,8 +79,11 @@ pub(in crate::sender) struct Search {
     was_probe_refused: bool,
     /// The server may not understand compressed bodies.
     is_plain: bool,
-    /// The most lines of a batch.
+    /// The most lines of a batch in a search.
     lines_max: usize,
+    /// The most lines of any batch until then: a larger one was too large.
+    limit: usize,
+    limited_until: u64,
     /// Half of the lines of the batch that was refused.
     half: usize,
     /// Failures in a row, of statuses that may be due to the batch.
@@ -106,6 +112,8 @@ impl Search {
         was_probe_refused: false,
         is_plain: false,
         lines_max: usize::MAX,
+        limit: usize::MAX,
+        limited_until: 0,
         half: 1,
         failures: 0,
         busy: 0,
@@ -131,12 +139,21 @@ impl Search {
     }
 
     /// Returns the most lines of a batch.
-    pub(super) fn lines_max(&self) -> usize {
-        self.lines_max
+    pub(super) fn lines_max(&self, now: u64) -> usize {
+        if now < self.limited_until {
+            self.lines_max.min(self.limit)
+        } else {
+            self.lines_max
+        }
     }
 
-    /// Ends the search, also for another receiver.
-    pub(in crate::sender) fn end(&mut self) {
+    /// Forgets what is true of one receiver.
+    pub(in crate::sender) fn leave(&mut self) {
+        self.end();
+        self.limited_until = 0;
+    }
+
+    fn end(&mut self) {
         (self.stage, self.is_proven, self.is_plain) = (Stage::Off, false, false);
         self.lines_max = usize::MAX;
     }
@@ -160,7 +177,6 @@ impl Search {
             }
             self.end();
         }
-        self.lines_max = self.lines_max.saturating_mul(2);
         None
     }
 
@@ -171,10 +187,15 @@ impl Search {
             Outcome::Refused => self.on_refused(true, sent),
             Outcome::TooLarge if self.is_probing() => self.keep_lines(),
             Outcome::TooLarge if sent.lines > 1 => {
-                self.lines_max = sent.lines / 2;
+                self.limit = sent.lines / 2;
+                self.limited_until = sent.now + LIMITED_FOR;
                 Action::Request(0)
             }
-            Outcome::TooLarge => self.on_refused(false, sent),
+            Outcome::TooLarge => {
+                // It is this line that is too large.
+                self.limited_until = 0;
+                self.on_refused(false, sent)
+            }
             Outcome::Unsupported if sent.is_compressed => {
                 self.is_plain = true;
                 Action::Request(0)

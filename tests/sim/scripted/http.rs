@@ -618,6 +618,20 @@ fn body_that_is_too_large_is_halved_and_a_limit_below_a_line_keeps_all() {
 }
 
 #[test]
+fn limit_of_a_body_is_found_once_in_ten_minutes() {
+    for then in [Then::Stays, Then::Closes] {
+        let server = Server::new(move |request, _| {
+            Reply::status(if request.lines().len() > 3 { 413 } else { 204 }).then(then)
+        });
+        let outcome = run(13, HOUR, server, &["-metrics=load,mem"]);
+        check_all_came(&outcome);
+        let requests = requests(&outcome);
+        let refused = requests.iter().filter(|request| request.status == 413).count();
+        assert!(refused <= 7 * 6, "{refused} of {}", requests.len());
+    }
+}
+
+#[test]
 fn next_receiver_follows_whatever_the_first_one_does_and_the_first_gets_the_lines_back() {
     let failures: [fn() -> Reply; 6] = [
         || Reply::status(503),
