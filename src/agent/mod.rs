@@ -378,7 +378,6 @@ impl<'m> Agent<'m> {
         self.collect_last_received(cx);
         self.custom.end_all(cx.platform);
         self.write_tables(cx);
-        self.sender.keep_open();
         self.send_rest(cx);
         cx.platform.close(COMMAND_GRACE);
         if self.sender.has_ended() {
@@ -391,6 +390,7 @@ impl<'m> Agent<'m> {
     /// Flushes, and waits until the connection has taken all lines or is gone, two seconds at most.
     fn send_rest(&mut self, cx: &mut Cx) {
         self.now = cx.platform.now();
+        self.sender.keep_open(self.now);
         let until = self.now + LAST_FLUSH;
         self.notify_sender(Event::Flush, cx);
         while self.has_unsent() && self.sender.can_send(self.now) && self.now < until && !ring::is_lost() {

@@ -237,9 +237,14 @@ impl Sender {
         self.connections.saturating_sub(1)
     }
 
-    /// Keeps the present connection until the end.
-    pub fn keep_open(&mut self) {
+    /// Keeps the present connection until the end, which is near: no limit of the rate holds any more. A sender that waits
+    /// is due for one more attempt, unless its receiver wants to be left alone.
+    pub fn keep_open(&mut self, now: u64) {
         self.keeps_open = true;
+        self.http.allowance.lift();
+        if self.state == State::Waiting && self.deadline != NEVER && self.held_until(self.current) <= now {
+            self.deadline = now;
+        }
     }
 
     /// Asks whether everything that this connection has taken has arrived.

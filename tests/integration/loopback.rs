@@ -71,6 +71,8 @@ fn run_with_descriptors(count: u32, transfer: &Transfer, flags: &[&str]) {
         stream.shutdown(Shutdown::Write).unwrap();
         agent.log.wait_for(": EOF");
     }
+    // It connects once more, at its end at the latest; the next agent's connections follow.
+    let _last = transfer.accept();
     agent.stop();
 }
 

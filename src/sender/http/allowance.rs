@@ -42,6 +42,11 @@ impl Allowance {
         self.left = in_flight + if is_urgent { unsent } else { left.min(unsent) };
     }
 
+    /// Ends all limits.
+    pub(in crate::sender) fn lift(&mut self) {
+        self.left = usize::MAX;
+    }
+
     pub(super) fn on_connected(&mut self) {
         if self.left == 0 {
             self.left = CATCH_UP * self.usual;

@@ -681,6 +681,33 @@ fn end_waits_for_the_answer_two_seconds() {
 }
 
 #[test]
+fn end_during_a_pause_makes_an_attempt() {
+    for seed in 0..4 {
+        // The receiver returns during the last pause.
+        let kind = Kind::From(HOUR - 500);
+        let stream = run_in(Sim::of(31 + seed, HOUR, &[kind]), &["-buffer=2M"]);
+        let away = |request: &Request, _: &mut Chance| {
+            let is_away = request.at < HOUR - 500;
+            Reply::status(if is_away { 503 } else { 204 })
+        };
+        let servers = [(kind, well()), (Kind::Present, Server::new(away))];
+        let of_http = servers.map(|server| run_of(31 + seed, HOUR, vec![server], &["-buffer=2M"]));
+        for outcome in [stream].iter().chain(&of_http) {
+            check_all_came(outcome);
+            assert!(outcome.sim.ending().1 < 2_000);
+        }
+        // Retry-After holds.
+        let held = by_number(|number| match number {
+            0..3 => Reply::status(204),
+            3 => Reply::with(503, "Retry-After: 600"),
+            _ => panic!("a request to a server that wants to be left alone"),
+        });
+        let outcome = run(31 + seed, 5 * MINUTE, held, &[]);
+        assert!(outcome.queued > 0 && outcome.sim.ending().1 == 0);
+    }
+}
+
+#[test]
 fn full_ring_evicts_lines_in_flight_and_counts_them() {
     for flags in [["-overflow=drop", "-buffer=4K"], ["-overflow=thin", "-buffer=8K"]] {
         let failures: [fn() -> Reply; 3] = [
