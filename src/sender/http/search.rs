@@ -6,6 +6,8 @@
 //! | probe | halves | next receiver, off | next receiver, off | next receiver, off |
 //! | halves | delivered, off after the last line | smaller batch; for one line: drop it, or probe | the same receiver if failed | next receiver, off |
 //!
+//! A batch that is too large is halved in any stage; a probe that is too large counts as other, and a line as refused.
+//!
 //! A batch that a server refuses is taken apart only if the server takes another line, which is sent as a probe. So
 //! neither a mistake in the configuration loses lines, nor does a line that is refused for ever keep the others. A probe
 //! is also sent before each line that is dropped, unless the server has just accepted something: it may have begun to
@@ -277,5 +279,143 @@ impl Search {
         self.end();
         (self.failures, self.busy) = (0, 0);
         Action::NextReceiver
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROBE: usize = usize::MAX;
+
+    /// The lines of a batch that were dropped, those that were kept, and the number of requests.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Outcomes {
+        dropped: Vec<usize>,
+        kept: Vec<usize>,
+        requests: usize,
+    }
+
+    fn off() -> Search {
+        Search::OFF
+    }
+
+    /// Sends a batch of lines to a server that answers by the lines of a request and its number.
+    fn send(
+        search: &mut Search,
+        count: usize,
+        is_compressed: bool,
+        status: impl Fn(&[usize], usize) -> u16,
+    ) -> Outcomes {
+        let (mut kept, mut dropped): (Vec<usize>, Vec<usize>) = ((0..count).collect(), Vec::new());
+        for number in 0..200 {
+            let lines = if search.is_probing() {
+                vec![PROBE]
+            } else {
+                kept.iter()
+                    .copied()
+                    .take(search.lines_max(number as u64))
+                    .collect()
+            };
+            let sent = Sent {
+                now: number as u64,
+                lines: lines.len(),
+                is_repeat: false,
+                is_compressed: is_compressed && search.may_compress(),
+            };
+            let action = search.on_answer(Outcome::of(status(&lines, number)), sent);
+            match action {
+                Action::Drop => dropped.extend(&lines),
+                Action::NextReceiver => {
+                    return Outcomes {
+                        dropped,
+                        kept,
+                        requests: number + 1,
+                    };
+                }
+                _ => {}
+            }
+            if matches!(action, Action::Delivered | Action::Drop) {
+                kept.drain(..lines.len());
+                search.on_delivered(!kept.is_empty());
+            }
+            if kept.is_empty() {
+                return Outcomes {
+                    dropped,
+                    kept,
+                    requests: number + 1,
+                };
+            }
+        }
+        panic!("the search does not end");
+    }
+
+    #[test]
+    fn refused_lines_alone_are_dropped() {
+        for status in [400, 409, 422, 413] {
+            let search = &mut off();
+            let bad = [10, 11, 40];
+            let refuses = |lines: &[usize]| lines.iter().any(|line| bad.contains(line));
+            let outcomes = send(
+                search,
+                64,
+                false,
+                |lines, _| if refuses(lines) { status } else { 204 },
+            );
+            assert_eq!(outcomes.dropped, bad, "{status}");
+            assert!(outcomes.requests < 100, "{status}: {}", outcomes.requests);
+            assert!(search.is_off() && search.lines_max(0) == usize::MAX, "{status}");
+        }
+    }
+
+    #[test]
+    fn server_that_refuses_all_costs_no_line() {
+        for (status, requests) in [(400, 2), (401, 1), (503, 1), (500, 1), (413, 8), (415, 1)] {
+            let outcomes = send(&mut off(), 64, false, |_, _| status);
+            assert_eq!(outcomes.dropped, [], "{status}");
+            assert_eq!(
+                (outcomes.kept.len(), outcomes.requests),
+                (64, requests),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn server_that_begins_to_refuse_all_costs_one_line() {
+        for first in 0..40 {
+            let refuses = |lines: &[usize], number| number >= first || lines.contains(&20);
+            let status = |lines: &[usize], number| if refuses(lines, number) { 400 } else { 204 };
+            let Outcomes { dropped, .. } = send(&mut off(), 64, false, status);
+            let good = dropped.iter().filter(|line| **line != 20).count();
+            assert!(good <= 1, "{first}: {dropped:?}");
+        }
+    }
+
+    #[test]
+    fn limit_of_lines_holds_for_ten_minutes_at_one_receiver() {
+        let search = &mut off();
+        let status = |lines: &[usize], _| if lines.len() > 3 { 413 } else { 204 };
+        assert_eq!(send(search, 48, false, status).requests, 4 + 16);
+        assert_eq!(send(search, 48, false, status).requests, 16);
+        assert_eq!(search.lines_max(LIMITED_FOR), 3);
+        assert_eq!(search.lines_max(LIMITED_FOR + 3), usize::MAX);
+        search.leave();
+        assert_eq!(search.lines_max(0), usize::MAX);
+    }
+
+    #[test]
+    fn compression_ends_where_it_is_refused() {
+        for status in [400, 415] {
+            let search = &mut off();
+            let outcomes = send(
+                search,
+                8,
+                true,
+                |_, number| if number == 0 { status } else { 204 },
+            );
+            assert_eq!(outcomes.requests, 2);
+            assert!(!search.may_compress());
+        }
     }
 }
