@@ -576,7 +576,9 @@ fn addresses_may_be_a_port_ipv6_a_unix_socket_or_a_name() {
     let port = transfer.address().port();
     for host in ["", "localhost"] {
         let mut agent = start(&format!("-trans={host}:{port}"), &[]);
-        whole_lines(&transfer.accept(), 8);
+        // Open until the end: an agent whose connection has ended connects once more.
+        let stream = transfer.accept();
+        whole_lines(&stream, 8);
         agent.stop();
     }
     // Version 6, where this machine has it; also as the second address of this host.
@@ -584,7 +586,8 @@ fn addresses_may_be_a_port_ipv6_a_unix_socket_or_a_name() {
         let address = listener.local_addr().unwrap();
         for transfer in [format!("-trans={address}"), format!("-trans=:{}", address.port())] {
             let mut agent = start(&transfer, &[]);
-            whole_lines(&accept(&listener), 8);
+            let stream = accept(&listener);
+            whole_lines(&stream, 8);
             agent.stop();
         }
     }
