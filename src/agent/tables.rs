@@ -40,7 +40,7 @@ struct Instance {
     start: u16,
     middle: u16,
     end: u16,
-    /// Tells names apart that are equal as far as they are shown.
+    /// Distinguishes names that are equal as far as they are shown.
     hash: u32,
 }
 

@@ -116,7 +116,7 @@ pub struct Config<'a> {
     /// What the program does.
     pub command: Command,
     transfers: List<Transfer<'a>, TRANSFERS_MAX>,
-    /// The form of the samples; the receiver tells where it is not given.
+    /// The form of the samples; the receiver decides where it is not given.
     pub format: Option<Format>,
     /// The text for the shell through which connections go, if it is given.
     pub via: Option<&'a [u8]>,

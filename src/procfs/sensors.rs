@@ -229,7 +229,7 @@ impl Sensors {
         self.attribute.bytes()
     }
 
-    /// Returns the address of the sensor's device on its bus, which tells equal devices apart; empty if it has none.
+    /// Returns the address of the sensor's device on its bus, which distinguishes equal devices; empty if it has none.
     pub fn address(&self) -> &[u8] {
         self.address.bytes()
     }

@@ -149,6 +149,31 @@ def property_of(name):
     return run("systemctl", "show", "-P", name, "mini-monitor").strip()
 
 
+def is_active():
+    return property_of("ActiveState") == "active"
+
+
+def run_package_test(test, lint, build, inside, lower=lambda: "/"):
+    """Runs `lint()`, and, unless the argument is --lint, `inside()` in a container over the folder `lower()`, in whose
+    /packages `build(revision)` has put two revisions."""
+    if sys.argv[1:] == ["--inside"]:
+        inside()
+        return
+    if "MINI_MONITOR_TEST" not in os.environ:
+        lint()
+    if sys.argv[1:] == ["--lint"]:
+        return
+    unshare()
+
+    def prepare(root):
+        os.mkdir(f"{root}/packages")
+        for revision in ["1", "2"]:
+            shutil.copy(build(revision), f"{root}/packages/")
+        os.remove(build("2"))
+
+    boot(test, prepare, lower())
+
+
 def configure(**settings):
     with open(CONFIG, "w") as file:
         settings = {"interval": INTERVAL, "flush": "1s", "endpoint": "test", "process": "systemd*,python3", **settings}

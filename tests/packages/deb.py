@@ -18,7 +18,7 @@ import time
 
 sys.dont_write_bytecode = True
 
-from container import CONFIG, INTERVAL, RESULT, ROOT, Receiver, boot, check_no_gap, configure, property_of, run, unshare, wait
+from container import CONFIG, INTERVAL, ROOT, Receiver, check_no_gap, configure, is_active, property_of, run, run_package_test, wait
 
 DEBIAN = os.path.join(ROOT, "target/packages/bookworm")
 MIRROR = os.environ.get("MIRROR", "http://deb.debian.org/debian")
@@ -80,10 +80,6 @@ def dpkg(*arguments):
     run("dpkg", *arguments, stderr=subprocess.STDOUT, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
 
 
-def is_active():
-    return property_of("ActiveState") == "active"
-
-
 def main_inside():
     before = snapshot()
     receiver = Receiver()
@@ -142,15 +138,8 @@ def main_inside():
     print("passed")
 
 
-def main():
-    if sys.argv[1:] == ["--inside"]:
-        main_inside()
-        return
-    if "MINI_MONITOR_TEST" not in os.environ:
-        lint()
-    if sys.argv[1:] == ["--lint"]:
-        return
-    unshare()
+def debian():
+    """A folder with a new Debian."""
     if not os.path.exists(DEBIAN):
         new = DEBIAN + ".new"
         shutil.rmtree(new, ignore_errors=True)
@@ -158,15 +147,8 @@ def main():
         # python3 runs this test there.
         run("debootstrap", "--variant=minbase", "--include=systemd-sysv,dbus,python3", "bookworm", new, MIRROR)
         os.rename(new, DEBIAN)
-
-    def prepare(root):
-        os.mkdir(f"{root}/packages")
-        for revision in ["1", "2"]:
-            shutil.copy(build(revision), f"{root}/packages/")
-        os.remove(build("2"))
-
-    boot("deb.py", prepare, DEBIAN)
+    return DEBIAN
 
 
 if __name__ == "__main__":
-    main()
+    run_package_test("deb.py", lint, build, main_inside, debian)

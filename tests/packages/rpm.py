@@ -9,7 +9,6 @@ usage: tests/packages/rpm.py --lint    builds it for x86_64 and aarch64, twice t
 import glob
 import os
 import pwd
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ import time
 
 sys.dont_write_bytecode = True
 
-from container import CONFIG, INTERVAL, ROOT, Receiver, boot, check_no_gap, configure, property_of, run, unshare, wait
+from container import CONFIG, INTERVAL, ROOT, Receiver, check_no_gap, configure, is_active, property_of, run, run_package_test, wait
 
 STATE = "/var/lib/mini-monitor"
 FILES = [
@@ -77,10 +76,6 @@ def rpm(*arguments):
     run("rpm", "--force-debian", "--nodeps", "--nosignature", *arguments, stderr=subprocess.STDOUT)
 
 
-def is_active():
-    return property_of("ActiveState") == "active"
-
-
 def main_inside():
     receiver = Receiver()
     old, new = sorted(glob.glob("/packages/*.rpm"))
@@ -121,24 +116,5 @@ def main_inside():
     print("passed")
 
 
-def main():
-    if sys.argv[1:] == ["--inside"]:
-        main_inside()
-        return
-    if "MINI_MONITOR_TEST" not in os.environ:
-        lint()
-    if sys.argv[1:] == ["--lint"]:
-        return
-    unshare()
-
-    def prepare(root):
-        os.mkdir(f"{root}/packages")
-        for revision in ["1", "2"]:
-            shutil.copy(build("x86_64", revision), f"{root}/packages/")
-        os.remove(build("x86_64", "2"))
-
-    boot("rpm.py", prepare)
-
-
 if __name__ == "__main__":
-    main()
+    run_package_test("rpm.py", lint, lambda revision: build("x86_64", revision), main_inside)
