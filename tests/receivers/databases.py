@@ -474,6 +474,9 @@ class Rotel(Database):
         super().start(*flags)
 
     def samples(self, endpoint):
+        # It collects what it gets for some seconds, and passes that on when it ends.
+        self.process.terminate()
+        self.process.wait()
         return self.store.samples(endpoint)
 
     def wrong(self, agent):
