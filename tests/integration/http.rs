@@ -258,7 +258,7 @@ fn busy_server_gets_the_same_batch_again() {
     let server = Server::start(|index, _| match index {
         2 | 3 => Reply::Answer("HTTP/1.1 503 x\r\nRetry-After: 1\r\nContent-Length: 5\r\n\r\nbusy\n".into()),
         4 => status(429),
-        5 => status(502),
+        5 => status(504),
         _ => status(204),
     });
     let agent = quick(&server.url("/"), &[]);

@@ -25,6 +25,8 @@ use search::{Action, Outcome, Search, Sent};
 
 /// Milliseconds for which a connection is used, so that a name's new addresses are found; up to a tenth less.
 const LIFETIME: u64 = 600_000;
+/// The status of a proxy whose server is gone.
+const BAD_GATEWAY: u16 = 502;
 /// Seconds for which a line is recent: one that is refused later may be too old for the server (for Prometheus, after an hour).
 const RECENT: u64 = 3_600;
 
@@ -250,7 +252,13 @@ impl Sender {
             }
             Action::NextReceiver | Action::SameReceiver => {
                 self.log_answer(cx);
-                cx.ring.retract();
+                if self.http.answer.status == BAD_GATEWAY {
+                    // The server may have died, as at the end of a connection, and may have these lines.
+                    self.http.is_unsure = true;
+                    cx.ring.rewind(cx.now, false);
+                } else {
+                    cx.ring.retract();
+                }
                 self.leave_alone(least_pause, cx.now);
                 self.end_allowance();
                 return if action == Action::NextReceiver {
