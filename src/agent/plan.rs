@@ -90,7 +90,8 @@ pub(super) fn targets<'a>(config: &'a Config<'a>, writer: &Writer) -> Targets<'a
         gzip: config.gzip,
         first: spread as usize % transfers.len().max(1),
         returns: !config.spread,
-        max_age: Some(u64::from(config.max_age / 1_000)).filter(|seconds| *seconds > 0),
+        // Lines are stamped in whole seconds.
+        max_age: Some(u64::from(config.max_age.div_ceil(1_000))).filter(|seconds| *seconds > 0),
         timeout: config.timeout,
         debug: config.debug,
     }

@@ -865,6 +865,18 @@ fn lines_that_are_too_old_are_dropped_after_an_outage() {
 }
 
 #[test]
+fn max_age_below_a_second_drops_lines_of_an_outage() {
+    let server = Server::new(move |request, _| {
+        let is_away = (MINUTE..5 * MINUTE).contains(&request.at);
+        Reply::status(if is_away { 503 } else { 204 })
+    });
+    let flags = ["-buffer=1M", "-metrics=load", "-replay=0", "-max-age=500ms"];
+    let outcome = run(21, 10 * MINUTE, server, &flags);
+    check_counts(&outcome);
+    assert!(outcome.rejected > 3 * 60 / 5, "{}", outcome.rejected);
+}
+
+#[test]
 fn lines_that_are_refused_for_their_age_leave_no_series_out() {
     let server = Server::new(move |request, _| {
         if (10 * MINUTE..100 * MINUTE).contains(&request.at) {
