@@ -253,7 +253,9 @@ impl Answer {
         } else if is("date") {
             self.date = http_date(value);
         } else if is("location") {
-            self.location = Name::start_of(value);
+            // The query is that of the request, with the password or token in it.
+            let query = value.iter().position(|byte| *byte == b'?');
+            self.location = Name::start_of(value.get(..query.unwrap_or(value.len())).unwrap_or_default());
         } else if is("x-clickhouse-exception-code") {
             self.has_exception = true;
         }
@@ -397,6 +399,8 @@ mod tests {
                 .bytes(),
             b"https://h/"
         );
+        let location = read("HTTP/1.1 308 x\r\nLocation: https://h/write?u=a&p=secret\r\n\r\n").location;
+        assert_eq!(location.bytes(), b"https://h/write");
         assert!(read("HTTP/1.1 200 x\r\nX-ClickHouse-Exception-Code: 27\r\n\r\n").has_exception);
     }
 
