@@ -1,6 +1,7 @@
 //! Errors of the command line and the configuration file.
 
 use super::kind::ValueKind;
+use crate::base::fields::until;
 use crate::base::text::Text;
 use crate::json::{Place, SyntaxErrorKind, put_shortened};
 use crate::platform::{Errno, describe};
@@ -167,13 +168,12 @@ impl<'a> ConfigError<'a> {
     /// Writes the message, one line without its newline.
     pub(super) fn report(&self, kind: ErrorKind, text: &mut Text) -> Reported {
         self.put_position(text);
-        let message = kind.message();
-        if let Some((before, after)) = message.split_once("{}") {
-            text.put(before.as_bytes());
+        let message = kind.message().as_bytes();
+        let before = until(message, b'{');
+        text.put(before);
+        if let Some(after) = message.get(before.len() + "{}".len()..) {
             self.put_token(kind, text);
-            text.put(after.as_bytes());
-        } else {
-            text.put(message.as_bytes());
+            text.put(after);
         }
         match kind {
             ErrorKind::System(errno) | ErrorKind::Directory(errno) => describe(text, errno),

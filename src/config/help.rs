@@ -1,6 +1,7 @@
 //! What `-h` prints.
 
 use super::options::OPTION_HELP;
+use crate::base::fields::lines;
 use crate::base::text::{Put, Text};
 
 /// The longest line that is printed.
@@ -31,27 +32,27 @@ Exit status:
 /// Writes the help, with long lines broken.
 pub fn help(put: Put) {
     for part in [INTRODUCTION, OPTION_HELP, END] {
-        for line in part.lines() {
+        for line in lines(part.as_bytes()) {
             put_wrapped(line, put);
         }
     }
 }
 
 /// Writes a line, broken at blanks into lines of one indentation.
-fn put_wrapped(line: &str, put: Put) {
-    let text = line.trim_start_matches(' ');
+fn put_wrapped(line: &[u8], put: Put) {
+    let text = line.trim_ascii_start();
     let indentation = &line[..line.len() - text.len()];
     let mut buffer = [0; WIDTH + 1];
     let mut broken = Text::new(&mut buffer);
-    for word in text.split(' ') {
+    for word in text.split(|byte| *byte == b' ') {
         if broken.bytes().len() + 1 + word.len() > WIDTH {
             broken.put(b"\n");
             put(broken.bytes());
             broken = Text::new(&mut buffer);
         }
         let is_first = broken.bytes().is_empty();
-        broken.put(if is_first { indentation.as_bytes() } else { b" " });
-        broken.put(word.as_bytes());
+        broken.put(if is_first { indentation } else { b" " });
+        broken.put(word);
     }
     broken.put(b"\n");
     put(broken.bytes());
@@ -61,7 +62,7 @@ fn put_wrapped(line: &str, put: Put) {
 mod tests {
     use super::*;
 
-    fn lines() -> Vec<String> {
+    fn printed() -> Vec<String> {
         let mut text = Vec::new();
         help(&mut |piece| text.extend_from_slice(piece));
         let text = String::from_utf8(text).unwrap();
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn lines_have_at_most_eighty_columns() {
-        for line in lines() {
+        for line in printed() {
             assert!(line.len() <= WIDTH && !line.ends_with(' '), "{line:?}");
         }
     }
@@ -79,10 +80,10 @@ mod tests {
     fn breaking_lines_loses_no_word() {
         let unbroken = [INTRODUCTION, OPTION_HELP, END].concat();
         let words: Vec<&str> = unbroken.split_whitespace().collect();
-        assert_eq!(words, lines().join("\n").split_whitespace().collect::<Vec<_>>());
+        assert_eq!(words, printed().join("\n").split_whitespace().collect::<Vec<_>>());
         assert_eq!(
             unbroken.matches("\n  -").count(),
-            lines().iter().filter(|line| line.starts_with("  -")).count()
+            printed().iter().filter(|line| line.starts_with("  -")).count()
         );
     }
 }
