@@ -102,7 +102,7 @@ impl<'a> Series<'a> {
         let numbers = config.custom().enumerate();
         for (number, custom) in numbers.filter(|(_, custom)| !custom.is_script()) {
             let turn = &mut series.turns[CUSTOM + number];
-            *turn = Turn::every(custom.interval.unwrap_or(config.interval));
+            *turn = Turn::every(custom.period(config));
             match custom::read(&custom.number) {
                 Ok(value) => {
                     series.writer.set_instance(custom.number.tags());
@@ -285,7 +285,7 @@ fn put_family(config: &Config, number: usize, family: &Family, period: u32, put:
 }
 
 fn put_custom(custom: &Custom, config: &Config, put: Put) {
-    let [amount, unit] = interval(custom.interval.unwrap_or(config.interval));
+    let [amount, unit] = interval(custom.period(config));
     let [as_user, user] = list(b", as ", custom.script.user.unwrap_or_default());
     let [from, file] = list(b", from ", custom.number.file);
     let mut buffer = [0; LINE_LENGTH];

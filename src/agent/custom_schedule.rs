@@ -4,7 +4,7 @@ use super::error_log::LoggedError;
 use super::script_runs::{Run, UnfinishedLines};
 use super::thin_levels::CUSTOM;
 use super::{Agent, Cx};
-use crate::config::{CUSTOM_MAX, Config, Custom, Number};
+use crate::config::{CUSTOM_MAX, Config, Number};
 use crate::custom::{self, CustomError};
 use crate::format::Sample;
 use crate::platform::{NEVER, Platform};
@@ -56,7 +56,7 @@ impl CustomSchedule {
     fn start(&mut self, number: usize, config: &Config, first: &dyn Fn(u32) -> u64) {
         if let Some(custom) = config.custom_at(number) {
             let metric = &mut self.metrics[number];
-            (metric.due, metric.is_first) = (first(period(config, custom)), true);
+            (metric.due, metric.is_first) = (first(custom.period(config)), true);
             self.used = self.used.max(number + 1);
         }
     }
@@ -73,7 +73,7 @@ impl CustomSchedule {
                 (Some(old), Some(new)) => {
                     old.number == new.number
                         && old.script == new.script
-                        && period(before, old) == period(next, new)
+                        && old.period(before) == new.period(next)
                 }
                 (old, new) => old.is_none() && new.is_none(),
             };
@@ -96,11 +96,6 @@ impl CustomSchedule {
     }
 }
 
-/// Milliseconds between two turns.
-fn period(config: &Config, custom: &Custom) -> u32 {
-    custom.interval.unwrap_or(config.interval)
-}
-
 impl Agent<'_> {
     /// Reads the files and starts the scripts that are due.
     pub(super) fn collect_custom(&mut self, cx: &mut Cx) {
@@ -111,7 +106,7 @@ impl Agent<'_> {
                 continue;
             }
             let is_first = core::mem::take(&mut metric.is_first);
-            let period = period(config, custom);
+            let period = custom.period(config);
             let mut moment = now;
             metric.due = NEVER;
             if !self.is_once {

@@ -1,6 +1,5 @@
 //! Custom metrics of the configuration file: a number in a file, or the lines of a script.
 
-use super::FamilyTable;
 use super::error::ErrorKind::TooManyOwnTags;
 use super::error::ValueError::Part;
 use super::error::ValueResult;
@@ -8,6 +7,7 @@ use super::kind::ValueKind;
 use super::list::List;
 use super::tags::check_tag;
 use super::value::{self, set};
+use super::{Config, FamilyTable};
 
 /// Most custom metrics.
 pub const CUSTOM_MAX: usize = 32;
@@ -107,7 +107,7 @@ pub struct Custom<'a> {
     /// The script; its command is empty if there is none.
     pub script: Script<'a>,
     /// Milliseconds between two reads, if not those of `-interval`.
-    pub interval: Option<u32>,
+    pub(super) interval: Option<u32>,
     /// The numbers of the events of the metric's name, its tags and the script's timeout in the file.
     pub(super) name_event: u32,
     pub(crate) tag_event: u32,
@@ -156,9 +156,14 @@ impl<'a> Custom<'a> {
         }
     }
 
+    /// Returns the milliseconds between two reads.
+    pub fn period(&self, config: &Config) -> u32 {
+        self.interval.unwrap_or(config.interval)
+    }
+
     /// Returns the longest timeout, half of the interval, if the script's is longer.
-    pub(super) fn exceeded_timeout(&self, default_interval: u32) -> Option<u32> {
-        let most = self.interval.unwrap_or(default_interval) / 2;
+    pub(super) fn exceeded_timeout(&self, config: &Config) -> Option<u32> {
+        let most = self.period(config) / 2;
         (self.script.timeout? > most).then_some(most)
     }
 }

@@ -66,7 +66,7 @@ impl<'a> ConfigFile<'a> {
     /// Checks what depends on options of the command line, too. After an error it writes the message.
     pub fn check(&self, config: &Config<'a>, message: &mut Text) -> Result<(), Reported> {
         for custom in config.custom() {
-            if let Some(most) = custom.exceeded_timeout(config.interval) {
+            if let Some(most) = custom.exceeded_timeout(config) {
                 return Err(self.report(ErrorKind::LongTimeout(most), custom.timeout_event, message));
             }
             let mut keys = custom.number.tags().iter().map(|(_, tag)| tags::key(tag));
