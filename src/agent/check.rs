@@ -252,13 +252,10 @@ pub(super) fn put_line(message: &'static str, args: &[LogArg], put: &mut dyn FnM
 fn put_names(start: &str, first: &[u8], others: &mut dyn Iterator<Item = &[u8]>, put: Put) {
     let mut buffer = [0; LINE_LENGTH];
     let mut line = Text::new(&mut buffer);
-    for part in [start.as_bytes(), first] {
-        line.put(part);
-    }
+    line.put(start.as_bytes());
+    line.put(first);
     for name in others {
-        for part in [b", ", name] {
-            line.put(part);
-        }
+        put_part(&mut line, ", ", name);
     }
     put(line.into_line());
 }
@@ -266,80 +263,84 @@ fn put_names(start: &str, first: &[u8], others: &mut dyn Iterator<Item = &[u8]>,
 /// Writes interval and filters of a family, those that are left out by default among them.
 fn put_family(config: &Config, number: usize, family: &Family, period: u32, put: Put) {
     let filter = config.filters().get(number).copied().unwrap_or_default();
-    let [amount, unit] = interval(period);
-    let [only, chosen] = list(b", only ", filter.only.unwrap_or_default());
-    let default = family
-        .ignored
-        .filter(|_| filter.only.is_none())
-        .unwrap_or_default();
-    let [without, ignored] = list(b", without ", default.as_bytes());
-    let separator: &[u8] = if default.is_empty() { b", without " } else { b"," };
-    let [further, more] = list(separator, filter.ignore);
+    let default = family.ignored.filter(|_| filter.only.is_none());
+    let default = default.unwrap_or_default().as_bytes();
+    let separator = if default.is_empty() { ", without " } else { "," };
     let is_process = family.name == "process";
-    let [of, names] = list(b", of ", if is_process { config.processes } else { b"" });
-    let name = LogArg::Text(family.name.as_bytes());
-    let args = [
-        name, amount, unit, only, chosen, without, ignored, further, more, of, names,
-    ];
-    put_line("%: every %%%%%%%%%%", &args, put);
+    let mut buffer = [0; LINE_LENGTH];
+    let mut line = Text::new(&mut buffer);
+    put_interval(&mut line, family.name.as_bytes(), period);
+    put_part(&mut line, ", only ", filter.only.unwrap_or_default());
+    put_part(&mut line, ", without ", default);
+    put_part(&mut line, separator, filter.ignore);
+    put_part(
+        &mut line,
+        ", of ",
+        if is_process { config.processes } else { b"" },
+    );
+    put(line.into_line());
 }
 
 fn put_custom(custom: &Custom, config: &Config, put: Put) {
-    let [amount, unit] = interval(custom.period(config));
-    let [as_user, user] = list(b", as ", custom.script.user.unwrap_or_default());
-    let [from, file] = list(b", from ", custom.number.file);
     let mut buffer = [0; LINE_LENGTH];
-    let mut tags = Text::new(&mut buffer);
+    let mut line = Text::new(&mut buffer);
+    put_interval(&mut line, custom.name(), custom.period(config));
+    put_part(&mut line, ", as ", custom.script.user.unwrap_or_default());
+    put_part(&mut line, ", from ", custom.number.file);
     for (_, tag) in custom.number.tags() {
-        for part in [b", tag ", *tag] {
-            tags.put(part);
-        }
+        put_part(&mut line, ", tag ", tag);
     }
-    let [name, tags] = [custom.name(), tags.bytes()].map(LogArg::Text);
-    let args = [name, amount, unit, as_user, user, from, file, tags];
-    put_line("%: every %%%%%%%", &args, put);
+    put(line.into_line());
 }
 
-/// Returns an interval as it is given.
-fn interval<'t>(millis: u32) -> [LogArg<'t>; 2] {
-    let (amount, unit): (u32, &[u8]) = if millis.is_multiple_of(1_000) {
-        (millis / 1_000, b"s")
-    } else {
-        (millis, b"ms")
-    };
-    [LogArg::Number(amount.into()), LogArg::Text(unit)]
+/// Begins the line of a family or a custom metric.
+fn put_interval(line: &mut Text, name: &[u8], period: u32) {
+    line.put(name);
+    line.put(b": every ");
+    line.duration(period);
 }
 
-/// Returns the words and the list; nothing if it is empty.
-fn list<'t>(words: &'t [u8], list: &'t [u8]) -> [LogArg<'t>; 2] {
-    [if list.is_empty() { b"" } else { words }, list].map(LogArg::Text)
+/// Appends a part of a line after the words before it; nothing if it is empty.
+fn put_part(line: &mut Text, before: &str, part: &[u8]) {
+    if !part.is_empty() {
+        line.put(before.as_bytes());
+        line.put(part);
+    }
 }
 
 /// Writes how long an outage may be until samples are left out, and until those that are left of a series are, on
 /// average, a minute and ten minutes apart.
 fn put_buffer(series: &Series, put: Put) {
-    let message = if series.config.is_thinning {
-        "buffer %K: % series, %% at full density, thinned after that: %% at a sample a minute, %% at one every 10 minutes"
+    let mut buffer = [0; LINE_LENGTH];
+    let mut line = Text::new(&mut buffer);
+    line.put(b"buffer ");
+    line.number(series.config.buffer as u64 >> 10);
+    line.put(b"K: ");
+    line.number(series.turns.iter().map(|turn| u64::from(turn.count)).sum());
+    line.put(b" series, ");
+    put_span(&mut line, series.lasting(0));
+    line.put(b" at full density, ");
+    if series.config.is_thinning {
+        line.put(b"thinned after that: ");
+        put_span(&mut line, series.lasting(60_000));
+        line.put(b" at a sample a minute, ");
+        put_span(&mut line, series.lasting(600_000));
+        line.put(b" at one every 10 minutes");
     } else {
-        "buffer %K: % series, %% at full density, the oldest lines dropped after that"
-    };
-    let size = LogArg::Number(series.config.buffer as u64 >> 10);
-    let [[full, seconds], [minute, minutes], [ten, hours]] =
-        [0, 60_000, 600_000].map(|spacing| span(series.lasting(spacing)));
-    let count = series.turns.iter().map(|turn| u64::from(turn.count)).sum();
-    let count = LogArg::Number(count);
-    let args = [size, count, full, seconds, minute, minutes, ten, hours];
-    put_line(message, &args, put);
+        line.put(b"the oldest lines dropped after that");
+    }
+    put(line.into_line());
 }
 
-/// Returns seconds in the unit that suits them, rounded down.
-fn span<'t>(seconds: u64) -> [LogArg<'t>; 2] {
+/// Appends seconds in the unit that suits them, rounded down.
+fn put_span(line: &mut Text, seconds: u64) {
     let (unit, name): (u64, &[u8]) = match seconds {
         0..120 => (1, b" s"),
         120..7_200 => (60, b" min"),
         _ => (3_600, b" h"),
     };
-    [LogArg::Number(divide(seconds, unit).0), LogArg::Text(name)]
+    line.number(divide(seconds, unit).0);
+    line.put(name);
 }
 
 /// Writes the names of headers. Their values may be secrets.
@@ -351,32 +352,30 @@ fn put_headers(headers: &[&[u8]], put: Put) {
 
 /// Writes a receiver and the form that it gets. User, password and query of a URL may be secrets.
 fn put_transfer(transfer: &Transfer, format: Format, put: Put) {
-    let none = LogArg::Text(b"");
-    let (scheme, address, rest, port): (&str, _, &[u8], _) = match *transfer {
-        Transfer::Stdout => ("standard output", b"".as_slice(), b"", none),
-        Transfer::Unix(path) => ("unix:", path, b"", none),
-        Transfer::Command(command) => ("exec:", command, b"", none),
+    let mut buffer = [0; LINE_LENGTH];
+    let mut line = Text::new(&mut buffer);
+    line.put(b"receiver: ");
+    match *transfer {
+        Transfer::Stdout => line.put(b"standard output"),
+        Transfer::Unix(path) => put_part(&mut line, "unix:", path),
+        Transfer::Command(command) => put_part(&mut line, "exec:", command),
         Transfer::Tcp { host, port } => {
-            let (open, close): (_, &[u8]) = if has(host, b':') { ("[", b"]:") } else { ("", b":") };
-            (open, host, close, LogArg::Number(port.into()))
+            let has_brackets = has(host, b':');
+            line.put(if has_brackets { b"[" } else { b"" });
+            line.put(host);
+            line.put(if has_brackets { b"]:" } else { b":" });
+            line.number(port.into());
         }
         Transfer::Http { url, is_tls, .. } => {
-            let Some(Url { authority, path, .. }) = Url::parse(url) else {
-                return;
-            };
-            let scheme = if is_tls { "https://" } else { "http://" };
-            (scheme, authority, path, none)
+            line.put(if is_tls { b"https://" } else { b"http://" });
+            if let Some(Url { authority, path, .. }) = Url::parse(url) {
+                line.put(authority);
+                line.put(path);
+            }
         }
-    };
-    let (before, format) = match format {
-        Format::Json => ("", ""),
-        _ => (" as ", format.name()),
-    };
-    let [scheme, before, format] = [scheme, before, format].map(|text| LogArg::Text(text.as_bytes()));
-    let [address, rest] = [address, rest].map(LogArg::Text);
-    put_line(
-        "receiver: %%%%%%",
-        &[scheme, address, rest, port, before, format],
-        put,
-    );
+    }
+    if format != Format::Json {
+        put_part(&mut line, " as ", format.name().as_bytes());
+    }
+    put(line.into_line());
 }

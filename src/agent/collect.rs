@@ -220,7 +220,7 @@ impl Agent<'_> {
         if result.is_err_and(|error| error.is_failure()) {
             self.output.errors += 1;
         }
-        self.log_family(number, family, result, cx);
+        self.log_family(number, result, cx);
         let mut buffer = [0; PATTERNS_SHOWN];
         let mut patterns = Text::new(&mut buffer);
         if self.collector.put_unmatched(number, filters, &mut patterns) {

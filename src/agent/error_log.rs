@@ -3,11 +3,15 @@
 use super::script_runs::LOGGED_MAX;
 use super::{Agent, Cx};
 use crate::base::rate_limit::Throttle;
-use crate::base::text::hash;
+use crate::base::text::{Text, hash};
 use crate::config::{Config, Custom};
 use crate::custom::CustomError;
-use crate::platform::{Ended, LogArg};
+use crate::families::FAMILIES;
+use crate::platform::{self, Ended, LogArg};
 use crate::procfs::{Host, ReadError, ReadErrorKind, Subject};
+
+/// Bytes of the longest message.
+pub(super) const MESSAGE_MAX: usize = 2048;
 
 /// The error of one source as the log has it.
 #[derive(Clone, Copy)]
@@ -35,28 +39,25 @@ impl<E: PartialEq + Copy> LoggedError<E> {
 
 impl Agent<'_> {
     /// Logs that a family fails, or no longer does, if that is new.
-    pub(super) fn log_family(
-        &mut self,
-        number: usize,
-        family: LogArg,
-        result: Result<(), ReadError>,
-        cx: &mut Cx,
-    ) {
+    pub(super) fn log_family(&mut self, number: usize, result: Result<(), ReadError>, cx: &mut Cx) {
         let logged = &mut self.family_errors[number];
         let had_too_many = logged.error.is_some_and(|error| error.is_too_many());
         if !logged.update(result.err(), self.now) {
             return;
         }
-        let Err(error) = result else {
-            let message = if had_too_many {
-                "%: within the limit again"
+        let mut buffer = [0; MESSAGE_MAX];
+        let mut text = Text::new(&mut buffer);
+        if let Err(error) = result {
+            describe_family(&mut text, number, error, cx.config, &self.host);
+        } else {
+            text.put(FAMILIES[number].name.as_bytes());
+            text.put(if had_too_many {
+                b": within the limit again"
             } else {
-                "%: can be read again"
-            };
-            return cx.platform.log(message, &[family]);
-        };
-        let (message, args) = describe_family(family, error, cx.config, &self.host);
-        cx.platform.log(message, &args);
+                b": can be read again"
+            });
+        }
+        cx.platform.log("%", &[LogArg::Text(text.bytes())]);
     }
 
     /// Logs a malformed datagram, unless the last one that was logged has the same sender: its process, or 0.
@@ -91,27 +92,30 @@ impl Agent<'_> {
         let Some(custom) = cx.config.custom_at(number) else {
             return;
         };
-        let Some(error) = error else {
-            let again: &[u8] = if custom.is_script() {
-                b"runs without errors again"
+        let mut buffer = [0; MESSAGE_MAX];
+        let mut text = Text::new(&mut buffer);
+        if let Some(error) = error {
+            describe_custom(&mut text, custom, error, line, written);
+        } else {
+            text.put(custom.name());
+            text.put(if custom.is_script() {
+                b": runs without errors again"
             } else {
-                b"can be read again"
-            };
-            let args = [LogArg::Text(custom.name()), LogArg::Text(again)];
-            return cx.platform.log("%: %", &args);
-        };
-        let (message, args) = describe_custom(custom, error, [line, written]);
-        cx.platform.log(message, &args);
+                b": can be read again"
+            });
+        }
+        cx.platform.log("%", &[LogArg::Text(text.bytes())]);
     }
 }
 
-/// Returns the message of a family's error, and its arguments.
-pub(super) fn describe_family<'e>(
-    family: LogArg<'e>,
+/// Writes the message of a family's error.
+pub(super) fn describe_family(
+    text: &mut Text,
+    number: usize,
     error: ReadError,
-    config: &Config<'e>,
-    host: &'e Host,
-) -> (&'static str, [LogArg<'e>; 5]) {
+    config: &Config,
+    host: &Host,
+) {
     let (root, file) = match error.subject {
         Subject::File(file) => (config.proc, file.path()),
         Subject::Processes => (config.proc, ""),
@@ -122,56 +126,58 @@ pub(super) fn describe_family<'e>(
     };
     let is_path = root.is_empty() || file.is_empty() || root.ends_with(b"/");
     let slash: &[u8] = if is_path { b"" } else { b"/" };
-    let reason = match error.kind {
-        ReadErrorKind::System(errno) => LogArg::Cause(errno.into()),
-        _ => LogArg::Text(error.message().unwrap_or_default().as_bytes()),
-    };
-    let message = if error.is_too_many() {
-        "%: %%%: %: collecting the first ones"
-    } else {
-        "%: %%%: %"
-    };
-    let [root, slash, file] = [root, slash, file.as_bytes()].map(LogArg::Text);
-    (message, [family, root, slash, file, reason])
+    let name = FAMILIES[number].name.as_bytes();
+    for part in [name, b": ", root, slash, file.as_bytes(), b": "] {
+        text.put(part);
+    }
+    match error.kind {
+        ReadErrorKind::System(errno) => platform::describe(text, errno),
+        _ => text.put(error.message().unwrap_or_default().as_bytes()),
+    }
+    if error.is_too_many() {
+        text.put(b": collecting the first ones");
+    }
 }
 
-/// Returns the message of a custom metric's error, and its arguments; the texts describe a malformed line, and are the first
-/// line of a script's standard error.
-pub(super) fn describe_custom<'e>(
-    custom: &Custom<'e>,
+/// Writes the message of a custom metric's error; `line` describes a malformed line, `written` is the first line of a script's
+/// standard error.
+pub(super) fn describe_custom(
+    text: &mut Text,
+    custom: &Custom,
     error: CustomError,
-    [line, written]: [&'e [u8]; 2],
-) -> (&'static str, [LogArg<'e>; 6]) {
-    let (colon, file): (&[u8], &[u8]) = if custom.is_script() {
-        (b"", b"")
-    } else {
-        (b": ", custom.number.file)
-    };
-    let text = LogArg::Text(line);
-    let (message, what) = match error {
-        CustomError::System(errno) => ("%%%: %", LogArg::Cause(errno.into())),
-        CustomError::Ended(Ended::Exit(127)) => ("%%%: no such program%%%", text),
-        CustomError::Ended(Ended::Exit(126)) => ("%%%: cannot be run, or not as that user%%%", text),
-        CustomError::Ended(Ended::Exit(status)) => ("%%%: exit status %%%", LogArg::Number(status.into())),
-        CustomError::Ended(Ended::Signal(signal)) => {
-            ("%%%: killed by signal %%%", LogArg::Number(signal.into()))
+    line: &[u8],
+    written: &[u8],
+) {
+    text.put(custom.name());
+    text.put(b": ");
+    if !custom.is_script() {
+        text.put(custom.number.file);
+        text.put(b": ");
+    }
+    match error {
+        CustomError::System(errno) => platform::describe(text, errno),
+        CustomError::Ended(Ended::Exit(127)) => text.put(b"no such program"),
+        CustomError::Ended(Ended::Exit(126)) => text.put(b"cannot be run, or not as that user"),
+        CustomError::Ended(Ended::Exit(status)) => {
+            text.put(b"exit status ");
+            text.number(status.into());
         }
-        CustomError::Missing => ("%%%: no such line or field", text),
-        CustomError::NotNumber => ("%%%: not a number, or too large", text),
-        CustomError::InvalidLine => ("%%%: %", text),
-        CustomError::TooSlow => ("%%%: timed out%%%", text),
-        CustomError::TooLong => ("%%%: printed more than 16384 bytes%%%", text),
-        CustomError::Silent => ("%%%: printed nothing%%%", text),
-        CustomError::Warning => ("%%%: succeeded%%%", text),
-    };
-    let before_written: &[u8] = if written.is_empty() {
-        b""
-    } else {
-        b"; standard error: "
-    };
-    let [name, colon, file] = [custom.name(), colon, file].map(LogArg::Text);
-    let [before, written] = [before_written, written].map(LogArg::Text);
-    (message, [name, colon, file, what, before, written])
+        CustomError::Ended(Ended::Signal(signal)) => {
+            text.put(b"killed by signal ");
+            text.number(signal.into());
+        }
+        CustomError::Missing => text.put(b"no such line or field"),
+        CustomError::NotNumber => text.put(b"not a number, or too large"),
+        CustomError::InvalidLine => text.put(line),
+        CustomError::TooSlow => text.put(b"timed out"),
+        CustomError::TooLong => text.put(b"printed more than 16384 bytes"),
+        CustomError::Silent => text.put(b"printed nothing"),
+        CustomError::Warning => text.put(b"succeeded"),
+    }
+    if !written.is_empty() {
+        text.put(b"; standard error: ");
+        text.put(written);
+    }
 }
 
 /// Returns a hash of a line without its digits: numbers of processes and times differ from run to run.

@@ -3,7 +3,7 @@
 use super::check::{FoundResources, Series, put_line};
 use super::collect::PATTERNS_SHOWN;
 use super::endpoint::{COMMON_NAME, endpoint, is_common};
-use super::error_log::{describe_custom, describe_family};
+use super::error_log::{MESSAGE_MAX, describe_custom, describe_family};
 use super::plan;
 use crate::base::fields::has;
 use crate::base::glob::items;
@@ -43,12 +43,14 @@ pub(super) fn warn(config: &Config, found: &FoundResources, series: &mut Series,
     if needed > config.buffer as u64 {
         warn(super::SMALL_BUFFER, &[LogArg::Number(needed)]);
     }
+    let mut buffer = [0; MESSAGE_MAX];
     for (number, family) in FAMILIES.iter().enumerate() {
-        let family = LogArg::Text(family.name.as_bytes());
         if let Some(error) = series.family_errors[number] {
-            let (message, args) = describe_family(family, error, config, host);
-            warn(message, &args);
+            let mut text = Text::new(&mut buffer);
+            describe_family(&mut text, number, error, config, host);
+            warn("%", &[LogArg::Text(text.bytes())]);
         }
+        let family = LogArg::Text(family.name.as_bytes());
         let mut buffer = [0; PATTERNS_SHOWN];
         let mut patterns = Text::new(&mut buffer);
         let filters = plan::filters(config);
@@ -59,8 +61,9 @@ pub(super) fn warn(config: &Config, found: &FoundResources, series: &mut Series,
     }
     for (number, custom) in config.custom().enumerate() {
         if let Some(error) = series.custom_errors[number] {
-            let (message, args) = describe_custom(custom, error, [b"", b""]);
-            warn(message, &args);
+            let mut text = Text::new(&mut buffer);
+            describe_custom(&mut text, custom, error, b"", b"");
+            warn("%", &[LogArg::Text(text.bytes())]);
         }
         if custom.is_script() {
             warn_of_program(script_program(&custom.script), custom.script.user.is_some(), warn);
