@@ -3,24 +3,16 @@
 use crate::base::decimal::divide;
 
 /// When this program was built, or its version released: seconds since 1970. It is never earlier.
-const BUILT: u64 = parse(env!("MINI_MONITOR_DATE"));
+const BUILT: u64 = match u64::from_str_radix(env!("MINI_MONITOR_DATE"), 10) {
+    Ok(seconds) => seconds,
+    Err(_) => panic!("MINI_MONITOR_DATE is not a number"),
+};
 /// The last second that 32 bits can count.
 const LAST: u64 = u32::MAX as u64;
 /// Milliseconds by which the wall clock may move without anybody taking it for a step.
 const SLACK: u64 = 1_000;
 /// Milliseconds.
 const SECOND: u32 = 1_000;
-
-const fn parse(text: &str) -> u64 {
-    let (mut number, mut place) = (0, 0);
-    while place < text.len() {
-        let digit = text.as_bytes()[place].wrapping_sub(b'0');
-        assert!(digit < 10, "MINI_MONITOR_DATE is not a number");
-        number = number * 10 + digit as u64;
-        place += 1;
-    }
-    number
-}
 
 /// Whether a clock that shows these milliseconds since 1970 can be right.
 pub(super) fn is_plausible(millis: u64) -> bool {
