@@ -7,7 +7,7 @@ use super::error::ErrorKind::{
 use super::error::ValueError::{NotOfKind, Part};
 use super::error::{ValueError, ValueResult};
 use super::kind::ValueKind;
-use super::value::socket;
+use super::value;
 use crate::base::decimal::parse_u64;
 use crate::base::fields::has;
 use crate::base::url::{Url, split_port};
@@ -27,8 +27,6 @@ const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 /// Longest URL.
 const URL_MAX: usize = 1024;
-/// Longest command.
-const COMMAND_MAX: usize = 1000;
 
 /// Pushes receivers, which have commas between; a command takes the rest of the text.
 pub(super) fn receivers<'a>(
@@ -76,13 +74,11 @@ fn receiver(text: &[u8]) -> ValueResult<'_, Transfer<'_>> {
         return Ok(Transfer::Stdout);
     }
     if let Some(command) = text.strip_prefix(COMMAND) {
-        if !(1..=COMMAND_MAX).contains(&command.len()) || has(command, 0) {
-            return Err(Part(CommandLength, text));
-        }
+        let command = value::command(command).ok_or(Part(CommandLength, text))?;
         return Ok(Transfer::Command(command));
     }
     if let Some(path) = text.strip_prefix(UNIX) {
-        let path = socket(path).ok_or(Part(Value(ValueKind::Socket), path))?;
+        let path = value::socket(path).ok_or(Part(Value(ValueKind::Socket), path))?;
         return Ok(Transfer::Unix(path));
     }
     for (prefix, is_tls) in [(HTTP, false), (HTTPS, true)] {

@@ -17,7 +17,7 @@ const SIZE: RangeInclusive<u32> = 4 << 10..=1 << 30;
 
 /// Longest name of an endpoint.
 const NAME_MAX: usize = 255;
-/// Longest command of a script.
+/// Longest command.
 const COMMAND_MAX: usize = 1000;
 /// Most arguments of a script.
 const ARGUMENTS_MAX: usize = 24;
@@ -139,6 +139,11 @@ pub(super) fn via(text: &[u8]) -> Option<&[u8]> {
             .get(at + 2..)
             .filter(|_| matches!(rest.get(at + 1), Some(b'h' | b'p' | b'%')))?;
     }
+    command(text)
+}
+
+/// Checks a text for the shell.
+pub(super) fn command(text: &[u8]) -> Option<&[u8]> {
     not_empty(text).filter(|text| text.len() <= COMMAND_MAX && !has(text, 0))
 }
 
