@@ -1,6 +1,6 @@
 //! Reload: a running agent adopts another configuration.
 
-use super::resources::{next_listener, open_roots, report_spool};
+use super::resources::{UNAVAILABLE, next_listener, open_roots, report_spool};
 use super::{Agent, plan, ring_memory};
 use crate::base::text::Text;
 use crate::config::{Config, Format, Reported};
@@ -19,11 +19,11 @@ impl Agent<'static> {
     ) -> Result<(), Reported> {
         if (before.format == Some(Format::Text)) != (next.format == Some(Format::Text)) {
             message.put(b"format: text needs a restart");
-            return Err(Reported { is_usage: false });
+            return Err(UNAVAILABLE);
         }
         if before.user != next.user {
             message.put(b"user: another one needs a restart");
-            return Err(Reported { is_usage: false });
+            return Err(UNAVAILABLE);
         }
         let has_other_roots = (before.proc, before.sys, before.root) != (next.proc, next.sys, next.root);
         let roots = open_roots(next, message)?;

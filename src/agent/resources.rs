@@ -101,7 +101,7 @@ fn check_descriptors(config: &Config, message: &mut Text) -> Result<(), Reported
 }
 
 /// The error that what the configuration names is not available.
-const UNAVAILABLE: Reported = Reported { is_usage: false };
+pub(super) const UNAVAILABLE: Reported = Reported { is_usage: false };
 
 /// Writes that signals cannot be received.
 pub(super) fn report_signals(errno: Errno, message: &mut Text) -> Reported {
