@@ -25,8 +25,6 @@ pub(super) struct CustomMetric {
 /// The state of the custom metrics, by their indices in the configuration.
 pub(super) struct CustomSchedule {
     pub(super) metrics: [CustomMetric; CUSTOM_MAX],
-    /// Those from this index on have never been configured.
-    pub(super) used: usize,
     pub(super) lines: &'static mut UnfinishedLines,
 }
 
@@ -41,7 +39,6 @@ impl CustomSchedule {
         };
         Self {
             metrics: [none; CUSTOM_MAX],
-            used: 0,
             lines,
         }
     }
@@ -57,7 +54,6 @@ impl CustomSchedule {
         if let Some(custom) = config.custom_at(number) {
             let metric = &mut self.metrics[number];
             (metric.due, metric.is_first) = (first(custom.period(config)), true);
-            self.used = self.used.max(number + 1);
         }
     }
 

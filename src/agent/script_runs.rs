@@ -131,7 +131,7 @@ impl CustomSchedule {
 
     /// Ends all scripts that run.
     pub(super) fn end_all(&mut self, platform: &mut dyn Platform) {
-        for number in 0..self.used {
+        for number in 0..CUSTOM_MAX {
             self.end_run(number, platform);
         }
     }
@@ -187,7 +187,7 @@ impl Agent<'_> {
                 }
             }
         }
-        for number in 0..self.custom.used {
+        for number in 0..CUSTOM_MAX {
             if self.custom.run(number).deadline <= self.now {
                 self.check_script(number, cx);
             }
@@ -196,7 +196,7 @@ impl Agent<'_> {
 
     /// Checks all scripts, since a child has ended.
     pub(super) fn check_scripts(&mut self, cx: &mut Cx) {
-        for number in 0..self.custom.used {
+        for number in 0..CUSTOM_MAX {
             self.check_script(number, cx);
         }
     }
