@@ -71,11 +71,11 @@ impl Agent<'_> {
             process => (LogArg::Text(b" from process "), LogArg::Number(process.into())),
         };
         let line = LogArg::Text(line.get(..LOGGED_MAX).unwrap_or(line));
-        let message = "malformed datagram%%: \"%\" (expected a name that is not built in, a value and tags, or JSON lines)";
+        let message = "malformed datagram%%: \"%\" (expected a name that no built-in metric has, a value and tags, or JSON lines)";
         cx.platform.log(message, &[from, process, line]);
     }
 
-    /// Logs a result if it is new; `line` describes a malformed line, `written` is the first line that a script has written
+    /// Logs a result if it is new; `line` is the start of a malformed line, `written` the first line that a script has written
     /// to its standard error.
     pub(super) fn log_custom(
         &mut self,
@@ -139,7 +139,7 @@ pub(super) fn describe_family(
     }
 }
 
-/// Writes the message of a custom metric's error; `line` describes a malformed line, `written` is the first line of a script's
+/// Writes the message of a custom metric's error; `line` is the start of a malformed line, `written` the first line of a script's
 /// standard error.
 pub(super) fn describe_custom(
     text: &mut Text,
@@ -168,7 +168,13 @@ pub(super) fn describe_custom(
         }
         CustomError::Missing => text.put(b"no such line or field"),
         CustomError::NotNumber => text.put(b"not a number, or too large"),
-        CustomError::InvalidLine => text.put(line),
+        CustomError::InvalidLine => {
+            text.put(b"malformed line \"");
+            text.put(line);
+            text.put(
+                b"\" (expected a name that no built-in metric has, a value and tags, at most 512 bytes)",
+            );
+        }
         CustomError::TooSlow => text.put(b"timed out"),
         CustomError::TooLong => text.put(b"printed more than 16384 bytes"),
         CustomError::Silent => text.put(b"printed nothing"),

@@ -5,7 +5,6 @@ use super::thin_levels::CUSTOM;
 use super::{Agent, Cx};
 use crate::base::bit_set::{Timers, set_bits};
 use crate::base::name::Name;
-use crate::base::text::Text;
 use crate::config::{CUSTOM_MAX, Script};
 use crate::custom::{CustomError, read_line};
 use crate::platform::{Ended, NEVER, Platform, SCRIPTS_MAX};
@@ -266,12 +265,8 @@ impl Agent<'_> {
         }
         run.note(CustomError::InvalidLine);
         // It is logged at once, while the line is there, and not again at the end of the run.
-        let mut buffer = [0; LOGGED_MAX + 104];
-        let mut message = Text::new(&mut buffer);
-        message.put(b"malformed line \"");
-        message.put(text.get(..LOGGED_MAX).unwrap_or(text));
-        message.put(b"\" (expected a name that no built-in metric has, a value and tags, at most 512 bytes)");
-        self.log_custom(number, Some(CustomError::InvalidLine), message.bytes(), b"", cx);
+        let text = Name::<LOGGED_MAX>::start_of(text);
+        self.log_custom(number, Some(CustomError::InvalidLine), text.bytes(), b"", cx);
     }
 
     /// Ends all that is left of the script, and logs its result.
