@@ -11,7 +11,7 @@ use crate::procfs::OS;
 /// Longest host name (`gethostname(2)`: 64 on Linux).
 pub const HOST_NAME_MAX: usize = 64;
 
-/// Names that machines have until somebody names them; `(none)` is the kernel's.
+/// Default host names of systems; `(none)` is the kernel's.
 const COMMON: &[u8] = b"localhost,localhost.localdomain,(none),openwrt";
 /// The name in place of an empty one.
 const EMPTY: &[u8] = b"localhost";
@@ -33,7 +33,7 @@ pub(super) fn endpoint<'a>(config: &Config<'a>, buffer: &'a mut NameBuffer) -> &
     if name.is_empty() { EMPTY } else { name }
 }
 
-/// Returns whether machines have this name until somebody names them.
+/// Returns whether the name is a default of systems.
 pub(super) fn is_common(name: &[u8]) -> bool {
     items(COMMON).any(|common| common.eq_ignore_ascii_case(name))
 }

@@ -93,7 +93,7 @@ pub struct Agent<'m> {
     started: u64,
     /// Received datagrams with a malformed line.
     malformed: u64,
-    /// The sender of the last one that the log has.
+    /// The sender of the last malformed datagram that was logged.
     malformed_sender: LoggedError<u32>,
     /// The sender makes its next attempt at once, after the configuration has been read again.
     is_retrying: bool,

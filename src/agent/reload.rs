@@ -67,7 +67,7 @@ impl Agent<'static> {
         if let Some(clock) = self.clock.known_seconds() {
             self.output.ring.set_clock(clock);
         }
-        // The ring may start with another line than the one that the connection has got in part.
+        // The connection may have sent a part of a line that the ring no longer has.
         let now = platform.now();
         let targets = plan::targets(config, self.output.writer);
         self.sender
@@ -91,7 +91,7 @@ impl Agent<'_> {
         let period = |number| plan::period(next, number);
         self.sched
             .change(period, next.flush, next.endpoint.is_none(), now);
-        // The first turn is after this second, in which a metric may have had a sample at its interval of before.
+        // The first turn is after this second, in which a metric may have had a sample at its previous interval.
         let phase = self.sched.phase();
         let at = |period| schedule::first(phase, period, now);
         self.custom.change([before, next], platform, &at);

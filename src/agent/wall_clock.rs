@@ -1,4 +1,4 @@
-//! The wall clock, which may be wrong, held against the monotonic one, which knows nothing of dates.
+//! The wall clock, which may be wrong, compared with the monotonic clock.
 
 use crate::base::decimal::divide;
 
@@ -9,17 +9,17 @@ const BUILT: u64 = match u64::from_str_radix(env!("MINI_MONITOR_DATE"), 10) {
 };
 /// The last second that 32 bits can count.
 const LAST: u64 = u32::MAX as u64;
-/// Milliseconds by which the wall clock may move without anybody taking it for a step.
+/// Milliseconds; a larger difference is a step of the wall clock.
 const SLACK: u64 = 1_000;
 /// Milliseconds.
 const SECOND: u32 = 1_000;
 
-/// Whether a clock that shows these milliseconds since 1970 can be right.
+/// Returns whether the wall clock can be right at these milliseconds since 1970.
 pub(super) fn is_plausible(millis: u64) -> bool {
     (BUILT * 1_000..(LAST + 1) * 1_000).contains(&millis)
 }
 
-/// What a look at both clocks has shown.
+/// The result of a comparison of both clocks.
 pub(super) struct Look {
     /// The wall clock can be right.
     pub(super) is_right: bool,
@@ -27,7 +27,7 @@ pub(super) struct Look {
     pub(super) step: Option<u32>,
 }
 
-/// What is known of the wall clock.
+/// The wall clock, as an offset from the monotonic clock.
 ///
 /// A stamp is a moment of the monotonic clock and an offset in whole seconds and a fraction. A step changes the
 /// seconds alone, so that lines that are restamped by the difference have the stamps that they would get now. The
@@ -45,12 +45,12 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Seconds from the monotonic clock to the stamps, once they have been known.
+    /// Returns the seconds from the monotonic clock to the stamps, after the first plausible reading.
     pub(super) fn known_seconds(&self) -> Option<usize> {
         (self.seconds > 0).then_some(self.seconds as usize)
     }
 
-    /// The offset from the monotonic clock to the stamps so far: seconds, and a fraction.
+    /// A clock with the offset of earlier stamps in seconds (0 without any), and the agent's phase in milliseconds.
     pub(super) fn new(seconds: usize, phase: u32) -> Self {
         let (seconds, fraction) = (seconds as u64, (SECOND - phase % SECOND) % SECOND);
         Self {
@@ -62,13 +62,13 @@ impl Clock {
         }
     }
 
-    /// The stamp of a moment: seconds since 1970; since the machine's start, if it has never been known better.
+    /// Returns the stamp of a moment: seconds since 1970, or since the machine's start before the first plausible reading.
     pub(super) fn stamp(&self, moment: u64) -> u64 {
         let fraction = self.fraction + self.rest.unwrap_or(0);
         self.seconds + divide(moment + u64::from(fraction), SECOND.into()).0
     }
 
-    /// Returns the stamp of a moment if the wall clock has been known.
+    /// Returns the stamp of a moment, after the first plausible reading.
     pub(super) fn known_stamp(&self, moment: u64) -> Option<u64> {
         self.known_seconds().map(|_| self.stamp(moment))
     }

@@ -108,7 +108,7 @@ pub struct Custom<'a> {
     pub script: Script<'a>,
     /// Milliseconds between two reads, if not those of `-interval`.
     pub(super) interval: Option<u32>,
-    /// The numbers of the events of the metric's name, its tags and the script's timeout in the file.
+    /// For error messages: the numbers of the file's events that set the name, the last tag and the timeout.
     pub(super) name_event: u32,
     pub(crate) tag_event: u32,
     pub(super) timeout_event: u32,

@@ -139,7 +139,7 @@ pub struct Config<'a> {
     /// The endpoint, if not the host's name.
     pub endpoint: Option<&'a [u8]>,
     tags: List<&'a [u8], TAGS_MAX>,
-    /// The numbers of the events of the file's last keys that set headers, the endpoint or tags, and families.
+    /// For error messages: the numbers of the file's events that last set headers, endpoint or tags, and families.
     pub(crate) header_event: u32,
     pub(crate) name_event: u32,
     pub(crate) families_event: u32,
