@@ -243,6 +243,11 @@ impl Pair {
     fn caught_up(&mut self) -> Connection {
         self.behind = 0;
         let newest = self.lives.newest();
+        // To the agent this receiver closes each connection soon, so that its delays grow to half a minute, in which a
+        // small buffer would fill. Before its first line it may not take signals yet.
+        if newest.is_some() {
+            self.lives.agent.signal("HUP");
+        }
         loop {
             let mut connection = self.accept();
             loop {

@@ -13,6 +13,9 @@ pub(crate) const DAY: u64 = 24 * HOUR;
 pub(crate) const SCRIPTS: usize = 2;
 /// Until then things go wrong; in the hour after it all can arrive.
 pub(crate) const TROUBLE: u64 = 18 * HOUR;
+/// By this a day with servers is longer. They get the backlog of the trouble at four times the pace of new lines, which takes
+/// the rest of a day, or more if scripts have printed much.
+const CATCH_UP: u64 = 8 * HOUR;
 
 /// What goes wrong by chance, besides what the receivers do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +145,7 @@ impl Plan {
         };
         // The order of all lines is known from the log.
         let is_debug = is_debug || has_server.contains(&true);
+        let catch_up = if has_server.contains(&true) { CATCH_UP } else { 0 };
         flags.extend(is_debug.then(|| "-debug".into()));
         flags.extend(chance.one_in(4).then(|| "-spread".into()));
         let ends = ends(chance);
@@ -159,7 +163,7 @@ impl Plan {
             receivers: vec![Kind::Drawn; transfers],
             has_server,
             noise: Noise::Day,
-            length: DAY,
+            length: DAY + catch_up,
             trouble: TROUBLE,
             room: (buffer as usize / 2).min(32 << 10),
             is_roomy,
