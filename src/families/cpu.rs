@@ -255,7 +255,7 @@ mod tests {
 
     /// Parses a text: the times of all processors, those of each, and the counts.
     fn read(text: &str) -> (Reading, Vec<(u32, Columns)>, FamilyValues) {
-        let (mut reading, mut values) = (Reading::default(), FamilyValues::new());
+        let (mut reading, mut values) = (Reading::default(), FamilyValues::NONE);
         let cores = text
             .lines()
             .filter_map(|line| reading.parse(line.as_bytes(), &mut values))
@@ -266,7 +266,7 @@ mod tests {
     /// Returns the shares between two lines: usage, user, idle, steal and guest.
     fn shares(before: &str, now: &str) -> [Option<Fixed>; 5] {
         let columns = |text| read(text).0.all.unwrap();
-        let mut values = FamilyValues::new();
+        let mut values = FamilyValues::NONE;
         set_shares(&columns(before), &columns(now), &mut values);
         [USAGE, USER, IDLE, STEAL, GUEST].map(|id| values.get(id))
     }

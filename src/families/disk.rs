@@ -132,7 +132,7 @@ fn statfs_policy(filter: Filter, point: &[u8], mount: &Mount) -> StatfsPolicy {
 /// Returns the values of the sizes. Blocks that are reserved for root count neither as used nor as free in the
 /// percentage, as in that of `df`.
 fn values(sizes: &FileSystem) -> FamilyValues {
-    let mut values = FamilyValues::new();
+    let mut values = FamilyValues::NONE;
     let bytes = |blocks: u64| blocks.checked_mul(sizes.unit);
     let used = sizes.blocks.saturating_sub(sizes.free);
     values.set_u64(TOTAL, bytes(sizes.blocks));

@@ -114,7 +114,7 @@ fn collect_disks(cx: &mut FamilyContext, disks: &mut Disks) -> Result<(), ReadEr
     let before = &cx.collector.memory.disks;
     let names = &mut cx.collector.memory.disk_names;
     let elapsed = disks.at.saturating_sub(before.at);
-    let mut values = FamilyValues::new();
+    let mut values = FamilyValues::NONE;
     let (mut was_found, mut are_too_many) = (false, false);
     let lines = cx.host.files.lines(ProcFile::Diskstats)?;
     while let Some(line) = lines.next_line() {
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn line_has_eleven_numbers() {
-        let mut values = FamilyValues::new();
+        let mut values = FamilyValues::NONE;
         let mut names = Names::NONE;
         let line = b"   8       0 sda 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17";
         assert_eq!(

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     fn parse(section: &mut Section, heading: &str, line: &str) -> [Option<u64>; 3] {
-        let mut values = FamilyValues::new();
+        let mut values = FamilyValues::NONE;
         let mut names = fields(heading.as_bytes());
         names.next();
         section.learn(heading.as_bytes(), "Icmp:", &mut names);

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     fn read(line: &[u8]) -> Option<FamilyValues> {
-        let mut values = FamilyValues::new();
+        let mut values = FamilyValues::NONE;
         parse(line, &mut values).then_some(values)
     }
 

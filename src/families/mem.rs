@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     fn total(line: &str) -> Option<u64> {
-        let mut values = FamilyValues::new();
+        let mut values = FamilyValues::NONE;
         parse(line.as_bytes(), &mut values);
         values.get_u64(TOTAL)
     }

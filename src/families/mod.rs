@@ -315,7 +315,7 @@ impl Collector {
                 emitter,
                 matched,
             },
-            values: FamilyValues::new(),
+            values: FamilyValues::NONE,
             is_unfinished: false,
         };
         let result = (family.collect)(&mut cx);

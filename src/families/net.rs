@@ -41,7 +41,7 @@ pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
 
 fn collect_interfaces(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut limit = InterfaceLimit::default();
-    let mut values = FamilyValues::new();
+    let mut values = FamilyValues::NONE;
     // There is at least the loopback interface.
     let mut was_found = false;
     let lines = cx.host.files.lines(ProcFile::NetDev)?;
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn name_may_be_followed_by_a_number_without_a_blank() {
         let numbers = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16";
-        let mut values = FamilyValues::new();
+        let mut values = FamilyValues::NONE;
         for line in [format!("  eth0: {numbers}"), format!("eth0:{numbers}")] {
             assert_eq!(parse(line.as_bytes(), &mut values), Some(b"eth0".as_slice()));
             let found: Vec<_> = values.iter().map(|(_, value)| value.parts().0).collect();

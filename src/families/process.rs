@@ -92,7 +92,7 @@ pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let result = read(cx.host, names, pass);
     cx.is_unfinished = cx.host.is_in_pass();
     if result.is_ok() && !cx.is_unfinished {
-        let mut values = FamilyValues::new();
+        let mut values = FamilyValues::NONE;
         for (index, (name, sum)) in items(names).zip(&pass.sums).enumerate() {
             if sum.count > 0 {
                 cx.emitter.record_match(index);
@@ -150,7 +150,7 @@ mod tests {
         }
         let counts: Vec<_> = processes.sums.iter().take(11).map(|sum| sum.count).collect();
         assert_eq!(counts, [1, 1, 2, 0, 1, 1, 1, 0, 1, 1, 0]);
-        let mut values = FamilyValues::new();
+        let mut values = FamilyValues::NONE;
         processes.sums[2].set_values(&mut values);
         let millis = 14 * 1_000 / ticks_per_second();
         assert_eq!(values.get(MILLIS), Some(Fixed::whole(millis)));

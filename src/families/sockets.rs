@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn names_and_values_come_in_pairs() {
-        let mut values = FamilyValues::new();
+        let mut values = FamilyValues::NONE;
         for line in [
             "sockets: used 10",
             "TCP: tw 3 inuse 1 new 9 alloc",

@@ -112,7 +112,7 @@ impl Machine {
                 emitter: samples,
                 matched: None,
             },
-            values: FamilyValues::new(),
+            values: FamilyValues::NONE,
             is_unfinished: false,
         };
         collect(&mut cx)?;

@@ -36,12 +36,10 @@ pub(super) struct FamilyValues {
 
 impl FamilyValues {
     /// No metric has a value.
-    pub(super) fn new() -> Self {
-        Self {
-            values: [Fixed::whole(0); VALUES_MAX],
-            present: 0,
-        }
-    }
+    pub(super) const NONE: Self = Self {
+        values: [Fixed::whole(0); VALUES_MAX],
+        present: 0,
+    };
 
     /// Sets the value of a metric, or removes it.
     pub(super) fn set(&mut self, id: MetricId, value: Option<Fixed>) {
@@ -175,7 +173,7 @@ mod tests {
 
     #[test]
     fn columns_are_set_up_to_the_first_that_is_no_number() {
-        let mut values = FamilyValues::new();
+        let mut values = FamilyValues::NONE;
         assert_eq!(values.set_columns(&mut fields(b"1 x 3 4"), &[Some(B)]), 1);
         let columns = [Some(C), SKIP, Some(B), Some(A)];
         assert_eq!(values.set_columns(&mut fields(b"1 2 x 4"), &columns), 2);
@@ -186,7 +184,7 @@ mod tests {
 
     #[test]
     fn derived_values_need_their_operands() {
-        let mut values = FamilyValues::new();
+        let mut values = FamilyValues::NONE;
         values.set_u64(A, Some(u64::MAX));
         values.subtract(C, A, B);
         values.share(C, A, B);

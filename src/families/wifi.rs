@@ -24,7 +24,7 @@ pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
 
 fn collect_interfaces(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let mut limit = InterfaceLimit::default();
-    let mut values = FamilyValues::new();
+    let mut values = FamilyValues::NONE;
     let mut has_heading = false;
     // The driver is asked for it by a call, which only reaches an interface of this machine.
     let asks_driver = cx.host.files.are_own;
@@ -68,7 +68,7 @@ mod tests {
     fn levels_that_are_not_dbm_give_no_sample() {
         let values = |numbers: &str| {
             let line = format!(" wlan0: {numbers}        0      0      0      0      0        0");
-            let mut values = FamilyValues::new();
+            let mut values = FamilyValues::NONE;
             assert_eq!(parse(line.as_bytes(), &mut values), Some(b"wlan0".as_slice()));
             (values.get(QUALITY), values.get(SIGNAL), values.get(NOISE))
         };
@@ -89,10 +89,8 @@ mod tests {
             " wlan0: 0000 5.4 -56. -256",
             " face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22",
         ] {
-            assert!(
-                parse(bad.as_bytes(), &mut FamilyValues::new()).is_none(),
-                "{bad:?}"
-            );
+            let mut values = FamilyValues::NONE;
+            assert!(parse(bad.as_bytes(), &mut values).is_none(), "{bad:?}");
         }
     }
 }
