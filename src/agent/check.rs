@@ -9,7 +9,7 @@ use crate::base::text::{Put, Text};
 use crate::base::url::Url;
 use crate::config::{self, CUSTOM_MAX, Config, Custom, Format};
 use crate::custom::{self, CustomError};
-use crate::families::{self, AgentStats, Collector, Emitter, FAMILIES, FAMILY_COUNT, Family, Metric, Tags};
+use crate::families::{self, AgentStats, Collector, FAMILIES, FAMILY_COUNT, Family, Instance};
 use crate::format::json;
 use crate::platform::{self, Args, Cause, LogArg, Transfer, format_args};
 use crate::procfs::{Host, OS, ReadError};
@@ -128,11 +128,14 @@ impl<'a> Series<'a> {
                 };
                 self.collector.begin_turn(now, stats);
                 let filters = plan::filters(self.config);
-                let mut counter = SampleCounter {
-                    writer: self.writer,
-                    turn: &mut self.turns[number],
+                let (writer, turn) = (&mut *self.writer, &mut self.turns[number]);
+                let count = &mut |instance: &Instance| {
+                    writer.set_instance(instance.tags);
+                    for (metric, value) in instance.samples() {
+                        turn.add(writer, metric.name.as_bytes(), value);
+                    }
                 };
-                let result = self.collector.collect(number, host, filters, &mut counter);
+                let result = self.collector.collect(number, host, filters, count);
                 self.family_errors[number] = result.err();
                 if self.collector.unfinished() == 0 {
                     break;
@@ -162,22 +165,6 @@ impl<'a> Series<'a> {
             rate += divide(bytes, turn.period.max(spacing).into()).0;
         }
         divide(self.config.buffer as u64 * 1_000_000, rate).0
-    }
-}
-
-/// Counts the samples of a family.
-struct SampleCounter<'c> {
-    writer: &'c mut json::Writer,
-    turn: &'c mut Turn,
-}
-
-impl Emitter for SampleCounter<'_> {
-    fn set_instance(&mut self, tags: Tags) {
-        self.writer.set_instance(tags);
-    }
-
-    fn emit(&mut self, metric: &'static Metric, value: Fixed) {
-        self.turn.add(self.writer, metric.name.as_bytes(), value);
     }
 }
 

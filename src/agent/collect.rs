@@ -9,7 +9,7 @@ use crate::base::decimal::Fixed;
 use crate::base::text::{Text, hash};
 use crate::config::Config;
 use crate::custom::{RECEIVED_MAX, read_line};
-use crate::families::{AgentStats, Emitter, FAMILIES, Metric, Tags, is_metric};
+use crate::families::{AgentStats, FAMILIES, Instance, is_metric};
 use crate::format::{Sample, json};
 use crate::platform::LogArg;
 use crate::ring::{LINE_MAX, Ring};
@@ -61,6 +61,24 @@ impl Output<'_> {
         self.push(sample.metric, sample.value, thin_level, cx)
     }
 
+    /// Appends a line for each sample of an instance of a family, or puts the samples into the tables.
+    fn push_instance(&mut self, family: usize, instance: &Instance, now: u64, thin_level: u8, cx: &mut Cx) {
+        if let Some(tables) = &mut self.tables {
+            tables.set_instance(family, b"", instance.tags);
+            for (metric, value) in instance.samples() {
+                tables.push(Some(metric), value, now);
+                log_sample(metric.name.as_bytes(), value, cx);
+            }
+            return;
+        }
+        self.writer.set_instance(instance.tags);
+        for (metric, value) in instance.samples() {
+            let pushed = self.push(metric.name.as_bytes(), value, thin_level, cx);
+            // The name of an instance may be longer than a line.
+            self.errors += u64::from(pushed.is_none());
+        }
+    }
+
     /// Appends the line of a sample of the writer's current instance; `None` if it is longer than a line may be.
     pub(super) fn push(&mut self, metric: &[u8], value: Fixed, thin_level: u8, cx: &mut Cx) -> Option<()> {
         let Self { writer, ring, .. } = self;
@@ -77,36 +95,6 @@ impl Output<'_> {
             cx.platform.log("~~ sender get metric %", &[line]);
         }
         Some(())
-    }
-}
-
-/// Appends a line to the ring for each sample of a family.
-struct LineEmitter<'e, 'm, 'c> {
-    output: &'e mut Output<'m>,
-    family: usize,
-    now: u64,
-    thin_level: u8,
-    cx: &'e mut Cx<'c>,
-}
-
-impl Emitter for LineEmitter<'_, '_, '_> {
-    fn set_instance(&mut self, tags: Tags) {
-        match &mut self.output.tables {
-            Some(tables) => tables.set_instance(self.family, b"", tags),
-            None => self.output.writer.set_instance(tags),
-        }
-    }
-
-    fn emit(&mut self, metric: &'static Metric, value: Fixed) {
-        if let Some(tables) = &mut self.output.tables {
-            tables.push(Some(metric), value, self.now);
-            return log_sample(metric.name.as_bytes(), value, self.cx);
-        }
-        let pushed = self
-            .output
-            .push(metric.name.as_bytes(), value, self.thin_level, self.cx);
-        // The name of an instance may be longer than a line.
-        self.output.errors += u64::from(pushed.is_none());
     }
 }
 
@@ -203,16 +191,9 @@ impl Agent<'_> {
         let thin_level = self.thin_levels.of(number, turn);
         let lines = self.output.lines;
         let filters = plan::filters(cx.config);
-        let mut emitter = LineEmitter {
-            output: &mut self.output,
-            family: number,
-            now: self.now,
-            thin_level,
-            cx,
-        };
-        let result = self
-            .collector
-            .collect(number, &mut self.host, filters, &mut emitter);
+        let (output, now) = (&mut self.output, self.now);
+        let emit = &mut |instance: &Instance| output.push_instance(number, instance, now, thin_level, cx);
+        let result = self.collector.collect(number, &mut self.host, filters, emit);
         let is_finished = self.unfinished() & 1 << number == 0;
         if is_finished && (is_unfinished || self.output.lines > lines) {
             self.thin_levels.note(number, turn);

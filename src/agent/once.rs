@@ -4,7 +4,7 @@ use super::{Agent, Cx, Ending, plan};
 use crate::base::bit_set::{Timers, set_bits};
 use crate::base::text::Text;
 use crate::config::Config;
-use crate::families::{Discard, FAMILIES, Metric, MetricKind};
+use crate::families::{FAMILIES, Metric, MetricKind};
 use crate::platform::{LogArg, NEVER, Platform, Signal};
 use crate::schedule::{PAIR_GAP, PAIRED};
 use crate::sender::Event;
@@ -64,7 +64,7 @@ impl Agent<'_> {
         let filters = plan::filters(cx.config);
         for family in set_bits(paired) {
             let host = &mut self.host;
-            let _ = self.collector.collect(family, host, filters, &mut Discard);
+            let _ = self.collector.collect(family, host, filters, &mut |_| {});
         }
         self.collect(families & !paired, cx);
         paired

@@ -50,7 +50,9 @@ pub struct AgentStats {
 
 pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let version = env!("CARGO_PKG_VERSION").as_bytes();
-    cx.emitter.emit_one(&[version], INFO, Fixed::whole(1));
+    let mut info = FamilyValues::NONE;
+    info.set_u64(INFO, Some(1));
+    cx.emitter.emit(&[version], &info);
     let stats = &cx.collector.stats;
     let values = &mut cx.values;
     for (id, value) in [

@@ -98,12 +98,12 @@ impl Cpu {
         };
         let before = core::mem::replace(&mut core.columns, *columns);
         (core.number, core.is_online) = (number, true);
-        if core.was_online
-            && let Some(share) = usage(&before, columns, &advances(&before, columns))
-        {
+        if core.was_online {
+            let mut values = FamilyValues::NONE;
+            values.set(CORE_USAGE, usage(&before, columns, &advances(&before, columns)));
             let mut digits = [0; DIGITS_MAX];
             let name = format_u64(number.into(), &mut digits);
-            emitter.emit_one(&[name], CORE_USAGE, share);
+            emitter.emit(&[name], &values);
         }
         true
     }
@@ -251,7 +251,7 @@ fn set_shares(before: &Columns, now: &Columns, values: &mut FamilyValues) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::families::tests::{Machine, Samples};
+    use crate::families::tests::{Collected, Machine};
 
     /// Parses a text: the times of all processors, those of each, and the counts.
     fn read(text: &str) -> (Reading, Vec<(u32, Columns)>, FamilyValues) {
@@ -362,7 +362,7 @@ mod tests {
             let line = |number: &u32| format!("cpu{number} {ticks} 0 0 {} 0 0 0 0 0 0\n", 9 * ticks);
             let lines: String = numbers.iter().map(line).collect();
             machine.write("stat", format!("cpu 1 0 0 9 0 0 0 0 0 0\n{lines}"));
-            let mut samples = Samples::default();
+            let mut samples = Collected::default();
             let result = machine.collect("cpu", 0, &mut samples);
             let cores = samples.0.iter().filter(|(name, ..)| *name == "cpu.core.usage");
             let cores = cores

@@ -54,7 +54,7 @@ pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
             Ok(sizes) => {
                 let mut values = values(&sizes);
                 values.set_u64(READ_ONLY, mount.is_read_only.map(u64::from));
-                cx.emitter.emit_instance(&[mount.point, mount.kind], &values);
+                cx.emitter.emit(&[mount.point, mount.kind], &values);
             }
             Err(errno) if result.is_ok() => {
                 cx.host.failed_mount = Name::start_of(mount.point);

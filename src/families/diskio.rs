@@ -122,7 +122,7 @@ fn collect_disks(cx: &mut FamilyContext, disks: &mut Disks) -> Result<(), ReadEr
             continue;
         };
         was_found = true;
-        if !is_wanted(&cx.emitter, name, names) {
+        if !is_wanted(&mut cx.emitter, name, names) {
             continue;
         }
         let Some(slot) = disks.busy.get_mut(disks.count) else {
@@ -136,7 +136,7 @@ fn collect_disks(cx: &mut FamilyContext, disks: &mut Disks) -> Result<(), ReadEr
             .busy_since(device, busy)
             .and_then(|busy| Fixed::percent(busy, elapsed));
         values.set(UTILISATION, share);
-        cx.emitter.emit_instance(&[name], &values);
+        cx.emitter.emit(&[name], &values);
     }
     lines.finish(was_found)?;
     if are_too_many {
@@ -165,7 +165,7 @@ fn parse<'l>(line: &'l [u8], names: &mut Names, values: &mut FamilyValues) -> Op
 }
 
 /// Returns whether the user wants the device. Partitions, whose disks are among these names, have to be asked for.
-fn is_wanted(emitter: &FamilyEmitter, name: &[u8], names: &Names) -> bool {
+fn is_wanted(emitter: &mut FamilyEmitter, name: &[u8], names: &Names) -> bool {
     let is_partition = || disk_of(name).is_some_and(|disk| names.contains(disk));
     emitter.wants(name) && (emitter.filter.only.is_some() || !is_partition())
 }
@@ -190,8 +190,8 @@ fn disk_of(name: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
     use crate::base::glob::Filter;
-    use crate::families::tests::{Machine, Samples};
-    use crate::families::{Discard, FAMILIES, find};
+    use crate::families::tests::{Collected, Machine};
+    use crate::families::{FAMILIES, find};
 
     #[test]
     fn utilisation_is_of_the_time_between_two_turns() {
@@ -201,7 +201,7 @@ mod tests {
                 "diskstats",
                 format!("8 {device} sda 1 1 1 1 1 1 1 1 0 {busy} 1\n"),
             );
-            let mut samples = Samples::default();
+            let mut samples = Collected::default();
             machine.collect("diskio", now, &mut samples).unwrap();
             samples.value("diskio.util")
         };
@@ -223,19 +223,17 @@ mod tests {
                      mmcblk0boot0 nvme0c0n1 nvme0n1 nvme0n1p12 nvme1n1 mtdblock1 mtdblock12 dm-1 dm-10 md1 \
                      md1p1 md12 nbd3 nbd3p1 ubiblock0_0 sd s1 loop0 loop0p1 loop01 ram15 zram0 fd0 sr0";
         let wanted = |filter: Filter| {
-            let emitter = FamilyEmitter {
-                metrics: METRICS,
-                keys: family.keys,
+            let mut emitter = FamilyEmitter {
+                family,
                 filter,
-                ignored: family.ignored.unwrap(),
-                emitter: &mut Discard,
+                emit: &mut |_| {},
                 matched: None,
             };
             let mut known = Names::NONE;
             names.split(' ').for_each(|name| known.add(name.as_bytes()));
             let wanted = names
                 .split(' ')
-                .filter(|name| is_wanted(&emitter, name.as_bytes(), &known));
+                .filter(|name| is_wanted(&mut emitter, name.as_bytes(), &known));
             wanted.collect::<Vec<_>>().join(" ")
         };
         let disks = "sdb nvme2n1 sda sdaa vda xvda1 xvda2 xvdf dasda mmcblk0 mmcblk0boot0 nvme0c0n1 nvme0n1 nvme1n1 \
@@ -256,7 +254,7 @@ mod tests {
                 "diskstats",
                 "0 0 nvme0c0n1 1 1 1 1 1 1 1 1 0 1000 1\n0 0 nvme1c1n1 1 1 1 1 1 1 1 1 0 900000 1\n",
             );
-            let mut samples = Samples::default();
+            let mut samples = Collected::default();
             machine.collect("diskio", now, &mut samples).unwrap();
             let shares = samples.0.iter().filter(|(name, ..)| *name == "diskio.util");
             shares.map(|(.., value)| *value).collect::<Vec<_>>()

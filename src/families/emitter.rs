@@ -1,108 +1,92 @@
 //! Where samples go.
 
-use super::{FamilyValues, Metric, MetricId, MetricKind};
+use super::{Family, FamilyValues, Metric, MetricKind};
 use crate::base::decimal::Fixed;
 use crate::base::glob::{Filter, fits};
 use crate::procfs::{Limit, ProcFile, ReadError, ReadErrorKind};
-use core::cell::Cell;
 
 /// The identity of an instance of a family, such as `iface=` and `eth0`; empty where a family has one only.
 pub type Tags<'t> = &'t [(&'static [u8], &'t [u8])];
 
+/// An instance of a family, with its values.
+pub struct Instance<'i> {
+    /// Its identity.
+    pub tags: Tags<'i>,
+    metrics: &'static [Metric],
+    values: &'i FamilyValues,
+}
+
+impl Instance<'_> {
+    /// Returns a sample of each metric that has a value. Where the kernel does not know a value or a limit, it may print −1
+    /// without its sign: such a gauge has none.
+    pub fn samples(&self) -> impl Iterator<Item = (&'static Metric, Fixed)> {
+        self.values.iter().filter_map(|(row, value)| {
+            let metric = self.metrics.get(row)?;
+            let is_unknown = metric.kind == MetricKind::Gauge && value.is_unsigned_minus_one();
+            (!is_unknown).then_some((metric, value))
+        })
+    }
+}
+
+/// Receives the instances one after the other.
+pub type Emit<'e> = &'e mut dyn FnMut(&Instance);
+
 /// Most keys of a family.
 pub(super) const KEYS_MAX: usize = 2;
 
-/// Receives samples.
-pub trait Emitter {
-    /// Sets the instance that the next samples are of.
-    fn set_instance(&mut self, tags: Tags);
-
-    /// Appends a sample of the current instance.
-    fn emit(&mut self, metric: &'static Metric, value: Fixed);
-}
-
-/// An emitter that drops all samples, for a read that the next one is compared with.
-pub struct Discard;
-
-impl Emitter for Discard {
-    fn set_instance(&mut self, _: Tags) {}
-
-    fn emit(&mut self, _: &'static Metric, _: Fixed) {}
-}
-
 /// Emits samples of one family, of the instances that the user wants.
 pub(super) struct FamilyEmitter<'e> {
-    pub(super) metrics: &'static [Metric],
-    /// The keys of the tags that distinguish its instances.
-    pub(super) keys: &'static [&'static [u8]],
+    pub(super) family: &'static Family,
     /// Which instances the user wants.
     pub(super) filter: Filter<'e>,
-    /// Patterns of the instances that are left out by default.
-    pub(super) ignored: &'static str,
-    pub(super) emitter: &'e mut dyn Emitter,
+    pub(super) emit: Emit<'e>,
     /// A bit for each of the first patterns that has matched an instance, while that is recorded.
-    pub(super) matched: Option<Cell<u64>>,
+    pub(super) matched: Option<u64>,
 }
 
 impl FamilyEmitter<'_> {
     /// Returns whether the user wants the instance of that name.
-    pub(super) fn wants(&self, name: &[u8]) -> bool {
+    pub(super) fn wants(&mut self, name: &[u8]) -> bool {
         self.record(name);
-        self.filter.wants(name, self.ignored.as_bytes())
+        self.filter
+            .wants(name, self.family.ignored.unwrap_or_default().as_bytes())
     }
 
     /// Records which patterns match the name of an instance.
-    pub(super) fn record(&self, name: &[u8]) {
-        if self.matched.is_some() {
-            for (index, pattern) in self.filter.patterns().enumerate() {
-                if fits(pattern, name) {
-                    self.record_match(index);
-                }
+    pub(super) fn record(&mut self, name: &[u8]) {
+        if self.matched.is_none() {
+            return;
+        }
+        let filter = self.filter;
+        for (index, pattern) in filter.patterns().enumerate() {
+            if fits(pattern, name) {
+                self.record_match(index);
             }
         }
     }
 
     /// Records that the pattern of that index has matched.
-    pub(super) fn record_match(&self, index: usize) {
-        if let Some(matched) = &self.matched {
-            matched.set(matched.get() | 1_u64.checked_shl(index as u32).unwrap_or_default());
+    pub(super) fn record_match(&mut self, index: usize) {
+        if let Some(matched) = &mut self.matched {
+            *matched |= 1_u64.checked_shl(index as u32).unwrap_or_default();
         }
     }
 
     /// Emits a sample of each metric that has a value. The instance has a value for each of the family's keys, or for
     /// the first of them; none for what the machine has once.
-    pub(super) fn emit_instance(&mut self, instance: &[&[u8]], values: &FamilyValues) {
+    pub(super) fn emit(&mut self, instance: &[&[u8]], values: &FamilyValues) {
         if values.count() == 0 {
             return;
         }
-        self.set_instance(instance);
-        for (row, value) in values.iter() {
-            self.emit(row, value);
-        }
-    }
-
-    /// Emits a sample of one metric.
-    pub(super) fn emit_one(&mut self, instance: &[&[u8]], id: MetricId, value: Fixed) {
-        self.set_instance(instance);
-        self.emit(id.row(), value);
-    }
-
-    fn set_instance(&mut self, instance: &[&[u8]]) {
         let mut tags: [(&[u8], &[u8]); KEYS_MAX] = [(b"", b""); _];
-        for ((tag, key), value) in tags.iter_mut().zip(self.keys).zip(instance) {
+        for ((tag, key), value) in tags.iter_mut().zip(self.family.keys).zip(instance) {
             *tag = (key, value);
         }
-        self.emitter
-            .set_instance(tags.get(..instance.len()).unwrap_or_default());
-    }
-
-    fn emit(&mut self, row: usize, value: Fixed) {
-        // Where the kernel does not know a value or a limit, it may print −1 without its sign.
-        if let Some(metric) = self.metrics.get(row)
-            && !(metric.kind == MetricKind::Gauge && value.is_unsigned_minus_one())
-        {
-            self.emitter.emit(metric, value);
-        }
+        (self.emit)(&Instance {
+            tags: tags.get(..instance.len()).unwrap_or_default(),
+            metrics: self.family.metrics,
+            values,
+        });
     }
 }
 

@@ -31,7 +31,7 @@ mod vm;
 mod wifi;
 
 pub use agent::AgentStats;
-pub use emitter::{Discard, Emitter, Tags};
+pub use emitter::{Emit, Instance, Tags};
 pub use list::list;
 pub use metrics::{Metric, MetricKind};
 pub use process::PROCESSES_MAX;
@@ -42,7 +42,6 @@ use crate::base::glob::{Filter, items};
 use crate::base::text::Text;
 use crate::procfs::mounts::MountTable;
 use crate::procfs::{Host, ReadError};
-use core::cell::Cell;
 use emitter::{FamilyEmitter, KEYS_MAX};
 use load::Tasks;
 use values::{FamilyValues, MetricId, SKIP};
@@ -295,34 +294,31 @@ impl Collector {
         number: usize,
         host: &mut Host,
         filters: Filters,
-        emitter: &mut dyn Emitter,
+        emit: Emit,
     ) -> Result<(), ReadError> {
         let filter = filters.instances.get(number).copied().unwrap_or_default();
         let Some(family) = FAMILIES.get(number) else {
             return Ok(());
         };
         let is_recording = self.recorded & 1 << number == 0;
-        let matched = is_recording.then(|| Cell::new(self.matched[number]));
+        let matched = is_recording.then(|| self.matched[number]);
         let mut cx = FamilyContext {
             host,
             collector: self,
             filters,
             emitter: FamilyEmitter {
-                metrics: family.metrics,
-                keys: family.keys,
+                family,
                 filter,
-                ignored: family.ignored.unwrap_or_default(),
-                emitter,
+                emit,
                 matched,
             },
             values: FamilyValues::NONE,
             is_unfinished: false,
         };
         let result = (family.collect)(&mut cx);
-        cx.emitter.emit_instance(&[], &cx.values);
+        cx.emitter.emit(&[], &cx.values);
         let is_unfinished = cx.is_unfinished;
-        let matched = cx.emitter.matched.map(Cell::into_inner);
-        if let Some(matched) = matched {
+        if let Some(matched) = cx.emitter.matched {
             self.matched[number] = matched;
         }
         self.unfinished = self.unfinished & !(1 << number) | Timers::from(is_unfinished) << number;

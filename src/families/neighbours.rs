@@ -1,10 +1,9 @@
 //! Who is in the network: neighbours that the kernel knows (`/proc/net/arp`, `proc(5)`), addresses that dnsmasq has
 //! leased.
 
-use super::FamilyContext;
 use super::emitter::{INTERFACES_MAX, too_many_interfaces};
 use super::metrics::metrics;
-use crate::base::decimal::Fixed;
+use super::{FamilyContext, FamilyValues};
 use crate::base::fields::fields;
 use crate::procfs::{InterfaceName, ProcFile, ReadError};
 
@@ -45,9 +44,7 @@ impl Neighbours {
 pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
     let neighbours = collect_neighbours(cx);
     let leases = cx.host.leases(cx.filters.leases);
-    if let Ok(leases) = leases {
-        cx.emitter.emit_one(&[], LEASES, Fixed::whole(leases.into()));
-    }
+    cx.values.set_u64(LEASES, leases.ok().map(u64::from));
     neighbours?;
     leases.map(|_| ()).or_else(ReadError::unless_missing)
 }
@@ -58,10 +55,11 @@ fn collect_neighbours(cx: &mut FamilyContext) -> Result<(), ReadError> {
         return error.unless_missing();
     }
     let all = &cx.collector.memory.neighbours;
+    let mut values = FamilyValues::NONE;
     for (name, entries) in all.names.iter().zip(all.entries) {
         if !name.is_none() {
-            cx.emitter
-                .emit_one(&[name.bytes()], ENTRIES, Fixed::whole(entries.into()));
+            values.set_u64(ENTRIES, Some(entries.into()));
+            cx.emitter.emit(&[name.bytes()], &values);
         }
     }
     if has_room {

@@ -63,7 +63,7 @@ fn collect_interfaces(cx: &mut FamilyContext) -> Result<(), ReadError> {
             let bits = link.megabits.and_then(|megabits| megabits.checked_mul(1_000_000));
             values.set_u64(SPEED, bits);
         }
-        cx.emitter.emit_instance(&[name], &values);
+        cx.emitter.emit(&[name], &values);
     }
     lines.finish(was_found)?;
     limit.check(ProcFile::NetDev)

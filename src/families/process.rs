@@ -99,7 +99,7 @@ pub(super) fn collect(cx: &mut FamilyContext) -> Result<(), ReadError> {
             }
             if !items(names).take(index).any(|before| before == name) {
                 sum.set_values(&mut values);
-                cx.emitter.emit_instance(&[name], &values);
+                cx.emitter.emit(&[name], &values);
             }
         }
     }
@@ -120,7 +120,7 @@ fn read(host: &mut Host, names: &[u8], pass: &mut Processes) -> Result<(), ReadE
 mod tests {
     use super::*;
     use crate::base::decimal::Fixed;
-    use crate::families::tests::{Machine, Samples};
+    use crate::families::tests::{Collected, Machine};
 
     #[test]
     fn names_are_patterns_and_long_ones_are_cut_as_the_kernel_cuts_them() {
@@ -164,7 +164,7 @@ mod tests {
             "1/stat",
             "1 (init) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 1 100 10 1\n",
         );
-        let mut samples = Samples::default();
+        let mut samples = Collected::default();
         machine.collect("process", 0, &mut samples).unwrap();
         let counts: Vec<_> = samples
             .0

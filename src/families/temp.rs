@@ -1,7 +1,7 @@
 //! Temperatures and fans: thermal zones by their type, then the sensors of the chips as `chip/label`.
 
-use super::FamilyContext;
 use super::metrics::metrics;
+use super::{FamilyContext, FamilyValues};
 use crate::base::text::{Text, hash};
 use crate::procfs::sensors::{SensorKind, Sensors};
 use crate::procfs::{Limit, ReadError, ReadErrorKind, Subject, monotonic_millis};
@@ -83,11 +83,11 @@ fn collect_step(cx: &mut FamilyContext, millis_max: u64) -> Result<(), ReadError
             SensorKind::Temperature => TEMPERATURE,
             SensorKind::Fan => FAN,
         };
-        if let Some(value) = sensors.read() {
-            let instance = [name.bytes(), address];
-            let count = if address.is_empty() { 1 } else { 2 };
-            cx.emitter.emit_one(&instance[..count], id, value);
-        }
+        let mut values = FamilyValues::NONE;
+        values.set(id, sensors.read());
+        let instance = [name.bytes(), address];
+        let count = if address.is_empty() { 1 } else { 2 };
+        cx.emitter.emit(&instance[..count], &values);
         if monotonic_millis() - start >= millis_max {
             cx.is_unfinished = true;
             return too_many(pass.are_too_many || sensors.is_over);
@@ -112,7 +112,7 @@ mod tests {
     use super::collect_step;
     use crate::base::decimal::Fixed;
     use crate::base::glob::Filter;
-    use crate::families::tests::{Machine, Samples};
+    use crate::families::tests::{Collected, Machine};
     use std::fs;
     use std::os::unix::fs::symlink;
 
@@ -202,7 +202,7 @@ mod tests {
             only: None,
             ignore: b"unwanted",
         };
-        let mut samples = Samples::default();
+        let mut samples = Collected::default();
         machine.collect_filtered("temp", 0, filter, &mut samples).unwrap();
         let expected = expected.map(|(metric, sensor, value)| (metric, format!("sensor={sensor}"), value));
         assert_eq!(samples.0, expected);
@@ -218,7 +218,7 @@ mod tests {
         machine.write("class/hwmon/hwmon0/name", "chip\n");
         let names = |machine: &mut Machine, only| {
             let filter = Filter { only, ignore: b"" };
-            let mut samples = Samples::default();
+            let mut samples = Collected::default();
             machine.collect_filtered("temp", 0, filter, &mut samples).unwrap();
             samples.0.into_iter().map(|(_, tags, _)| tags).collect::<Vec<_>>()
         };
@@ -240,7 +240,7 @@ mod tests {
         for _ in 0..2 {
             let mut counts = Vec::new();
             loop {
-                let mut samples = Samples::default();
+                let mut samples = Collected::default();
                 let is_unfinished = machine.collect_by("temp", &mut samples, |cx| collect_step(cx, 0));
                 counts.push(samples.0.len());
                 if !is_unfinished.unwrap() {

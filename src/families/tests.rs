@@ -8,25 +8,23 @@ use std::path::{Path, PathBuf};
 
 /// Samples: metric, tags and value of each.
 #[derive(Default, Debug, PartialEq)]
-pub(super) struct Samples(pub(super) Vec<(&'static str, String, Fixed)>, String);
+pub(super) struct Collected(pub(super) Vec<(&'static str, String, Fixed)>);
 
-impl Samples {
+impl Collected {
+    fn push(&mut self, instance: &Instance) {
+        let tag =
+            |(key, value): &(&[u8], &[u8])| String::from_utf8_lossy(&[*key, *value].concat()).into_owned();
+        let tags = instance.tags.iter().map(tag).collect::<Vec<_>>().join(" ");
+        let samples = instance
+            .samples()
+            .map(|(metric, value)| (metric.name, tags.clone(), value));
+        self.0.extend(samples);
+    }
+
     /// Returns the value of the first sample of a metric.
     pub(super) fn value(&self, metric: &str) -> Option<Fixed> {
         let sample = self.0.iter().find(|(name, ..)| *name == metric)?;
         Some(sample.2)
-    }
-}
-
-impl Emitter for Samples {
-    fn set_instance(&mut self, tags: Tags) {
-        let tag =
-            |(key, value): &(&[u8], &[u8])| String::from_utf8_lossy(&[*key, *value].concat()).into_owned();
-        self.1 = tags.iter().map(tag).collect::<Vec<_>>().join(" ");
-    }
-
-    fn emit(&mut self, metric: &'static Metric, value: Fixed) {
-        self.0.push((metric.name, self.1.clone(), value));
     }
 }
 
@@ -67,7 +65,12 @@ impl Machine {
     }
 
     /// Collects a family in a turn of its own. No file system is asked for its sizes.
-    pub(super) fn collect(&mut self, family: &str, now: u64, samples: &mut Samples) -> Result<(), ReadError> {
+    pub(super) fn collect(
+        &mut self,
+        family: &str,
+        now: u64,
+        samples: &mut Collected,
+    ) -> Result<(), ReadError> {
         let only = Some(b"/nothing".as_slice()).filter(|_| family == "disk");
         self.collect_filtered(family, now, Filter { only, ignore: b"" }, samples)
     }
@@ -78,7 +81,7 @@ impl Machine {
         family: &str,
         now: u64,
         filter: Filter,
-        samples: &mut Samples,
+        samples: &mut Collected,
     ) -> Result<(), ReadError> {
         let filters = Filters {
             instances: &[filter; FAMILY_COUNT],
@@ -87,7 +90,10 @@ impl Machine {
         };
         self.collector.begin_turn(now, AgentStats::default());
         let family = find(family.as_bytes(), false).unwrap();
-        self.collector.collect(family, &mut self.host, filters, samples)
+        self.collector
+            .collect(family, &mut self.host, filters, &mut |instance| {
+                samples.push(instance)
+            })
     }
 }
 
@@ -96,7 +102,7 @@ impl Machine {
     pub(super) fn collect_by(
         &mut self,
         family: &str,
-        samples: &mut Samples,
+        samples: &mut Collected,
         collect: impl FnOnce(&mut FamilyContext) -> Result<(), ReadError>,
     ) -> Result<bool, ReadError> {
         let family = &FAMILIES[find(family.as_bytes(), false).unwrap()];
@@ -105,11 +111,9 @@ impl Machine {
             collector: &mut self.collector,
             filters: Filters::default(),
             emitter: FamilyEmitter {
-                metrics: family.metrics,
-                keys: family.keys,
+                family,
                 filter: Filter::default(),
-                ignored: "",
-                emitter: samples,
+                emit: &mut |instance| samples.push(instance),
                 matched: None,
             },
             values: FamilyValues::NONE,
@@ -171,7 +175,7 @@ fn truncated_file_is_an_error_unless_nothing_of_interest_is_missing() {
                 }
             }
             let text = fs::read(machine.join("proc").join(file)).unwrap();
-            let mut whole = Samples::default();
+            let mut whole = Collected::default();
             let is_good = copy.collect(family, 0, &mut whole).is_ok();
             let open = fs::File::options()
                 .write(true)
@@ -183,7 +187,7 @@ fn truncated_file_is_an_error_unless_nothing_of_interest_is_missing() {
                 let ends_a_line = length > 0 && text[length - 1] == b'\n';
                 // Without block devices there are no lines.
                 let may_be_empty = length == 0 && *family == "diskio";
-                let mut samples = Samples::default();
+                let mut samples = Collected::default();
                 let result = copy.collect(family, 0, &mut samples);
                 let is_done = ["mem", "vm", "ip", "sockets"].contains(family) && is_good && samples == whole;
                 assert!(

@@ -37,7 +37,7 @@ fn collect_interfaces(cx: &mut FamilyContext) -> Result<(), ReadError> {
         {
             let max = asks_driver.then(|| wireless_quality_max(name)).flatten();
             values.set_u64(QUALITY_MAX, max.map(u64::from));
-            cx.emitter.emit_instance(&[name], &values);
+            cx.emitter.emit(&[name], &values);
         }
     }
     lines.finish(has_heading)?;

@@ -6,8 +6,7 @@
 //! after five seconds of sleep finds them.
 
 use cpu_time::ThreadTime;
-use mini_monitor::base::decimal::Fixed;
-use mini_monitor::families::{self, AgentStats, Collector, Emitter, FAMILIES, Filters, Metric, Tags};
+use mini_monitor::families::{self, AgentStats, Collector, FAMILIES, Filters, Instance};
 use mini_monitor::format::json::{self, Writer};
 use mini_monitor::platform::{self, PIECES_MAX};
 use mini_monitor::procfs::{self, Host};
@@ -104,15 +103,14 @@ struct Lines<'m> {
     count: u64,
 }
 
-impl Emitter for Lines<'_> {
-    fn set_instance(&mut self, tags: Tags) {
-        self.writer.set_instance(tags);
-    }
-
-    fn emit(&mut self, metric: &'static Metric, value: Fixed) {
+impl Lines<'_> {
+    fn push(&mut self, instance: &Instance) {
         let Self { writer, ring, .. } = self;
-        let length = ring.push_with(0, |buffer| writer.write(buffer, metric.name.as_bytes(), value));
-        self.count += u64::from(length.is_some());
+        writer.set_instance(instance.tags);
+        for (metric, value) in instance.samples() {
+            let length = ring.push_with(0, |buffer| writer.write(buffer, metric.name.as_bytes(), value));
+            self.count += u64::from(length.is_some());
+        }
     }
 }
 
@@ -121,21 +119,21 @@ impl Emitter for Lines<'_> {
 struct Instances {
     interfaces: Vec<String>,
     mounts: Vec<Vec<u8>>,
-    name: Vec<u8>,
 }
 
-impl Emitter for Instances {
-    fn set_instance(&mut self, tags: Tags) {
-        self.name = tags.first().map(|(_, name)| name.to_vec()).unwrap_or_default();
-    }
-
-    fn emit(&mut self, metric: &'static Metric, _: Fixed) {
-        match metric.name {
-            "net.in.bytes" => self
-                .interfaces
-                .push(String::from_utf8(self.name.clone()).unwrap()),
-            "disk.total" => self.mounts.push(self.name.clone()),
-            _ => {}
+impl Instances {
+    fn push(&mut self, instance: &Instance) {
+        let name = instance
+            .tags
+            .first()
+            .map(|(_, name)| name.to_vec())
+            .unwrap_or_default();
+        for (metric, _) in instance.samples() {
+            match metric.name {
+                "net.in.bytes" => self.interfaces.push(String::from_utf8(name.clone()).unwrap()),
+                "disk.total" => self.mounts.push(name.clone()),
+                _ => {}
+            }
         }
     }
 }
@@ -182,7 +180,9 @@ impl<'m> Ours<'m> {
         for family in 0..FAMILIES.len() {
             let _ = self
                 .collector
-                .collect(family, &mut self.host, FILTERS, &mut self.instances);
+                .collect(family, &mut self.host, FILTERS, &mut |instance| {
+                    self.instances.push(instance)
+                });
         }
     }
 
@@ -193,7 +193,9 @@ impl<'m> Ours<'m> {
         for family in 0..FAMILIES.len() {
             let _ = self
                 .collector
-                .collect(family, &mut self.host, FILTERS, &mut self.lines);
+                .collect(family, &mut self.host, FILTERS, &mut |instance| {
+                    self.lines.push(instance)
+                });
         }
         // All has been sent and has arrived, as far as the ring knows.
         loop {

@@ -9,7 +9,7 @@ mod mutate;
 
 use mini_monitor::base::decimal::Fixed;
 use mini_monitor::families::{
-    self, AgentStats, Collector, Emitter, FAMILIES, FAMILY_COUNT, Filters, Metric, MetricKind, Tags, find,
+    self, AgentStats, Collector, FAMILIES, FAMILY_COUNT, Filters, Instance, Metric, MetricKind, find,
 };
 use mini_monitor::format::json::Writer;
 use mini_monitor::procfs::{self, Host};
@@ -159,7 +159,9 @@ impl Bench {
         for family in &self.families {
             let _ = self
                 .collector
-                .collect(*family, &mut self.host, self.filters, &mut self.lines);
+                .collect(*family, &mut self.host, self.filters, &mut |instance| {
+                    self.lines.push(instance)
+                });
         }
     }
 
@@ -203,17 +205,16 @@ struct Lines {
     count: u64,
 }
 
-impl Emitter for Lines {
-    fn set_instance(&mut self, tags: Tags) {
-        self.writer.set_instance(tags);
-    }
-
-    fn emit(&mut self, metric: &'static Metric, value: Fixed) {
-        check_value(metric, value);
-        self.count += 1;
-        let mut buffer = [0; LINE_MAX];
-        if let Some(length) = self.writer.write(&mut buffer, metric.name.as_bytes(), value) {
-            check_line(&buffer[..length], self.count);
+impl Lines {
+    fn push(&mut self, instance: &Instance) {
+        self.writer.set_instance(instance.tags);
+        for (metric, value) in instance.samples() {
+            check_value(metric, value);
+            self.count += 1;
+            let mut buffer = [0; LINE_MAX];
+            if let Some(length) = self.writer.write(&mut buffer, metric.name.as_bytes(), value) {
+                check_line(&buffer[..length], self.count);
+            }
         }
     }
 }
