@@ -144,8 +144,8 @@ impl Plan {
             vec![false; transfers]
         };
         // The order of all lines is known from the log.
-        let is_debug = is_debug || has_server.contains(&true);
-        let catch_up = if has_server.contains(&true) { CATCH_UP } else { 0 };
+        let has_servers = has_server.contains(&true);
+        let is_debug = is_debug || has_servers;
         flags.extend(is_debug.then(|| "-debug".into()));
         flags.extend(chance.one_in(4).then(|| "-spread".into()));
         let ends = ends(chance);
@@ -163,7 +163,7 @@ impl Plan {
             receivers: vec![Kind::Drawn; transfers],
             has_server,
             noise: Noise::Day,
-            length: DAY + catch_up,
+            length: DAY + if has_servers { CATCH_UP } else { 0 },
             trouble: TROUBLE,
             room: (buffer as usize / 2).min(32 << 10),
             is_roomy,

@@ -2,6 +2,7 @@
 
 use super::date::http_date;
 use crate::base::decimal::parse_u64;
+use crate::base::fields::until;
 use crate::base::name::Name;
 
 /// The most bytes of status line and headers.
@@ -254,8 +255,7 @@ impl Answer {
             self.date = http_date(value);
         } else if is("location") {
             // The query is that of the request, with the password or token in it.
-            let query = value.iter().position(|byte| *byte == b'?');
-            self.location = Name::start_of(value.get(..query.unwrap_or(value.len())).unwrap_or_default());
+            self.location = Name::start_of(until(value, b'?'));
         } else if is("x-clickhouse-exception-code") {
             self.has_exception = true;
         }
